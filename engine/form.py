@@ -1,0 +1,205 @@
+"""`SequenceForm`: what solving looks like, for any number of players, as flat arrays.
+
+A *sequence* is one action of one decision of one player, or a player's empty sequence (numbers 0 .. P - 1). A player's
+decisions form a treeplex: each hangs below one of its own sequences, and each of its sequences may carry several.
+Everything else (chance, the others' moves, decisions with a single action) is contracted into *leaf terms*: a term
+of sequence s adds `scale * product of the others' plans` to the value of s. In lanes, a sequence carries a vector of W
+entries, and a term multiplies by a table [W of the other, W of the owner].
+
+The sequence form is von Stengel's (1996); treeplexes are Hoda, Gilpin, Pena and Sandholm's (2010).
+Shape letters: D decisions, S sequences (P + all actions), M leaf terms, U tables, W lanes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.tree import Tree
+
+MAX_TERMS = 200_000_000
+
+
+class SequenceForm(NamedTuple):
+    """The arrays that solvers take. Unsigned indices spare the kernels a check for negative ones."""
+
+    begin: npt.NDArray[np.uint32]  # [P + 1] the decisions of player p are begin[p] .. begin[p + 1], parents first
+    parent: npt.NDArray[np.uint32]  # [D] the sequence that leads to the decision
+    first: npt.NDArray[np.uint32]  # [D + 1] the sequences of decision d are first[d] .. first[d + 1]
+    start: npt.NDArray[np.uint32]  # [S + 1] the leaf terms of sequence s are start[s] .. start[s + 1]
+    other: npt.NDArray[np.uint32]  # [M, P - 1] the other players' sequences of the term
+    scale: npt.NDArray[np.float64]  # [M] payoff to the owner of the sequence times chance (stake alone in lanes)
+    table: npt.NDArray[np.uint32]  # [M] index into `tables`; empty without lanes
+    tables: npt.NDArray[np.float64]  # [U, W, W] payoff to the owner times chance, [term, other's lane, own lane]
+    origin: npt.NDArray[np.float64]  # [P, W] plan of the empty sequences: 1, and 0 in lanes that pad
+    row: npt.NDArray[np.uint32]  # [S] where the sequence stands in `strategy.reshape(-1, width)`; 0 if empty
+    width: int  # lanes of a strategy's row: the tree's in lanes, else 1
+
+    @property
+    def players(self) -> int:
+        """Return P."""
+        return len(self.origin)
+
+    @property
+    def sequences(self) -> int:
+        """Return S."""
+        return int(self.first[-1])
+
+    @property
+    def lanes(self) -> int | tuple[int, ...]:
+        """Return W as kernels want it: a tuple of that length where W is small, so that they see a constant."""
+        lanes = self.origin.shape[1]
+        return (0,) * lanes if lanes <= _SMALL[-1] else lanes
+
+
+_SMALL = (1, 2, 4, 8, 16)  # kernels are compiled for these numbers of lanes; others are padded to a multiple of 8
+
+
+def _padded(lanes: int) -> int:
+    return next((w for w in _SMALL if w >= lanes), -(-lanes // 8) * 8)
+
+
+def sequence_form(tree: Tree, *, unroll: bool | None = None) -> SequenceForm:
+    """Contract a tree to its sequence form.
+
+    Lanes stay lanes in games of two players; with `unroll`, and always with more players, each lane becomes
+    information sets of its own.
+    """
+    if unroll is None:
+        unroll = tree.players != 2
+    if tree.lanes > 1 and not unroll:
+        return _in_lanes(tree)
+    return _in_scalars(tree)
+
+
+class _Treeplexes(NamedTuple):
+    """Decisions in order, before the leaves are joined. `sequence[row]` is where each strategy row ended up."""
+
+    begin: npt.NDArray[np.uint32]
+    parent: npt.NDArray[np.uint32]
+    first: npt.NDArray[np.uint32]
+    row: npt.NDArray[np.uint32]
+    sequence: npt.NDArray[np.int64]  # [R, W] in scalars, [R, 1] in lanes
+
+
+def _treeplexes(tree: Tree, lanes: tuple[int, ...], width: int) -> _Treeplexes:
+    """Number the decisions of each player, parents first, once for each of its `lanes`."""
+    players = tree.players
+    sequence = np.zeros((tree.rows, max(lanes)), np.int64)
+    sizes = np.diff(tree.first)
+    begin, parent, first, row = [0], [], [players], [0] * players
+    for p in range(players):
+        own = lanes[p]
+        for i in np.flatnonzero(tree.owner == p):
+            above = tree.above[i]
+            before = sequence[above, :own] if above >= 0 else np.full(own, p)
+            lo, n = int(tree.first[i]), int(sizes[i])
+            if n == 1:
+                sequence[lo, :own] = before
+                continue
+            ids = first[-1] + np.arange(own * n).reshape(own, n)
+            sequence[lo : lo + n, :own] = ids.T
+            parent.extend(before.tolist())
+            first.extend((ids[:, -1] + 1).tolist())
+            row.extend((np.arange(lo, lo + n) * width + np.arange(own)[:, None]).ravel().tolist())
+        begin.append(len(parent))
+    u32 = np.uint32
+    return _Treeplexes(np.array(begin, u32), np.array(parent, u32), np.array(first, u32), np.array(row, u32), sequence)
+
+
+def _leaf_sequences(tree: Tree, sequence: npt.NDArray[np.int64], p: int) -> npt.NDArray[np.int64]:
+    """Return player p's last sequence at every leaf, [L, W]."""
+    last = tree.last[:, p]
+    return np.where(last[:, None] >= 0, sequence[last], p)
+
+
+def _in_lanes(tree: Tree) -> SequenceForm:
+    lanes = tree.lanes
+    padded = _padded(lanes)
+    plex = _treeplexes(tree, (1, 1), 1)
+    ends = np.stack([_leaf_sequences(tree, plex.sequence, p)[:, 0] for p in range(2)], axis=1)
+    # One table for each pair of payoffs and chance weight that a leaf has.
+    pairs, kind = np.unique(np.stack([tree.outcome, tree.leaf_weight], axis=1), axis=0, return_inverse=True)
+    kind = kind.ravel()
+    w0, w1 = len(tree.hands[0]), len(tree.hands[1])
+    tables = np.zeros((2 * len(pairs), padded, padded))
+    for u, (t, k) in enumerate(pairs):
+        value = tree.payoffs[t] * tree.weights[k]  # [2, w0, w1]
+        tables[u, :w1, :w0] = value[0].T
+        tables[len(pairs) + u, :w0, :w1] = value[1]
+    own = np.concatenate([ends[:, 0], ends[:, 1]])
+    order = np.argsort(own, kind="stable")
+    sequences = int(plex.first[-1])
+    return SequenceForm(
+        begin=plex.begin,
+        parent=plex.parent,
+        first=plex.first,
+        start=_starts(own, sequences),
+        other=np.concatenate([ends[:, 1], ends[:, 0]])[order, None].astype(np.uint32),
+        scale=np.concatenate([tree.stake, tree.stake])[order],
+        table=np.concatenate([kind, kind + len(pairs)])[order].astype(np.uint32),
+        tables=tables,
+        origin=np.stack([(np.arange(padded) < w).astype(np.float64) for w in (w0, w1)]),
+        row=plex.row,
+        width=lanes,
+    )
+
+
+def _starts(own: npt.NDArray[np.int64], sequences: int) -> npt.NDArray[np.uint32]:
+    return np.concatenate([[0], np.cumsum(np.bincount(own, minlength=sequences))]).astype(np.uint32)
+
+
+def _in_scalars(tree: Tree) -> SequenceForm:
+    players = tree.players
+    lanes = tuple(map(len, tree.hands))
+    plex = _treeplexes(tree, lanes, tree.lanes)
+    ends, weight, payoffs = _scalar_leaves(tree, plex.sequence)
+    owns, others, scales = [], [], []
+    for p in range(players):
+        rest = [q for q in range(players) if q != p]
+        value = weight * payoffs[p]
+        keep = value != 0
+        # Leaves that the same sequences reach are one term: chance is contracted here.
+        order = np.lexsort([ends[q][keep] for q in reversed([p, *rest])])
+        keys = np.stack([ends[q][keep][order] for q in [p, *rest]], axis=1)
+        new = np.ones(len(keys), bool)
+        new[1:] = (keys[1:] != keys[:-1]).any(axis=1)
+        begins = np.flatnonzero(new)
+        scales.append(np.add.reduceat(value[keep][order], begins) if len(begins) else np.zeros(0))
+        owns.append(keys[begins, 0])
+        others.append(keys[begins, 1:])
+    own = np.concatenate(owns)
+    order = np.argsort(own, kind="stable")  # empty sequences come first, player by player
+    return SequenceForm(
+        begin=plex.begin,
+        parent=plex.parent,
+        first=plex.first,
+        start=_starts(own, int(plex.first[-1])),
+        other=np.concatenate(others)[order].astype(np.uint32).reshape(-1, players - 1),
+        scale=np.concatenate(scales)[order],
+        table=np.zeros(0, np.uint32),
+        tables=np.zeros((0, 1, 1)),
+        origin=np.ones((players, 1)),
+        row=plex.row,
+        width=1,
+    )
+
+
+def _scalar_leaves(
+    tree: Tree, sequence: npt.NDArray[np.int64]
+) -> tuple[list[npt.NDArray[np.int64]], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return, for every leaf and deal with positive chance, the players' last sequences, the chance and the payoffs."""
+    players = tree.players
+    deals = np.argwhere(tree.weights[0] > 0)  # [deals, P]: the root's weight is the deal
+    if len(tree.stake) * len(deals) > MAX_TERMS:
+        raise ValueError(
+            f"the game has {len(tree.stake):,} public endings for {len(deals):,} deals: "
+            f"more than the {MAX_TERMS:,} that fit"
+        )
+    at = tuple(deals.T)
+    weight = tree.weights[(slice(None), *at)][tree.leaf_weight]  # [L, deals]
+    possible = weight > 0
+    ends = [_leaf_sequences(tree, sequence, p)[:, deals[:, p]][possible] for p in range(players)]
+    paid = tree.payoffs[(slice(None), slice(None), *at)]  # [T, P, deals]
+    payoffs = np.stack([(paid[tree.outcome, p] * tree.stake[:, None])[possible] for p in range(players)])
+    return ends, weight[possible], payoffs

@@ -1,0 +1,79 @@
+"""One decorator for every kernel, and a compilation cache that cannot go stale.
+
+Numba's own cache looks at the file of the compiled function only: after an edit in another file, a cached caller
+answers with the old code. So the cache lives in a folder named after a hash of all sources of the package.
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+import platformdirs
+from numba.extending import overload
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_KEPT = 4  # cache folders of other versions that stay: switching between two branches recompiles nothing
+
+
+def _sources_hash() -> str:
+    package = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
+    for folder in ("engine", "games", "solvers", "agents"):
+        for path in sorted((package / folder).rglob("*.py")):
+            digest.update(path.name.encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> Path:
+    base = Path(platformdirs.user_cache_dir("counterplay", appauthor=False)) / "kernels"
+    folder = base / _sources_hash()
+    try:
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            others = sorted((p for p in base.iterdir() if p != folder), key=lambda p: p.stat().st_mtime, reverse=True)
+            for old in others[_KEPT:]:
+                shutil.rmtree(old, ignore_errors=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="counterplay-kernels-"))  # a read-only home: compile anew in each process
+
+
+numba.config.CACHE_DIR = str(_cache_folder())
+
+
+def jit(function: F) -> F:
+    """Compile a kernel on first call and keep the machine code on disk.
+
+    Products and sums may contract into fused multiply-adds (one rounding in place of two); nothing else of IEEE
+    arithmetic is relaxed, so a result is the same on every run of one machine.
+    """
+    compiled: F = numba.njit(cache=True, fastmath={"contract"}, error_model="numpy", nogil=True)(function)
+    return compiled
+
+
+def width(lanes: int | tuple[int, ...]) -> int:
+    """Return the number of lanes: the number itself, or the length of a tuple, which kernels see as a constant.
+
+    A loop over a constant number of lanes unrolls into vector instructions; a kernel compiles once for each length
+    of tuple and once for all plain numbers (`SequenceForm.lanes` picks).
+    """
+    return lanes if isinstance(lanes, int) else len(lanes)
+
+
+@overload(width, strict=False)
+def _width(lanes: Any) -> Callable[[Any], Any]:
+    # Unsigned, as all indices: mixed with a signed number, Numba would check each index for being negative.
+    if isinstance(lanes, numba.types.BaseTuple):
+        return lambda lanes: np.uint64(len(lanes))
+    return lambda lanes: np.uint64(lanes)

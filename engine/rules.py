@@ -1,0 +1,162 @@
+"""What a game says of itself: two protocols, one for histories and one for a private deal followed by public play.
+
+A game is a frozen dataclass whose fields are its parameters; a state is any immutable value. Payoffs are what each
+player receives at the end, in the game's own units (chips, points, a win as 1), player 0 first.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeGuard
+
+CHANCE = -1
+LEAF = -2
+
+
+class Rules(Protocol):
+    """A game as histories: a state holds all that has happened, hidden or not."""
+
+    @property
+    def players(self) -> int:
+        """Return the number of players."""
+
+    def root(self) -> Any:
+        """Return the state before anything happened."""
+
+    def turn(self, state: Any) -> int:
+        """Return the acting player, `CHANCE` or `LEAF`."""
+
+    def moves(self, state: Any) -> Sequence[str]:
+        """Return the labels of what can happen at a decision or chance state, in a fixed order."""
+
+    def chance(self, state: Any) -> Sequence[float]:
+        """Return the probability of each move of a chance state; they sum to one."""
+
+    def play(self, state: Any, move: int) -> Any:
+        """Return the state after the move of that index."""
+
+    def payoffs(self, state: Any) -> Sequence[float]:
+        """Return what each player receives at a leaf."""
+
+    def sees(self, state: Any, player: int) -> str:
+        """Return the acting player's information at its decision, readable, with perfect recall.
+
+        Two states of one player with equal strings are one information set.
+        """
+
+
+class Outcome(NamedTuple):
+    """How a dealt game ends in public: `payoffs(key, hands)` times `stake` is what the players receive."""
+
+    key: Hashable
+    stake: float = 1.0
+
+
+class DealtRules(Protocol):
+    """A game of one private deal followed by public play: a state holds what everybody sees, never a hand.
+
+    A player's private states are its *lanes*, and its hand is an index into `hands(player)`. Solvers treat all lanes
+    of a public state at once. `histories` turns such a game into `Rules`.
+    """
+
+    @property
+    def players(self) -> int:
+        """Return the number of players."""
+
+    def hands(self, player: int) -> Sequence[str]:
+        """Return the labels of the player's possible hands."""
+
+    def deal(self, hands: tuple[int, ...]) -> Sequence[float]:
+        """Return the probability of each hand of player `len(hands)`, given the hands of the players before."""
+
+    def root(self) -> Any:
+        """Return the public state after the deal."""
+
+    def turn(self, state: Any) -> int:
+        """Return the acting player, `CHANCE` or `LEAF`."""
+
+    def moves(self, state: Any) -> Sequence[str]:
+        """Return the labels of what can happen at a decision or chance state, in a fixed order."""
+
+    def chance(self, state: Any, hands: tuple[int, ...]) -> Sequence[float]:
+        """Return the probability of each move of a chance state given all hands; they sum to one."""
+
+    def play(self, state: Any, move: int) -> Any:
+        """Return the state after the move of that index."""
+
+    def outcome(self, state: Any) -> Outcome:
+        """Return how a leaf pays; leaves that pay alike share the key, and their tables are stored once."""
+
+    def payoffs(self, key: Any, hands: tuple[int, ...]) -> Sequence[float]:
+        """Return what each player receives, in units of the stake, at an outcome with these hands."""
+
+    def sees(self, state: Any) -> str:
+        """Return the public history as a readable string, different for any two decisions of one player."""
+
+
+def is_dealt(rules: Rules | DealtRules) -> TypeGuard[DealtRules]:
+    """Tell whether a game has a private deal before public play."""
+    return hasattr(rules, "deal")
+
+
+@dataclass(frozen=True)
+class Histories:
+    """A dealt game as `Rules`: the hands are dealt one player after another by chance, and states hold them.
+
+    A state is a pair of hands dealt so far and the public state.
+    """
+
+    game: DealtRules
+
+    @property
+    def players(self) -> int:
+        return self.game.players
+
+    def root(self) -> tuple[tuple[int, ...], Any]:
+        return (), self.game.root()
+
+    def turn(self, state: tuple[tuple[int, ...], Any]) -> int:
+        hands, public = state
+        return CHANCE if len(hands) < self.players else self.game.turn(public)
+
+    def _possible(self, state: tuple[tuple[int, ...], Any]) -> list[tuple[int, float]]:
+        """Return moves and probabilities of a chance state without those that these hands rule out."""
+        hands, public = state
+        odds = self.game.deal(hands) if len(hands) < self.players else self.game.chance(public, hands)
+        return [(i, p) for i, p in enumerate(odds) if p > 0]
+
+    def moves(self, state: tuple[tuple[int, ...], Any]) -> Sequence[str]:
+        hands, public = state
+        if self.turn(state) != CHANCE:
+            return self.game.moves(public)
+        labels = self.game.hands(len(hands)) if len(hands) < self.players else self.game.moves(public)
+        return [labels[i] for i, _ in self._possible(state)]
+
+    def chance(self, state: tuple[tuple[int, ...], Any]) -> Sequence[float]:
+        return [p for _, p in self._possible(state)]
+
+    def play(self, state: tuple[tuple[int, ...], Any], move: int) -> tuple[tuple[int, ...], Any]:
+        hands, public = state
+        if self.turn(state) == CHANCE:
+            move = self._possible(state)[move][0]
+            if len(hands) < self.players:
+                return (*hands, move), public
+        return hands, self.game.play(public, move)
+
+    def payoffs(self, state: tuple[tuple[int, ...], Any]) -> Sequence[float]:
+        hands, public = state
+        key, stake = self.game.outcome(public)
+        return [stake * value for value in self.game.payoffs(key, hands)]
+
+    def sees(self, state: tuple[tuple[int, ...], Any], player: int) -> str:
+        hands, public = state
+        return join_label(self.game.hands(player)[hands[player]], self.game.sees(public))
+
+
+def join_label(hand: str, public: str) -> str:
+    """Return the label of an information set: the hand, then the public history."""
+    return f"{hand} {public}".strip()
+
+
+def histories(rules: Rules | DealtRules) -> Rules:
+    """Return the game as `Rules`, whatever it is."""
+    return Histories(rules) if is_dealt(rules) else rules

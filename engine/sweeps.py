@@ -1,0 +1,121 @@
+"""The moves that solvers, evaluation and best response are made of, over a `SequenceForm`.
+
+Vectors over sequences are flat, [S * W]: sequence s holds entries s * W .. (s + 1) * W, one a lane. Plans are
+realisation plans (the product of the owner's own probabilities); values are counterfactual (weighted by chance and by
+the others' plans).
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.form import SequenceForm
+from counterplay.engine.jit import jit, width
+
+Vector = npt.NDArray[np.float64]
+
+
+@jit
+def down(form: SequenceForm, p: int, sigma: Vector, plan: Vector, lanes: Any) -> None:
+    """Turn player p's behaviour strategy into its realisation plan: plan[s] = plan[parent] * sigma[s]."""
+    w = width(lanes)
+    parent, first = form.parent, form.first
+    for d in range(form.begin[p], form.begin[p + 1]):
+        above = parent[d] * w
+        for s in range(first[d], first[d + 1]):
+            at = s * w
+            for i in range(w):
+                plan[at + i] = plan[above + i] * sigma[at + i]
+
+
+@jit
+def gather(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any) -> None:
+    """Set player p's values to those of the leaves that follow its sequences without another action of its own."""
+    w = width(lanes)
+    start, other, scale, table, tables = form.start, form.other, form.scale, form.table, form.tables
+    lo, hi = form.first[form.begin[p]], form.first[form.begin[p + 1]]
+    others = other.shape[1]
+    for k in range(lo, hi + 1):
+        s = k if k < hi else np.uint32(p)  # the player's actions, and at last its empty sequence
+        if w > 1:
+            at = s * w
+            for i in range(w):
+                value[at + i] = 0.0
+            for m in range(start[s], start[s + 1]):
+                theirs, u = other[m, 0] * w, table[m]
+                for j in range(w):
+                    reach = scale[m] * plan[theirs + j]
+                    for i in range(w):
+                        value[at + i] += reach * tables[u, j, i]
+        elif others == 1:
+            total = 0.0
+            for m in range(start[s], start[s + 1]):
+                total += scale[m] * plan[other[m, 0]]
+            value[s] = total
+        else:
+            total = 0.0
+            for m in range(start[s], start[s + 1]):
+                term = scale[m]
+                for q in range(others):
+                    term *= plan[other[m, q]]
+                total += term
+            value[s] = total
+
+
+@jit
+def expected(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any) -> float:
+    """Return what player p's plan earns against values from `gather`."""
+    w = width(lanes)
+    total = 0.0
+    for i in range(p * w, (p + 1) * w):
+        total += plan[i] * value[i]
+    for i in range(form.first[form.begin[p]] * w, form.first[form.begin[p + 1]] * w):
+        total += plan[i] * value[i]
+    return total
+
+
+@jit
+def best(form: SequenceForm, p: int, value: Vector, sigma: Vector, lanes: Any) -> float:
+    """Return what player p's best response earns against values from `gather`.
+
+    On return `value` holds each sequence's value under best play, and `sigma` (where it is not empty) the response:
+    1 for the first best action of each decision, 0 for the others.
+    """
+    w = width(lanes)
+    parent, first = form.parent, form.first
+    for k in range(form.begin[p + 1] - form.begin[p]):
+        d = form.begin[p + 1] - 1 - k
+        lo, hi, above = first[d], first[d + 1], parent[d] * w
+        for i in range(w):
+            top, arg = value[lo * w + i], lo
+            for s in range(lo + 1, hi):
+                if value[s * w + i] > top:
+                    top, arg = value[s * w + i], s
+            value[above + i] += top
+            if sigma.size > 0:
+                for s in range(lo, hi):
+                    sigma[s * w + i] = 1.0 if s == arg else 0.0
+    total = 0.0
+    for i in range(w):
+        total += value[p * w + i] * form.origin[p, i]
+    return total
+
+
+@jit
+def measure(form: SequenceForm, sigma: Vector, plan: Vector, value: Vector, lanes: Any) -> Any:
+    """Return what every player earns under the profile, and what its best response to the others would, [2, P].
+
+    `plan` and `value` are scratch; on return `plan` is the profile's realisation plan.
+    """
+    players = form.origin.shape[0]
+    result = np.empty((2, players))
+    nothing = np.empty(0)
+    plan[: form.origin.size] = form.origin.ravel()
+    for p in range(players):
+        down(form, p, sigma, plan, lanes)
+    for p in range(players):
+        gather(form, p, plan, value, lanes)
+        result[0, p] = expected(form, p, plan, value, lanes)
+        result[1, p] = best(form, p, value, nothing, lanes)
+    return result
