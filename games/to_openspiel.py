@@ -9,9 +9,11 @@ import numpy.typing as npt
 from counterplay.engine.rules import CHANCE, LEAF, DealtRules, Rules, histories, is_dealt, join_label
 from counterplay.engine.strategy import check
 from counterplay.engine.tree import Tree
+from counterplay.games.goofspiel import Goofspiel
 from counterplay.games.kuhn import Kuhn
 from counterplay.games.leduc import Leduc
 from counterplay.games.liars_dice import LiarsDice
+from counterplay.games.matrix import Matrix, matching_pennies, rock_paper_scissors
 from counterplay.games.openspiel import Node, OpenSpiel, game, import_pyspiel
 from counterplay.games.register_openspiel import action_numbers, information_key, numbered, register
 
@@ -39,6 +41,14 @@ def counterpart(rules: Rules | DealtRules) -> Counterpart | None:
                 dice,
                 lambda rolls: joint.join(str(roll + 1) for roll in sorted(rolls)),
             )
+        case Goofspiel(cards=cards, players=n, order=order, hidden=True, returns=returns):
+            # With open bids OpenSpiel's information states forget the order of one's own bids.
+            text = f"imp_info=True,num_cards={cards},players={n},points_order={order},returns_type={returns}"
+            return Counterpart(f"goofspiel({text})", 1, lambda prize: str(prize[0] + 1))
+        case Matrix() if rules == rock_paper_scissors():
+            return Counterpart("matrix_rps()", 0, str)
+        case Matrix() if rules == matching_pennies():
+            return Counterpart("matrix_mp()", 0, str)
     return None
 
 

@@ -11,9 +11,11 @@ from counterplay.engine import strategy
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import CHANCE, LEAF, histories
 from counterplay.engine.tree import compile_tree
+from counterplay.games.goofspiel import Goofspiel
 from counterplay.games.kuhn import Kuhn
 from counterplay.games.leduc import Leduc
 from counterplay.games.liars_dice import LiarsDice
+from counterplay.games.matrix import matching_pennies, prisoners_dilemma, rock_paper_scissors, shapley
 from counterplay.games.openspiel import load
 from counterplay.games.register_openspiel import register
 from counterplay.games.to_openspiel import counterpart, to_game, to_policy
@@ -30,12 +32,22 @@ NATIVE = {
     "kuhn-3": Kuhn(players=3),
     "dice-1x4": LiarsDice(faces=4),
     "dice-2x2": LiarsDice(dice=2, faces=2),
+    "goofspiel": Goofspiel(cards=4),
+    "goofspiel-random": Goofspiel(cards=3, order="random"),
+    "goofspiel-points": Goofspiel(cards=3, order="ascending", returns="point_difference"),
+    "goofspiel-total": Goofspiel(cards=3, returns="total_points"),
+    "goofspiel-3": Goofspiel(cards=3, players=3),
+    "rps": rock_paper_scissors(),
+    "pennies": matching_pennies(),
 }
 UNKNOWN = {  # games that OpenSpiel does not have: they are registered there
     "kuhn-5-ranks": Kuhn(ranks=5),
     "leduc-2x3": Leduc(ranks=2, suits=3),
     "dice-plain": LiarsDice(faces=3, wild=False),
     "dice-3-players": LiarsDice(players=3, faces=2),
+    "goofspiel-open": Goofspiel(cards=3, hidden=False),
+    "prisoners": prisoners_dilemma(),
+    "shapley": shapley(),
 }
 IMPORTED = {
     name: load(text)
@@ -74,7 +86,10 @@ def test_nash_conv_agrees(name):
 
 
 # OpenSpiel's exploitability is for two players and zero sums.
-OTHER = ("kuhn-3", "spiel-kuhn-3", "dice-3-players", "spiel-matrix", "spiel-hanabi")
+OTHER = (
+    *("kuhn-3", "spiel-kuhn-3", "dice-3-players", "goofspiel-3"),
+    *("prisoners", "shapley", "goofspiel-total", "spiel-matrix", "spiel-hanabi"),
+)
 
 
 @pytest.mark.parametrize("name", [n for n in GAMES if n not in OTHER])
@@ -95,7 +110,9 @@ def test_expected_values_agree(name):
     assert judge_table(form, table).value == pytest.approx(theirs, abs=1e-9)
 
 
-@pytest.mark.parametrize(("name", "suits"), [("kuhn", 1), ("leduc", 2), ("kuhn-3", 1), ("dice-1x4", 1)])
+@pytest.mark.parametrize(
+    ("name", "suits"), [("kuhn", 1), ("leduc", 2), ("kuhn-3", 1), ("dice-1x4", 1), ("goofspiel", 1)]
+)
 def test_native_and_imported_games_are_one_game(name, suits):
     """Lanes and histories have the same information sets, once suits are forgotten, and uniform play earns the same."""
     (ours, form), (theirs, their_form) = compiled(name), compiled(f"spiel-{name}")
@@ -112,6 +129,7 @@ def test_native_and_imported_games_are_one_game(name, suits):
 # With prizes in random order a regret that is zero is 4e-18 in one sum and 0 in another, and regret matching makes
 # pure play of the one and even play of the other: both are right, and they part.
 TIES = ("spiel-goofspiel-random",)
+CFR_NATIVE = ("kuhn", "leduc", "kuhn-3", "dice-1x4", "goofspiel", "rps", "pennies")
 
 
 class Case(NamedTuple):
@@ -120,7 +138,7 @@ class Case(NamedTuple):
 
 
 @pytest.mark.parametrize("case", [Case("cfr", "CFRSolver"), Case("cfr+", "CFRPlusSolver")], ids=lambda c: c.variant)
-@pytest.mark.parametrize("name", ["kuhn", "leduc", "kuhn-3", "dice-1x4", *(n for n in IMPORTED if n not in TIES)])
+@pytest.mark.parametrize("name", [*CFR_NATIVE, *(n for n in IMPORTED if n not in TIES)])
 def test_ten_iterations_match(name, case):
     tree, form = compiled(name)
     run = CFR(form, VARIANTS[case.variant], 10)
@@ -143,6 +161,11 @@ def test_registered_games_pass_openspiels_tests(name):
     pyspiel.random_sim_test(game, 3, True, False)
     assert str(game) == str(pyspiel.load_game(game.get_type().short_name))
     assert register(GAMES[name]).get_type().short_name == game.get_type().short_name
+
+
+def test_a_spec_registers():
+    assert str(register("kuhn(players=3)")) == str(register(Kuhn(players=3)))
+    assert str(register("openspiel:leduc_poker")) == "leduc_poker()"
 
 
 def test_registered_game_is_the_game():
@@ -208,7 +231,10 @@ def test_counterparts_are_for_the_same_rules_only():
     assert counterpart(Kuhn(players=4)).text == "kuhn_poker(players=4)"
     assert counterpart(Leduc(ranks=4)) is None
     assert counterpart(LiarsDice(wild=False)) is None
+    assert counterpart(Goofspiel(hidden=False)) is None
+    assert counterpart(shapley()) is None
     assert counterpart(load("kuhn_poker")) is None
+    assert all(counterpart(NATIVE[name]) for name in NATIVE)
 
 
 def test_import_is_canonical():
