@@ -1,0 +1,281 @@
+"""Counterplay: solve imperfect-information games, with a certified exploitability.
+
+`solve` takes a game (a spec such as "leduc(ranks=3)", or an object that follows `engine.rules`) and returns a
+`Solution`; `load` reads one from its file. Exploitability is NashConv divided by the number of players, in the game's
+units, wherever it appears.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as _version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the command line answers --help before any of these is needed
+    import numpy as np
+    import numpy.typing as npt
+
+    from counterplay.engine.form import SequenceForm
+    from counterplay.engine.rules import DealtRules, Rules
+    from counterplay.engine.tree import Tree
+    from counterplay.solvers.run import Check, Method, Progress
+    from counterplay.solvers.value import Judgement
+
+__all__ = ["Solution", "load", "solve"]
+
+try:
+    __version__ = _version("counterplay")
+except PackageNotFoundError:  # run from a source folder that was never installed
+    __version__ = "0+unknown"
+
+DEFAULT_TARGET = 1e-4
+DEFAULT_ITERATIONS = 10_000
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A strategy for every player, how it was found, and what it was judged to be worth.
+
+    `strategy` is [R, W]: a row for each action of each information set, in the order of `labels`, rows `first[i]` to
+    `first[i + 1]`; a column for each of the owner's hands (one column in games without a private deal).
+    """
+
+    game: str
+    method: "Method"
+    iterations: int
+    seconds: float
+    seed: int
+    stopped_by: str
+    value: tuple[float, ...]  # what each player earns, player 0 first, in the game's units
+    best: tuple[float, ...]  # what each player's best response to the others would earn
+    figures: dict[str, float]  # further certificates: "coarse_gap", "qre_gap"
+    trace: "tuple[Check, ...]"
+    strategy: "npt.NDArray[np.float64]"
+    owner: "npt.NDArray[np.int8]"  # [I] whose information set
+    first: "npt.NDArray[np.int64]"  # [I + 1]
+    labels: tuple[str, ...]  # [I]
+    actions: tuple[tuple[str, ...], ...]  # [I]
+    hands: tuple[tuple[str, ...], ...]  # [P][W]
+    state: "dict[str, npt.NDArray[np.float64]]" = field(repr=False)  # what a resumed run goes on from
+    rules: "Rules | DealtRules | None" = field(default=None, repr=False, compare=False)  # a game that has no spec
+
+    @property
+    def algorithm(self) -> str:
+        """Return the name of the algorithm that ran."""
+        return self.method.algorithm
+
+    @property
+    def players(self) -> int:
+        """Return the number of players."""
+        return len(self.hands)
+
+    @property
+    def nash_conv(self) -> float:
+        """Return the sum over players of what each could gain by its best response."""
+        return float(sum(b - v for b, v in zip(self.best, self.value, strict=True)))
+
+    @property
+    def exploitability(self) -> float:
+        """Return NashConv divided by the number of players."""
+        return self.nash_conv / self.players
+
+    @cached_property
+    def tree(self) -> "Tree":
+        """Return the game's tree, built again from its rules; raises `ValueError` if they no longer fit."""
+        from counterplay.engine.tree import compile_tree
+        from counterplay.games import make
+
+        tree = compile_tree(make(self.game) if self.rules is None else self.rules)
+        if (tree.labels, tree.actions, tree.hands) != (self.labels, self.actions, self.hands):
+            raise ValueError(f"the rules of {self.game} are not those that this solution was made for")
+        return tree
+
+    @cached_property
+    def form(self) -> "SequenceForm":
+        """Return the sequence form of the tree."""
+        from counterplay.engine.form import sequence_form
+
+        return sequence_form(self.tree)
+
+    def judge(self) -> "Judgement":
+        """Measure the strategy again, from the rules: value and best response of every player."""
+        from counterplay.engine.strategy import check
+        from counterplay.solvers.value import judge_table
+
+        return judge_table(self.form, check(self.tree, self.strategy))
+
+    def against(self, other: "Solution") -> "tuple[tuple[float, ...], ...]":
+        """Return the exact expected payoffs of all players with this strategy in one seat and `other` in the rest.
+
+        Entry p is the payoffs with this strategy in seat p. Raises `ValueError` if the games differ.
+        """
+        from counterplay.solvers.value import judge_table, seated
+
+        if (other.labels, other.actions, other.hands) != (self.labels, self.actions, self.hands):
+            raise ValueError(f"the solutions are of different games, {self.game} and {other.game}")
+        tables = [
+            seated(self.tree, [self.strategy if q == p else other.strategy for q in range(self.players)])
+            for p in range(self.players)
+        ]
+        return tuple(judge_table(self.form, table).value for table in tables)
+
+    def save(self, path: str | Path) -> None:
+        """Write the solution to one file, whole or not at all."""
+        from counterplay.engine.store import pack, write
+
+        header = {
+            "version": __version__,
+            "game": self.game,
+            "method": asdict(self.method),
+            "iterations": self.iterations,
+            "seconds": self.seconds,
+            "seed": self.seed,
+            "stopped_by": self.stopped_by,
+            "value": self.value,
+            "best": self.best,
+            "exploitability": self.exploitability,
+            "figures": self.figures,
+            "trace": [(c.iterations, c.seconds, c.exploitability) for c in self.trace],
+            "players": self.players,
+        }
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "strategy": self.strategy,
+            "owner": self.owner,
+            "first": self.first,
+            "labels": pack(self.labels),
+            "actions": pack(["\n".join(a) for a in self.actions]),
+            "hands": pack(["\n".join(h) for h in self.hands]),
+            **{f"state.{name}": array for name, array in self.state.items()},
+        }
+        write(path, arrays, header)
+
+    def to_openspiel(self) -> Any:
+        """Return the strategy as a `pyspiel.TabularPolicy`; needs the extra `openspiel`.
+
+        It is a policy of the OpenSpiel game of the same rules where there is one (Kuhn, Leduc, liar's dice, goofspiel,
+        imports), else of this game registered with OpenSpiel.
+        """
+        from counterplay.games import make
+        from counterplay.games.to_openspiel import to_policy
+
+        return to_policy(make(self.game) if self.rules is None else self.rules, self.tree, self.strategy)
+
+
+def solve(
+    game: "str | Rules | DealtRules | None" = None,
+    algorithm: str = "auto",
+    *,
+    iterations: int | None = None,
+    target: float | None = None,
+    time: float | None = None,
+    seed: int = 0,
+    updates: str | None = None,
+    temperature: float | None = None,
+    resume: Solution | None = None,
+    on_tree: "Callable[[int], None] | None" = None,
+    on_progress: "Callable[[Progress], None] | None" = None,
+) -> Solution:
+    """Solve a game until a target exploitability, a number of iterations or a time in seconds, whichever is first.
+
+    With none of the three, two-player zero-sum games run to an exploitability of 0.0001 and others for 10,000
+    iterations. `resume` goes on from a solution, to the very result of an unbroken run (`iterations` counts from the
+    start, `time` anew). Ctrl-C ends the run and returns what there is. `seed` is kept with the solution; the full-width
+    solvers draw no random numbers. `on_tree` is told how many nodes are built, `on_progress` how the run goes.
+
+    Raises `ValueError` for games, algorithms and limits that do not fit, with what would.
+    """
+    from counterplay.engine.form import sequence_form
+    from counterplay.engine.strategy import to_table
+    from counterplay.engine.tree import compile_tree
+    from counterplay.games import make, spec_of
+    from counterplay.solvers.run import Limits, exact, method, run, start
+
+    limits = Limits(iterations, target, time)
+    if resume is not None:
+        name, rules = _resumable(resume, game, algorithm), resume.rules
+        tree, form, chosen = resume.tree, resume.form, resume.method
+    else:
+        if game is None:
+            raise ValueError("solve needs a game, for example 'leduc'")
+        rules = None if isinstance(game, str) else game
+        made = make(game) if isinstance(game, str) else game
+        name = spec_of(made) or (game if isinstance(game, str) else type(game).__name__)
+        tree = compile_tree(made, progress=on_tree)
+        form = sequence_form(tree)
+        chosen = method(tree, algorithm, updates=updates, temperature=temperature, iterations=iterations, target=target)
+    if limits == Limits():
+        certain = tree.players == 2 and tree.zero_sum
+        limits = Limits(target=DEFAULT_TARGET) if certain else Limits(iterations=DEFAULT_ITERATIONS)
+    if chosen.algorithm == "lp":
+        result, done, state = exact(tree, form), 0, {}
+    else:
+        solver = start(tree, form, chosen)
+        if resume is not None:
+            solver.restore(resume.state, resume.iterations)
+        result = run(solver, form, limits, resume.trace if resume else (), on_progress)
+        done, state = solver.iterations, solver.state()
+    return Solution(
+        game=name,
+        method=chosen,
+        iterations=done,
+        seconds=result.trace[-1].seconds if result.trace else 0.0,
+        seed=seed,
+        stopped_by=result.stopped_by,
+        value=result.judgement.value,
+        best=result.judgement.best,
+        figures=result.figures,
+        trace=result.trace,
+        strategy=to_table(form, tree, result.profile),
+        owner=tree.owner,
+        first=tree.first,
+        labels=tree.labels,
+        actions=tree.actions,
+        hands=tree.hands,
+        state=state,
+        rules=rules,
+    )
+
+
+def load(path: str | Path) -> Solution:
+    """Read a solution from its file; raises `ValueError` for a file that is cut short, foreign, or newer."""
+    from counterplay.engine.store import read, unpack
+    from counterplay.solvers.run import Check, Method
+
+    arrays, header = read(path)
+    try:
+        return Solution(
+            game=header["game"],
+            method=Method(**header["method"]),
+            iterations=header["iterations"],
+            seconds=header["seconds"],
+            seed=header["seed"],
+            stopped_by=header["stopped_by"],
+            value=tuple(header["value"]),
+            best=tuple(header["best"]),
+            figures=header["figures"],
+            trace=tuple(Check(*point) for point in header["trace"]),
+            strategy=arrays["strategy"],
+            owner=arrays["owner"],
+            first=arrays["first"],
+            labels=unpack(arrays["labels"]),
+            actions=tuple(tuple(line.split("\n")) for line in unpack(arrays["actions"])),
+            hands=tuple(tuple(line.split("\n")) for line in unpack(arrays["hands"])),
+            state={name.removeprefix("state."): a for name, a in arrays.items() if name.startswith("state.")},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is a solution file with parts missing or damaged ({error!r})") from error
+
+
+def _resumable(solution: Solution, game: "str | Rules | DealtRules | None", algorithm: str) -> str:
+    """Return the spec of the solution's game if a run of that game and algorithm can go on from it."""
+    from counterplay.games import make, spec_of
+
+    if solution.algorithm == "lp":
+        raise ValueError("the linear programme's answer is exact: there is nothing to resume")
+    if isinstance(game, str) and spec_of(make(game)) != solution.game:
+        raise ValueError(f"the file to resume holds {solution.game}, not {game}")
+    if algorithm not in ("auto", solution.algorithm):
+        raise ValueError(f"the file to resume was made by {solution.algorithm}, not {algorithm}")
+    return solution.game

@@ -10,7 +10,7 @@ The sequence form is von Stengel's (1996); treeplexes are Hoda, Gilpin, Pena and
 Shape letters: D decisions, S sequences (P + all actions), M leaf terms, U tables, W lanes.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ class SequenceForm(NamedTuple):
     other: npt.NDArray[np.uint32]  # [M, P - 1] the other players' sequences of the term
     scale: npt.NDArray[np.float64]  # [M] payoff to the owner of the sequence times chance (stake alone in lanes)
     table: npt.NDArray[np.uint32]  # [M] index into `tables`; empty without lanes
-    tables: npt.NDArray[np.float64]  # [U, W, W] payoff to the owner times chance, [term, other's lane, own lane]
+    tables: npt.NDArray[np.float64]  # [U * W * W] payoff to the owner times chance, [term, other's lane, own lane]
     origin: npt.NDArray[np.float64]  # [P, W] plan of the empty sequences: 1, and 0 in lanes that pad
     row: npt.NDArray[np.uint32]  # [S] where the sequence stands in `strategy.reshape(-1, width)`; 0 if empty
     width: int  # lanes of a strategy's row: the tree's in lanes, else 1
@@ -48,11 +48,11 @@ class SequenceForm(NamedTuple):
     @property
     def lanes(self) -> int | tuple[int, ...]:
         """Return W as kernels want it: a tuple of that length where W is small, so that they see a constant."""
-        lanes = self.origin.shape[1]
+        lanes: int = self.origin.shape[1]
         return (0,) * lanes if lanes <= _SMALL[-1] else lanes
 
 
-_SMALL = (1, 2, 4, 8, 16)  # kernels are compiled for these numbers of lanes; others are padded to a multiple of 8
+_SMALL = (1, 4, 8, 16)  # kernels are compiled for these numbers of lanes; more are padded to a multiple of 8
 
 
 def _padded(lanes: int) -> int:
@@ -87,7 +87,8 @@ def _treeplexes(tree: Tree, lanes: tuple[int, ...], width: int) -> _Treeplexes:
     players = tree.players
     sequence = np.zeros((tree.rows, max(lanes)), np.int64)
     sizes = np.diff(tree.first)
-    begin, parent, first, row = [0], [], [players], [0] * players
+    begin, first, row = [0], [players], [0] * players
+    parent: list[int] = []
     for p in range(players):
         own = lanes[p]
         for i in np.flatnonzero(tree.owner == p):
@@ -138,7 +139,7 @@ def _in_lanes(tree: Tree) -> SequenceForm:
         other=np.concatenate([ends[:, 1], ends[:, 0]])[order, None].astype(np.uint32),
         scale=np.concatenate([tree.stake, tree.stake])[order],
         table=np.concatenate([kind, kind + len(pairs)])[order].astype(np.uint32),
-        tables=tables,
+        tables=tables.ravel(),
         origin=np.stack([(np.arange(padded) < w).astype(np.float64) for w in (w0, w1)]),
         row=plex.row,
         width=lanes,
@@ -178,7 +179,7 @@ def _in_scalars(tree: Tree) -> SequenceForm:
         other=np.concatenate(others)[order].astype(np.uint32).reshape(-1, players - 1),
         scale=np.concatenate(scales)[order],
         table=np.zeros(0, np.uint32),
-        tables=np.zeros((0, 1, 1)),
+        tables=np.zeros(0),
         origin=np.ones((players, 1)),
         row=plex.row,
         width=1,
@@ -196,10 +197,10 @@ def _scalar_leaves(
             f"the game has {len(tree.stake):,} public endings for {len(deals):,} deals: "
             f"more than the {MAX_TERMS:,} that fit"
         )
-    at = tuple(deals.T)
-    weight = tree.weights[(slice(None), *at)][tree.leaf_weight]  # [L, deals]
+    at: Any = tuple(deals.T)
+    weight = tree.weights[:, *at][tree.leaf_weight]  # [L, deals]
     possible = weight > 0
     ends = [_leaf_sequences(tree, sequence, p)[:, deals[:, p]][possible] for p in range(players)]
-    paid = tree.payoffs[(slice(None), slice(None), *at)]  # [T, P, deals]
+    paid = tree.payoffs[:, :, *at]  # [T, P, deals]
     payoffs = np.stack([(paid[tree.outcome, p] * tree.stake[:, None])[possible] for p in range(players)])
     return ends, weight[possible], payoffs

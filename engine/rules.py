@@ -6,7 +6,7 @@ player receives at the end, in the game's own units (chips, points, a win as 1),
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeGuard
+from typing import Any, NamedTuple, Protocol, TypeGuard, cast
 
 CHANCE = -1
 LEAF = -2
@@ -159,4 +159,4 @@ def join_label(hand: str, public: str) -> str:
 
 def histories(rules: Rules | DealtRules) -> Rules:
     """Return the game as `Rules`, whatever it is."""
-    return Histories(rules) if is_dealt(rules) else rules
+    return Histories(rules) if is_dealt(rules) else cast(Rules, rules)

@@ -123,8 +123,15 @@ class _Compiler:
 
     def tree(self) -> Tree:
         rules, turn_of, play = self.rules, self.rules.turn, self.rules.play
-        player, parent, slot, infoset, weight = [], [], [], [], []
-        last, outcome, stake, leaf_weight = [], [], [], []
+        player: list[int] = []
+        parent: list[int] = []
+        slot: list[int] = []
+        infoset: list[int] = []
+        weight: list[int] = []
+        last: list[tuple[int, ...]] = []
+        outcome: list[int] = []
+        stake: list[float] = []
+        leaf_weight: list[int] = []
         stack: list[tuple[Any, int, int, int, tuple[int, ...]]] = [
             (rules.root(), -1, 0, self.add_weight(self.deal()), (-1,) * self.players)
         ]
@@ -208,13 +215,14 @@ class _Compiler:
         """Return the probability of each move of a chance state for all hands that reach it, [moves, *lanes]."""
         moves = len(self.rules.moves(state))
         if not self.dealt:
-            odds = self.distribution(self.rules.chance(state), f"chance at {state}", moves)
-            return np.array(odds).reshape(-1, *self.lanes)
+            given = self.distribution(self.rules.chance(state), f"chance at {state}", moves)
+            return np.array(given).reshape(-1, *self.lanes)
         odds = np.zeros((moves, *self.lanes))
+        hands: Any
         for hands in product(*map(range, self.lanes)):
             if weight[hands] > 0:
                 given = self.rules.chance(state, hands)
-                odds[(slice(None), *hands)] = self.distribution(given, f"chance at {state} with hands {hands}", moves)
+                odds[:, *hands] = self.distribution(given, f"chance at {state} with hands {hands}", moves)
         return odds
 
     @staticmethod
@@ -248,12 +256,13 @@ class _Compiler:
     def table(self, key: Any) -> npt.NDArray[np.float64]:
         """Return the payoffs of all players for all hands, [P, *lanes]; hands that were never dealt together pay 0."""
         table = np.zeros((self.players, *self.lanes))
+        hands: Any
         for hands in product(*map(range, self.lanes)):
             if self.weights[0][hands] > 0:
                 values = self.rules.payoffs(key, hands) if self.dealt else key
                 if len(values) != self.players or not all(map(math.isfinite, values)):
                     raise ValueError(f"payoffs must be {self.players} finite numbers, not {values!r}")
-                table[(slice(None), *hands)] = values
+                table[:, *hands] = values
         return table
 
     def infoset(self, state: Any, turn: int, above: int) -> int:

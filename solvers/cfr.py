@@ -1,18 +1,19 @@
 """Counterfactual regret minimisation: one kernel, and the family of variants as rows of one table.
 
 An iteration gathers a player's counterfactual values, walks its decisions from the last to the first (regrets, next
-strategy), and walks back (average, realisation plan). All variants differ only in three factors a iteration (a
+strategy), and walks back (average, realisation plan). All variants differ only in three factors an iteration (their
 *schedule*) and in the prediction step:
 
-    Q <- (Q + r) * pos where positive, * neg elsewhere            regrets, r the instantaneous counterfactual regret
-    sigma <- [Q + step * r]+ , normalised                         regret matching, with prediction where step > 0
-    total <- total * avg + plan                                   the numerator of the average strategy
+    Q <- (Q + r) * pos where that is positive, * neg elsewhere     regrets; r is the instantaneous one
+    sigma <- [Q + step * r]+ , normalised                          regret matching, with prediction if step > 0
+    total <- total * avg + plan                                    the numerator of the average strategy
 
 Regret matching sees only the positive part of Q, so a neg of 0 is regret matching plus. The average takes the plans
 that the iteration used, before it changes them.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +22,101 @@ import numpy.typing as npt
 
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.jit import jit, width
-from counterplay.engine.sweeps import down, expected, gather
+from counterplay.engine.strategy import Vector
+from counterplay.engine.sweeps import best, down, expected, gather, normalise
 
-Vector = npt.NDArray[np.float64]
+INFINITE = math.inf
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row of the family: how iteration t of T discounts what was before it.
+
+    Positive regrets are multiplied by t^alpha / (t^alpha + 1), negative ones likewise with beta, and the average's
+    numerator by ((t - 1) / t)^gamma before it takes the plan of iteration t (so that plans weigh t^gamma). An
+    exponent is a pair (at the start, at the end of the T iterations) and moves in a straight line between them.
+    """
+
+    name: str
+    alpha: tuple[float, float]
+    beta: tuple[float, float]  # -inf: negative regrets are forgotten (regret matching plus)
+    gamma: tuple[float, float]
+    step: float  # how much of the last instantaneous regret predicts the next
+    order: str  # "add-discount": with t, after adding; "discount-add": with t + 1, before adding
+    source: str
+    alternating: bool = True
+
+    @property
+    def scheduled(self) -> bool:
+        """Tell whether the exponents depend on how many iterations there will be."""
+        return any(a != b for a, b in (self.alpha, self.beta, self.gamma))
+
+
+def _row(
+    name: str,
+    source: str,
+    *,
+    alpha: float | tuple[float, float] = INFINITE,
+    beta: float | tuple[float, float] = -INFINITE,
+    gamma: float | tuple[float, float] = 0.0,
+    step: float = 0.0,
+    order: str = "add-discount",
+) -> Variant:
+    a, b, c = ((x, x) if isinstance(x, float | int) else x for x in (alpha, beta, gamma))
+    return Variant(name, a, b, c, step, order, source)
+
+
+_DCFR = "Brown and Sandholm, AAAI 2019"
+_PDCFR = "Xu et al., IJCAI 2024"
+_STEP = "Meng et al. 2025, arXiv 2503.12770"
+_HS = "Zhang, McAleer and Sandholm 2024, arXiv 2404.09097"
+
+VARIANTS = {
+    v.name: v
+    for v in (
+        _row("cfr", "Zinkevich et al., NIPS 2007", beta=INFINITE),
+        _row("cfr+", "Tammelin 2014, arXiv 1407.5042", gamma=1),
+        _row("linear", _DCFR, alpha=1, beta=1, gamma=1),
+        _row("dcfr", _DCFR + " (discounts, then adds)", alpha=1.5, beta=0, gamma=2, order="discount-add"),
+        _row("dcfr-openspiel", _DCFR + " (adds, then discounts, as OpenSpiel)", alpha=1.5, beta=0, gamma=2),
+        _row("pcfr+", "Farina, Kroer and Sandholm, AAAI 2021", gamma=2, step=1),
+        _row("dcfr+", _PDCFR, alpha=1.5, gamma=4),
+        _row("pdcfr+", _PDCFR, alpha=2.3, gamma=5, step=1),
+        _row("pdcfr+third", _PDCFR + f" with the step of {_STEP}", alpha=2.3, gamma=5, step=1 / 3),
+        _row("sapcfr+", _STEP, gamma=2, step=1 / 3),
+        _row("hs-dcfr", _HS, alpha=(1, 4), beta=(-1, -3), gamma=(30, 25)),
+        _row("hs-pcfr+", _HS, gamma=(30, 25), step=1),
+    )
+}
+
+
+def schedule(variant: Variant, start: int, count: int, horizon: int) -> npt.NDArray[np.float64]:
+    """Return the factors (pos, neg, avg) of iterations start + 1 .. start + count, [count, 3].
+
+    `horizon` is T, the number of iterations that exponents with two ends stretch over; beyond it they stay.
+    """
+    t = np.arange(start + 1, start + count + 1, dtype=np.float64)
+    share = np.minimum(t / max(horizon, 1), 1.0)
+
+    def exponent(ends: Sequence[float]) -> Any:
+        return ends[0] if ends[0] == ends[1] else ends[0] + (ends[1] - ends[0]) * share
+
+    def discount(ends: Sequence[float]) -> Any:
+        if math.isinf(ends[0]):
+            return 1.0 if ends[0] > 0 else 0.0
+        power = (t + (variant.order == "discount-add")) ** exponent(ends)
+        return power / (power + 1.0)
+
+    rows = np.empty((count, 3))
+    rows[:, 0] = discount(variant.alpha)
+    rows[:, 1] = discount(variant.beta)
+    rows[:, 2] = ((t - 1.0) / t) ** exponent(variant.gamma)
+    return rows
+
+
+@jit
+def _discounted(q: float, pos: float, neg: float) -> float:
+    return q * pos if q > 0.0 else q * neg
 
 
 @jit
@@ -36,48 +129,77 @@ def _match(
     pos: float,
     neg: float,
     step: float,
-    scratch: Vector,
     lanes: Any,
 ) -> None:
-    """Add instantaneous regrets and match them, bottom-up; `scratch` has 2 W entries."""
+    """Add instantaneous regrets and match them, bottom-up, for one lane or for four side by side."""
     w = width(lanes)
     parent, first = form.parent, form.first
     begin, end = form.begin[p], form.begin[p + 1]
     for k in range(end - begin):
         d = end - 1 - k
         lo, hi, above = first[d], first[d + 1], parent[d] * w
-        for i in range(w):
-            scratch[i] = 0.0
-            scratch[w + i] = 0.0
-        for s in range(lo, hi):
-            at = s * w
-            for i in range(w):
-                scratch[i] += sigma[at + i] * value[at + i]
-        for s in range(lo, hi):
-            at = s * w
-            for i in range(w):
-                r = value[at + i] - scratch[i]
-                q = regret[at + i] + r
-                q = q * pos if q > 0.0 else q * neg
-                regret[at + i] = q
-                q = max(q + step * r, 0.0)
-                sigma[at + i] = q
-                scratch[w + i] += q
-        for i in range(w):
-            value[above + i] += scratch[i]
-            scratch[i] = 1.0 / (hi - lo) if scratch[w + i] <= 0.0 else 0.0
-            scratch[w + i] = 1.0 / scratch[w + i] if scratch[w + i] > 0.0 else 0.0
-        for s in range(lo, hi):
-            at = s * w
-            for i in range(w):
-                sigma[at + i] = sigma[at + i] * scratch[w + i] + scratch[i]
+        equal = 1.0 / (hi - lo)
+        if w == 1:
+            v0, n0 = 0.0, 0.0
+            for at in range(lo, hi):
+                v0 += sigma[at] * value[at]
+            for at in range(lo, hi):
+                r0 = value[at] - v0
+                q0 = _discounted(regret[at] + r0, pos, neg)
+                regret[at] = q0
+                q0 = max(q0 + step * r0, 0.0)
+                sigma[at] = q0
+                n0 += q0
+            value[above] += v0
+            if n0 > 0.0:
+                n0 = 1.0 / n0
+                for at in range(lo, hi):
+                    sigma[at] *= n0
+            else:
+                for at in range(lo, hi):
+                    sigma[at] = equal
+            continue
+        for i in range(0, w, 4):
+            v0, v1, v2, v3 = 0.0, 0.0, 0.0, 0.0
+            n0, n1, n2, n3 = 0.0, 0.0, 0.0, 0.0
+            for s in range(lo, hi):
+                at = s * w + i
+                v0 += sigma[at] * value[at]
+                v1 += sigma[at + 1] * value[at + 1]
+                v2 += sigma[at + 2] * value[at + 2]
+                v3 += sigma[at + 3] * value[at + 3]
+            for s in range(lo, hi):
+                at = s * w + i
+                r0, r1, r2, r3 = value[at] - v0, value[at + 1] - v1, value[at + 2] - v2, value[at + 3] - v3
+                q0, q1, q2, q3 = regret[at] + r0, regret[at + 1] + r1, regret[at + 2] + r2, regret[at + 3] + r3
+                q0, q1 = _discounted(q0, pos, neg), _discounted(q1, pos, neg)
+                q2, q3 = _discounted(q2, pos, neg), _discounted(q3, pos, neg)
+                regret[at], regret[at + 1], regret[at + 2], regret[at + 3] = q0, q1, q2, q3
+                q0, q1, q2, q3 = q0 + step * r0, q1 + step * r1, q2 + step * r2, q3 + step * r3
+                q0, q1, q2, q3 = max(q0, 0.0), max(q1, 0.0), max(q2, 0.0), max(q3, 0.0)
+                sigma[at], sigma[at + 1], sigma[at + 2], sigma[at + 3] = q0, q1, q2, q3
+                n0, n1, n2, n3 = n0 + q0, n1 + q1, n2 + q2, n3 + q3
+            at = above + i
+            v0, v1, v2, v3 = value[at] + v0, value[at + 1] + v1, value[at + 2] + v2, value[at + 3] + v3
+            value[at], value[at + 1], value[at + 2], value[at + 3] = v0, v1, v2, v3
+            # Where nothing is positive the strategy is uniform: sigma, all zero there, times 0 plus 1 / A.
+            e0, e1 = 0.0 if n0 > 0.0 else equal, 0.0 if n1 > 0.0 else equal
+            e2, e3 = 0.0 if n2 > 0.0 else equal, 0.0 if n3 > 0.0 else equal
+            n0, n1 = 1.0 / n0 if n0 > 0.0 else 0.0, 1.0 / n1 if n1 > 0.0 else 0.0
+            n2, n3 = 1.0 / n2 if n2 > 0.0 else 0.0, 1.0 / n3 if n3 > 0.0 else 0.0
+            for s in range(lo, hi):
+                at = s * w + i
+                q0, q1, q2, q3 = sigma[at], sigma[at + 1], sigma[at + 2], sigma[at + 3]
+                q0, q1, q2, q3 = q0 * n0 + e0, q1 * n1 + e1, q2 * n2 + e2, q3 * n3 + e3
+                sigma[at], sigma[at + 1], sigma[at + 2], sigma[at + 3] = q0, q1, q2, q3
 
 
 @jit
-def _average(form: SequenceForm, p: int, plan: Vector, total: Vector, factor: float, lanes: Any) -> None:
+def _accumulate(form: SequenceForm, p: int, source: Vector, total: Vector, factor: float, lanes: Any) -> None:
+    """Set total to total * factor + source over player p's actions."""
     w = width(lanes)
     for i in range(form.first[form.begin[p]] * w, form.first[form.begin[p + 1]] * w):
-        total[i] = total[i] * factor + plan[i]
+        total[i] = total[i] * factor + source[i]
 
 
 @jit
@@ -88,22 +210,113 @@ def iterate(
     sigma: Vector,
     plan: Vector,
     value: Vector,
-    schedule: npt.NDArray[np.float64],
+    faced: Vector,
+    earned: Vector,
+    rows: npt.NDArray[np.float64],
     step: float,
     alternating: bool,
     lanes: Any,
 ) -> None:
-    """Run one iteration for each row (pos, neg, avg) of the schedule."""
+    """Run one iteration for each row (pos, neg, avg) of the schedule.
+
+    Vectors are [S * W] and change in place; `value` is scratch. `faced`, where it is not empty, sums the values that
+    the players faced and `earned` [P] what they got, with the weights of the average.
+    """
     players = form.origin.shape[0]
-    scratch = np.empty(2 * width(lanes))
-    for t in range(schedule.shape[0]):
-        pos, neg, avg = schedule[t, 0], schedule[t, 1], schedule[t, 2]
+    w = width(lanes)
+    for t in range(rows.shape[0]):
+        pos, neg, avg = rows[t, 0], rows[t, 1], rows[t, 2]
         if not alternating:
             for p in range(players):
                 gather(form, p, plan, value, lanes)
         for p in range(players):
             if alternating:
                 gather(form, p, plan, value, lanes)
-            _match(form, p, value, regret, sigma, pos, neg, step, scratch, lanes)
-            _average(form, p, plan, total, avg, lanes)
+            if faced.size > 0:
+                _accumulate(form, p, value, faced, avg, lanes)
+                for i in range(p * w, (p + 1) * w):
+                    faced[i] = faced[i] * avg + value[i]
+                earned[p] = earned[p] * avg + expected(form, p, plan, value, lanes)
+            _match(form, p, value, regret, sigma, pos, neg, step, lanes)
+            _accumulate(form, p, plan, total, avg, lanes)
             down(form, p, sigma, plan, lanes)
+
+
+class CFR:
+    """A run of one variant: its tables, and how far it is.
+
+    With `joint` (simultaneous variants only) it also keeps what the players faced, so that `figures` can tell how
+    far the joint play is from a coarse correlated equilibrium.
+    """
+
+    def __init__(self, form: SequenceForm, variant: Variant, horizon: int, joint: bool = False):
+        if joint and variant.alternating:
+            raise ValueError("joint play is kept with simultaneous updates only")
+        size = form.sequences * form.origin.shape[1]
+        self.form, self.variant, self.horizon = form, variant, horizon
+        self.iterations = 0
+        self.regret, self.total, self.sigma = np.zeros(size), np.zeros(size), np.zeros(size)
+        normalise(form, self.total, self.sigma, form.lanes)
+        self.faced = np.zeros(size if joint else 0)
+        self.earned = np.zeros(form.players)
+        self.mass = np.zeros(1)  # the sum of the average's weights
+        self._spread()
+
+    def _spread(self) -> None:
+        self.plan, self.value = np.zeros_like(self.sigma), np.zeros_like(self.sigma)
+        self.plan[: self.form.origin.size] = self.form.origin.ravel()
+        for p in range(self.form.players):
+            down(self.form, p, self.sigma, self.plan, self.form.lanes)
+
+    def advance(self, count: int) -> None:
+        """Run that many iterations."""
+        rows = schedule(self.variant, self.iterations, count, self.horizon)
+        iterate(
+            self.form,
+            self.regret,
+            self.total,
+            self.sigma,
+            self.plan,
+            self.value,
+            self.faced,
+            self.earned,
+            rows,
+            self.variant.step,
+            self.variant.alternating,
+            self.form.lanes,
+        )
+        if self.faced.size:
+            for avg in rows[:, 2]:
+                self.mass[0] = self.mass[0] * avg + 1.0
+        self.iterations += count
+
+    def profile(self) -> Vector:
+        """Return the average strategy, which is what converges, [S * W]."""
+        sigma = np.zeros_like(self.total)
+        normalise(self.form, self.total, sigma, self.form.lanes)
+        return sigma
+
+    def figures(self) -> dict[str, float]:
+        """Return how far the joint play is from a coarse correlated equilibrium, where it is kept.
+
+        The gap is the largest (weighted) average external regret: what a player could gain at most by leaving the
+        joint play for one strategy of its own.
+        """
+        if not self.faced.size or not self.iterations:
+            return {}
+        value, nothing = self.faced.copy(), np.empty(0)
+        gains = [best(self.form, p, value, nothing, self.form.lanes) - self.earned[p] for p in range(self.form.players)]
+        return {"coarse_gap": float(max(gains) / self.mass[0])}
+
+    def state(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Return all that a resumed run needs, by name."""
+        return {k: getattr(self, k) for k in ("regret", "total", "sigma", "faced", "earned", "mass")}
+
+    def restore(self, state: dict[str, npt.NDArray[np.float64]], iterations: int) -> None:
+        """Go on from what `state` gave after so many iterations."""
+        for name, array in self.state().items():
+            if name not in state or state[name].shape != array.shape:
+                raise ValueError(f"the saved run does not fit: its table {name!r} is missing or of another size")
+            setattr(self, name, state[name].copy())
+        self.iterations = iterations
+        self._spread()

@@ -1,0 +1,154 @@
+"""Games as text: `leduc(ranks=3, board=(3, 1))` is a name and the keyword arguments of whatever builds the game.
+
+A *factory* is a dataclass, or a function, whose parameters are annotated with bool, int, float, str or a tuple of one
+of them (`tuple[int, ...]`). Its annotations and defaults are all that a spec is checked against.
+"""
+
+import ast
+import difflib
+import inspect
+import keyword
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+_KINDS: dict[Any, str] = {bool: "true or false", int: "an integer", float: "a number", str: "a word or a quoted text"}
+
+
+class Spec(NamedTuple):
+    """A parsed spec. A bare word among the values is text."""
+
+    name: str
+    parameters: dict[str, object]
+
+
+def parse(text: str) -> Spec:
+    """Read `name` or `name(parameter=value, ...)`; raise `ValueError` for anything else."""
+    form = "write a name such as leduc, or a name with parameters such as leduc(ranks=3)"
+    if not text.strip():
+        raise ValueError(f"the spec is empty; {form}")
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError(f"cannot read {text[:80]!r}; {form}") from None
+    if isinstance(node, ast.Name):
+        return Spec(node.id, {})
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        raise ValueError(f"cannot read {text[:80]!r}; {form}")
+    name, parameters = node.func.id, dict[str, object]()
+    if node.args or any(k.arg is None for k in node.keywords):
+        raise ValueError(f"{name} takes its parameters by name: write {name}(parameter=value), not {text.strip()}")
+    for given in node.keywords:
+        assert given.arg is not None
+        if given.arg in parameters:
+            raise ValueError(f"{name} is given the parameter {given.arg!r} twice")
+        parameters[given.arg] = _literal(given.arg, given.value)
+    return Spec(name, parameters)
+
+
+def _literal(name: str, node: ast.expr) -> object:
+    if isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float | str):
+        return node.value
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        value = _literal(name, node.operand)
+        if isinstance(value, int | float):
+            return -value if isinstance(node.op, ast.USub) else value
+    if isinstance(node, ast.Tuple | ast.List):
+        return tuple(_literal(name, item) for item in node.elts)
+    raise ValueError(
+        f"{name} must be a number, a word, a quoted text or numbers such as (3, 1), not {ast.unparse(node)}"
+    )
+
+
+def build(factory: Callable[..., T], name: str, given: Mapping[str, object]) -> T:
+    """Check the parameters against the factory's and call it.
+
+    Raises `ValueError` for an unknown or missing parameter, a value of the wrong type, and whatever the factory itself
+    refuses, with `name` before it.
+    """
+    parameters, kinds = inspect.signature(factory).parameters, get_type_hints(factory)
+    for parameter in given:
+        if parameter not in parameters:
+            takes = f"it takes {', '.join(parameters)}" if parameters else "it takes none"
+            raise ValueError(f"{name} has no parameter {parameter!r}{suggestion(parameter, parameters)}; {takes}")
+    for parameter, about in parameters.items():
+        if about.default is inspect.Parameter.empty and parameter not in given:
+            raise ValueError(f"{name} needs the parameter {parameter!r}: {_kind(kinds[parameter])}")
+    values = {parameter: _convert(name, parameter, value, kinds[parameter]) for parameter, value in given.items()}
+    try:
+        return factory(**values)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return ' (did you mean ...?)' if one of the known words is close to this one, else nothing."""
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _kind(kind: Any) -> str:
+    if get_origin(kind) is tuple:
+        examples = {int: "(3, 1)", float: "(0.5, 1)", str: "('a', 'b')", bool: "(true, false)"}
+        one = examples[get_args(kind)[0]]
+        return f"a list such as {one}"
+    return _KINDS[kind]
+
+
+def _convert(name: str, parameter: str, value: object, kind: Any) -> object:
+    """Return the value as that kind (an integer serves as a float), or raise `ValueError`."""
+    if get_origin(kind) is tuple and isinstance(value, tuple):
+        return tuple(_convert(name, f"each of {parameter}", item, get_args(kind)[0]) for item in value)
+    if kind is bool and value in ("true", "false"):
+        return value == "true"
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and _finite(value):
+        return float(value)
+    if get_origin(kind) is None and isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
+        return value
+    raise ValueError(f"{name}: {parameter} must be {_kind(kind)}, not {value!r}")
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the range of floats
+        return False
+
+
+def unparse(factory: Callable[..., T], name: str, game: object) -> str | None:
+    """Return the shortest spec by which this factory builds a game equal to `game`, or None if it cannot.
+
+    A parameter's value is the game's attribute of that name; it is left out where the game comes out equal without it.
+    """
+    parameters = inspect.signature(factory).parameters
+    if not all(hasattr(game, parameter) for parameter in parameters):
+        return None
+    values = {parameter: getattr(game, parameter) for parameter in parameters}
+
+    def builds(values: dict[str, Any]) -> bool:
+        try:
+            return factory(**values) == game
+        except (ValueError, TypeError):
+            return False
+
+    if not builds(values):
+        return None
+    for parameter in parameters:
+        fewer = {key: value for key, value in values.items() if key != parameter}
+        if builds(fewer):
+            values = fewer
+    return f"{name}({', '.join(f'{key}={_write(value)}' for key, value in values.items())})" if values else name
+
+
+def _write(value: object) -> str:
+    if isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_write, value))}{',' if len(value) == 1 else ''})"
+    return repr(value)

@@ -1,0 +1,82 @@
+"""Solution files: one file of named arrays and a JSON header, in the safetensors format, written atomically."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+FORMAT = 1
+_KEY = "counterplay"
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Put the bytes at the path so that a reader finds either the old file or the whole new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write(path: str | Path, arrays: Arrays, header: dict[str, Any]) -> None:
+    """Write a solution file; raises `ValueError` where the folder cannot be written to."""
+    path = Path(path)
+    text = json.dumps({"format": FORMAT, **header})
+    data = save({k: np.ascontiguousarray(v) for k, v in arrays.items() if v.size}, metadata={_KEY: text})
+    try:
+        write_atomic(path, data)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
+    """Return arrays and header of a solution file; raises `ValueError` for one that is not whole or not ours."""
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, not a solution file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if _KEY not in metadata:
+                raise ValueError(f"{path} was not written by Counterplay")
+            header = json.loads(metadata[_KEY])
+            if header["format"] > FORMAT:
+                raise ValueError(
+                    f"{path} was written by a newer Counterplay (file format {header['format']}, "
+                    f"this one reads up to {FORMAT}); upgrade to read it"
+                )
+            return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 (not a dict)
+    except FileNotFoundError:
+        raise ValueError(f"there is no file {path}") from None
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a solution file, or is cut short ({error})") from error
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}") from error
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} has a damaged header") from error
+
+
+def pack(lines: "tuple[str, ...] | list[str]") -> npt.NDArray[np.uint8]:
+    """Return strings as one array of bytes."""
+    return np.frombuffer(json.dumps(list(lines), ensure_ascii=False).encode(), np.uint8)
+
+
+def unpack(array: npt.NDArray[np.uint8]) -> tuple[str, ...]:
+    """Return the strings of `pack`."""
+    return tuple(json.loads(array.tobytes().decode()))

@@ -1,0 +1,247 @@
+"""The loop around every iterative solver: when to judge, when to stop, what to tell, and how to be interrupted."""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from counterplay.engine.form import SequenceForm
+from counterplay.engine.strategy import Vector, to_vector
+from counterplay.engine.tree import Tree
+from counterplay.solvers.cfr import CFR, VARIANTS
+from counterplay.solvers.lp import solve_lp
+from counterplay.solvers.mmd import MMD
+from counterplay.solvers.value import Judgement, judge
+
+GROWTH = 1.1  # iterations between two judgements grow by this factor: a judgement costs about one iteration
+SLICE = 0.1  # seconds that a kernel runs before the loop looks around
+
+ALGORITHMS = ("auto", *VARIANTS, "mmd", "lp")
+
+
+class Solver(Protocol):
+    """What the loop asks of an iterative solver."""
+
+    iterations: int
+
+    def advance(self, count: int) -> None:
+        """Run that many iterations."""
+
+    def profile(self) -> Vector:
+        """Return the strategy to be judged, [S * W]."""
+
+    def figures(self) -> dict[str, float]:
+        """Return further certificates, by name."""
+
+    def state(self) -> dict[str, Vector]:
+        """Return what a resumed run needs."""
+
+    def restore(self, state: dict[str, Vector], iterations: int) -> None:
+        """Go on from a state."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One point of a trace: how good the strategy was after so many iterations and seconds of solving."""
+
+    iterations: int
+    seconds: float
+    exploitability: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop: whichever comes first. All None is forever."""
+
+    iterations: int | None = None  # in all, those before a resumption included
+    target: float | None = None  # exploitability in game units (of a quantal-response run: its gap)
+    seconds: float | None = None  # of this run
+
+    def __post_init__(self) -> None:
+        if self.iterations is not None and self.iterations < 1:
+            raise ValueError(f"iterations must be 1 or more, not {self.iterations}")
+        if self.target is not None and not (math.isfinite(self.target) and self.target > 0):
+            raise ValueError(f"the target must be an exploitability above 0, not {self.target}")
+        if self.seconds is not None and not self.seconds > 0:
+            raise ValueError(f"the time must be above 0 seconds, not {self.seconds}")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is known while a run goes on."""
+
+    iterations: int
+    seconds: float
+    limits: Limits
+    trace: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run found."""
+
+    profile: Vector
+    judgement: Judgement
+    figures: dict[str, float]
+    trace: tuple[Check, ...]
+    stopped_by: str  # "iterations", "target", "time", "interrupt" or "exact"
+
+
+@dataclass(frozen=True)
+class Method:
+    """An algorithm with its parameters, as a solution file records it."""
+
+    algorithm: str
+    updates: str = ""  # "alternating" or "simultaneous"; the regret minimisers take either
+    temperature: float = 0.0  # of magnetic mirror descent
+    horizon: int = 0  # iterations that schedules stretch over
+
+
+def choose(tree: Tree, algorithm: str, target: float | None) -> str:
+    """Return the algorithm that "auto" stands for.
+
+    Measured in docs/algorithms.md: predictive discounting with a third of a step needs the fewest iterations on most
+    two-player zero-sum games. With more players or general sums, where only the joint play has a guarantee, plain
+    regret matching plus keeps it.
+    """
+    if algorithm != "auto":
+        return algorithm
+    return "pdcfr+third" if tree.players == 2 and tree.zero_sum else "cfr+"
+
+
+def method(
+    tree: Tree,
+    algorithm: str = "auto",
+    *,
+    updates: str | None = None,
+    temperature: float | None = None,
+    iterations: int | None = None,
+    target: float | None = None,
+) -> Method:
+    """Return the method that the options name for this game; raises `ValueError` where they do not fit."""
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"there is no algorithm {algorithm!r}; the algorithms are {', '.join(ALGORITHMS)}")
+    if updates not in (None, "alternating", "simultaneous"):
+        raise ValueError(f"updates are alternating or simultaneous, not {updates!r}")
+    certain = tree.players == 2 and tree.zero_sum
+    name = choose(tree, algorithm, target)
+    if temperature is not None and name != "mmd":
+        raise ValueError(f"a temperature goes with the algorithm mmd, not with {name}")
+    if name in ("mmd", "lp"):
+        if updates is not None:
+            raise ValueError(f"updates are a choice of the regret minimisers; {name} has none")
+        if not certain:
+            raise ValueError(
+                f"{name} is for two-player zero-sum games, and this game has {tree.players} players"
+                f"{'' if tree.zero_sum else ' and payoffs that do not sum to zero'}; take a regret minimiser"
+            )
+        return Method(name, temperature=temperature or 0.0)
+    variant = VARIANTS[name]
+    if variant.scheduled and iterations is None:
+        raise ValueError(f"{name} stretches its schedule over the run: give the number of iterations")
+    updates = updates or ("alternating" if certain else "simultaneous")
+    return Method(name, updates=updates, horizon=(iterations or 0) if variant.scheduled else 0)
+
+
+def start(tree: Tree, form: SequenceForm, chosen: Method) -> Solver:
+    """Return a fresh solver of an iterative method."""
+    if chosen.algorithm == "mmd":
+        return MMD(form, chosen.temperature)
+    alternating = chosen.updates == "alternating"
+    joint = not alternating and not (tree.players == 2 and tree.zero_sum)
+    variant = replace(VARIANTS[chosen.algorithm], alternating=alternating)
+    return CFR(form, variant, chosen.horizon, joint)
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a flag, so that no iteration is left half done; a second one raises as usual."""
+    hit = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield hit.is_set
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(*_: object) -> None:
+        hit.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield hit.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def exact(tree: Tree, form: SequenceForm) -> Result:
+    """Solve by linear programming, and judge the answer as any other."""
+    began = time.perf_counter()
+    profile = to_vector(form, solve_lp(tree))
+    verdict = judge(form, profile)
+    return Result(profile, verdict, {}, (Check(0, time.perf_counter() - began, verdict.exploitability),), "exact")
+
+
+def run(
+    solver: Solver,
+    form: SequenceForm,
+    limits: Limits,
+    trace: tuple[Check, ...] = (),
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Iterate until a limit is reached or Ctrl-C, judging the strategy at growing intervals.
+
+    `trace` is what came before, if the solver was restored; judging never changes what a run computes.
+    """
+    before = trace[-1].seconds if trace else 0.0
+    began = time.perf_counter()
+    rate = 0.0  # seconds an iteration
+    profile = solver.profile()
+    verdict, figures = judge(form, profile), solver.figures()
+
+    def goal() -> float:
+        return figures.get("qre_gap", verdict.exploitability)
+
+    def spent() -> float:
+        return time.perf_counter() - began
+
+    reason = ""
+    if limits.target is not None and goal() <= limits.target:
+        reason = "target"
+    elif limits.iterations is not None and solver.iterations >= limits.iterations:
+        reason = "iterations"
+    with _interrupts() as interrupted:
+        while not reason:
+            done = solver.iterations
+            end = max(done + 1, math.ceil(done * GROWTH))
+            if limits.iterations is not None:
+                end = min(end, limits.iterations)
+            while solver.iterations < end and not reason:
+                count = end - solver.iterations
+                if rate:
+                    left = math.inf if limits.seconds is None else max(limits.seconds - spent(), 0.0)
+                    count = max(1, min(count, int(min(SLICE, left) / rate)))
+                elif count > 1:
+                    count = 1
+                mark = time.perf_counter()
+                solver.advance(count)
+                rate = (time.perf_counter() - mark) / count
+                if interrupted():
+                    reason = "interrupt"
+                elif limits.seconds is not None and spent() >= limits.seconds:
+                    reason = "time"
+                if on_progress is not None:
+                    on_progress(Progress(solver.iterations, before + spent(), limits, trace))
+            profile = solver.profile()
+            verdict, figures = judge(form, profile), solver.figures()
+            trace = (*trace, Check(solver.iterations, before + spent(), verdict.exploitability))
+            if limits.target is not None and goal() <= limits.target:
+                reason = "target"
+            elif not reason and limits.iterations is not None and solver.iterations >= limits.iterations:
+                reason = "iterations"
+            if on_progress is not None:
+                on_progress(Progress(solver.iterations, before + spent(), limits, trace))
+    return Result(profile, verdict, figures, trace, reason)

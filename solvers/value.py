@@ -1,0 +1,71 @@
+"""Judging a profile: what every player earns, what its best response would earn, and what follows from the two.
+
+NashConv is the sum over players of best-response value less value; exploitability is NashConv divided by the number
+of players, in the game's units. In two-player zero-sum games it is zero exactly at a Nash equilibrium, and an
+exploitability of e means that neither player can gain more than 2 e; with more players or general sums NashConv still
+bounds what any single player can gain by deviating.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.form import SequenceForm
+from counterplay.engine.strategy import Table, to_table, to_vector
+from counterplay.engine.sweeps import best, down, gather, measure
+from counterplay.engine.tree import Tree
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a profile is worth to each player, and what each could earn by deviating, in the game's units."""
+
+    value: tuple[float, ...]
+    best: tuple[float, ...]
+
+    @property
+    def nash_conv(self) -> float:
+        """Return the sum of what the players could gain by deviating alone."""
+        return float(sum(b - v for b, v in zip(self.best, self.value, strict=True)))
+
+    @property
+    def exploitability(self) -> float:
+        """Return NashConv divided by the number of players."""
+        return self.nash_conv / len(self.value)
+
+
+def judge(form: SequenceForm, sigma: npt.NDArray[np.float64]) -> Judgement:
+    """Judge a profile given as a vector over the form's sequences."""
+    result = measure(form, sigma, np.empty_like(sigma), np.empty_like(sigma), form.lanes)
+    return Judgement(tuple(result[0].tolist()), tuple(result[1].tolist()))
+
+
+def judge_table(form: SequenceForm, table: Table) -> Judgement:
+    """Judge a profile given as a table over the tree."""
+    return judge(form, to_vector(form, table))
+
+
+def best_response(form: SequenceForm, tree: Tree, table: Table, player: int) -> tuple[float, Table]:
+    """Return what the player's best response to the others earns, and the profile with the response put in.
+
+    The response is pure; of equally good actions it takes the first.
+    """
+    sigma = to_vector(form, table)
+    plan, value = np.empty_like(sigma), np.empty_like(sigma)
+    plan[: form.origin.size] = form.origin.ravel()
+    for p in range(form.players):
+        down(form, p, sigma, plan, form.lanes)
+    gather(form, player, plan, value, form.lanes)
+    earns = best(form, player, value, sigma, form.lanes)
+    return float(earns), to_table(form, tree, sigma)
+
+
+def seated(tree: Tree, tables: Sequence[Table]) -> Table:
+    """Return the profile in which player p follows `tables[p]`."""
+    owner = tree.owner.repeat(np.diff(tree.first))
+    profile = np.empty_like(tables[0])
+    for p, table in enumerate(tables):
+        profile[owner == p] = table[owner == p]
+    return profile
