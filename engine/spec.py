@@ -105,9 +105,10 @@ def _convert(name: str, parameter: str, value: object, kind: Any) -> object:
         return tuple(_convert(name, f"each of {parameter}", item, get_args(kind)[0]) for item in value)
     if kind is bool and value in ("true", "false"):
         return value == "true"
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and _finite(value):
-        return float(value)
-    if get_origin(kind) is None and isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if _finite(value):
+            return float(value)
+    elif get_origin(kind) is None and isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
         return value
     raise ValueError(f"{name}: {parameter} must be {_kind(kind)}, not {value!r}")
 

@@ -5,15 +5,11 @@ from dataclasses import dataclass
 
 from counterplay.engine.rules import LEAF, Outcome
 
-_COURT = "TJQKA"
-
 
 def rank_labels(ranks: int) -> list[str]:
-    """Return the names of the ranks, lowest first: J Q K for three, 9 T J Q K A for six, numbers beyond thirteen."""
+    """Return the names of the ranks, lowest first: J Q K for three, J Q K A for four, numbers beyond thirteen."""
     if ranks <= 3:
-        return list("JQK"[-ranks:] if ranks < 3 else "JQK")
-    if ranks == 4:
-        return list("JQKA")
+        return list("JQK"[-ranks:])
     if ranks <= 13:
         return list("23456789TJQKA"[-ranks:])
     return [str(r + 1) for r in range(ranks)]
