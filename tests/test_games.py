@@ -23,6 +23,7 @@ from counterplay.games.leduc import Leduc, strength
 from counterplay.games.liars_dice import LiarsDice
 from counterplay.games.matrix import Matrix
 from counterplay.games.one_card import one_card
+from counterplay.solvers.lp import solve_lp
 from counterplay.solvers.value import judge_table
 
 ROOT = Path(__file__).parent.parent
@@ -249,6 +250,13 @@ def test_hidden_goofspiel_has_the_information_of_openspiel(order, players, cards
 def test_one_card_poker_with_three_cards_is_kuhn_poker():
     assert one_card(cards=3) == Kuhn()
     assert one_card().hands(0) == list("23456789TJQKA")
+
+
+@pytest.mark.parametrize(("cards", "value"), [(3, -1 / 18), (13, -5 / 78)])
+def test_value_of_one_card_poker(cards, value):
+    """Kuhn (1950) has -1/18; for thirteen cards Gordon's page on the game says that 6.4 cents a deal are lost."""
+    tree = compile_tree(one_card(cards=cards))
+    assert judge_table(sequence_form(tree), solve_lp(tree)).value[0] == pytest.approx(value, abs=1e-9)
 
 
 def test_goofspiel_discards_tied_prizes_and_shares_wins():
