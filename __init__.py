@@ -174,6 +174,7 @@ def solve(
     updates: str | None = None,
     temperature: float | None = None,
     resume: Solution | None = None,
+    checkpoint: str | Path | None = None,
     on_tree: "Callable[[int], None] | None" = None,
     on_progress: "Callable[[Progress], None] | None" = None,
 ) -> Solution:
@@ -181,61 +182,73 @@ def solve(
 
     With none of the three, two-player zero-sum games run to an exploitability of 0.0001 and others for 10,000
     iterations. `resume` goes on from a solution, to the very result of an unbroken run (`iterations` counts from the
-    start, `time` anew). Ctrl-C ends the run and returns what there is. `seed` is kept with the solution; the full-width
-    solvers draw no random numbers. `on_tree` is told how many nodes are built, `on_progress` how the run goes.
+    start, `time` anew). Ctrl-C ends the run and returns what there is. `checkpoint` is a file that a long run is saved
+    to once a minute, to be resumed if it is cut off. `seed` is kept with the solution; the full-width solvers draw no
+    random numbers. `on_tree` is told how many nodes are built, `on_progress` how the run goes.
 
     Raises `ValueError` for games, algorithms and limits that do not fit, with what would.
     """
     from counterplay.engine.form import sequence_form
     from counterplay.engine.strategy import to_table
     from counterplay.engine.tree import compile_tree
-    from counterplay.games import make, spec_of
-    from counterplay.solvers.run import Limits, exact, method, run, start
+    from counterplay.games import make
+    from counterplay.solvers.run import Limits, Result, check_algorithm, exact, method, run, start
 
     limits = Limits(iterations, target, time)
+    check_algorithm(algorithm)
     if resume is not None:
-        name, rules = _resumable(resume, game, algorithm), resume.rules
+        name, rules = _resumable(resume, game, algorithm, updates, temperature), resume.rules
         tree, form, chosen = resume.tree, resume.form, resume.method
     else:
         if game is None:
             raise ValueError("solve needs a game, for example 'leduc'")
         rules = None if isinstance(game, str) else game
         made = make(game) if isinstance(game, str) else game
-        name = spec_of(made) or (game if isinstance(game, str) else type(game).__name__)
+        name = _name(made)
         tree = compile_tree(made, progress=on_tree)
         form = sequence_form(tree)
         chosen = method(tree, algorithm, updates=updates, temperature=temperature, iterations=iterations, target=target)
     if limits == Limits():
         certain = tree.players == 2 and tree.zero_sum
         limits = Limits(target=DEFAULT_TARGET) if certain else Limits(iterations=DEFAULT_ITERATIONS)
+
+    def solution(result: Result, done: int, state: "dict[str, npt.NDArray[np.float64]]") -> Solution:
+        solved = Solution(
+            game=name,
+            method=chosen,
+            iterations=done,
+            seconds=result.trace[-1].seconds if result.trace else 0.0,
+            seed=seed,
+            stopped_by=result.stopped_by,
+            value=result.judgement.value,
+            best=result.judgement.best,
+            figures=result.figures,
+            trace=result.trace,
+            strategy=to_table(form, tree, result.profile),
+            owner=tree.owner,
+            first=tree.first,
+            labels=tree.labels,
+            actions=tree.actions,
+            hands=tree.hands,
+            state=state,
+            rules=rules,
+        )
+        vars(solved).update(tree=tree, form=form)  # they need not be built again
+        return solved
+
     if chosen.algorithm == "lp":
-        result, done, state = exact(tree, form), 0, {}
-    else:
-        solver = start(tree, form, chosen)
-        if resume is not None:
-            solver.restore(resume.state, resume.iterations)
-        result = run(solver, form, limits, resume.trace if resume else (), on_progress)
-        done, state = solver.iterations, solver.state()
-    return Solution(
-        game=name,
-        method=chosen,
-        iterations=done,
-        seconds=result.trace[-1].seconds if result.trace else 0.0,
-        seed=seed,
-        stopped_by=result.stopped_by,
-        value=result.judgement.value,
-        best=result.judgement.best,
-        figures=result.figures,
-        trace=result.trace,
-        strategy=to_table(form, tree, result.profile),
-        owner=tree.owner,
-        first=tree.first,
-        labels=tree.labels,
-        actions=tree.actions,
-        hands=tree.hands,
-        state=state,
-        rules=rules,
-    )
+        return solution(exact(tree, form), 0, {})
+    solver = start(tree, form, chosen)
+    if resume is not None:
+        solver.restore(resume.state, resume.iterations)
+
+    def keep(result: Result) -> None:
+        assert checkpoint is not None
+        solution(result, solver.iterations, solver.state()).save(checkpoint)
+
+    before = resume.trace if resume else ()
+    result = run(solver, form, limits, before, on_progress, None if checkpoint is None else keep)
+    return solution(result, solver.iterations, solver.state())
 
 
 def load(path: str | Path) -> Solution:
@@ -268,14 +281,35 @@ def load(path: str | Path) -> Solution:
         raise ValueError(f"{path} is a solution file with parts missing or damaged ({error!r})") from error
 
 
-def _resumable(solution: Solution, game: "str | Rules | DealtRules | None", algorithm: str) -> str:
-    """Return the spec of the solution's game if a run of that game and algorithm can go on from it."""
+def _name(rules: "Rules | DealtRules") -> str:
+    """Return the spec of a game, or, of one that the catalogue does not have, its type."""
+    from counterplay.games import spec_of
+
+    try:
+        return spec_of(rules)
+    except ValueError:
+        return type(rules).__name__
+
+
+def _resumable(
+    solution: Solution,
+    game: "str | Rules | DealtRules | None",
+    algorithm: str,
+    updates: str | None,
+    temperature: float | None,
+) -> str:
+    """Return the spec of the solution's game if a run with these choices can go on from it."""
     from counterplay.games import make, spec_of
 
-    if solution.algorithm == "lp":
+    made = solution.method
+    if made.algorithm == "lp":
         raise ValueError("the linear programme's answer is exact: there is nothing to resume")
     if isinstance(game, str) and spec_of(make(game)) != solution.game:
-        raise ValueError(f"the file to resume holds {solution.game}, not {game}")
-    if algorithm not in ("auto", solution.algorithm):
-        raise ValueError(f"the file to resume was made by {solution.algorithm}, not {algorithm}")
+        raise ValueError(f"the run to resume is of {solution.game}, not {game}")
+    if algorithm not in ("auto", made.algorithm):
+        raise ValueError(f"the run to resume is by {made.algorithm}, not {algorithm}")
+    if updates not in (None, made.updates):
+        raise ValueError(f"the run to resume has {made.updates or 'no choice of'} updates, not {updates}")
+    if temperature not in (None, made.temperature):
+        raise ValueError(f"the run to resume has a temperature of {made.temperature:g}, not {temperature:g}")
     return solution.game

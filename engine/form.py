@@ -79,13 +79,13 @@ class _Treeplexes(NamedTuple):
     parent: npt.NDArray[np.uint32]
     first: npt.NDArray[np.uint32]
     row: npt.NDArray[np.uint32]
-    sequence: npt.NDArray[np.int64]  # [R, W] in scalars, [R, 1] in lanes
+    sequence: npt.NDArray[np.int64]  # [R + 1, W] in scalars, [R + 1, 1] in lanes
 
 
 def _treeplexes(tree: Tree, lanes: tuple[int, ...], width: int) -> _Treeplexes:
     """Number the decisions of each player, parents first, once for each of its `lanes`."""
     players = tree.players
-    sequence = np.zeros((tree.rows, max(lanes)), np.int64)
+    sequence = np.zeros((tree.rows + 1, max(lanes)), np.int64)  # one row more, for the -1 of `last`
     sizes = np.diff(tree.first)
     begin, first, row = [0], [players], [0] * players
     parent: list[int] = []
@@ -176,7 +176,7 @@ def _in_scalars(tree: Tree) -> SequenceForm:
         parent=plex.parent,
         first=plex.first,
         start=_starts(own, int(plex.first[-1])),
-        other=np.concatenate(others)[order].astype(np.uint32).reshape(-1, players - 1),
+        other=np.concatenate(others)[order].astype(np.uint32),
         scale=np.concatenate(scales)[order],
         table=np.zeros(0, np.uint32),
         tables=np.zeros(0),

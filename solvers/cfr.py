@@ -315,8 +315,9 @@ class CFR:
     def restore(self, state: dict[str, npt.NDArray[np.float64]], iterations: int) -> None:
         """Go on from what `state` gave after so many iterations."""
         for name, array in self.state().items():
-            if name not in state or state[name].shape != array.shape:
+            saved = state.get(name, np.zeros(0))  # files leave out empty arrays
+            if saved.shape != array.shape:
                 raise ValueError(f"the saved run does not fit: its table {name!r} is missing or of another size")
-            setattr(self, name, state[name].copy())
+            setattr(self, name, saved.copy())
         self.iterations = iterations
         self._spread()

@@ -4,8 +4,8 @@ Each player steps to the maximiser of eta <g, x> - eta alpha B(x, magnet) - B(x,
 B the Bregman divergence of the dilated negative entropy (all weights one) and g its counterfactual values; the
 maximiser has a closed form, bottom-up. Sokota et al., ICLR 2023, equation 9 and section 4.
 
-With a temperature alpha and the uniform strategy as magnet the iterates converge linearly to the reduced normal-form
-logit equilibrium of that temperature. With temperature zero the magnet follows the players now and then, which makes
+With a temperature alpha and the strategy of most entropy as magnet the iterates converge linearly to the logit
+equilibrium of that temperature in the reduced normal form. With temperature zero the magnet follows the players now and then, which makes
 the method a proximal-point one: the iterates approach a Nash equilibrium (their section 5, "moving magnets").
 """
 
@@ -93,8 +93,8 @@ def descend(
 def soft_gains(form: SequenceForm, alpha: float, sigma: Vector, lanes: Any) -> Any:
     """Return what each player gains by its best response in the game with entropy, [P].
 
-    In that game a player earns its payoff less alpha times the dilated divergence of its strategy from the uniform
-    one; the gains are zero exactly at the logit equilibrium of temperature alpha.
+    In that game a player earns its payoff and alpha times the dilated entropy of its strategy; the gains are zero
+    exactly at the logit equilibrium of temperature alpha.
     """
     w = width(lanes)
     players = form.origin.shape[0]
@@ -116,11 +116,11 @@ def soft_gains(form: SequenceForm, alpha: float, sigma: Vector, lanes: Any) -> A
                     at = s * w + i
                     top = max(top, soft[at])
                     if sigma[at] > 0.0:
-                        now += sigma[at] * (value[at] - alpha * np.log(sigma[at] * (hi - lo)))
+                        now += sigma[at] * (value[at] - alpha * np.log(sigma[at]))
                 norm = 0.0
                 for s in range(lo, hi):
                     norm += np.exp((soft[s * w + i] - top) / alpha)
-                soft[above + i] += top + alpha * np.log(norm / (hi - lo))
+                soft[above + i] += top + alpha * np.log(norm)
                 value[above + i] += now
         for i in range(w):
             gains[p] += form.origin[p, i] * (soft[p * w + i] - value[p * w + i])
@@ -155,7 +155,8 @@ class MMD:
         self.sigma = np.zeros(size)
         normalise(form, np.zeros(size), self.sigma, form.lanes)
         self.logit = np.log(np.where(self.sigma > 0, self.sigma, 1.0))
-        self.magnet = self.logit.copy()
+        # The gradient of the entropy at its maximiser, which draws a reduced pure strategy uniformly, is constant.
+        self.magnet = np.zeros(size)
         self._spread()
 
     def _spread(self) -> None:

@@ -13,12 +13,11 @@ from counterplay.engine.form import SequenceForm
 from counterplay.engine.strategy import Vector, to_vector
 from counterplay.engine.tree import Tree
 from counterplay.solvers.cfr import CFR, VARIANTS
-from counterplay.solvers.lp import solve_lp
-from counterplay.solvers.mmd import MMD
 from counterplay.solvers.value import Judgement, judge
 
 GROWTH = 1.1  # iterations between two judgements grow by this factor: a judgement costs about one iteration
 SLICE = 0.1  # seconds that a kernel runs before the loop looks around
+CHECKPOINT = 60.0  # seconds between two checkpoints
 
 ALGORITHMS = ("auto", *VARIANTS, "mmd", "lp")
 
@@ -101,6 +100,12 @@ class Method:
     horizon: int = 0  # iterations that schedules stretch over
 
 
+def check_algorithm(algorithm: str) -> None:
+    """Raise `ValueError` for an algorithm that does not exist."""
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"there is no algorithm {algorithm!r}; the algorithms are {', '.join(ALGORITHMS)}")
+
+
 def choose(tree: Tree, algorithm: str, target: float | None) -> str:
     """Return the algorithm that "auto" stands for.
 
@@ -123,8 +128,7 @@ def method(
     target: float | None = None,
 ) -> Method:
     """Return the method that the options name for this game; raises `ValueError` where they do not fit."""
-    if algorithm not in ALGORITHMS:
-        raise ValueError(f"there is no algorithm {algorithm!r}; the algorithms are {', '.join(ALGORITHMS)}")
+    check_algorithm(algorithm)
     if updates not in (None, "alternating", "simultaneous"):
         raise ValueError(f"updates are alternating or simultaneous, not {updates!r}")
     certain = tree.players == 2 and tree.zero_sum
@@ -150,6 +154,8 @@ def method(
 def start(tree: Tree, form: SequenceForm, chosen: Method) -> Solver:
     """Return a fresh solver of an iterative method."""
     if chosen.algorithm == "mmd":
+        from counterplay.solvers.mmd import MMD
+
         return MMD(form, chosen.temperature)
     alternating = chosen.updates == "alternating"
     joint = not alternating and not (tree.players == 2 and tree.zero_sum)
@@ -179,6 +185,8 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
 
 def exact(tree: Tree, form: SequenceForm) -> Result:
     """Solve by linear programming, and judge the answer as any other."""
+    from counterplay.solvers.lp import solve_lp  # SciPy takes a third of a second to import
+
     began = time.perf_counter()
     profile = to_vector(form, solve_lp(tree))
     verdict = judge(form, profile)
@@ -191,13 +199,15 @@ def run(
     limits: Limits,
     trace: tuple[Check, ...] = (),
     on_progress: Callable[[Progress], None] | None = None,
+    on_checkpoint: Callable[[Result], None] | None = None,
 ) -> Result:
     """Iterate until a limit is reached or Ctrl-C, judging the strategy at growing intervals.
 
-    `trace` is what came before, if the solver was restored; judging never changes what a run computes.
+    `trace` is what came before, if the solver was restored. `on_checkpoint` is given the run so far every
+    `CHECKPOINT` seconds. Neither judging nor a checkpoint changes what a run computes.
     """
     before = trace[-1].seconds if trace else 0.0
-    began = time.perf_counter()
+    began = kept = time.perf_counter()
     rate = 0.0  # seconds an iteration
     profile = solver.profile()
     verdict, figures = judge(form, profile), solver.figures()
@@ -235,6 +245,12 @@ def run(
                     reason = "time"
                 if on_progress is not None:
                     on_progress(Progress(solver.iterations, before + spent(), limits, trace))
+                if on_checkpoint is not None and not reason and time.perf_counter() - kept >= CHECKPOINT:
+                    profile = solver.profile()
+                    verdict, figures = judge(form, profile), solver.figures()
+                    point = Check(solver.iterations, before + spent(), verdict.exploitability)
+                    on_checkpoint(Result(profile, verdict, figures, (*trace, point), "checkpoint"))
+                    kept = time.perf_counter()
             profile = solver.profile()
             verdict, figures = judge(form, profile), solver.figures()
             trace = (*trace, Check(solver.iterations, before + spent(), verdict.exploitability))
