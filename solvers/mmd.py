@@ -5,8 +5,9 @@ B the Bregman divergence of the dilated negative entropy (all weights one) and g
 maximiser has a closed form, bottom-up. Sokota et al., ICLR 2023, equation 9 and section 4.
 
 With a temperature alpha and the strategy of most entropy as magnet the iterates converge linearly to the logit
-equilibrium of that temperature in the reduced normal form. With temperature zero the magnet follows the players now and then, which makes
-the method a proximal-point one: the iterates approach a Nash equilibrium (their section 5, "moving magnets").
+equilibrium of that temperature in the reduced normal form. With temperature zero the magnet follows the players now
+and then, which makes the method a proximal-point one: the iterates approach a Nash equilibrium (their section 5,
+"moving magnets").
 """
 
 from math import isfinite
