@@ -286,7 +286,21 @@ def test_only_the_same_run_is_resumed():
     kuhn = counterplay.solve("kuhn", iterations=5)
     with pytest.raises(ValueError, match="of kuhn, not leduc"):
         counterplay.solve("leduc", resume=kuhn)
-    with pytest.raises(ValueError, match="made by"):
+    with pytest.raises(ValueError, match="by pdcfr.third, not cfr"):
         counterplay.solve("kuhn", "cfr", resume=kuhn)
     with pytest.raises(ValueError, match="nothing to resume"):
         counterplay.solve(resume=counterplay.solve("kuhn", "lp"))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_exploitability_agrees_with_openspiel_for_every_algorithm(algorithm):
+    """Average (or last) strategies, judged by OpenSpiel's own code on OpenSpiel's own game of the same rules."""
+    pyspiel = pytest.importorskip("pyspiel")
+    adapter = pytest.importorskip("counterplay.games.to_openspiel")
+    games = ["kuhn", "leduc", "liars_dice(faces=4)", "goofspiel(cards=4)", "openspiel:kuhn_poker"]
+    if algorithm not in ("lp", "mmd"):
+        games.append("kuhn(players=3)")
+    for name in games:
+        solution = counterplay.solve(name, algorithm, iterations=30)
+        theirs = pyspiel.nash_conv(adapter.to_game(make(name)), solution.to_openspiel())
+        assert solution.nash_conv == pytest.approx(theirs, abs=1e-9)
