@@ -1,0 +1,50 @@
+"""Run the commands of the README's tour and put what they print into it.
+
+python benchmarks/tour.py
+"""
+
+import os
+import re
+import subprocess
+import tempfile
+
+import report
+
+COMMANDS = (
+    ("solve leduc --out leduc.cps", "", 0),
+    ("show leduc.cps", "", 22),
+    ("evaluate leduc.cps", "", 0),
+    ("play leduc.cps --seed 3", "check fold ? q", 0),
+)
+ENVIRONMENT = {"COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
+
+
+def transcript(command: str, answers: str, lines: int, folder: str) -> str:
+    """Return the command with what it prints, cut after so many lines, and the answers where they were typed."""
+    done = subprocess.run(
+        ["counterplay", *command.split()],
+        input="\n".join(answers.split()) + "\n",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+        cwd=folder,
+        env=os.environ | ENVIRONMENT,
+    )
+    text = done.stdout.rstrip()
+    for answer in answers.split():  # a terminal echoes what is typed; a pipe does not
+        text = re.sub(r"(\? |: )\n", rf"\1\v{answer}\n", text, count=1)
+    text = "\n".join(line.rstrip() for line in text.replace("\v", "").splitlines())
+    if lines:
+        text = "\n".join([*text.splitlines()[:lines], "..."])
+    return f"```console\n$ counterplay {command}\n{text}\n```"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["counterplay", "solve", "leduc"], cwd=folder, check=True, capture_output=True)  # compiles
+        report.put("README.md", "tour", "\n\n".join(transcript(*c, folder) for c in COMMANDS))
+
+
+if __name__ == "__main__":
+    main()

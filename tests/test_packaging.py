@@ -1,0 +1,105 @@
+"""What an installation promises: its version, its command, its dependencies, and pages whose examples run."""
+
+import ast
+import json
+import re
+import sys
+from importlib.metadata import distribution, entry_points, version
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import counterplay
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(counterplay.__file__).resolve().parent
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+MODULES = {"open_spiel": {"pyspiel", "open_spiel"}}  # packages that import under other names than their own
+
+
+def requirements(extra=""):
+    """Return what the installed package requires: without an extra, or with that extra alone."""
+    declared = [Requirement(line) for line in distribution("counterplay").requires or ()]
+    if not extra:
+        return [r for r in declared if r.marker is None or r.marker.evaluate({"extra": ""})]
+    return [r for r in declared if r.marker and r.marker.evaluate({"extra": extra}) and "extra" in str(r.marker)]
+
+
+def test_version():
+    assert counterplay.__version__ == version("counterplay")
+    assert re.search(r"^## (\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.M)[1] == counterplay.__version__
+
+
+def test_the_tests_meet_the_installed_package():
+    """Without an editable install the source folder must not be what is imported from it."""
+    origin = json.loads(distribution("counterplay").read_text("direct_url.json") or "{}")
+    if origin.get("dir_info", {}).get("editable"):
+        assert PACKAGE == ROOT
+    else:
+        assert ROOT not in PACKAGE.parents
+        assert "site-packages" in PACKAGE.parts
+        assert PACKAGE.name == "counterplay"
+
+
+def test_command():
+    (command,) = entry_points(group="console_scripts", name="counterplay")
+    assert callable(command.load())
+
+
+def test_typed():
+    assert (PACKAGE / "py.typed").exists()
+
+
+def test_dependencies_are_those_imported():
+    used = set()
+    for path in PACKAGE.rglob("*.py"):
+        if not {"tests", "benchmarks", "docs", ".typing"} & set(path.relative_to(PACKAGE).parts):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    used |= {name.name.partition(".")[0] for name in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    used.add(node.module.partition(".")[0])
+    used -= {"counterplay", *sys.stdlib_module_names}
+    required = {module for r in requirements() for module in MODULES.get(r.name, {r.name})}
+    optional = {module for r in requirements("openspiel") for module in MODULES.get(r.name, {r.name})}
+    assert required <= used <= required | optional
+
+
+def test_constraints_cover_what_is_required():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    pinned = {canonicalize_name(r.name): next(iter(r.specifier)).version for r in pins}
+    for extra in ("", "openspiel", "test", "dev"):
+        for r in requirements(extra):
+            if r.name != "counterplay":
+                assert r.specifier.contains(pinned[canonicalize_name(r.name)]), r
+
+
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.S | re.M)
+
+
+def test_readme_begins_with_two_commands():
+    solve, tests = (block.splitlines() for block in blocks(ROOT / "README.md", "sh")[:2])
+    assert len(solve) == len(tests) == 1
+    assert solve[0].startswith("pip install .")
+    assert "counterplay solve leduc" in solve[0]
+    assert tests[0].startswith('pip install ".[test]"')
+    assert tests[0].endswith("pytest")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(page):
+    text = page.read_text()
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text) + re.findall(r'src="([^"]+)"', text)
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda path: path.name)
+def test_python_examples_run(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "example"}
+    for block in blocks(page, "python"):
+        exec(compile(block, page.name, "exec"), names)
