@@ -12,11 +12,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import counterplay
+from counterplay.games import GAMES
+from counterplay.solvers.run import ALGORITHMS
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(counterplay.__file__).resolve().parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
-MODULES = {"open_spiel": {"pyspiel", "open_spiel"}}  # packages that import under other names than their own
+MODULES = {"open-spiel": {"pyspiel", "open_spiel"}}  # packages that import under other names than their own
 
 
 def requirements(extra=""):
@@ -62,8 +64,10 @@ def test_dependencies_are_those_imported():
                 elif isinstance(node, ast.ImportFrom) and node.module:
                     used.add(node.module.partition(".")[0])
     used -= {"counterplay", *sys.stdlib_module_names}
-    required = {module for r in requirements() for module in MODULES.get(r.name, {r.name})}
-    optional = {module for r in requirements("openspiel") for module in MODULES.get(r.name, {r.name})}
+    required, optional = (
+        {module for r in requirements(extra) for module in MODULES.get(canonicalize_name(r.name), {r.name})}
+        for extra in ("", "openspiel")
+    )
     assert required <= used <= required | optional
 
 
@@ -103,3 +107,8 @@ def test_python_examples_run(page, tmp_path, monkeypatch, capsys):
     names = {"__name__": "example"}
     for block in blocks(page, "python"):
         exec(compile(block, page.name, "exec"), names)
+
+
+def test_readme_names_every_game_and_algorithm():
+    text = (ROOT / "README.md").read_text()
+    assert [name for name in [*(entry.name for entry in GAMES), *ALGORITHMS] if f"`{name}`" not in text] == []
