@@ -142,13 +142,22 @@ def write_pages(result: dict[str, Any]) -> None:
             )
         parts.append(report.table(header, rows))
     report.put("docs/algorithms.md", "iterations", "\n\n".join(parts))
-    rows = []
-    for text, game in result["others"].items():
-        for name, found in game["traces"].items():
-            gaps = [f"{gap:.1e}" for _, gap, _ in found]
-            rows.append([f"`{text}`", f"`{name}`", *gaps, f"{found[-1][2]:.1e}"])
-    header = ["", "", *(f"after {n:,}" for n in (10, 100, 1_000, 10_000)), "NashConv of the product"]
-    report.put("docs/algorithms.md", "joint", report.table(header, rows, right=2))
+    parts = []
+    names = list(next(iter(result["others"].values()))["traces"])
+    for k, label in ((-2, "after 1,000"), (-1, "after 10,000")):
+        header = [f"coarse gap {label}", *(f"`{name}`" for name in names)]
+        rows = [
+            [f"`{text}`", *(f"{game['traces'][name][k][1]:.0e}" for name in names)]
+            for text, game in result["others"].items()
+        ]
+        parts.append(report.table(header, rows))
+    header[0] = "NashConv after 10,000"
+    rows = [
+        [f"`{text}`", *(f"{game['traces'][name][-1][2]:.0e}" for name in names)]
+        for text, game in result["others"].items()
+    ]
+    parts.append(report.table(header, rows))
+    report.put("docs/algorithms.md", "joint", "\n\n".join(parts))
 
 
 def draw(result: dict[str, Any]) -> None:
