@@ -1,0 +1,134 @@
+"""Bet sizes as text, and the amounts that they come to at a decision.
+
+| text | a bet of | a raise to |
+|---|---|---|
+| `33%` | 33 % of the pot | the bet to call, plus 33 % of the pot after that call |
+| `20`, `20c` | 20 chips | 20 chips (left out where the least legal raise is larger) |
+| `2.5x` | | 2.5 times the bet to call |
+| `e`, `2e`, `3e` | a fraction of the pot that, bet again on every street left (on 2, on 3 streets), gets all-in | the same fraction of the pot after the call |
+| `all-in`, `a` | everything | everything |
+
+Amounts are chips put in on this street, and whole: an exact half is rounded up, as is a smaller size than the least
+legal one to that one. A size above the stack is all-in, and equal amounts are one action.
+"""  # noqa: E501 (a table)
+
+import re
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+Role = Literal["bet", "raise", "lead"]
+
+GRAMMAR = "write '33%' of the pot, '20c' chips, '2.5x' the last bet (raises), 'e' or '2e' (geometric) or 'all-in'"
+_SIZE = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,6})?)?\s*(?P<unit>%|c|x|e|)")
+
+
+class Size(NamedTuple):
+    """A size as given; `kind` is the unit, `value` its number (a fraction of the pot, streets where 0 is all left)."""
+
+    kind: Literal["%", "c", "x", "e", "all-in"]
+    value: Fraction = Fraction(0)
+
+    def __str__(self) -> str:
+        if self.kind == "all-in":
+            return self.kind
+        value = self.value * 100 if self.kind == "%" else self.value
+        number = f"{Decimal(value.numerator) / Decimal(value.denominator):f}"
+        return self.kind if self == Size("e") else number + self.kind
+
+
+class Facing(NamedTuple):
+    """What the amount of a bet depends on, in chips; a player's own chips of this street come on top of nothing."""
+
+    pot: int  # in the middle once the bet to call, if any, is called
+    last: int  # the bet to call, as put in on this street by the player who made it; 0 if there is none
+    least: int  # the smallest legal amount, if the stack has as much
+    stack: int  # all that a player can put in on this street
+    streets: int  # streets left, this one included
+
+
+def parse_size(text: str | int, role: Role) -> Size:
+    """Read one size; raise `ValueError` for what is none, or makes no legal bet or raise."""
+    given = str(text).strip().lower()
+    if given in ("a", "all-in", "allin", "all in"):
+        return Size("all-in")
+    match = _SIZE.fullmatch(given)
+    if match is None or not given or (match["number"] is None and match["unit"] != "e"):
+        raise ValueError(f"{str(text)!r} is not a {role} size: {GRAMMAR}")
+    number, unit = Fraction(match["number"] or 0), match["unit"] or "c"
+    if unit == "e":
+        if match["number"] is not None and number not in (1, 2, 3):
+            raise ValueError(f"{given!r} must spread the stack over 1, 2 or 3 streets, as in '2e'")
+        return Size("e", number)
+    if unit == "c" and number.denominator != 1:
+        raise ValueError(f"{given!r} is not a whole number of chips; half the pot is '50%'")
+    if unit == "x":
+        if role != "raise":
+            raise ValueError(f"{given!r} makes no legal {role}: a multiple of the last bet is a size for raises")
+        if number <= 1:
+            raise ValueError(f"{given!r} makes no legal raise: it must be more than once the last bet")
+        return Size("x", number)
+    if number == 0:
+        raise ValueError(f"{given!r} makes no legal {role}: the size must be more than zero")
+    return Size("%", number / 100) if unit == "%" else Size("c", number)
+
+
+def parse_sizes(given: object, role: Role) -> tuple[Size, ...]:
+    """Read sizes from a list, or from text with commas ("33%, 75%, all-in"; "" and "none" are no sizes)."""
+    if isinstance(given, str):
+        given = [] if given.strip().lower() in ("", "none") else given.split(",")
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        given = [given]
+    if not isinstance(given, Iterable):
+        raise ValueError(f'{role} sizes must be a list such as ["33%", "all-in"], not {given!r}')
+    sizes = list[Size]()
+    for item in given:
+        if isinstance(item, bool) or not isinstance(item, str | int | float):
+            raise ValueError(f"{item!r} is not a {role} size: {GRAMMAR}")
+        size = parse_size(f"{item:g}" if isinstance(item, float) else item, role)
+        if size not in sizes:
+            sizes.append(size)
+    return tuple(sizes)
+
+
+def round_chips(amount: Fraction) -> int:
+    """Return the nearest whole number of chips; an exact half goes up."""
+    return (2 * amount.numerator + amount.denominator) // (2 * amount.denominator)
+
+
+def amounts(sizes: Sequence[Size], at: Facing, add_allin: Fraction, force_allin: Fraction) -> list[int]:
+    """Return the legal amounts in rising order: of a bet, or what a raise is to.
+
+    All-in is added where it puts at most `add_allin` times the pot on top of the call, and a bet becomes all-in where
+    at most `force_allin` times the pot would be left behind once it is called.
+    """
+    if at.last >= at.stack:
+        return []
+    found = set[int]()
+    for size in sizes:
+        amount = _amount(size, at)
+        if size.kind == "c" and amount < min(at.least, at.stack):  # an exact amount stands for no other
+            continue
+        amount = min(max(amount, at.least), at.stack)
+        if at.stack - amount <= (at.pot + 2 * (amount - at.last)) * force_allin:
+            amount = at.stack
+        found.add(amount)
+    if add_allin and at.stack - at.last <= at.pot * add_allin:
+        found.add(at.stack)
+    return sorted(found)
+
+
+def _amount(size: Size, at: Facing) -> int:
+    if size.kind == "%":
+        return at.last + round_chips(at.pot * size.value)
+    if size.kind == "c":
+        return int(size.value)
+    if size.kind == "x":
+        return round_chips(at.last * size.value)
+    streets = int(size.value) or at.streets
+    if size.kind == "all-in" or streets == 1:
+        return at.stack
+    # n equal fractions f grow the pot by (1 + 2f)^n, from the pot after the call to the pot with both stacks in it.
+    growth = (1 + 2 * (at.stack - at.last) / at.pot) ** (1 / streets)
+    return at.last + int(at.pot * (growth - 1) / 2 + 0.5)
