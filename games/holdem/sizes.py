@@ -5,12 +5,15 @@
 | `33%` | 33 % of the pot | the bet to call, plus 33 % of the pot after that call |
 | `20`, `20c` | 20 chips | 20 chips (left out where the least legal raise is larger) |
 | `2.5x` | | 2.5 times the bet to call |
-| `e`, `2e`, `3e` | a fraction of the pot that, bet again on every street left (on 2, on 3 streets), gets all-in | the same fraction of the pot after the call |
+| `e`, `2e`, `3e` | geometric: see below | the bet to call, plus that fraction of the pot after that call |
 | `all-in`, `a` | everything | everything |
+
+Geometric is the fraction of the pot that, bet and called on every street left (on this and one or two more: `2e`,
+`3e`), gets exactly all-in.
 
 Amounts are chips put in on this street, and whole: an exact half is rounded up, as is a smaller size than the least
 legal one to that one. A size above the stack is all-in, and equal amounts are one action.
-"""  # noqa: E501 (a table)
+"""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -39,7 +42,7 @@ class Size(NamedTuple):
 
 
 class Facing(NamedTuple):
-    """What the amount of a bet depends on, in chips; a player's own chips of this street come on top of nothing."""
+    """What the amount of a bet depends on, in chips."""
 
     pot: int  # in the middle once the bet to call, if any, is called
     last: int  # the bet to call, as put in on this street by the player who made it; 0 if there is none
