@@ -1,0 +1,290 @@
+"""Spots: where a hold'em subgame starts, what both players may hold and bet, as TOML files or as flags.
+
+| key | what it says | left out |
+|---|---|---|
+| `board` | three to five cards: `"Ks 9d 4c"` | needed |
+| `pot` | chips in the middle, a whole number | needed |
+| `stack` | chips behind, of each player | needed |
+| `variant` | `"holdem"`, or `"short"` (six-plus: no cards below a six) | holdem |
+| `aggressor` | who bet last on the street before: with `"ip"`, OOP's first bet is a lead | neither |
+| `range.oop`, `range.ip` | the hands of both players: `"TT+, AKs, KQo:0.5"` | needed |
+| `bets` ... `.bet` | sizes of bets: `["33%", "75%", "all-in"]`; `[]` for none | needed |
+| `bets` ... `.raise` | sizes of raises | the bets', less amounts in chips |
+| `bets` ... `.lead` | sizes of OOP's first bet after it called on the street before | the bets' |
+| `add_allin` | add all-in where the stack is at most so many times the pot: `1.5` or `"150%"` | never |
+| `force_allin` | make a bet all-in where a call would leave at most so many times the pot | never |
+| `raise_cap` | raises a street, the bet not counted | no cap |
+| `min_bet` | the smallest bet, in chips | 1 |
+| `limit.flop`, `.turn`, `.river` | the bet of limit poker, in chips, in place of `bets` | no limit |
+| `limit.cap` | bets and raises a street | 4 |
+| `rake.percent` | taken from the pot at the end, chips that were not called left alone | 0 |
+| `rake.cap` | at most so many chips | no cap |
+
+Sizes stand under `[bets.STREET.PLAYER]` (`[bets.river.ip]`), `[bets.STREET]`, `[bets.PLAYER]` or `[bets]`, and the
+first of these that has the key counts; a player without any takes the other's. Sizes are explained in `sizes`.
+"""
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.spec import suggestion
+from counterplay.games.holdem.betting import PLAYERS, STREETS, FixedLimit, Rules, Street, street_tree
+from counterplay.games.holdem.cards import COMBO_CARDS, SHORT_FIRST, compatible, format_cards, parse_cards
+from counterplay.games.holdem.ranges import parse_range
+from counterplay.games.holdem.tables import (
+    TOP,
+    as_chips,
+    as_number,
+    as_table,
+    as_text,
+    check_keys,
+    quote,
+    read_betting,
+    write_betting,
+)
+
+LOWEST_RANK = {"holdem": 0, "short": SHORT_FIRST // 4}
+MAX_CHIPS = 10**9
+
+
+class Rake(NamedTuple):
+    """What the house takes: a per cent of the contested pot, at most `cap` chips."""
+
+    percent: float = 0.0
+    cap: float = math.inf
+
+    def of(self, pot: float) -> float:
+        """Return the rake of a pot, in chips."""
+        return min(pot * self.percent / 100, self.cap)
+
+
+NO_RAKE = Rake()
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A hold'em subgame between player 0, out of position, and player 1; `pot` and `stack` as the subgame starts.
+
+    Raises `ValueError` with one sentence for what is impossible.
+    """
+
+    board: tuple[int, ...]
+    ranges: tuple[str, str]
+    pot: int
+    stack: int
+    betting: Rules
+    rake: Rake = NO_RAKE
+    variant: str = "holdem"
+    aggressor: str = ""
+
+    def __post_init__(self) -> None:
+        if self.variant not in LOWEST_RANK:
+            close = suggestion(str(self.variant), LOWEST_RANK)
+            raise ValueError(f"variant must be one of {', '.join(LOWEST_RANK)}, not {self.variant!r}{close}")
+        if self.aggressor not in ("", *PLAYERS):
+            raise ValueError(f"aggressor must be 'oop' or 'ip', or left out, not {self.aggressor!r}")
+        _check_board(self.board)
+        low = [card for card in self.board if card // 4 < LOWEST_RANK[self.variant]]
+        if low:
+            raise ValueError(f"the board has {format_cards(low[:1])}, which a {self.variant} deck does not have")
+        for name in ("pot", "stack"):
+            chips = getattr(self, name)
+            if not 1 <= chips <= MAX_CHIPS:
+                given = f"{chips:,}" if abs(chips) < 10**18 else "a number far beyond"
+                raise ValueError(f"the {name} must be 1 to {MAX_CHIPS:,} chips, not {given}")
+        if not 0 <= self.rake.percent < 100:
+            raise ValueError(f"rake.percent must be at least 0 and below 100, not {self.rake.percent:g}")
+        if not self.rake.cap >= 0:
+            raise ValueError(f"rake.cap must be zero or more chips, not {self.rake.cap:g}")
+        for street in STREETS[len(self.board) - 3 :]:
+            if not self.betting.plays(STREETS.index(street)):
+                fixed = isinstance(self.betting, FixedLimit)
+                missing = f"limit.{street} is missing" if fixed else f"bets.{street} has no bet sizes"
+                advice = "" if fixed else "; 'bet = []' there checks it down"
+                raise ValueError(f"{missing}, and the subgame plays the {street}{advice}")
+        self._check_ranges()
+        self._check_raises()
+
+    @property
+    def street(self) -> str:
+        """Return the street that the subgame starts on."""
+        return STREETS[len(self.board) - 3]
+
+    @cached_property
+    def weights(self) -> npt.NDArray[np.float64]:
+        """Return both players' range weights, [2, 1326], zero for combos that the board or the deck rules out."""
+        weights = np.zeros((2, len(COMBO_CARDS)))
+        for player, text in enumerate(self.ranges):
+            try:
+                weights[player] = parse_range(text)
+            except ValueError as error:
+                raise ValueError(f"range.{PLAYERS[player]}: {error}") from None
+        weights[:, ~compatible(self.board, self.variant == "short")] = 0.0
+        weights.flags.writeable = False
+        return weights
+
+    def tree(self) -> Street:
+        """Return the betting of the first street."""
+        return street_tree(self.betting, self.street, self.pot, self.stack, self.aggressor == "ip")
+
+    def _check_ranges(self) -> None:
+        held = (self.weights > 0).astype(np.int64)
+        for player, combos in enumerate(held.sum(axis=1)):
+            if not combos:
+                raise ValueError(
+                    f"range.{PLAYERS[player]} has no hand that is possible on the board {format_cards(self.board)}"
+                )
+        # Pairs of combos, less those that share a card: shared cards counted one by one count equal combos twice.
+        cards = np.stack([np.bincount(COMBO_CARDS.ravel(), np.repeat(hands, 2), 52) for hands in held])
+        pairs = held[0].sum() * held[1].sum() - (cards[0] * cards[1]).sum() + (held[0] * held[1]).sum()
+        if pairs <= 0:
+            raise ValueError("the two ranges share a card in every pair of hands, so no deal is possible")
+
+    def _check_raises(self) -> None:
+        """Refuse raises to a number of chips that are not legal even against the smallest bet of the first street."""
+        tree = self.tree()
+        if isinstance(self.betting, FixedLimit):
+            return
+        for player, menu in enumerate(self.betting.menus[tree.start.street] or ()):
+            faced = [node for node, label in enumerate(tree.action) if label[:3] == "bet" and tree.kind[node] == player]
+            bet = min((int(tree.paid[node].max()) for node in faced), default=0)
+            for size in menu.raises:
+                if size.kind == "c" and size.value < min(2 * bet, self.stack):
+                    raise ValueError(
+                        f"'{size}' makes no legal raise on the {self.street}: against the smallest bet of {bet}, "
+                        f"a raise is to {min(2 * bet, self.stack)} at least"
+                    )
+
+
+def _check_board(board: Sequence[int]) -> None:
+    if not 3 <= len(board) <= 5:
+        raise ValueError(f"the board must have 3 cards (flop), 4 (turn) or 5 (river), not {len(board)}")
+    if len(set(board)) < len(board):
+        raise ValueError(f"the board {format_cards(board)} has a card twice")
+
+
+def load_spot(path: str | Path) -> Spot:
+    """Read a spot from a TOML file; raise `ValueError`, with the file's name, for what cannot be read or is wrong."""
+    try:
+        return parse_spot(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ValueError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a text file in UTF-8") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def parse_spot(text: str) -> Spot:
+    """Read a spot from the text of a TOML file."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"this is not TOML: {error}") from None
+    return _build(data)
+
+
+def spot_from_flags(
+    *,
+    board: str,
+    oop: str,
+    ip: str,
+    pot: int,
+    stack: int,
+    bets: str | None = None,
+    raises: str | None = None,
+    leads: str | None = None,
+    limit: str | None = None,
+    rake: str | None = None,
+    **options: Any,
+) -> Spot:
+    """Return a spot whose sizes are the same on every street and for both players.
+
+    `bets`, `raises` and `leads` are sizes with commas ("33%,75%,all-in"; "none"). `limit` is the bet of each street
+    from the flop on, with commas, or of all streets; `rake` is per cent and cap ("5,3", "5%"). `options` are top-level
+    keys of a file: variant, aggressor, add_allin, force_allin, raise_cap, min_bet; None stands for left out.
+    """
+    data: dict[str, Any] = {"board": board, "pot": pot, "stack": stack, "range": {"oop": oop, "ip": ip}}
+    data |= {key: value for key, value in options.items() if value is not None}
+    sizes = {"bet": bets, "raise": raises, "lead": leads}
+    given = {key: value for key, value in sizes.items() if value is not None}
+    if given:
+        data["bets"] = given
+    if limit is not None:
+        chips = [_as_number(part, "limit", "chips with commas, such as '2,4,4'") for part in limit.split(",")]
+        if len(chips) not in (1, len(STREETS)):
+            raise ValueError(f"limit must be one bet, or one each for flop, turn and river, not {limit!r}")
+        data["limit"] = dict(zip(STREETS, chips * (len(STREETS) // len(chips)), strict=True))
+    if rake is not None:
+        parts = [
+            _as_number(part.strip().removesuffix("%"), "rake", "such as '5%' or '5%,3'") for part in rake.split(",")
+        ]
+        if len(parts) > 2:
+            raise ValueError(f"rake must be a per cent and optionally a cap, such as '5%,3', not {rake!r}")
+        data["rake"] = dict(zip(("percent", "cap"), parts, strict=False))
+    return _build(data)
+
+
+def _as_number(text: str, name: str, form: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{name} must be {form}, not {text.strip()!r}") from None
+
+
+def _build(data: Mapping[str, Any]) -> Spot:
+    check_keys(data, TOP, "")
+    for key in ("board", "pot", "stack", "range"):
+        if key not in data:
+            raise ValueError(f"a spot needs {key!r}" + (": [range] with oop and ip" if key == "range" else ""))
+    ranges, rake = as_table(data, "range", PLAYERS), as_table(data, "rake", ("percent", "cap"))
+    for player in PLAYERS:
+        if player not in ranges:
+            raise ValueError(f'a spot needs range.{player}, such as "TT+, AKs"')
+    board_text = as_text(data["board"], "board")
+    try:
+        board = parse_cards(board_text)
+    except ValueError as error:
+        raise ValueError(f"board: {error}") from None
+    _check_board(board)
+    aggressor = as_text(data.get("aggressor", ""), "aggressor")
+    return Spot(
+        board=tuple(board),
+        ranges=(as_text(ranges["oop"], "range.oop"), as_text(ranges["ip"], "range.ip")),
+        pot=as_chips(data["pot"], "pot"),
+        stack=as_chips(data["stack"], "stack"),
+        betting=read_betting(data, len(board) - 3, aggressor),
+        rake=Rake(
+            float(as_number(rake.get("percent", 0), "rake.percent")),
+            float(as_number(rake["cap"], "rake.cap")) if "cap" in rake else math.inf,
+        ),
+        variant=as_text(data.get("variant", "holdem"), "variant"),
+        aggressor=aggressor,
+    )
+
+
+def to_toml(spot: Spot) -> str:
+    """Return the text of a file from which `parse_spot` reads an equal spot."""
+    lines = [f"board = {quote(format_cards(spot.board))}", f"pot = {spot.pot}", f"stack = {spot.stack}"]
+    if spot.variant != "holdem":
+        lines.append(f"variant = {quote(spot.variant)}")
+    if spot.aggressor:
+        lines.append(f"aggressor = {quote(spot.aggressor)}")
+    tops, betting = write_betting(spot.betting)
+    tables = [("range", [f"{player} = {quote(text)}" for player, text in zip(PLAYERS, spot.ranges, strict=True)])]
+    tables += betting
+    if spot.rake != NO_RAKE:
+        cap = [] if math.isinf(spot.rake.cap) else [f"cap = {spot.rake.cap!r}"]
+        tables.append(("rake", [f"percent = {spot.rake.percent!r}", *cap]))
+    lines += tops
+    for name, rows in tables:
+        lines += ["", f"[{name}]", *rows]
+    return "\n".join(lines) + "\n"

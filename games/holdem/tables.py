@@ -1,0 +1,204 @@
+"""Betting rules as tables of a spot file, and the checks of keys and values that spot files share."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from counterplay.engine.spec import suggestion
+from counterplay.games.holdem.betting import PLAYERS, STREETS, FixedLimit, Menu, NoLimit, Rules
+from counterplay.games.holdem.sizes import Role, Size, parse_sizes
+
+TOP = (
+    *("board", "pot", "stack", "variant", "aggressor", "range", "bets", "add_allin", "force_allin", "raise_cap"),
+    *("min_bet", "limit", "rake"),
+)
+
+_ONLY_NO_LIMIT = ("bets", "add_allin", "force_allin", "raise_cap", "min_bet")
+_ROLES: tuple[Role, ...] = ("bet", "raise", "lead")
+
+
+def read_betting(data: Mapping[str, Any], first: int, aggressor: str) -> Rules:
+    """Return the rules that a file's data describe for a subgame from street number `first` on."""
+    if "limit" in data:
+        for key in _ONLY_NO_LIMIT:
+            if key in data:
+                raise ValueError(f"a spot with [limit] has no {key!r}: every bet of a street has one size")
+        return _fixed_limit(as_table(data, "limit", (*STREETS, "cap")), first)
+    if "bets" in data:
+        return _no_limit(data, first, aggressor)
+    raise ValueError(f'a spot needs bet sizes, such as [bets.{STREETS[first]}] with bet = ["50%", "all-in"]')
+
+
+def _fixed_limit(limit: Mapping[str, Any], first: int) -> FixedLimit:
+    bets = [as_chips(limit[street], f"limit.{street}") if street in limit else None for street in STREETS]
+    for street, bet in zip(STREETS, bets, strict=True):
+        if bet is not None and bet < 1:
+            raise ValueError(f"limit.{street} must be at least one chip, not {bet}")
+    return FixedLimit((*[None] * first, *bets[first:]), as_whole(limit.get("cap", 4), "limit.cap"))
+
+
+def _no_limit(data: Mapping[str, Any], first: int, aggressor: str) -> NoLimit:
+    sizes: dict[str, tuple[Size, ...]] = {}  # by the name of the key, "bets.river.ip.raise"
+    _read_sizes(data["bets"], "bets", (*STREETS, *PLAYERS), sizes)
+    useless = [f"bets.{STREETS[first]}.lead", f"bets.{STREETS[first]}.oop.lead"]
+    if STREETS[first] == STREETS[-1]:
+        useless += ["bets.lead", "bets.oop.lead"]
+    for where in useless if aggressor != "ip" else ():
+        if where in sizes:
+            raise ValueError(
+                f"{where} is for after OOP called a bet, but the subgame starts on the {STREETS[first]}: "
+                'say aggressor = "ip" if IP bet last before, or put the sizes under bet'
+            )
+    menus = list[tuple[Menu, Menu] | None]()
+    for i, street in enumerate(STREETS):
+        menus.append(_menus(street, sizes, i > first or aggressor == "ip") if i >= first else None)
+    return NoLimit(
+        tuple(menus),
+        _threshold(data.get("add_allin", 0), "add_allin"),
+        _threshold(data.get("force_allin", 0), "force_allin"),
+        as_whole(data["raise_cap"], "raise_cap") if "raise_cap" in data else None,
+        as_chips(data.get("min_bet", 1), "min_bet"),
+    )
+
+
+def _read_sizes(given: object, where: str, inner: Iterable[str], sizes: dict[str, tuple[Size, ...]]) -> None:
+    """Collect the sizes of a table and of those inside it."""
+    if not isinstance(given, dict):
+        raise ValueError(f'{where} must be a table with bet, raise and lead, such as bet = ["50%"], not {given!r}')
+    player = where.rpartition(".")[2]
+    roles = [role for role in _ROLES if role != "lead" or player != "ip"]
+    if "lead" in given and player == "ip":
+        raise ValueError(f"{where}.lead cannot be: only OOP, who acts first, can lead")
+    check_keys(given, (*roles, *inner), where)
+    for key, value in given.items():
+        name = f"{where}.{key}"
+        if key in STREETS:
+            _read_sizes(value, name, PLAYERS, sizes)
+        elif key in PLAYERS:
+            _read_sizes(value, name, (), sizes)
+        else:
+            try:
+                sizes[name] = parse_sizes(value, key)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+
+
+def _menus(street: str, sizes: Mapping[str, tuple[Size, ...]], leads: bool) -> tuple[Menu, Menu] | None:
+    """Return what both players may bet on a street, None if nothing says so."""
+
+    def find(role: Role, player: str) -> tuple[Size, ...] | None:
+        places = [f"bets.{street}.{player}", f"bets.{street}", f"bets.{player}", "bets"]
+        if role != "lead":
+            other = PLAYERS[1 - PLAYERS.index(player)]
+            places += [f"bets.{street}.{other}", f"bets.{other}"]
+        return next((sizes[f"{place}.{role}"] for place in places if f"{place}.{role}" in sizes), None)
+
+    menus = list[Menu]()
+    for player in PLAYERS:
+        bet, raises = find("bet", player), find("raise", player)
+        if bet is None:
+            return None
+        if raises is None:
+            raises = tuple(size for size in bet if size.kind != "c")
+        menus.append(Menu(bet, raises, find("lead", player) if leads and player == "oop" else None))
+    return menus[0], menus[1]
+
+
+def check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    """Refuse keys that are not known, with the closest one that is; `where` names the table, "" at the top."""
+    known = list(known)
+    for key in table:
+        if key not in known:
+            if where and key in TOP:
+                raise ValueError(f"{key!r} belongs at the top, above the first [table], and not in [{where}]")
+            inside = f"[{where}]" if where else "a spot"
+            raise ValueError(f"{inside} has no key {key!r}{suggestion(key, known)}; the keys are {', '.join(known)}")
+
+
+def as_table(data: Mapping[str, Any], name: str, known: Iterable[str]) -> Mapping[str, Any]:
+    """Return a table inside a file's data, empty if it is left out, with its keys checked."""
+    table = data.get(name, {})
+    if not isinstance(table, dict):
+        raise ValueError(f"{name} must be a table, [{name}] with {', '.join(known)}, not {table!r}")
+    check_keys(table, known, name)
+    return table
+
+
+def as_text(value: object, name: str) -> str:
+    """Return a value that must be text."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a text in quotes, not {value!r}")
+    return value.strip()
+
+
+def as_number(value: object, name: str) -> Fraction:
+    """Return a value that must be a finite number, exactly as it was written: 0.15 is 3/20."""
+    finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    if isinstance(value, bool) or not finite:
+        raise ValueError(f"{name} must be a number, not {value!r}")
+    return Fraction(str(value))
+
+
+def as_whole(value: object, name: str, advice: str = "") -> int:
+    """Return a value that must be a whole number."""
+    given = as_number(value, name)
+    if given.denominator != 1:
+        raise ValueError(f"{name} must be a whole number, not {value!r}{advice}")
+    return int(given)
+
+
+def as_chips(value: object, name: str) -> int:
+    """Return a value that must be a whole number of chips."""
+    return as_whole(value, name, "; count in smaller chips, say a tenth or a cent")
+
+
+def _threshold(value: object, name: str) -> Fraction:
+    """Read a multiple of the pot, as a number (1.5) or as a per cent ("150%")."""
+    if not isinstance(value, str):
+        return as_number(value, name)
+    try:
+        ratio = as_number(float(value.strip().removesuffix("%")), name)
+    except ValueError:
+        raise ValueError(f"{name} must be a multiple of the pot, such as 1.5 or '150%', not {value!r}") from None
+    return ratio / 100 if value.strip().endswith("%") else ratio
+
+
+def write_betting(rules: Rules) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Return the lines at the top and the tables, by name, from which `read_betting` reads equal rules."""
+    if isinstance(rules, FixedLimit):
+        rows = [f"{street} = {bet}" for street, bet in zip(STREETS, rules.bets, strict=True) if bet is not None]
+        return [], [("limit", [*rows, f"cap = {rules.cap}"])]
+    lines, tables = list[str](), list[tuple[str, list[str]]]()
+    for name in ("add_allin", "force_allin"):
+        if ratio := getattr(rules, name):
+            lines.append(f"{name} = {Decimal(ratio.numerator) / Decimal(ratio.denominator):f}")
+    if rules.raise_cap is not None:
+        lines.append(f"raise_cap = {rules.raise_cap}")
+    if rules.min_bet != 1:
+        lines.append(f"min_bet = {rules.min_bet}")
+    for street, pair in zip(STREETS, rules.menus, strict=True):
+        if pair is not None and pair[0]._replace(lead=None) == pair[1]:
+            tables.append((f"bets.{street}", _write_menu(pair[0])))
+        else:
+            tables += [
+                (f"bets.{street}.{player}", _write_menu(menu))
+                for player, menu in zip(PLAYERS, pair or (), strict=False)
+            ]
+    return lines, tables
+
+
+def _write_menu(menu: Menu) -> list[str]:
+    given = {"bet": menu.bet, "raise": menu.raises, "lead": menu.lead}
+    return [
+        f"{role} = [{', '.join(quote(str(size)) for size in sizes)}]"
+        for role, sizes in given.items()
+        if sizes is not None
+    ]
+
+
+def quote(value: str) -> str:
+    """Return text as TOML writes it; a JSON text of plain characters is one."""
+    return json.dumps(value)
