@@ -1,0 +1,1 @@
+"""Hold'em: cards, hand strength, ranges, betting and spots."""
