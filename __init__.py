@@ -258,7 +258,7 @@ def load(path: str | Path) -> Solution:
 
     arrays, header = read(path)
     try:
-        return Solution(
+        solution = Solution(
             game=header["game"],
             method=Method(**header["method"]),
             iterations=header["iterations"],
@@ -277,6 +277,12 @@ def load(path: str | Path) -> Solution:
             hands=tuple(tuple(line.split("\n")) for line in unpack(arrays["hands"])),
             state={name.removeprefix("state."): a for name, a in arrays.items() if name.startswith("state.")},
         )
+        rows, lanes = sum(map(len, solution.actions)), max(map(len, solution.hands))
+        if not len(solution.labels) == len(solution.actions) == len(solution.owner) == len(solution.first) - 1:
+            raise ValueError("labels and information sets differ in number")
+        if solution.strategy.shape != (rows, lanes) or solution.first[-1] != rows:
+            raise ValueError(f"a strategy of shape {(rows, lanes)} has the shape {solution.strategy.shape}")
+        return solution
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is a solution file with parts missing or damaged ({error!r})") from error
 

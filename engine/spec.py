@@ -85,6 +85,14 @@ def build(factory: Callable[..., T], name: str, given: Mapping[str, object]) -> 
         raise ValueError(f"{name}: {error}") from None
 
 
+def describe(factory: Callable[..., object]) -> str:
+    """Return a factory's parameters and their defaults, as a spec writes them; `...` where there is no default."""
+    parameters = inspect.signature(factory).parameters.values()
+    return ", ".join(
+        f"{p.name}={'...' if p.default is inspect.Parameter.empty else _write(p.default)}" for p in parameters
+    )
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return ' (did you mean ...?)' if one of the known words is close to this one, else nothing."""
     close = difflib.get_close_matches(word, list(known), 1)

@@ -1,0 +1,474 @@
+"""The command line: parses, calls, prints. Answers go to standard output, progress and complaints to standard error."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+import counterplay
+
+if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
+    from counterplay import Solution
+
+INTERRUPTED = 130  # as the shell says it of Ctrl-C
+
+
+_FIRST_STEPS = """\b
+First steps:
+  counterplay solve leduc --out leduc.cps
+  counterplay show leduc.cps
+  counterplay play leduc.cps
+"""
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_FIRST_STEPS)
+@click.version_option(counterplay.__version__, prog_name="counterplay", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Solve imperfect-information games, with a certified exploitability."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line; exit with 2 and one sentence for a mistake of the user's."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without bars and dots shows question marks
+    code = 0
+    try:
+        code = cli.main(arguments, prog_name="counterplay", standalone_mode=False) or 0
+        sys.stdout.flush()
+    except click.ClickException as error:
+        code = _complain(error.format_message())
+    except ValueError as error:
+        code = _complain(str(error))
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\ncounterplay: interrupted", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    sys.exit(code)
+
+
+def _complain(message: str) -> int:
+    click.echo(f"counterplay: {' '.join(message.split())}", err=True)
+    return 2
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, 120) if sys.stdout.isatty() else 100
+
+
+def _style(text: str, **style: Any) -> str:
+    """Return the text styled where standard output is a terminal that wants colour."""
+    return click.style(text, **style) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    click.echo(json.dumps(data, ensure_ascii=False))
+
+
+@cli.command()
+@click.argument("name", required=False)
+def games(name: str | None) -> None:
+    """List the games, or explain one of them."""
+    import inspect
+
+    from counterplay.engine.spec import describe
+    from counterplay.games import GAMES, find, make
+
+    if name is None:
+        for entry in GAMES:
+            text = click.wrap_text(f"{entry.name:<20} {entry.summary}", _width(), "", " " * 21)
+            click.echo(_style(entry.name, bold=True) + text[len(entry.name) :])
+            if takes := describe(entry.load()):
+                click.echo(_style(_fill(takes, 21), dim=True))
+            example = min((e for e in entry.examples if "(" in e), key=len, default=entry.name)
+            click.echo(f"{'':<20} counterplay solve {_quoted(example)}")
+        click.echo("\nGames of OpenSpiel go by openspiel:NAME, such as openspiel:tiny_hanabi;")
+        click.echo("Gambit files (.efg, .nfg) and payoff files (.toml) go by their path.")
+        click.echo("'counterplay games NAME' explains a game.")
+        return
+    if ":" in name or name.endswith((".efg", ".nfg", ".toml")):
+        click.echo(f"{name}: a game for {make(name).players} players\n\n  counterplay solve {_quoted(name)}")
+        return
+    entry = find(name.partition("(")[0].strip())
+    factory = entry.load()
+    click.echo(_style(entry.summary, bold=True) + "\n\n" + (inspect.getdoc(factory) or ""))
+    if takes := describe(factory):
+        click.echo(f"\nParameters and their defaults:\n{_fill(takes, 2)}")
+    click.echo("\nExamples:")
+    for example in entry.examples:
+        click.echo(f"  counterplay solve {_quoted(example)}")
+
+
+def _fill(text: str, indent: int) -> str:
+    return click.wrap_text(text, _width(), " " * indent, " " * indent)
+
+
+def _quoted(text: str) -> str:
+    """Return an argument as the shell wants it, in double quotes where it needs any."""
+    return text if shlex.quote(text) == text else f'"{text}"' if not set(text) & set('"$`\\!') else shlex.quote(text)
+
+
+@cli.command()
+@click.argument("game", required=False)
+@click.option(
+    "--algorithm", metavar="NAME", default="auto", show_default=True, help="cfr, cfr+, dcfr, pcfr+, ..., mmd, lp."
+)
+@click.option("--iterations", type=int, metavar="N", help="Stop after N iterations, those of a resumed run included.")
+@click.option("--target", type=float, metavar="E", help="Stop at an exploitability of E, in the game's units.")
+@click.option("--time", "seconds", type=float, metavar="S", help="Stop after S seconds.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="K", default=0, help="Kept with the solution.")
+@click.option("--updates", metavar="ORDER", help="alternating or simultaneous.")
+@click.option("--temperature", type=float, metavar="T", help="With mmd: find the quantal-response equilibrium of T.")
+@click.option("--out", metavar="FILE", help="Save the solution; a long run is also saved once a minute.")
+@click.option("--resume", metavar="FILE", help="Go on from a saved solution; GAME may be left out.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def solve(
+    game: str | None,
+    algorithm: str,
+    iterations: int | None,
+    target: float | None,
+    seconds: float | None,
+    seed: int,
+    updates: str | None,
+    temperature: float | None,
+    out: str | None,
+    resume: str | None,
+    as_json: bool,
+) -> int:
+    """Solve GAME, such as leduc or "leduc(ranks=4)", to a target, for a number of iterations or for a time.
+
+    Without any of the three, two-player zero-sum games run to an exploitability of 0.0001, others for 10,000
+    iterations. Exploitability is NashConv divided by the number of players. Ctrl-C ends a run and keeps what there is.
+    """
+    if game is None and resume is None:
+        raise ValueError("name a game to solve, such as 'counterplay solve leduc'; 'counterplay games' lists them")
+    if out is not None:
+        _check_writable(Path(out))
+    from counterplay.solvers.watch import watching
+
+    before = counterplay.load(resume) if resume is not None else None
+    gap = bool(temperature or (before and before.method.temperature))
+    name = game or (before.game if before else "")
+    with watching(name, before.seconds if before else 0.0, gap) as watch:
+        solution = counterplay.solve(
+            game,
+            algorithm,
+            iterations=iterations,
+            target=target,
+            time=seconds,
+            seed=seed,
+            updates=updates,
+            temperature=temperature,
+            resume=before,
+            checkpoint=out,
+            on_tree=watch.tree,
+            on_progress=watch.progress,
+        )
+        watch.finish(solution.iterations, solution.seconds, solution.trace)
+    if out is not None:
+        solution.save(out)
+    if as_json:
+        _print_json({**_figures(solution), "stopped_by": solution.stopped_by, "file": out})
+    else:
+        _summarise(solution, out)
+    return INTERRUPTED if solution.stopped_by == "interrupt" else 0
+
+
+def _check_writable(path: Path) -> None:
+    """Raise `ValueError` unless a file can be written there, before a run that would be lost."""
+    if path.is_dir():
+        raise ValueError(f"cannot write {path}: it is a folder; name a file in it")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _figures(solution: "Solution") -> dict[str, Any]:
+    """Return what a solution claims, for JSON."""
+    return {
+        "game": solution.game,
+        "algorithm": solution.algorithm,
+        "iterations": solution.iterations,
+        "exploitability": solution.exploitability,
+        "nash_conv": solution.nash_conv,
+        "value": list(solution.value),
+        "seconds": solution.seconds,
+        **solution.figures,
+    }
+
+
+_STOPPED = {
+    "target": "the target is reached",
+    "iterations": "as many as asked for",
+    "time": "the time is over",
+    "interrupt": "interrupted",
+    "exact": "the exact answer, to rounding",
+}
+
+
+def _table(lines: Sequence[tuple[str, str]]) -> None:
+    """Print names and texts in two columns."""
+    for name, text in lines:
+        click.echo(_style(f"{name:<16}", bold=True) + text)
+
+
+def _summarise(solution: "Solution", out: str | None) -> None:
+    """Print what was solved, how well, what that means, and what to do next."""
+    from counterplay.engine.report import count, duration, meaning, payoff, small
+
+    size, method = solution.tree.count(), solution.method
+    choices = [method.algorithm, *([f"{method.updates} updates"] if method.updates else [])]
+    choices += [f"temperature {method.temperature:g}"] if method.temperature else []
+    done = [count(solution.iterations, "iteration")] if solution.iterations else []
+    run = " in ".join([*done, duration(solution.seconds)])
+    _table(
+        [
+            ("game", solution.game),
+            ("size", f"{count(size['nodes'], 'node')}, {count(size['infosets'], 'information set')}"),
+            ("algorithm", ", ".join(choices)),
+            ("run", f"{run}: {_STOPPED[solution.stopped_by]}"),
+            ("value", " · ".join(f"player {p} {payoff(v)}" for p, v in enumerate(solution.value))),
+            (
+                "exploitability",
+                f"{small(solution.exploitability)} (NashConv {small(solution.nash_conv)} / {solution.players} players)",
+            ),
+            *((name.replace("_", " "), small(x)) for name, x in solution.figures.items()),
+        ]
+    )
+    certain = solution.players == 2 and solution.tree.zero_sum
+    click.echo("\n" + "\n".join(meaning(solution.value, solution.best, certain, solution.figures)))
+    if out is None:
+        name = re.sub(r"\W+", "_", Path(solution.game.partition("(")[0]).name).strip("_")
+        click.echo(f"\nNot saved: --out {name}.cps keeps it, to show, evaluate, play against or resume.")
+    else:
+        file = _quoted(out)
+        click.echo(f"\nSaved to {out}. Next:\n  counterplay show {file}\n  counterplay play {file}")
+        if solution.stopped_by == "interrupt":
+            click.echo(f"  counterplay solve --resume {file} --out {file}")
+
+
+@cli.command()
+@click.argument("file")
+@click.option("--against", metavar="FILE", help="Also play that solution head to head: exact expected payoffs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def evaluate(file: str, against: str | None, as_json: bool) -> int:
+    """Measure the solution in FILE again, from the rules of its game.
+
+    Exits with 1 if the strategy is not worth what the file says.
+    """
+    from counterplay.engine.report import meaning, payoff, small
+
+    solution = counterplay.load(file)
+    other = counterplay.load(against) if against is not None else None
+    found = solution.judge()
+    unit = 1e-9 * max(1.0, *map(abs, (*found.value, *found.best)))
+    pairs = zip((*found.value, *found.best), (*solution.value, *solution.best), strict=True)
+    holds = all(abs(a - b) <= unit for a, b in pairs)
+    duel = solution.against(other) if other is not None else ()
+    mine = [earned[p] for p, earned in enumerate(duel)]
+    rest = [(sum(earned) - earned[p]) / (len(earned) - 1) for p, earned in enumerate(duel)]
+    if as_json:
+        measured = {
+            "exploitability": found.exploitability,
+            "nash_conv": found.nash_conv,
+            "value": found.value,
+            "best_response": found.best,
+        }
+        head = {"against": against, "earns": mine, "average": sum(mine) / len(mine), "payoffs": duel} if duel else {}
+        _print_json(
+            {"file": file, **_figures(solution), **measured, "claimed": solution.exploitability, "holds": holds, **head}
+        )
+        return 0 if holds else 1
+    _table(
+        [
+            ("game", solution.game),
+            *(
+                (f"player {p}", f"value {payoff(v)} · best response {payoff(b)} · gain {small(b - v)}")
+                for p, (v, b) in enumerate(zip(found.value, found.best, strict=True))
+            ),
+            (
+                "exploitability",
+                f"{small(found.exploitability)} (NashConv {small(found.nash_conv)} / {solution.players} players)",
+            ),
+            ("the file says", f"{small(solution.exploitability)}: " + ("it holds" if holds else "IT DOES NOT HOLD")),
+        ]
+    )
+    click.echo()
+    certain = solution.players == 2 and solution.tree.zero_sum
+    click.echo("\n".join(meaning(found.value, found.best, certain, {})))
+    if duel:
+        click.echo(f"\nHead to head, exact expected payoffs: {file} in one seat, {against} in the rest")
+        for p, (a, b) in enumerate(zip(mine, rest, strict=True)):
+            click.echo(f"  in seat {p}   {file} {payoff(a)} · {against} {payoff(b)}")
+        click.echo(f"  on average  {file} {payoff(sum(mine) / len(mine))}")
+    return 0 if holds else 1
+
+
+@cli.command()
+@click.argument("file")
+@click.option("--infoset", metavar="TEXT", help="Only rows with this text in the hand, the history or the label.")
+@click.option("--player", type=int, metavar="P", help="Only this player, counted from 0.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), metavar="N", default=40, show_default=True, help="Rows a player; 0 for all."
+)
+def show(file: str, infoset: str | None, player: int | None, limit: int) -> None:
+    """Show the strategy in FILE: a table for each history, a row for each hand."""
+    from counterplay.engine import report
+    from counterplay.engine.rules import is_dealt
+    from counterplay.games import make
+
+    solution = counterplay.load(file)
+    _check_player(player, solution.players)
+    try:
+        rules, tree = make(solution.game), solution.tree
+    except ValueError as error:  # the file can be read without its rules
+        click.echo(f"counterplay: rows that do not matter are unmarked, since {error}", err=True)
+        rules, tree = None, None
+    every = report.blocks(solution, solution.strategy, tree, rules if rules and is_dealt(rules) else None)
+    blocks = [block for block in every if player in (None, block.player)]
+    kept = blocks if infoset is None else [b for b in (report.matching(b, infoset) for b in blocks) if b.rows]
+    if not kept:
+        example = report.called(blocks[-1], blocks[-1].rows[-1]) if blocks else ""
+        raise ValueError(f"no information set contains {infoset!r}; one of them is {example!r}")
+    run = f"{solution.algorithm}, {report.count(solution.iterations, 'iteration')}"
+    click.echo(f"{solution.game}: {run}, exploitability {report.small(solution.exploitability)}")
+    for line in report.strategy(kept, limit, _width()):
+        click.echo(_style(line.text, bold=line.weight > 0, dim=line.weight < 0))
+
+
+def _check_player(player: int | None, players: int) -> None:
+    if player is not None and not 0 <= player < players:
+        raise ValueError(f"the players are numbered 0 to {players - 1}; there is no player {player}")
+
+
+@cli.command()
+@click.argument("file")
+@click.option("--to", "kind", type=click.Choice(["csv", "json"]), required=True, help="The format.")
+@click.option("--out", metavar="FILE", help="Write there; otherwise to standard output.")
+def export(file: str, kind: str, out: str | None) -> None:
+    """Export the strategy in FILE: the probability of every action, for each information set and hand."""
+    import csv
+    import io
+
+    from counterplay.engine.store import write_atomic
+
+    solution = counterplay.load(file)
+    text = io.StringIO()
+    if kind == "csv":
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("player", "infoset", "hand", "action", "probability"))
+    rows = []
+    for i, (player, label, actions) in enumerate(
+        zip(solution.owner.tolist(), solution.labels, solution.actions, strict=True)
+    ):
+        for lane, hand in enumerate(solution.hands[player]):
+            odds = solution.strategy[solution.first[i] : solution.first[i + 1], lane].tolist()
+            if kind == "csv":
+                writer.writerows((player, label, hand, a, p) for a, p in zip(actions, odds, strict=True))
+            else:
+                strategy = dict(zip(actions, odds, strict=True))
+                rows.append({"player": player, "infoset": label, "hand": hand, "strategy": strategy})
+    if kind == "json":
+        json.dump({**_figures(solution), "infosets": rows}, text, ensure_ascii=False, indent=1)
+        text.write("\n")
+    if out is None:
+        click.echo(text.getvalue(), nl=False)
+        return
+    _check_writable(Path(out))
+    try:
+        write_atomic(Path(out), text.getvalue().encode())
+    except OSError as error:
+        raise ValueError(f"cannot write {out}: {error.strerror or error}") from None
+
+
+@cli.command()
+@click.argument("file")
+@click.option("--seat", type=int, metavar="P", help="Always sit there, counted from 0; otherwise seats rotate.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Of the deal and of the solution's choices.")
+@click.option("--hands", type=click.IntRange(min=1), metavar="N", help="Stop after N hands.")
+def play(file: str, seat: int | None, seed: int | None, hands: int | None) -> None:
+    """Play against the solution in FILE, in the terminal.
+
+    Type an action or the beginning of its name; q leaves. After a hand, ? shows what the solution held and thought.
+    """
+    import numpy as np
+
+    from counterplay.engine.play import Book, Decision, explained, pick, play_game
+    from counterplay.engine.report import count, payoff
+    from counterplay.games import make
+
+    solution = counterplay.load(file)
+    _check_player(seat, solution.players)
+    book = Book(make(solution.game), solution.tree, solution.strategy)  # the tree checks that the rules fit
+    rng = np.random.default_rng(seed)
+    me, total, played, perfect = 0, 0.0, 0, 0.0
+
+    def ask(decision: Decision) -> int:
+        if decision.hand:
+            click.echo(f"  you hold {decision.hand}{', after ' if decision.seen else ''}{decision.seen}")
+        else:
+            click.echo(f"  you see {decision.seen}")
+        while True:
+            answer = _answer(f"  {' / '.join(decision.actions)}? ")
+            choice = pick(answer, decision.actions)
+            if choice is not None:
+                return choice
+            if answer in ("q", "quit"):
+                raise EOFError
+            click.echo("  Type one of these, or the beginning of just one; q leaves, ? works after the hand.")
+
+    def tell(player: int, move: str) -> None:
+        if player != me:
+            click.echo(f"  player {player}: {move}" if player >= 0 else f"  dealt: {move}")
+
+    click.echo(f"{solution.game}: q leaves, ? after a hand shows what the solution held and thought.")
+    try:
+        while hands is None or played < hands:
+            me = played % solution.players if seat is None else seat
+            click.echo(_style(f"\nHand {played + 1}: you are player {me}", bold=True))
+            hand = play_game(book, (me,), ask, tell, rng)
+            played, total, perfect = played + 1, total + hand.payoffs[me], perfect + solution.best[me]
+            click.echo(f"  you get {payoff(hand.payoffs[me])}; {payoff(total)} in {count(played, 'hand')}")
+            answer = _answer("  Enter goes on, ? shows the solution's view, q leaves: ")
+            while answer not in ("", "q", "quit"):
+                if answer in ("?", "reveal"):
+                    click.echo("\n".join(explained(hand, me)))
+                answer = _answer("  Enter goes on, ? shows the solution's view, q leaves: ")
+            if answer:
+                break
+    except EOFError:
+        click.echo()
+    if played:
+        average = f"you got {payoff(total / played)} a hand in {count(played, 'hand')}"
+        click.echo(f"\n{average}; perfect play against this solution would average {payoff(perfect / played)}.")
+
+
+def _answer(prompt: str) -> str:
+    """Ask for a line; raises `EOFError` at the end of input."""
+    click.echo(prompt, nl=False)
+    sys.stdout.flush()
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    if not sys.stdin.isatty():
+        click.echo()
+    return line.strip().lower()
+
+
+if __name__ == "__main__":
+    main()

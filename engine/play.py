@@ -1,0 +1,105 @@
+"""Play games from their rules: some seats by a strategy, the others by whoever is asked."""
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.report import Labelled, spoken
+from counterplay.engine.rules import CHANCE, LEAF, DealtRules, Rules, histories, is_dealt
+
+
+class Decision(NamedTuple):
+    """A decision as it comes up in a game."""
+
+    player: int
+    hand: str  # "" in games without a private deal
+    seen: str  # the public history in words, or all that the player sees where there are no hands
+    actions: tuple[str, ...]
+    odds: tuple[float, ...]  # what the strategy does here
+    chosen: int  # -1 until it is taken
+
+
+class Played(NamedTuple):
+    """A game that is over."""
+
+    hands: tuple[str, ...]  # () in games without a private deal
+    decisions: tuple[Decision, ...]
+    payoffs: tuple[float, ...]
+
+
+class Book:
+    """A strategy, looked up by what a player sees."""
+
+    def __init__(self, rules: Rules | DealtRules, source: Labelled, strategy: npt.NDArray[np.float64]):
+        self.rules, self.source, self.strategy = rules, source, strategy
+        self.index = {key: i for i, key in enumerate(zip(source.owner.tolist(), source.labels, strict=True))}
+
+    def odds(self, player: int, label: str, lane: int, actions: tuple[str, ...]) -> tuple[float, ...]:
+        """Return the probability of each action; raises `ValueError` where the strategy has no such decision."""
+        i = self.index.get((player, label))
+        if i is None or self.source.actions[i] != actions:
+            raise ValueError(f"the solution has no decision of player {player} at {label!r}: it is of other rules")
+        odds = self.strategy[self.source.first[i] : self.source.first[i + 1], lane]
+        return tuple((odds / odds.sum()).tolist())
+
+
+def play_game(
+    book: Book,
+    asked: Container[int],
+    ask: Callable[[Decision], int],
+    tell: Callable[[int, str], None],
+    rng: np.random.Generator,
+) -> Played:
+    """Play one game; `ask` takes the decisions of the seats in `asked` where there is a choice, the book all others.
+
+    `tell` hears every public event as player (or CHANCE) and move; where there are no hands, nothing is known to be
+    public, and `ask` is told all that its player sees.
+    """
+    game, rules = book.rules, histories(book.rules)
+    state: Any = rules.root()
+    history = ""
+    decisions: list[Decision] = []
+    while (turn := rules.turn(state)) != LEAF:
+        moves = tuple(rules.moves(state))
+        public = is_dealt(game) and len(state[0]) == game.players
+        if turn == CHANCE:
+            move = int(rng.choice(len(moves), p=rules.chance(state)))
+        else:
+            hand, label, lane = "", rules.sees(state, turn), 0
+            seen = label
+            if is_dealt(game):
+                lane = state[0][turn]
+                hand, label, seen = game.hands(turn)[lane], game.sees(state[1]), history
+            decision = Decision(turn, hand, seen, moves, book.odds(turn, label, lane, moves), -1)
+            by_hand = turn in asked and len(moves) > 1
+            move = ask(decision) if by_hand else int(rng.choice(len(moves), p=decision.odds))
+            decisions.append(decision._replace(chosen=move))
+        if public:
+            history = spoken(history, moves[move], turn == CHANCE)
+            tell(turn, moves[move])
+        state = rules.play(state, move)
+    hands = tuple(game.hands(p)[h] for p, h in enumerate(state[0])) if is_dealt(game) else ()
+    return Played(hands, tuple(decisions), tuple(rules.payoffs(state)))
+
+
+def pick(answer: str, actions: Sequence[str]) -> int | None:
+    """Return the action of that name, or the only one that begins with it."""
+    names = [a.lower() for a in actions]
+    if answer in names:
+        return names.index(answer)
+    fits = [i for i, name in enumerate(names) if answer and name.startswith(answer)]
+    return fits[0] if len(fits) == 1 else None
+
+
+def explained(hand: Played, me: int) -> Iterator[str]:
+    """Yield who held what, and what the strategy does at each decision; `me` is whom it is told to."""
+    if hand.hands:
+        held = (f"{'you' if p == me else f'player {p}'} {h}" for p, h in enumerate(hand.hands))
+        yield f"  hands: {', '.join(held)}"
+    for d in hand.decisions:
+        odds = ", ".join(f"{a} {100 * x:.1f}%" for a, x in zip(d.actions, d.odds, strict=True) if x >= 0.0005)
+        who = "you" if d.player == me else f"player {d.player}"
+        when = (f"after {d.seen}" if d.seen else "first to act") if hand.hands else f"seeing {d.seen}"
+        yield f"  {who}, {when}: {d.actions[d.chosen]} (the solution: {odds})"

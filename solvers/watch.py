@@ -1,0 +1,175 @@
+"""Telling how a run goes: a live picture on a terminal, else a line now and then."""
+
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from counterplay.engine.report import count, duration, small
+from counterplay.solvers.run import Check, Limits, Progress
+
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a Braille character, by row and column
+
+
+def _power(exponent: int) -> str:
+    return f"{10**exponent}" if 0 <= exponent <= 3 else f"1e{exponent}"
+
+
+def curve(trace: Sequence[Check], width: int, height: int, target: float | None = None) -> list[str]:
+    """Return exploitability against iterations, both logarithmic, as `height` lines of Braille with axes.
+
+    Points that are not positive are left out; fewer than two make no curve. A target is drawn as a dotted line.
+    """
+    points = [(c.iterations, c.exploitability) for c in trace if c.iterations > 0 and c.exploitability > 0]
+    if len(points) < 2 or width < 20 or height < 4:
+        return []
+    xs, ys = np.log10(np.array(points, np.float64)).T
+    goal = math.log10(target) if target else ys.min()
+    bottom = math.floor(min(ys.min(), goal))
+    top = max(math.ceil(ys.max()), bottom + 1)
+    rows, columns = height - 2, width - 8
+    scale = (4 * rows - 1) / (top - bottom)
+    level = np.rint((top - np.interp(np.linspace(xs[0], xs[-1], 2 * columns), xs, ys)) * scale).astype(int)
+    canvas = np.zeros((rows, columns), int)
+    if target and goal <= top:
+        at = round((top - goal) * scale)
+        canvas[at // 4, ::2] |= _DOTS[at % 4][0]
+    for c, at in enumerate(level):
+        before = int(level[max(c - 1, 0)])
+        for y in range(min(at, before), max(at, before) + 1):
+            canvas[y // 4, c // 2] |= _DOTS[y % 4][c % 2]
+    names = [""] * rows
+    for e in range(top, bottom - 1, -math.ceil((top - bottom) / max(rows // 2, 1))):
+        names[round((top - e) * scale) // 4] = _power(e)
+    lines = [
+        f"{name:>6} {'┤' if name else '│'}" + "".join(chr(0x2800 + dots) for dots in row)
+        for name, row in zip(names, canvas, strict=True)
+    ]
+    ticks, labels = "─" * columns, " " * columns
+    for e in range(math.ceil(xs[0]), math.floor(xs[-1]) + 1):
+        name = _power(e)
+        at = min(round((e - xs[0]) / (xs[-1] - xs[0]) * (columns - 1)), columns - len(name))
+        if not labels[max(at - 1, 0) : at + len(name) + 1].strip():
+            ticks = f"{ticks[:at]}┬{ticks[at + 1 :]}"
+            labels = f"{labels[:at]}{name}{labels[at + len(name) :]}"
+    return [*lines, f"{'':>6} └{ticks}", f"{'':>6}  {labels}"]
+
+
+def _time_left(now: Progress, rate: float, target: float | None) -> float | None:
+    """Return the seconds until an iteration limit or a target at `rate` iterations a second, if that can be told.
+
+    A target is reached where the last stretch of the curve, straight in logarithms, would cross it.
+    """
+    left = []
+    if now.limits.iterations is not None:
+        left.append((now.limits.iterations - now.iterations) / rate)
+    recent = [c for c in now.trace if c.exploitability > 0 and 4 * c.iterations >= now.iterations > 0]
+    if target is not None and len(recent) >= 4:
+        xs, ys = np.log(np.array([(c.iterations, c.exploitability) for c in recent])).T
+        slope, level = np.polyfit(xs, ys, 1)
+        crossing = (math.log(target) - level) / slope if slope < -0.05 else math.inf
+        if crossing < 40:
+            left.append(max(math.exp(crossing) - now.iterations, 0.0) / rate)
+    return min(left, default=None)
+
+
+class Watch:
+    """Tells standard error of one run; `name` is what is solved, `before` the seconds that it had run when resumed.
+
+    With `gap` the target is one of another figure than exploitability, so it is neither drawn nor foreseen.
+    """
+
+    def __init__(self, name: str, before: float, gap: bool, live: "Display | None"):
+        self.name, self.before, self.gap, self.live = name, before, gap, live
+        self.since: Progress | None = None  # where the run was when its kernels had been compiled
+        self.limits = Limits()
+        self.drawn = self.began = time.perf_counter()
+        self.next_line = (1, 1.0)  # iterations or seconds, whichever comes first
+
+    def tree(self, nodes: int) -> None:
+        """Tell that the game is being built."""
+        built = f" ({nodes:,} nodes so far)" if nodes else ""
+        if self.live is not None:
+            self.live.line = f"building the game{built}; a first run also compiles, for a few seconds"
+        elif time.perf_counter() - self.began > self.next_line[1]:
+            print(f"{self.name}: building the game{built}", file=sys.stderr, flush=True)
+            self.next_line = (1, self.next_line[1] + 5.0)
+
+    def progress(self, now: Progress) -> None:
+        """Tell how far the run is: at most ten times a second live, else at each power of ten or by the second."""
+        self.since, self.limits = self.since or now, now.limits
+        clock, seconds = time.perf_counter(), now.seconds - self.before
+        if self.live is not None:
+            if clock - self.drawn > 0.1:
+                self.draw(now)
+                self.drawn = clock
+        elif now.trace and (now.iterations >= self.next_line[0] or seconds >= self.next_line[1]):
+            print(f"{self.name}: {self.line(now)}", file=sys.stderr, flush=True)
+            self.next_line = (10 * now.iterations, max(seconds + 1.0, 1.1 * seconds))
+
+    def finish(self, iterations: int, seconds: float, trace: tuple[Check, ...]) -> None:
+        """Leave the whole curve on the terminal."""
+        self.draw(Progress(iterations, seconds, self.limits, trace))
+
+    def draw(self, now: Progress) -> None:
+        """Change what the next refresh of the terminal shows."""
+        if self.live is not None:
+            target = None if self.gap else now.limits.target
+            self.live.line, self.live.trace, self.live.target = self.line(now), now.trace, target
+
+    def line(self, now: Progress) -> str:
+        """Return the figures of the run in one line."""
+        parts = [f"exploitability {small(c.exploitability)}" for c in now.trace[-1:]]
+        parts += [count(now.iterations, "iteration"), duration(now.seconds)]
+        spent = now.seconds - self.since.seconds if self.since else 0.0
+        if self.since and spent > 0.2 and now.iterations > self.since.iterations:
+            rate = (now.iterations - self.since.iterations) / spent
+            left = [_time_left(now, rate, None if self.gap else now.limits.target)]
+            if now.limits.seconds is not None:
+                left.append(now.limits.seconds - (now.seconds - self.before))
+            soonest = min((x for x in left if x is not None), default=0.0)
+            parts.append(f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.2g} a second")
+            parts += [f"about {duration(soonest)} left"] if 1 < soonest < math.inf else []
+        return " · ".join(parts)
+
+
+class Display:
+    """The picture on a terminal: the curve, and a line below it."""
+
+    def __init__(self, title: str):
+        from rich.console import Console
+        from rich.live import Live
+
+        self.title = title
+        self.trace: tuple[Check, ...] = ()
+        self.target: float | None = None
+        self.line = "starting"
+        self.console = Console(stderr=True)
+        self.live = Live(get_renderable=self.picture, console=self.console, refresh_per_second=6)
+
+    def picture(self) -> Any:
+        """Return what to draw now."""
+        from rich.panel import Panel
+        from rich.text import Text
+
+        size = self.console.size
+        width = min(size.width, 100)
+        lines = curve(self.trace, width - 4, min(size.height - 6, 14), self.target)
+        text = Text("".join(f"{line}\n" for line in lines), style="cyan", no_wrap=True, overflow="ellipsis")
+        return Panel(text.append(self.line, style="default"), title=self.title, title_align="left", width=width)
+
+
+@contextmanager
+def watching(name: str, before: float, gap: bool) -> Iterator[Watch]:
+    """Yield a watch over a run, live where standard error is a terminal; its last picture stays."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield Watch(name, before, gap, None)
+        return
+    display = Display(f"Solving {name}")
+    with display.live:
+        yield Watch(name, before, gap, display)
