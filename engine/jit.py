@@ -57,7 +57,7 @@ _CONFIG: Any = numba.config
 _CONFIG.SLP_VECTORIZE = 1
 
 
-def jit(function: F) -> F:
+def jit(function: F, inline: bool = False) -> F:
     """Compile a kernel on first call and keep the machine code on disk.
 
     Products and sums may contract into fused multiply-adds (one rounding in place of two); nothing else of IEEE
@@ -66,10 +66,21 @@ def jit(function: F) -> F:
     elsewhere = _CONFIG.CACHE_DIR
     _CONFIG.CACHE_DIR = _FOLDER  # read as the function is decorated; other packages keep theirs
     try:
-        compiled: Any = numba.njit(cache=True, fastmath={"contract"}, error_model="numpy", nogil=True)(function)
+        compiled: Any = numba.njit(
+            cache=True, fastmath={"contract"}, error_model="numpy", nogil=True, forceinline=inline
+        )(function)
     finally:
         _CONFIG.CACHE_DIR = elsewhere
     return cast(F, compiled)
+
+
+def inlined(function: F) -> F:
+    """Compile a part of kernels into each of its callers.
+
+    A call hands over NamedTuples of arrays by value, with a reference count up and down for each array: more work
+    than many such parts do.
+    """
+    return jit(function, inline=True)
 
 
 def width(lanes: int | tuple[int, ...]) -> int:

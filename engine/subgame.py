@@ -1,0 +1,128 @@
+"""`Subgame`: a heads-up betting game on run-outs of public cards, as the arrays that street-by-street kernels read.
+
+A street is one *template* (a small betting tree, contracted to its sequence form as in `engine.form`) played at many
+*instances* (one for each board, and for each way the street before can have ended). Lanes are a player's hole-card
+combinations. What regrets and averages there are lies in one long table, an instance's part after another's, a
+decision's part [actions, lanes of its player] after another's.
+
+Shape letters: T templates, D decisions of all templates, I instances, B boards, C dealt cards, W lanes (the larger
+player's, padded to a multiple of eight; entry W is a lane that never holds anything). Payoffs are chips won or lost
+against the start of the subgame with half the pot each, so without rake they sum to zero.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+RIVER, TURN, FLOP = 0, 1, 2  # streets by the number of streets still to come
+
+U8 = npt.NDArray[np.uint8]
+U16 = npt.NDArray[np.uint16]
+U32 = npt.NDArray[np.uint32]
+I64 = npt.NDArray[np.int64]
+F32 = npt.NDArray[np.float32]
+
+
+class Subgame(NamedTuple):
+    """The arrays that kernels read; none changes while solving."""
+
+    cards: U8  # [2, W + 1, 2] the two cards of each lane; 52, 52 where it pads
+    lanes: U32  # [2] how many lanes are real
+    same: U32  # [2, W + 1] the other player's lane with the same two cards, or W
+    reach: F32  # [2, W] weights of the ranges
+
+    decisions: U32  # [T, 3] player p's decisions are decisions[t, p] .. decisions[t, p + 1], parents first
+    sequences: U32  # [T] sequences of a template: its players' arrivals (0 and 1), then all actions
+    entries: I64  # [T] table entries of an instance
+    parent: U32  # [D] the sequence that leads to the decision
+    first: U32  # [D] its first sequence
+    size: U32  # [D] its number of actions
+    offset: U32  # [D] where its part of an instance's entries begins
+
+    folds: U32  # [T + 1] fold leaves of template t: folds[t] .. folds[t + 1]
+    fold_at: U32  # [., 2] both players' last sequences
+    fold_pays: F32  # [., 2] what each player gets
+    shows: U32  # [T + 1] showdowns likewise
+    show_at: U32
+    show_pays: F32  # [., 3] what the winner, the loser, and each player of a tie gets
+    allins: U32  # [T + 1] showdowns with cards still to come
+    allin_at: U32
+    allin_pays: F32
+    nexts: U32  # [T + 1] ends of the street with betting to come
+    next_at: U32
+    next_template: U32
+
+    template: U32  # [I]
+    board: U32  # [I]
+    base: I64  # [I] where the instance's entries begin
+    scale: I64  # [I] where the instance's decisions begin in the table of scales
+    child: I64  # [I] instances one street later: child + (end of street) * (cards dealt) + (card)
+
+    deals: U32  # [B + 1] the cards that may follow board b, up to suits: deals[b] .. deals[b + 1]
+    card: U8  # [C]
+    after: U32  # [C] the board that they make
+    chance: F32  # [B] the chance of each card, given any two hands that allow it
+    twins: U32  # [C + 1] cards that equal card c up to suits: twins[c] .. twins[c + 1]
+    twin: U32  # [.] index into `permuted`
+    permuted: U16  # [., 2, W] the lane that plays, with the first card, the part of this lane with the twin
+
+    river: U32  # [B] index of a full board into the next four, else 0
+    order: U16  # [R, 2, W] lanes that the board allows, weakest first
+    allowed: U16  # [R, 2] how many
+    below: U16  # [R, 2, W] how many of the other's ordered lanes lose to the lane in that place of the order
+    beyond: U16  # [R, 2, W] and from which of the other's ordered lanes on they beat it
+
+    equity: U32  # [B] index of a board with cards to come into the next two
+    ahead: F32  # [. * W * W] chance of player 0 to win less that to lose, by its lane and the other's; 0 if they clash
+    level: F32  # [. * W * W] chance to tie; empty without rake
+
+
+class Tables(NamedTuple):
+    """What a run changes: cumulative regrets and average strategies, in 32-bit floats or 16-bit integers."""
+
+    regret: Any  # [sum of entries]
+    total: Any  # [sum of entries]
+    regret_scale: F32  # [I * decisions] value of 1 in a 16-bit decision; empty in 32 bits
+    total_scale: F32
+
+
+class Scratch(NamedTuple):
+    """One street's working memory of one thread."""
+
+    plan: F32  # [sequences * W] both players' realisation plans, from their weight at the root on
+    sigma: F32  # [sequences * W] the updating player's strategy
+    value: F32  # [sequences * W] its counterfactual values
+    block: F32  # [actions * W]
+    norm: F32  # [W]
+    eight: F32  # [(W + 1) * 8] the other's plans at eight leaves
+    result: F32  # [(W + 1) * 8] the values of eight leaves
+    removal: F32  # [53 * 8] plans by card
+
+
+def scratch(game: Subgame) -> Scratch:
+    """Return working memory that suits every template of the game."""
+    w = game.reach.shape[1]
+    rows, actions = int(game.sequences.max()), int(game.size.max(initial=1))
+    f32 = np.float32
+    return Scratch(
+        plan=np.zeros(rows * w, f32),
+        sigma=np.zeros(rows * w, f32),
+        value=np.zeros(rows * w, f32),
+        block=np.zeros(actions * w, f32),
+        norm=np.zeros(w, f32),
+        eight=np.zeros((w + 1) * 8, f32),
+        result=np.zeros((w + 1) * 8, f32),
+        removal=np.zeros(53 * 8, f32),
+    )
+
+
+def tables(game: Subgame, compress: bool) -> Tables:
+    """Return empty tables."""
+    entries = int(game.entries[game.template].sum())
+    decisions = game.decisions[game.template]
+    scales = int((decisions[:, 2] - decisions[:, 0]).sum()) if compress else 0
+    kind = np.int16 if compress else np.float32
+    return Tables(
+        np.zeros(entries, kind), np.zeros(entries, kind), np.zeros(scales, np.float32), np.zeros(scales, np.float32)
+    )

@@ -1,0 +1,127 @@
+"""A spot as `DealtRules`: the same game as the `Subgame` that solvers read, state by state, for play and for checks.
+
+Compiled to a `Tree` it has a table of payoffs for each pair of hands on each run-out, so it suits small ranges; the
+street-by-street solver and the engine's own sequence form then give the same values.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from counterplay.engine.rules import CHANCE, LEAF, Outcome
+from counterplay.games.holdem.betting import ALLIN, FOLD, NEXT, Start, Street, children, street_trees
+from counterplay.games.holdem.cards import COMBO_CARDS, format_cards
+from counterplay.games.holdem.spot import LOWEST_RANK, Spot
+from counterplay.games.holdem.strength import strengths
+
+
+class Point(NamedTuple):
+    """What everybody sees. `due` is the number of cards to be dealt before anything else happens."""
+
+    start: Start
+    node: int
+    board: tuple[int, ...]
+    due: int
+    label: str
+
+
+@dataclass(frozen=True)
+class HoldemRules:
+    """Hold'em from a spot on; payoffs are chips won or lost against an even share of the pot at the start."""
+
+    spot: Spot
+
+    players = 2
+
+    @cached_property
+    def _trees(self) -> dict[Start, Street]:
+        spot = self.spot
+        return street_trees(spot.betting, spot.street, spot.pot, spot.stack, spot.aggressor == "ip")
+
+    @cached_property
+    def _combos(self) -> tuple[list[int], list[int]]:
+        one, two = (np.flatnonzero(w > 0).tolist() for w in self.spot.weights)
+        return one, two
+
+    @cached_property
+    def _deck(self) -> list[int]:
+        return list(range(4 * LOWEST_RANK[self.spot.variant], 52))
+
+    def _cards(self, hands: tuple[int, ...]) -> set[int]:
+        return {int(c) for p, hand in enumerate(hands) for c in COMBO_CARDS[self._combos[p][hand]]}
+
+    def hands(self, player: int) -> Sequence[str]:
+        return [format_cards(COMBO_CARDS[combo].tolist()).replace(" ", "") for combo in self._combos[player]]
+
+    def deal(self, hands: tuple[int, ...]) -> Sequence[float]:
+        one, two = (w[c] for w, c in zip(self.spot.weights, self._combos, strict=True))
+        cards = [COMBO_CARDS[c] for c in self._combos]
+        apart = ~(cards[0][:, None, :, None] == cards[1][None, :, None, :]).any(axis=(2, 3))
+        joint = one[:, None] * two[None, :] * apart
+        row = joint.sum(axis=1) if not hands else joint[hands[0]]
+        odds: list[float] = (row / row.sum()).tolist() if row.sum() > 0 else [1.0 / len(row)] * len(row)
+        return odds
+
+    def root(self) -> Point:
+        return Point(next(iter(self._trees)), 0, self.spot.board, 0, "")
+
+    def turn(self, state: Point) -> int:
+        if state.due:
+            return CHANCE
+        kind = int(self._trees[state.start].kind[state.node])
+        return kind if kind < FOLD else LEAF
+
+    def _rest(self, state: Point) -> list[int]:
+        return [c for c in self._deck if c not in state.board]
+
+    def moves(self, state: Point) -> Sequence[str]:
+        if state.due:
+            return [format_cards([c]) for c in self._rest(state)]
+        tree = self._trees[state.start]
+        return [tree.action[child] for child in children(tree, state.node)]
+
+    def chance(self, state: Point, hands: tuple[int, ...]) -> Sequence[float]:
+        held = self._cards(hands)
+        rest = self._rest(state)
+        left = len(rest) - sum(c in held for c in rest)
+        return [0.0 if c in held else 1.0 / left for c in rest]
+
+    def play(self, state: Point, move: int) -> Point:
+        if state.due:
+            card = self._rest(state)[move]
+            label = f"{state.label} [{format_cards([card])}]"
+            return state._replace(board=(*state.board, card), due=state.due - 1, label=label)
+        tree = self._trees[state.start]
+        child = children(tree, state.node)[move]
+        label = f"{state.label} {tree.action[child]}".strip()
+        if tree.kind[child] == NEXT:
+            return Point(tree.following(child, self.spot.betting), 0, state.board, 1, label)
+        due = 5 - len(state.board) if tree.kind[child] == ALLIN else 0
+        return Point(state.start, child, state.board, due, label)
+
+    def outcome(self, state: Point) -> Outcome:
+        """Return who folded or the board to be shown down on, and the contested pot."""
+        tree = self._trees[state.start]
+        folder = int(tree.folder[state.node])
+        pot = tree.pot(state.node)
+        return Outcome((folder, () if folder >= 0 else tuple(sorted(state.board)), pot))
+
+    def payoffs(self, key: tuple[int, tuple[int, ...], int], hands: tuple[int, ...]) -> Sequence[float]:
+        folder, board, pot = key
+        rake = self.spot.rake.of(pot)
+        win, lose = pot / 2 - rake, -pot / 2
+        if folder >= 0:
+            return [lose, win] if folder == 0 else [win, lose]
+        if self._cards(hands) & set(board):
+            return [0.0, 0.0]  # cannot happen: the board holds a card of a hand
+        combos = np.array([self._combos[p][hand] for p, hand in enumerate(hands)])
+        one, two = strengths(np.array(board, np.uint8), combos, self.spot.variant == "short")
+        if one == two:
+            return [-rake / 2, -rake / 2]
+        return [win, lose] if one > two else [lose, win]
+
+    def sees(self, state: Point) -> str:
+        return state.label

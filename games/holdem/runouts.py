@@ -1,0 +1,369 @@
+"""From a spot's ranges, board and betting to the `Subgame` that solvers read: run-outs, hand orders, suit symmetry."""
+
+from itertools import permutations
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.jit import jit
+from counterplay.engine.subgame import Subgame
+from counterplay.games.holdem.betting import ALLIN, FOLD, NEXT, SHOWDOWN, Rules, Start, Street
+from counterplay.games.holdem.cards import COMBO_CARDS, permute_suits
+from counterplay.games.holdem.strength import strengths
+
+U32 = np.uint32
+Cards = tuple[int, ...]
+
+
+class Layout(NamedTuple):
+    """A subgame, and what its numbers stand for."""
+
+    game: Subgame
+    combos: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # combo number of each player's lanes
+    starts: tuple[Start, ...]  # of each template
+    streets: tuple[Street, ...]  # the betting tree of each template
+    sequence: tuple[npt.NDArray[np.int64], ...]  # [T][N, 2] both players' last sequences at each node
+    boards: tuple[Cards, ...]  # [B]
+    suits: tuple[tuple[int, ...], ...]  # [permuted] the suit permutations that twins stand for
+
+
+def _move(card: int, suits: tuple[int, ...]) -> int:
+    return card // 4 * 4 + suits[card % 4]
+
+
+def layout(
+    board: Cards,
+    weights: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    trees: dict[Start, Street],
+    rules: Rules,
+    rake: tuple[float, float] = (0.0, 0.0),
+    deck: Cards = tuple(range(52)),
+    short: bool = False,
+    symmetry: bool = True,
+) -> Layout:
+    """Lay out the subgame of a spot.
+
+    `weights` are both ranges over combos, [1326]; `trees` comes from `betting.street_trees`; `rake` is the share of
+    the final pot that is taken, and its cap in chips. With `symmetry`, cards that equal each other up to a swap of
+    suits that changes neither board nor ranges are dealt once.
+    """
+    free = ~np.isin(COMBO_CARDS, board).any(axis=1)
+    combos = tuple(np.flatnonzero((w > 0) & free).astype(np.int64) for w in weights)
+    width = -(-max(map(len, combos)) // 8) * 8
+    lane = np.full((2, 1326), width, np.int64)
+    cards = np.full((2, width + 1, 2), 52, np.uint8)
+    reach = np.zeros((2, width), np.float32)
+    for p in range(2):
+        lane[p, combos[p]] = np.arange(len(combos[p]))
+        cards[p, : len(combos[p])] = COMBO_CARDS[combos[p]]
+        reach[p, : len(combos[p])] = weights[p][combos[p]]
+    same = np.full((2, width + 1), width, U32)
+    for p in range(2):
+        same[p, : len(combos[p])] = lane[1 - p, combos[p]]
+
+    starts, streets = tuple(trees), tuple(trees.values())
+    plan = _templates(streets, [len(c) for c in combos], rules, {s: k for k, s in enumerate(starts)}, rake)
+    allins = {s.street for s, tree in trees.items() if (tree.kind == ALLIN).any()}
+    outs = _boards(board, weights, deck, symmetry, lane, width)
+    river, order, allowed, below, beyond = _orders(outs.boards, combos, width, short)
+    equity, ahead, level = _equities(outs.boards, combos, deck, short, allins, rake[0] > 0, width)
+    nests = _instances(plan, outs)
+    game = Subgame(
+        cards=cards,
+        lanes=np.array([len(c) for c in combos], U32),
+        same=same,
+        reach=reach,
+        **plan.arrays,
+        **nests,
+        deals=np.array(outs.deals, U32),
+        card=np.array(outs.card, np.uint8),
+        after=np.array(outs.after, U32),
+        chance=np.array([1.0 / max(len(deck) - len(b) - 4, 1) for b in outs.boards], np.float32),
+        twins=np.array(outs.twins, U32),
+        twin=np.array(outs.twin, U32),
+        permuted=outs.permuted,
+        river=river,
+        order=order,
+        allowed=allowed,
+        below=below,
+        beyond=beyond,
+        equity=equity,
+        ahead=ahead,
+        level=level,
+    )
+    return Layout(game, (combos[0], combos[1]), starts, streets, plan.sequence, outs.boards, outs.suits)
+
+
+class _Templates(NamedTuple):
+    arrays: dict[str, npt.NDArray[Any]]
+    sequence: tuple[npt.NDArray[np.int64], ...]
+
+
+def _templates(
+    streets: tuple[Street, ...], lanes: list[int], rules: Rules, known: dict[Start, int], rake: tuple[float, float]
+) -> _Templates:
+    """Contract each street's betting tree to sequences, decisions and leaves."""
+    decisions, sequences, entries = [], [], []
+    parent, first, size, offset = list[int](), list[int](), list[int](), list[int]()
+    ends: dict[str, list[list[int]]] = {"fold": [], "show": [], "allin": [], "next": []}
+    pays: dict[str, list[list[float]]] = {"fold": [], "show": [], "allin": []}
+    starts: dict[str, list[int]] = {name: [0] for name in ends}
+    following: list[int] = []
+    named = []
+    for tree in streets:
+        count = len(tree.kind)
+        moves = np.bincount(tree.parent[1:], minlength=count)
+        own: list[list[int]] = [[], []]  # decisions of each player, parents first
+        for node in range(count):
+            if tree.kind[node] < FOLD and moves[node] > 1:
+                own[tree.kind[node]].append(node)
+        begin = [len(parent), len(parent) + len(own[0]), len(parent) + len(own[0]) + len(own[1])]
+        start_of: dict[int, int] = {}
+        total, at = 2, 0
+        for p in range(2):
+            for node in own[p]:
+                start_of[node] = total
+                first.append(total)
+                size.append(int(moves[node]))
+                offset.append(at)
+                total += int(moves[node])
+                at += int(moves[node]) * lanes[p]
+        last = np.zeros((count, 2), np.int64)
+        last[0] = (0, 1)
+        taken = np.zeros(count, np.int64)  # actions of a node seen so far
+        for node in range(1, count):
+            up = int(tree.parent[node])
+            last[node] = last[up]
+            if up in start_of:
+                last[node, tree.kind[up]] = start_of[up] + taken[up]
+                taken[up] += 1
+        for p in range(2):
+            parent.extend(int(last[node, p]) for node in own[p])
+        for node in range(count):
+            kind, pot = tree.kind[node], float(tree.pot(node))
+            if kind < FOLD:
+                continue
+            name = {FOLD: "fold", SHOWDOWN: "show", ALLIN: "allin", NEXT: "next"}[int(kind)]
+            ends[name].append(last[node].tolist())
+            taken_off = min(rake[0] * pot, rake[1]) if rake[0] > 0 else 0.0
+            win, lose = pot / 2 - taken_off, -pot / 2
+            if kind == FOLD:
+                pays["fold"].append([lose, win] if tree.folder[node] == 0 else [win, lose])
+            elif kind == NEXT:
+                following.append(known[tree.following(node, rules)])
+            else:
+                pays[name].append([win, lose, -taken_off / 2])
+        for name in ends:
+            starts[name].append(len(ends[name]))
+        decisions.append(begin)
+        sequences.append(total)
+        entries.append(at)
+        named.append(last)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "decisions": np.array(decisions, U32),
+        "sequences": np.array(sequences, U32),
+        "entries": np.array(entries, np.int64),
+        "parent": np.array(parent, U32),
+        "first": np.array(first, U32),
+        "size": np.array(size, U32),
+        "offset": np.array(offset, U32),
+        "next_template": np.array(following, U32),
+    }
+    for name, leaves in ends.items():
+        arrays[f"{name}s"] = np.array(starts[name], U32)
+        arrays[f"{name}_at"] = np.array(leaves, U32).reshape(-1, 2)
+    for name, columns in (("fold", 2), ("show", 3), ("allin", 3)):
+        arrays[f"{name}_pays"] = np.array(pays[name], np.float32).reshape(-1, columns)
+    return _Templates(arrays, tuple(named))
+
+
+class _Boards(NamedTuple):
+    boards: tuple[Cards, ...]
+    deals: list[int]
+    card: list[int]
+    after: list[int]
+    twins: list[int]
+    twin: list[int]
+    permuted: npt.NDArray[np.uint16]
+    suits: tuple[tuple[int, ...], ...]
+
+
+def _boards(
+    board: Cards,
+    weights: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    deck: Cards,
+    symmetry: bool,
+    lane: npt.NDArray[np.int64],
+    width: int,
+) -> _Boards:
+    """Deal on from the board, each card once up to suits."""
+    identity = (0, 1, 2, 3)
+    group = [
+        suits
+        for suits in permutations(identity)
+        if symmetry
+        and {_move(c, suits) for c in board} == set(board)
+        and all(np.array_equal(w[permute_suits(suits)], w) for w in weights)
+    ]
+    boards, groups = [board], [group]
+    deals, card, after, twins, twin = [0], list[int](), list[int](), [0], list[int]()
+    swaps: dict[tuple[int, ...], int] = {}
+    at = 0
+    while at < len(boards):
+        now, fixing = boards[at], groups[at]
+        seen: set[int] = set()
+        for c in deck if len(now) < 5 else ():
+            if c in now or c in seen:
+                continue
+            seen.add(c)
+            card.append(c)
+            after.append(len(boards))
+            for suits in fixing:
+                moved = _move(c, suits)
+                if moved not in seen:
+                    seen.add(moved)
+                    twin.append(swaps.setdefault(suits, len(swaps)))
+            twins.append(len(twin))
+            boards.append((*now, c))
+            groups.append([suits for suits in fixing if _move(c, suits) == c])
+        deals.append(len(card))
+        at += 1
+    permuted = np.zeros((len(swaps), 2, width), np.uint16)
+    for suits, k in swaps.items():
+        back = tuple(suits.index(s) for s in range(4))  # the hand that plays, with the first card, this one's part
+        for p in range(2):
+            combos = np.flatnonzero(lane[p] < width)
+            permuted[k, p, lane[p, combos]] = lane[p, permute_suits(back)[combos]]
+    return _Boards(tuple(boards), deals, card, after, twins, twin, permuted, tuple(swaps))
+
+
+def _orders(
+    boards: tuple[Cards, ...], combos: tuple[npt.NDArray[np.int64], ...], width: int, short: bool
+) -> tuple[npt.NDArray[Any], ...]:
+    """Sort both players' hands on every full board; boards of the same five cards share."""
+    index: dict[Cards, int] = {}
+    river = np.zeros(len(boards), U32)
+    for b, cards in enumerate(boards):
+        if len(cards) == 5:
+            river[b] = index.setdefault(tuple(sorted(cards)), len(index))
+    count = len(index)
+    order = np.zeros((count, 2, width), np.uint16)
+    allowed = np.zeros((count, 2), np.uint16)
+    below, beyond = np.zeros_like(order), np.zeros_like(order)
+    for cards, r in index.items():
+        ranked = []
+        for p in range(2):
+            strength = strengths(cards, combos[p], short)
+            sort = np.argsort(strength, kind="stable")
+            sort = sort[strength[sort] >= 0]  # negative: the board holds a card of the hand
+            order[r, p, : len(sort)] = sort
+            allowed[r, p] = len(sort)
+            ranked.append(strength[sort])
+        for p in range(2):
+            n = len(ranked[p])
+            below[r, p, :n] = np.searchsorted(ranked[1 - p], ranked[p], side="left")
+            beyond[r, p, :n] = np.searchsorted(ranked[1 - p], ranked[p], side="right")
+    return river, order, allowed, below, beyond
+
+
+@jit
+def _compare(
+    mine: npt.NDArray[np.int32],
+    theirs: npt.NDArray[np.int32],
+    ahead: npt.NDArray[np.float32],
+    level: npt.NDArray[np.float32],
+    chance: float,
+) -> None:
+    """Add one full board's outcome for each pair of hands; strength -1 marks hands that the board blocks."""
+    part = np.float32(chance)
+    for h in range(mine.size):
+        if mine[h] < 0:
+            continue
+        for o in range(theirs.size):
+            if theirs[o] >= 0:
+                ahead[h, o] += part if mine[h] > theirs[o] else -part if mine[h] < theirs[o] else np.float32(0.0)
+                if level.size > 0 and mine[h] == theirs[o]:
+                    level[h, o] += part
+
+
+def _equities(
+    boards: tuple[Cards, ...],
+    combos: tuple[npt.NDArray[np.int64], ...],
+    deck: Cards,
+    short: bool,
+    allins: set[int],
+    ties: bool,
+    width: int,
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return who is ahead by how much after all cards to come, for each board on whose street players may be all-in."""
+    wanted = [b for b, cards in enumerate(boards) if len(cards) < 5 and len(cards) - 3 in allins]
+    equity = np.zeros(len(boards), U32)
+    shape = (len(wanted), width, width)
+    ahead = np.zeros(shape, np.float32)
+    level: npt.NDArray[np.float32] = np.zeros(shape if ties else (0, 0, 0), np.float32)
+    none = np.zeros((0, 0), np.float32)
+    known: dict[Cards, list[npt.NDArray[np.int32]]] = {}
+    clash = (COMBO_CARDS[combos[0]][:, None, :, None] == COMBO_CARDS[combos[1]][None, :, None, :]).any(axis=(2, 3))
+    for k, b in enumerate(wanted):
+        equity[b] = k
+        rest = [c for c in deck if c not in boards[b]]
+        coming = [(c,) for c in rest]
+        if len(boards[b]) == 3:
+            coming = [(c, d) for i, c in enumerate(rest) for d in rest[i + 1 :]]  # type: ignore[misc]
+        left = len(rest) - 4
+        chance = 1.0 / left if len(boards[b]) == 4 else 2.0 / (left * (left - 1))
+        for more in coming:
+            full = tuple(sorted((*boards[b], *more)))
+            if full not in known:
+                known[full] = [strengths(full, c, short) for c in combos]
+            mine, theirs = known[full]
+            _compare(mine, theirs, ahead[k], level[k] if ties else none, chance)
+        for table in (ahead, level) if ties else (ahead,):
+            table[k, : len(combos[0]), : len(combos[1])][clash] = 0.0
+    if ties and not len(wanted):
+        level = np.zeros(1, np.float32)  # not empty: the sign of rake
+    return equity, ahead.ravel(), level.ravel()
+
+
+def _instances(plan: _Templates, outs: _Boards) -> dict[str, npt.NDArray[Any]]:
+    """Number the instances of all streets: a street's children lie together, their tables in the order of visits."""
+    arrays = plan.arrays
+    entries: list[int] = arrays["entries"].tolist()
+    counts = (arrays["decisions"][:, 2] - arrays["decisions"][:, 0]).tolist()
+    nexts: list[int] = arrays["nexts"].tolist()
+    following: list[int] = arrays["next_template"].tolist()
+    template, board, base, scale, child = [0], [0], [0], [0], [0]
+    end, scales = entries[0], counts[0]
+
+    def open_children(instance: int) -> range:
+        nonlocal end, scales
+        t, b = template[instance], board[instance]
+        child[instance] = begin = len(template)
+        for at in range(nexts[t], nexts[t + 1]):
+            for deal in range(outs.deals[b], outs.deals[b + 1]):
+                template.append(following[at])
+                board.append(outs.after[deal])
+        more = len(template) - begin
+        base.extend([0] * more)
+        scale.extend([0] * more)
+        child.extend([0] * more)
+        return range(begin, begin + more)
+
+    def place(instance: int) -> None:
+        nonlocal end, scales
+        base[instance], scale[instance] = end, scales
+        end += entries[template[instance]]
+        scales += counts[template[instance]]
+
+    for middle in open_children(0):
+        place(middle)
+        for last in open_children(middle):
+            place(last)
+    return {
+        "template": np.array(template, U32),
+        "board": np.array(board, U32),
+        "base": np.array(base, np.int64),
+        "scale": np.array(scale, np.int64),
+        "child": np.array(child, np.int64),
+    }

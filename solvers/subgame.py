@@ -1,0 +1,126 @@
+"""Runs of regret minimisation on a `Subgame`, on the kernels of `solvers.streets` and any number of threads."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from counterplay.engine.subgame import Scratch, Subgame, scratch, tables
+from counterplay.solvers.cfr import Variant, schedule
+from counterplay.solvers.streets import BEST, UPDATE, VALUE, close_root, iterate_root, open_root, visit_children
+from counterplay.solvers.value import Judgement
+
+_SHARE = 4  # children of the root that a thread takes at a time
+
+
+class SubgameCFR:
+    """A run of a variant without prediction on a subgame, on a number of threads.
+
+    Threads share out the children of the root street; each child's values have a place of their own and are summed in
+    order, so the result is the same for any number of threads. Values are in chips: a player's expected share of the
+    pot at the start and of what is won beyond it.
+    """
+
+    def __init__(
+        self, game: Subgame, pot: float, variant: Variant, horizon: int = 0, compress: bool = False, threads: int = 1
+    ):
+        if variant.step or not variant.alternating:
+            raise ValueError(f"hold'em subgames take the variants without prediction, and {variant.name} predicts")
+        self.game, self.pot, self.variant, self.horizon = game, pot, variant, horizon
+        self.iterations = 0
+        self.tables = tables(game, compress)
+        t, board = int(game.template[0]), int(game.board[0])
+        deals = int(game.deals[board + 1]) - int(game.deals[board])
+        self.children = (int(game.nexts[t + 1]) - int(game.nexts[t])) * deals
+        self.streets = 0 if not self.children else 2 if game.child[1:].any() else 1
+        self.root = scratch(game)
+        self.work = [(scratch(game), scratch(game)) for _ in range(max(threads, 1) if self.children else 0)]
+        self.gained = np.zeros(self.children * game.reach.shape[1], np.float32)
+        self.pool = ThreadPoolExecutor(len(self.work)) if len(self.work) > 1 else None
+        self.deals = _deals(game)
+
+    def _visit(self, p: int, mode: int, rule: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> None:
+        open_root(self.game, self.tables, self.root, p, mode)
+        if self.children:
+            todo = iter(range(0, self.children, _SHARE))
+            lock = Lock()
+
+            def help_out(middle: Scratch, lower: Scratch) -> None:
+                while True:
+                    with lock:
+                        low = next(todo, None)
+                    if low is None:
+                        return
+                    visit_children(
+                        self.game,
+                        self.tables,
+                        self.root,
+                        middle,
+                        lower,
+                        low,
+                        min(low + _SHARE, self.children),
+                        self.gained,
+                        p,
+                        mode,
+                        *rule,
+                        self.streets,
+                    )
+
+            if self.pool is None:
+                help_out(*self.work[0])
+            else:
+                for done in [self.pool.submit(help_out, *work) for work in self.work]:
+                    done.result()
+        close_root(self.game, self.tables, self.root, self.gained, p, mode, *rule)
+
+    def advance(self, count: int) -> None:
+        """Run that many iterations."""
+        rows = schedule(self.variant, self.iterations, count, self.horizon)
+        if not self.children:
+            iterate_root(self.game, self.tables, self.root, rows)
+        else:
+            for pos, neg, avg in rows.tolist():
+                for p in range(2):
+                    self._visit(p, UPDATE, (pos, neg, avg))
+        self.iterations += count
+
+    def _earned(self, p: int, mode: int) -> float:
+        self._visit(p, mode)
+        w, n = self.game.reach.shape[1], int(self.game.lanes[p])
+        value = self.root.value[p * w : p * w + n].astype(np.float64)
+        return float(value @ self.game.reach[p, :n]) / self.deals + self.pot / 2
+
+    def judge(self) -> Judgement:
+        """Return what the average strategies earn, in chips, and what best responses to them would."""
+        return Judgement(
+            tuple(self._earned(p, VALUE) for p in range(2)), tuple(self._earned(p, BEST) for p in range(2))
+        )
+
+    def figures(self) -> dict[str, float]:
+        """Return the exploitability in per cent of the pot."""
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a resumed run needs, by name."""
+        return self.tables._asdict()
+
+    def restore(self, state: dict[str, Any], iterations: int) -> None:
+        """Go on from what `state` gave after so many iterations."""
+        for name, table in self.tables._asdict().items():
+            saved = state.get(name, np.zeros(0, table.dtype))
+            if saved.shape != table.shape or saved.dtype != table.dtype:
+                raise ValueError(f"the saved run does not fit: its table {name!r} is missing or of another size")
+            table[:] = saved
+        self.iterations = iterations
+
+
+def _deals(game: Subgame) -> float:
+    """Return the sum of the products of both players' weights over pairs of hands that share no card."""
+    w = game.reach.shape[1]
+    one, two = game.reach[0].astype(np.float64), game.reach[1].astype(np.float64)
+    total = one.sum() * two.sum()
+    for card in range(52):
+        total -= one[(game.cards[0, :w] == card).any(axis=1)].sum() * two[(game.cards[1, :w] == card).any(axis=1)].sum()
+    both = np.append(two, 0.0)[game.same[0, :w]]
+    return float(total + (one * both).sum())
