@@ -271,8 +271,8 @@ def _ranked(game: Subgame, work: Scratch, p: Any, river: Any, win: Any, lose: An
     place = np.uint64(game.allowed[river, q])
     count = np.uint64(game.allowed[river, p])
     for back in range(count):
-        k = count - np.uint64(1) - back
-        while place > game.beyond[river, p, k]:
+        j = count - np.uint64(1) - back
+        while place > game.beyond[river, p, j]:
             place -= np.uint64(1)
             o = np.uint64(order[river, q, place])
             x = load8(eight, o * EIGHT)
@@ -280,7 +280,7 @@ def _ranked(game: Subgame, work: Scratch, p: Any, river: Any, win: Any, lose: An
             a, b = np.uint64(game.cards[q, o, 0]) * EIGHT, np.uint64(game.cards[q, o, 1]) * EIGHT
             store8(removal, a, add8(load8(removal, a), x))
             store8(removal, b, add8(load8(removal, b), x))
-        h = np.uint64(order[river, p, k])
+        h = np.uint64(order[river, p, j])
         a, b = np.uint64(game.cards[p, h, 0]) * EIGHT, np.uint64(game.cards[p, h, 1]) * EIGHT
         x = sub8(sub8(total, load8(removal, a)), load8(removal, b))
         store8(result, h * EIGHT, add8(load8(result, h * EIGHT), mul8(x, lose)))
