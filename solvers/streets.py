@@ -395,13 +395,40 @@ def _collect(game: Subgame, work: Scratch, end: Any, p: Any, deal: Any, chance: 
 
 
 @jit
-def visit_river(
-    game: Subgame, tables: Tables, work: Scratch, instance: Any, p: Any, mode: Any, pos: Any, neg: Any, avg: Any
+def visit_rivers(
+    game: Subgame,
+    tables: Tables,
+    above: Scratch,
+    work: Scratch,
+    instance: Any,
+    end: Any,
+    low: Any,
+    high: Any,
+    gained: Any,
+    at: Any,
+    p: Any,
+    mode: Any,
+    pos: Any,
+    neg: Any,
+    avg: Any,
 ) -> None:
-    """Visit an instance of the last street: plans in rows 0 and 1 of `work.plan`, values in row p of `work.value`."""
-    _descend(game, tables, work, instance, p, mode)
-    _leaves(game, work, instance, p)
-    _ascend(game, tables, work, instance, p, mode, pos, neg, avg)
+    """Visit the last street after an end of the street before, for cards low .. high of its board.
+
+    `above` holds the plans of that end's street, played at `instance`; player p's values after each card go to rows of
+    `gained`, from entry `at` on. Many run-outs share a call because a call hands over all arrays one by one.
+    """
+    w = np.uint64(game.reach.shape[1])
+    board = game.board[instance]
+    deals = np.int64(game.deals[board + 1]) - np.int64(game.deals[board])
+    first = game.child[instance] + (np.int64(end) - np.int64(game.nexts[game.template[instance]])) * deals
+    for k in range(low, high):
+        _deal(game, above, work, end, game.card[np.int64(game.deals[board]) + k])
+        _descend(game, tables, work, first + k, p, mode)
+        _leaves(game, work, first + k, p)
+        _ascend(game, tables, work, first + k, p, mode, pos, neg, avg)
+        row, mine = np.uint64(at) + np.uint64(k - low) * w, np.uint64(p) * w
+        for i in range(w):
+            gained[row + i] = work.value[mine + i]
 
 
 @jit
@@ -410,6 +437,7 @@ def visit_turn(
     tables: Tables,
     work: Scratch,
     lower: Scratch,
+    gained: Any,
     instance: Any,
     p: Any,
     mode: Any,
@@ -417,19 +445,17 @@ def visit_turn(
     neg: Any,
     avg: Any,
 ) -> None:
-    """Visit an instance of the street before the last, and all that follows it."""
+    """Visit an instance of the street before the last, and all that follows it; `gained` has a row for each card."""
     w = np.uint64(game.reach.shape[1])
     t, board = game.template[instance], game.board[instance]
     _descend(game, tables, work, instance, p, mode)
     _leaves(game, work, instance, p)
     deals = np.int64(game.deals[board + 1]) - np.int64(game.deals[board])
     for end in range(game.nexts[t], game.nexts[t + 1]):
+        visit_rivers(game, tables, work, lower, instance, end, 0, deals, gained, 0, p, mode, pos, neg, avg)
         for k in range(deals):
             deal = np.int64(game.deals[board]) + k
-            _deal(game, work, lower, end, game.card[deal])
-            child = game.child[instance] + (np.int64(end) - np.int64(game.nexts[t])) * deals + k
-            visit_river(game, tables, lower, child, p, mode, pos, neg, avg)
-            _collect(game, work, end, p, deal, game.chance[board], lower.value, np.uint64(p) * w)
+            _collect(game, work, end, p, deal, game.chance[board], gained, np.uint64(k) * w)
     _ascend(game, tables, work, instance, p, mode, pos, neg, avg)
 
 
@@ -450,6 +476,7 @@ def visit_children(
     root: Scratch,
     middle: Scratch,
     lower: Scratch,
+    inner: Any,
     low: Any,
     high: Any,
     gained: Any,
@@ -460,24 +487,27 @@ def visit_children(
     avg: Any,
     streets: Any,
 ) -> None:
-    """Visit the root's children low .. high (ends of the street times cards); their values go to rows of `gained`."""
+    """Visit the root's children low .. high (ends of the street times cards); their values go to rows of `gained`.
+
+    `inner` is working memory with a row for each card after a child, used where two streets follow the root's.
+    """
     w = np.uint64(game.reach.shape[1])
     t, board = game.template[0], game.board[0]
     deals = np.int64(game.deals[board + 1]) - np.int64(game.deals[board])
-    for index in range(low, high):
-        end = np.int64(game.nexts[t]) + index // deals
-        deal = np.int64(game.deals[board]) + index % deals
-        child = game.child[0] + index
+    index = low
+    while index < high:
+        end, k = np.int64(game.nexts[t]) + index // deals, index % deals
+        at = np.uint64(index) * w
         if streets == 2:
-            _deal(game, root, middle, end, game.card[deal])
-            visit_turn(game, tables, middle, lower, child, p, mode, pos, neg, avg)
+            _deal(game, root, middle, end, game.card[np.int64(game.deals[board]) + k])
+            visit_turn(game, tables, middle, lower, inner, game.child[0] + index, p, mode, pos, neg, avg)
             for i in range(w):
-                gained[np.uint64(index) * w + i] = middle.value[np.uint64(p) * w + i]
+                gained[at + i] = middle.value[np.uint64(p) * w + i]
+            index += 1
         else:
-            _deal(game, root, lower, end, game.card[deal])
-            visit_river(game, tables, lower, child, p, mode, pos, neg, avg)
-            for i in range(w):
-                gained[np.uint64(index) * w + i] = lower.value[np.uint64(p) * w + i]
+            more = min(deals - k, high - index)
+            visit_rivers(game, tables, root, lower, 0, end, k, k + more, gained, at, p, mode, pos, neg, avg)
+            index += more
 
 
 @jit
