@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the command line answers --help before any of these is need
 
     from counterplay.engine.form import SequenceForm
     from counterplay.engine.rules import DealtRules, Rules
+    from counterplay.engine.strategy import Vector
     from counterplay.engine.tree import Tree
     from counterplay.solvers.run import Check, Method, Progress
     from counterplay.solvers.value import Judgement
@@ -212,7 +213,7 @@ def solve(
         certain = tree.players == 2 and tree.zero_sum
         limits = Limits(target=DEFAULT_TARGET) if certain else Limits(iterations=DEFAULT_ITERATIONS)
 
-    def solution(result: Result, done: int, state: "dict[str, npt.NDArray[np.float64]]") -> Solution:
+    def solution(result: Result, profile: "Vector", done: int, state: "dict[str, npt.NDArray[np.float64]]") -> Solution:
         solved = Solution(
             game=name,
             method=chosen,
@@ -224,7 +225,7 @@ def solve(
             best=result.judgement.best,
             figures=result.figures,
             trace=result.trace,
-            strategy=to_table(form, tree, result.profile),
+            strategy=to_table(form, tree, profile),
             owner=tree.owner,
             first=tree.first,
             labels=tree.labels,
@@ -237,18 +238,19 @@ def solve(
         return solved
 
     if chosen.algorithm == "lp":
-        return solution(exact(tree, form), 0, {})
+        profile, result = exact(tree, form)
+        return solution(result, profile, 0, {})
     solver = start(tree, form, chosen)
     if resume is not None:
         solver.restore(resume.state, resume.iterations)
 
     def keep(result: Result) -> None:
         assert checkpoint is not None
-        solution(result, solver.iterations, solver.state()).save(checkpoint)
+        solution(result, solver.profile(), solver.iterations, solver.state()).save(checkpoint)
 
     before = resume.trace if resume else ()
-    result = run(solver, form, limits, before, on_progress, None if checkpoint is None else keep)
-    return solution(result, solver.iterations, solver.state())
+    result = run(solver, limits, before, on_progress, None if checkpoint is None else keep)
+    return solution(result, solver.profile(), solver.iterations, solver.state())
 
 
 def load(path: str | Path) -> Solution:

@@ -24,6 +24,7 @@ from counterplay.engine.form import SequenceForm
 from counterplay.engine.jit import jit, width
 from counterplay.engine.strategy import Vector
 from counterplay.engine.sweeps import best, down, expected, gather, normalise
+from counterplay.solvers.value import Judgement, judge
 
 INFINITE = math.inf
 
@@ -303,6 +304,10 @@ class CFR:
         joint play for one strategy of its own.
         """
         if not self.faced.size or not self.iterations:
+    def judge(self) -> Judgement:
+        """Judge that strategy."""
+        return judge(self.form, self.profile())
+
             return {}
         value, nothing = self.faced.copy(), np.empty(0)
         gains = [best(self.form, p, value, nothing, self.form.lanes) - self.earned[p] for p in range(self.form.players)]

@@ -19,6 +19,7 @@ from counterplay.engine.form import SequenceForm
 from counterplay.engine.jit import jit, width
 from counterplay.engine.strategy import Vector
 from counterplay.engine.sweeps import down, gather, normalise
+from counterplay.solvers.value import Judgement, judge
 
 _PULL = 0.3  # alpha in units of the largest payoff, and steps between moves of the magnet, on the way to Nash:
 _PERIOD = 10  # of the pulls 1, 0.3, 0.1, 0.03 and periods 1, 10, 100 the pair that converged on most games
@@ -187,6 +188,10 @@ class MMD:
     def profile(self) -> Vector:
         """Return the last iterate, which is what converges, [S * W]."""
         return self.sigma.copy()
+
+    def judge(self) -> Judgement:
+        """Judge that strategy."""
+        return judge(self.form, self.profile())
 
     def figures(self) -> dict[str, float]:
         """Return the distance to the quantal-response equilibrium, if that is where the run is going."""

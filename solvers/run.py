@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.strategy import Vector, to_vector
@@ -16,6 +16,9 @@ from counterplay.solvers.cfr import CFR, VARIANTS
 from counterplay.solvers.value import Judgement, judge
 
 GROWTH = 1.1  # iterations between two judgements grow by this factor: a judgement costs about one iteration
+if TYPE_CHECKING:
+    from counterplay.solvers.mmd import MMD
+
 SLICE = 0.1  # seconds that a kernel runs before the loop looks around
 CHECKPOINT = 60.0  # seconds between two checkpoints
 
@@ -30,16 +33,16 @@ class Solver(Protocol):
     def advance(self, count: int) -> None:
         """Run that many iterations."""
 
-    def profile(self) -> Vector:
-        """Return the strategy to be judged, [S * W]."""
+    def judge(self) -> Judgement:
+        """Return what the strategy that converges is worth."""
 
     def figures(self) -> dict[str, float]:
         """Return further certificates, by name."""
 
-    def state(self) -> dict[str, Vector]:
-        """Return what a resumed run needs."""
+    def state(self) -> dict[str, Any]:
+        """Return what a resumed run needs: arrays, by name."""
 
-    def restore(self, state: dict[str, Vector], iterations: int) -> None:
+    def restore(self, state: dict[str, Any], iterations: int) -> None:
         """Go on from a state."""
 
 
@@ -83,7 +86,6 @@ class Progress:
 class Result:
     """What a run found."""
 
-    profile: Vector
     judgement: Judgement
     figures: dict[str, float]
     trace: tuple[Check, ...]
@@ -151,7 +153,7 @@ def method(
     return Method(name, updates=updates, horizon=(iterations or 0) if variant.scheduled else 0)
 
 
-def start(tree: Tree, form: SequenceForm, chosen: Method) -> Solver:
+def start(tree: Tree, form: SequenceForm, chosen: Method) -> "CFR | MMD":
     """Return a fresh solver of an iterative method."""
     if chosen.algorithm == "mmd":
         from counterplay.solvers.mmd import MMD
@@ -183,25 +185,25 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def exact(tree: Tree, form: SequenceForm) -> Result:
-    """Solve by linear programming, and judge the answer as any other."""
+def exact(tree: Tree, form: SequenceForm) -> tuple[Vector, Result]:
+    """Solve by linear programming, and judge the answer as any other; return the profile too, [S * W]."""
     from counterplay.solvers.lp import solve_lp  # SciPy takes a third of a second to import
 
     began = time.perf_counter()
     profile = to_vector(form, solve_lp(tree))
     verdict = judge(form, profile)
-    return Result(profile, verdict, {}, (Check(0, time.perf_counter() - began, verdict.exploitability),), "exact")
+    check = Check(0, time.perf_counter() - began, verdict.exploitability)
+    return profile, Result(verdict, {}, (check,), "exact")
 
 
 def run(
     solver: Solver,
-    form: SequenceForm,
     limits: Limits,
     trace: tuple[Check, ...] = (),
     on_progress: Callable[[Progress], None] | None = None,
     on_checkpoint: Callable[[Result], None] | None = None,
 ) -> Result:
-    """Iterate until a limit is reached or Ctrl-C, judging the strategy at growing intervals.
+    """Iterate until a limit is reached or Ctrl-C, judging the strategy at intervals that grow by a factor.
 
     `trace` is what came before, if the solver was restored. `on_checkpoint` is given the run so far every
     `CHECKPOINT` seconds. Neither judging nor a checkpoint changes what a run computes.
@@ -209,8 +211,8 @@ def run(
     before = trace[-1].seconds if trace else 0.0
     began = kept = time.perf_counter()
     rate = 0.0  # seconds an iteration
-    profile = solver.profile()
-    verdict, figures = judge(form, profile), solver.figures()
+    growth: float = GROWTH,
+    verdict, figures = solver.judge(), solver.figures()
 
     def goal() -> float:
         return figures.get("qre_gap", verdict.exploitability)
@@ -226,7 +228,7 @@ def run(
     with _interrupts() as interrupted:
         while not reason:
             done = solver.iterations
-            end = max(done + 1, math.ceil(done * GROWTH))
+            end = max(done + 1, math.ceil(done * growth))
             if limits.iterations is not None:
                 end = min(end, limits.iterations)
             while solver.iterations < end and not reason:
@@ -246,13 +248,11 @@ def run(
                 if on_progress is not None:
                     on_progress(Progress(solver.iterations, before + spent(), limits, trace))
                 if on_checkpoint is not None and not reason and time.perf_counter() - kept >= CHECKPOINT:
-                    profile = solver.profile()
-                    verdict, figures = judge(form, profile), solver.figures()
+                    verdict, figures = solver.judge(), solver.figures()
                     point = Check(solver.iterations, before + spent(), verdict.exploitability)
-                    on_checkpoint(Result(profile, verdict, figures, (*trace, point), "checkpoint"))
+                    on_checkpoint(Result(verdict, figures, (*trace, point), "checkpoint"))
                     kept = time.perf_counter()
-            profile = solver.profile()
-            verdict, figures = judge(form, profile), solver.figures()
+            verdict, figures = solver.judge(), solver.figures()
             trace = (*trace, Check(solver.iterations, before + spent(), verdict.exploitability))
             if limits.target is not None and goal() <= limits.target:
                 reason = "target"
@@ -260,4 +260,4 @@ def run(
                 reason = "iterations"
             if on_progress is not None:
                 on_progress(Progress(solver.iterations, before + spent(), limits, trace))
-    return Result(profile, verdict, figures, trace, reason)
+    return Result(verdict, figures, trace, reason)
