@@ -1,8 +1,8 @@
 """Counterplay: solve imperfect-information games, with a certified exploitability.
 
 `solve` takes a game (a spec such as "leduc(ranks=3)", or an object that follows `engine.rules`) and returns a
-`Solution`; `load` reads one from its file. Exploitability is NashConv divided by the number of players, in the game's
-units, wherever it appears.
+`Solution`, or a hold'em spot (its file, or a `Spot`) and returns a `SpotSolution`; `load` reads either from its file.
+Exploitability is NashConv divided by the number of players, in the game's units, wherever it appears.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,10 @@ if TYPE_CHECKING:  # the command line answers --help before any of these is need
     from counterplay.engine.rules import DealtRules, Rules
     from counterplay.engine.strategy import Vector
     from counterplay.engine.tree import Tree
+    from counterplay.games.holdem.spot import Spot
     from counterplay.solvers.run import Check, Method, Progress
     from counterplay.solvers.value import Judgement
+    from counterplay.spots import SpotSolution
 
 __all__ = ["Solution", "load", "solve"]
 
@@ -165,20 +167,23 @@ class Solution:
 
 
 def solve(
-    game: "str | Rules | DealtRules | None" = None,
+    game: "str | Rules | DealtRules | Spot | None" = None,
     algorithm: str = "auto",
     *,
     iterations: int | None = None,
-    target: float | None = None,
+    target: float | str | None = None,
     time: float | None = None,
     seed: int = 0,
     updates: str | None = None,
     temperature: float | None = None,
-    resume: Solution | None = None,
+    compress: bool = False,
+    threads: int | None = None,
+    resume: "Solution | SpotSolution | None" = None,
     checkpoint: str | Path | None = None,
+    on_memory: "Callable[[int], None] | None" = None,
     on_tree: "Callable[[int], None] | None" = None,
     on_progress: "Callable[[Progress], None] | None" = None,
-) -> Solution:
+) -> "Solution | SpotSolution":
     """Solve a game until a target exploitability, a number of iterations or a time in seconds, whichever is first.
 
     With none of the three, two-player zero-sum games run to an exploitability of 0.0001 and others for 10,000
@@ -186,6 +191,10 @@ def solve(
     start, `time` anew). Ctrl-C ends the run and returns what there is. `checkpoint` is a file that a long run is saved
     to once a minute, to be resumed if it is cut off. `seed` is kept with the solution; the full-width solvers draw no
     random numbers. `on_tree` is told how many nodes are built, `on_progress` how the run goes.
+
+    A hold'em spot is a `Spot` or the path of its TOML file. Its target is chips, or per cent of the pot as in "0.5%",
+    which is the default; `compress` keeps its tables in 16 bits, `threads` (all cores) share its turns and rivers, and
+    `on_memory` is told the bytes that it takes before they are taken.
 
     Raises `ValueError` for games, algorithms and limits that do not fit, with what would.
     """
@@ -195,16 +204,35 @@ def solve(
     from counterplay.games import make
     from counterplay.solvers.run import Limits, Result, check_algorithm, exact, method, run, start
 
+    if _is_spot(game) or not isinstance(resume, Solution | None):
+        return _solve_spot(
+            game,
+            algorithm,
+            options={"updates": updates, "temperature": temperature},
+            iterations=iterations,
+            target=target,
+            time=time,
+            compress=compress,
+            threads=threads,
+            resume=resume,
+            checkpoint=checkpoint,
+            on_memory=on_memory,
+            on_progress=on_progress,
+        )
+    if compress or threads is not None:
+        raise ValueError(f"{'compress' if compress else 'threads'} goes with hold'em spots, not with other games")
+    target = None if target is None else _number(target)
     limits = Limits(iterations, target, time)
     check_algorithm(algorithm)
+    assert resume is None or isinstance(resume, Solution)
     if resume is not None:
         name, rules = _resumable(resume, game, algorithm, updates, temperature), resume.rules
         tree, form, chosen = resume.tree, resume.form, resume.method
     else:
         if game is None:
             raise ValueError("solve needs a game, for example 'leduc'")
-        rules = None if isinstance(game, str) else game
-        made = make(game) if isinstance(game, str) else game
+        made: Any = make(game) if isinstance(game, str) else game
+        rules = None if isinstance(game, str) else made
         name = _name(made)
         tree = compile_tree(made, progress=on_tree)
         form = sequence_form(tree)
@@ -253,12 +281,51 @@ def solve(
     return solution(result, solver.profile(), solver.iterations, solver.state())
 
 
-def load(path: str | Path) -> Solution:
+def _is_spot(game: Any) -> bool:
+    """Tell a spot, or the path of one, from other games."""
+    if isinstance(game, str):
+        if not game.strip().lower().endswith(".toml"):
+            return False
+        from counterplay.spots import is_spot_file
+
+        return is_spot_file(game)
+    from counterplay.games.holdem.spot import Spot
+
+    return isinstance(game, Spot)
+
+
+def _solve_spot(game: Any, algorithm: str, *, options: dict[str, Any], resume: Any, **more: Any) -> "SpotSolution":
+    """Solve a spot, or go on with one."""
+    from counterplay import spots
+    from counterplay.games.holdem.spot import load_spot
+
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"{name} is no option of hold'em spots: updates alternate, and payoffs are plain chips")
+    if isinstance(resume, Solution) or (resume is not None and game is not None and not _is_spot(game)):
+        raise ValueError(f"the run to resume is of {resume.game}, which is another game")
+    return spots.solve(load_spot(game.strip()) if isinstance(game, str) else game, algorithm, resume=resume, **more)
+
+
+def _number(target: float | str) -> float:
+    try:
+        return float(target)
+    except ValueError:
+        raise ValueError(
+            f"the target must be a number in the game's units, not {target!r} (hold'em spots take per cent)"
+        ) from None
+
+
+def load(path: str | Path) -> "Solution | SpotSolution":
     """Read a solution from its file; raises `ValueError` for a file that is cut short, foreign, or newer."""
     from counterplay.engine.store import read, unpack
     from counterplay.solvers.run import Check, Method
 
     arrays, header = read(path)
+    if header.get("kind") == "holdem":
+        from counterplay import spots
+
+        return spots.read(path, arrays, header)
     try:
         solution = Solution(
             game=header["game"],
@@ -301,7 +368,7 @@ def _name(rules: "Rules | DealtRules") -> str:
 
 def _resumable(
     solution: Solution,
-    game: "str | Rules | DealtRules | None",
+    game: Any,
     algorithm: str,
     updates: str | None,
     temperature: float | None,

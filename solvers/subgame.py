@@ -110,6 +110,15 @@ class SubgameCFR:
         open_root(self.game, self.tables, self.root, 0, VALUE)
         return self.root.plan.reshape(-1, self.game.reach.shape[1])[: int(self.game.sequences[self.game.template[0]])]
 
+    def strategy(self, p: int) -> F32:
+        """Return player p's average strategy on the root street, [sequences, W]; rows that are not its own are 0."""
+        open_root(self.game, self.tables, self.root, p, VALUE)
+        rows = self.root.sigma.reshape(-1, self.game.reach.shape[1])[: int(self.game.sequences[self.game.template[0]])]
+        own = np.zeros_like(rows)
+        below = _sequences(self.game, p, p)[1:]
+        own[below] = rows[below]
+        return own
+
     def after(self, end: int, deal: int) -> "SubgameCFR":
         """Return the part that follows an end of the root street and a card, to look at: the tables are shared.
 

@@ -67,7 +67,7 @@ def layout(
     allins = {s.street for s, tree in trees.items() if (tree.kind == ALLIN).any()}
     outs = _boards(board, weights, deck, symmetry, lane, width)
     river, order, allowed, below, beyond = _orders(outs.boards, combos, width, short)
-    equity, ahead, level = _equities(outs.boards, combos, deck, short, allins, rake[0] > 0, width)
+    equity, ahead, level = equities(outs.boards, combos, deck, short, allins, rake[0] > 0, width)
     nests = _instances(plan, outs)
     game = Subgame(
         cards=cards,
@@ -287,7 +287,7 @@ def _compare(
                     level[h, o] += part
 
 
-def _equities(
+def equities(
     boards: tuple[Cards, ...],
     combos: tuple[npt.NDArray[np.int64], ...],
     deck: Cards,

@@ -1,0 +1,171 @@
+"""Finding a decision of a spot by its line of play, and what the hands that get there hold against each other.
+
+A line is what was done and dealt from the start of the subgame: "check bet 30 call [Ah] check". Cards in brackets go on
+to the next street. Where suits are interchangeable a card is solved once for all that equal it, so a line leads to its
+place in the layout and to the renaming of suits that gets there.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.games.holdem.betting import NEXT, PLAYERS, STREETS, Street, children, follow, street_trees
+from counterplay.games.holdem.cards import COMBO_CARDS, compatible, format_cards, parse_cards, permute_suits
+from counterplay.games.holdem.runouts import Layout, equities, layout
+from counterplay.games.holdem.spot import LOWEST_RANK, Spot
+from counterplay.games.holdem.strength import strengths
+
+F64 = npt.NDArray[np.float64]
+I64 = npt.NDArray[np.int64]
+
+
+class Place(NamedTuple):
+    """A node of the betting on some board, and the way to it through the layout."""
+
+    line: str
+    board: tuple[int, ...]
+    steps: tuple[tuple[int, int], ...]  # end of the street, and card dealt, for each street before
+    template: int
+    node: int
+    suits: tuple[int, ...]  # suit s is called suits[s] in the layout
+
+
+def lay_out(spot: Spot, symmetry: bool = True) -> Layout:
+    """Return the layout of a spot's subgame."""
+    trees = street_trees(spot.betting, spot.street, spot.pot, spot.stack, spot.aggressor == "ip")
+    short = spot.variant == "short"
+    rake = (spot.rake.percent / 100, spot.rake.cap)
+    return layout(
+        spot.board, (spot.weights[0], spot.weights[1]), trees, spot.betting, rake, deck(spot), short, symmetry
+    )
+
+
+def deck(spot: Spot) -> tuple[int, ...]:
+    """Return the cards that the spot is played with."""
+    return tuple(range(4 * LOWEST_RANK[spot.variant], 52))
+
+
+def find(spot: Spot, laid: Layout, line: str) -> Place:
+    """Return the place that a line leads to; raises `ValueError` for what is not possible."""
+    board, steps, template, node, at = spot.board, list[tuple[int, int]](), 0, 0, 0
+    suits: tuple[int, ...] = (0, 1, 2, 3)
+    said = list[str]()
+    for part in re.findall(r"\[[^\]]*\]?|[^\[]+", line):
+        tree = laid.streets[template]
+        if not part.startswith("["):
+            node = follow(tree, part, node)
+            continue
+        if tree.kind[node] != NEXT:
+            raise ValueError(f"{part} cannot be dealt there: {_standing(tree, node)}")
+        said.append(_words(tree, node))
+        card = _card(spot, board, part)
+        deal, suits = _dealt(laid, at, card, suits)
+        steps.append((int((tree.kind[:node] == NEXT).sum()), deal - int(laid.game.deals[at])))
+        template = laid.starts.index(tree.following(node, spot.betting))
+        board, at, node = (*board, card), int(laid.game.after[deal]), 0
+        said.append(f"[{format_cards([card])}]")
+    said.append(_words(laid.streets[template], node))
+    return Place(" ".join(" ".join(said).split()), board, tuple(steps), template, node, suits)
+
+
+def _words(tree: Street, node: int) -> str:
+    words = list[str]()
+    while node > 0:
+        words.append(tree.action[node])
+        node = int(tree.parent[node])
+    return " ".join(reversed(words))
+
+
+def _standing(tree: Street, node: int) -> str:
+    """Say what is the case at a node where something else was expected."""
+    if tree.kind[node] < 2:
+        after = ", ".join(tree.action[child] for child in children(tree, node))
+        return f"{PLAYERS[tree.kind[node]].upper()} is to act ({after})"
+    return "the betting is over" if tree.kind[node] != NEXT else f"the {STREETS[tree.start.street]} is over"
+
+
+def decision(laid: Layout, place: Place) -> tuple[Street, int]:
+    """Return the betting tree of a place and who acts; raises `ValueError` where nobody does."""
+    tree = laid.streets[place.template]
+    kind = int(tree.kind[place.node])
+    if kind == NEXT:
+        over = f"the {STREETS[tree.start.street]} is over after {place.line!r}"
+        raise ValueError(f"{over}: go on with the next card in brackets, such as [{_example(place.board)}]")
+    if kind > 1:
+        raise ValueError(f"nobody acts after {place.line!r}: the betting is over")
+    return tree, kind
+
+
+def _example(board: tuple[int, ...]) -> str:
+    return format_cards([next(c for c in range(51, -1, -1) if c not in board)])
+
+
+def _card(spot: Spot, board: tuple[int, ...], part: str) -> int:
+    cards = parse_cards(part.strip("[]"), spot.variant == "short")
+    if len(cards) != 1 or not part.endswith("]"):
+        raise ValueError(f"brackets hold the one card that comes next, such as [{_example(board)}], not {part!r}")
+    if cards[0] in board:
+        raise ValueError(f"{part} is on the board already ({format_cards(board)})")
+    return cards[0]
+
+
+def _dealt(laid: Layout, at: int, card: int, suits: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """Return the deal that stands for a card on a board of the layout, and the suits renamed for it."""
+    game = laid.game
+    wanted = card // 4 * 4 + suits[card % 4]
+    for deal in range(int(game.deals[at]), int(game.deals[at + 1])):
+        first = int(game.card[deal])
+        if first == wanted:
+            return deal, suits
+        for k in range(int(game.twins[deal]), int(game.twins[deal + 1])):
+            swap = laid.suits[int(game.twin[k])]
+            if first // 4 * 4 + swap[first % 4] == wanted:
+                return deal, tuple(swap.index(s) for s in suits)
+    raise ValueError(f"[{format_cards([card])}] cannot come on this board")
+
+
+def lanes(laid: Layout, place: Place) -> tuple[I64, I64]:
+    """Return, for each of both players' combos, the lane that stands for it in the layout."""
+    renamed = permute_suits(place.suits)
+    one, two = (np.searchsorted(combos, renamed[combos]).astype(np.int64) for combos in laid.combos)
+    return one, two
+
+
+def free(combos: I64, board: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Tell which combos hold no card of the board."""
+    return compatible(board)[combos]
+
+
+def matchups(combos: tuple[I64, I64], reach: tuple[F64, F64]) -> tuple[F64, F64]:
+    """Return for each combo of both players how much of the other's range it can meet: what shares no card with it."""
+    found = []
+    for p in range(2):
+        mine, theirs, weight = combos[p], combos[1 - p], reach[1 - p]
+        by_card, by_combo = np.zeros(52), np.zeros(len(COMBO_CARDS))
+        np.add.at(by_card, COMBO_CARDS[theirs].astype(np.int64), weight[:, None])
+        by_combo[theirs] = weight
+        left = weight.sum() - by_card[COMBO_CARDS[mine].astype(np.int64)].sum(axis=1) + by_combo[mine]
+        found.append(np.where(left > 1e-9 * max(weight.sum(), 1e-30), left, 0.0))
+    return found[0], found[1]
+
+
+def equity(spot: Spot, board: tuple[int, ...], combos: tuple[I64, I64], reach: tuple[F64, F64]) -> tuple[F64, F64]:
+    """Return the share of the pot that each combo of both players would win if all were checked down; NaN: no rival."""
+    short = spot.variant == "short"
+    one, two = len(combos[0]), len(combos[1])
+    if len(board) == 5:
+        ranks = [strengths(np.array(board, np.uint8), c, short).astype(np.int64) for c in combos]
+        ahead = np.sign(ranks[0][:, None] - ranks[1][None, :]).astype(np.float64)
+    else:
+        width = max(one, two)
+        table = equities((board,), combos, deck(spot), short, {len(board) - 3}, False, width)[1]
+        ahead = table.reshape(width, width)[:one, :two].astype(np.float64)
+    cards = [COMBO_CARDS[c] for c in combos]
+    apart = ~(cards[0][:, None, :, None] == cards[1][None, :, None, :]).any(axis=(2, 3))
+    met = matchups(combos, reach)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mine = np.where(met[0] > 0, 0.5 + 0.5 * ((ahead * apart) @ reach[1]) / met[0], np.nan)
+        theirs = np.where(met[1] > 0, 0.5 - 0.5 * (reach[0] @ (ahead * apart)) / met[1], np.nan)
+    return mine, theirs
