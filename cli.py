@@ -9,14 +9,18 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
 import counterplay
 
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
+    from typing_extensions import TypeIs
+
     from counterplay import Solution
+    from counterplay.games.holdem.spot import Spot
+    from counterplay.spots import SpotSolution, View
 
 INTERRUPTED = 130  # as the shell says it of Ctrl-C
 
@@ -26,6 +30,9 @@ First steps:
   counterplay solve leduc --out leduc.cps
   counterplay show leduc.cps
   counterplay play leduc.cps
+A hold'em spot:
+  counterplay solve examples/river_a.toml --out river.cps
+  counterplay show river.cps --node "check bet 45"
 """
 
 
@@ -96,7 +103,7 @@ def games(name: str | None) -> None:
             example = min((e for e in entry.examples if "(" in e), key=len, default=entry.name)
             click.echo(f"{'':<20} counterplay solve {_quoted(example)}")
         click.echo("\nGames of OpenSpiel go by openspiel:NAME, such as openspiel:tiny_hanabi;")
-        click.echo("Gambit files (.efg, .nfg) and payoff files (.toml) go by their path.")
+        click.echo("Gambit files (.efg, .nfg), payoff files (.toml) and hold'em spots (.toml) go by their path.")
         click.echo("'counterplay games NAME' explains a game.")
         return
     if ":" in name or name.endswith((".efg", ".nfg", ".toml")):
@@ -121,13 +128,34 @@ def _quoted(text: str) -> str:
     return text if shlex.quote(text) == text else f'"{text}"' if not set(text) & set('"$`\\!') else shlex.quote(text)
 
 
+_SPOT_FLAGS = {
+    "board": (str, "CARDS", 'With "solve holdem": three to five cards, "Ks 9d 4c 7h 2s".'),
+    "oop": (str, "RANGE", 'Hands of the player out of position, "TT+,AKs,KQo:0.5".'),
+    "ip": (str, "RANGE", "Hands of the player in position."),
+    "pot": (int, "CHIPS", "Chips in the middle."),
+    "stack": (int, "CHIPS", "Chips behind, of each player."),
+    "bets": (str, "SIZES", 'Sizes of bets, "33%,75%,all-in"; "none" for none.'),
+    "raises": (str, "SIZES", "Sizes of raises, if not those of bets."),
+    "leads": (str, "SIZES", "Sizes of bets out of position into the last aggressor."),
+    "limit": (str, "CHIPS", "Limit poker: the bet, or one each for flop, turn and river."),
+    "rake": (str, "RAKE", 'Per cent of the pot, and a cap in chips: "5%,3".'),
+    "variant": (str, "NAME", "holdem or short (six-plus)."),
+}
+
+
+def _spot_flags(command: Any) -> Any:
+    for name, (kind, metavar, text) in reversed(_SPOT_FLAGS.items()):
+        command = click.option(f"--{name}", type=kind, metavar=metavar, help=text)(command)
+    return command
+
+
 @cli.command()
 @click.argument("game", required=False)
 @click.option(
     "--algorithm", metavar="NAME", default="auto", show_default=True, help="cfr, cfr+, dcfr, pcfr+, ..., mmd, lp."
 )
 @click.option("--iterations", type=int, metavar="N", help="Stop after N iterations, those of a resumed run included.")
-@click.option("--target", type=float, metavar="E", help="Stop at an exploitability of E, in the game's units.")
+@click.option("--target", metavar="E", help="Stop at an exploitability of E, in the game's units; spots: or 0.5%.")
 @click.option("--time", "seconds", type=float, metavar="S", help="Stop after S seconds.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", default=0, help="Kept with the solution.")
 @click.option("--updates", metavar="ORDER", help="alternating or simultaneous.")
@@ -135,11 +163,14 @@ def _quoted(text: str) -> str:
 @click.option("--out", metavar="FILE", help="Save the solution; a long run is also saved once a minute.")
 @click.option("--resume", metavar="FILE", help="Go on from a saved solution; GAME may be left out.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option("--compress", is_flag=True, help="Spots: half the memory, in 16-bit tables.")
+@click.option("--threads", type=int, metavar="N", help="Spots: threads that share turns and rivers; all cores.")
+@_spot_flags
 def solve(
     game: str | None,
     algorithm: str,
     iterations: int | None,
-    target: float | None,
+    target: str | None,
     seconds: float | None,
     seed: int,
     updates: str | None,
@@ -147,8 +178,14 @@ def solve(
     out: str | None,
     resume: str | None,
     as_json: bool,
+    compress: bool,
+    threads: int | None,
+    **flags: Any,
 ) -> int:
     """Solve GAME, such as leduc or "leduc(ranks=4)", to a target, for a number of iterations or for a time.
+
+    GAME may be a hold'em spot: a .toml file, or "holdem" with --board, --oop, --ip, --pot, --stack and --bets. Spots
+    run to 0.5% of the pot unless told otherwise.
 
     Without any of the three, two-player zero-sum games run to an exploitability of 0.0001, others for 10,000
     iterations. Exploitability is NashConv divided by the number of players. Ctrl-C ends a run and keeps what there is.
@@ -160,11 +197,13 @@ def solve(
     from counterplay.solvers.watch import watching
 
     before = counterplay.load(resume) if resume is not None else None
+    spot = _spot(game, flags)
     gap = bool(temperature or (before and before.method.temperature))
     name = game or (before.game if before else "")
-    with watching(name, before.seconds if before else 0.0, gap) as watch:
+    pot = spot.pot if spot is not None else 0 if before is None or _plain(before) else before.spot.pot
+    with watching(name, before.seconds if before else 0.0, gap, pot) as watch:
         solution = counterplay.solve(
-            game,
+            game if spot is None else spot,
             algorithm,
             iterations=iterations,
             target=target,
@@ -172,8 +211,11 @@ def solve(
             seed=seed,
             updates=updates,
             temperature=temperature,
+            compress=compress,
+            threads=threads,
             resume=before,
             checkpoint=out,
+            on_memory=lambda count: watch.memory(_bytes(count)),
             on_tree=watch.tree,
             on_progress=watch.progress,
         )
@@ -181,10 +223,53 @@ def solve(
     if out is not None:
         solution.save(out)
     if as_json:
-        _print_json({**_figures(solution), "stopped_by": solution.stopped_by, "file": out})
-    else:
+        root = {} if _plain(solution) else {"strategy": solution.at().frequencies}
+        _print_json({**_figures(solution), **root, "stopped_by": solution.stopped_by, "file": out})
+    elif _plain(solution):
         _summarise(solution, out)
+    else:
+        _summarise_spot(solution, out)
     return INTERRUPTED if solution.stopped_by == "interrupt" else 0
+
+
+def _plain(solution: "Solution | SpotSolution") -> "TypeIs[Solution]":
+    """Tell solutions of games from those of hold'em spots."""
+    return isinstance(solution, counterplay.Solution)
+
+
+def _spot(game: str | None, flags: dict[str, Any]) -> "Spot | None":
+    """Return the spot that a path or flags give, or None for another game."""
+    given = [name for name, value in flags.items() if value is not None]
+    if game == "holdem":
+        from counterplay.games.holdem.spot import spot_from_flags
+
+        missing = [name for name in ("board", "oop", "ip", "pot", "stack") if name not in given]
+        if missing:
+            example = 'solve holdem --board "Ks 9d 4c 7h 2s" --oop "TT+,AKs" --ip QQ+ --pot 60 --stack 170 --bets 50%'
+            raise ValueError(f"a spot needs --{missing[0]} too, as in: {example}; or name a .toml file")
+        return spot_from_flags(**flags)
+    if given:
+        raise ValueError(f"--{given[0]} goes with 'solve holdem'")
+    if game is None or not game.strip().lower().endswith(".toml"):
+        return None
+    from counterplay.games.holdem.spot import load_spot
+    from counterplay.spots import is_spot_file
+
+    return load_spot(game.strip()) if is_spot_file(game) else None
+
+
+def _bytes(count: int) -> str:
+    from counterplay.spots import size_text
+
+    return size_text(count)
+
+
+def _game_solution(file: str, what: str) -> "Solution":
+    """Return the solution in a file; raises `ValueError` for one of a hold'em spot, which cannot do `what`."""
+    solution = counterplay.load(file)
+    if not _plain(solution):
+        raise ValueError(f"{what} is for other games: {file} is a hold'em spot, which 'counterplay show --node' shows")
+    return solution
 
 
 def _check_writable(path: Path) -> None:
@@ -198,8 +283,9 @@ def _check_writable(path: Path) -> None:
         raise ValueError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def _figures(solution: "Solution") -> dict[str, Any]:
+def _figures(solution: "Solution | SpotSolution") -> dict[str, Any]:
     """Return what a solution claims, for JSON."""
+    more = solution.figures if _plain(solution) else {"exploitability_percent_pot": solution.exploitability_percent_pot}
     return {
         "game": solution.game,
         "algorithm": solution.algorithm,
@@ -208,7 +294,7 @@ def _figures(solution: "Solution") -> dict[str, Any]:
         "nash_conv": solution.nash_conv,
         "value": list(solution.value),
         "seconds": solution.seconds,
-        **solution.figures,
+        **more,
     }
 
 
@@ -262,6 +348,83 @@ def _summarise(solution: "Solution", out: str | None) -> None:
             click.echo(f"  counterplay solve --resume {file} --out {file}")
 
 
+def _summarise_spot(solution: "SpotSolution", out: str | None) -> None:
+    """Print how well a spot was solved, and its first decision."""
+    from counterplay.engine.report import count, duration, small
+    from counterplay.games.holdem import grid
+
+    run = f"{count(solution.iterations, 'iteration')} in {duration(solution.seconds)}"
+    _table(
+        [
+            ("spot", solution.game),
+            ("algorithm", solution.algorithm + (", 16 bits" if solution.compressed else "")),
+            ("run", f"{run}: {_STOPPED[solution.stopped_by]}"),
+            ("EV", " · ".join(f"{name} {x:.3f}" for name, x in zip(("OOP", "IP"), solution.value, strict=True))),
+            ("exploitability", _share_of_pot(solution.exploitability, solution.spot.pot)),
+        ]
+    )
+    click.echo(f"\nNeither player can gain more than {small(solution.nash_conv)} chips by deviating.\n")
+    click.echo("\n".join(grid.header(solution.at().summary(), _paint)))
+    if out is None:
+        click.echo("\nNot saved: --out spot.cps keeps it, to show, evaluate, export or resume.")
+    else:
+        click.echo(f"\nSaved to {out}. Next:\n  counterplay show {_quoted(out)}")
+        if solution.stopped_by == "interrupt":
+            click.echo(f"  counterplay solve --resume {_quoted(out)} --out {_quoted(out)}")
+
+
+def _share_of_pot(chips: float, pot: int) -> str:
+    from counterplay.engine.report import small
+
+    return f"{small(100 * chips / pot)} % of pot ({small(chips)} chips)"
+
+
+def _coloured() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _paint(text: str, colour: int) -> str:
+    """Style text as `games.holdem.grid` asks, where standard output is a terminal that wants colour."""
+    from counterplay.games.holdem import grid
+
+    if colour >= 0:
+        return _style(text, fg=16, bg=grid.COLOURS[colour])
+    return _style(text, bold=colour == grid.HEADING, dim=colour == grid.DIM)
+
+
+def _show_spot(solution: "SpotSolution", view: "View", combos: int) -> None:
+    from counterplay.engine.report import count
+    from counterplay.games.holdem import grid
+
+    run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
+    click.echo(f"{solution.game}: {run}, exploitability {_share_of_pot(solution.exploitability, solution.spot.pot)}\n")
+    click.echo("\n".join(grid.header(view.summary(), _paint)) + "\n")
+    p = view.player
+    cells = grid.hand_grid(view.actions, view.combos[p], view.shares[p], view.strategy, _paint, _coloured())
+    click.echo("\n".join(cells) + "\n")
+    click.echo("\n".join(grid.combo_list(view.actions, view.rows(), combos, _paint)))
+
+
+@cli.command()
+@click.argument("file")
+@click.option("--node", metavar="LINE", default="", help='A line that ends a street, such as "check check".')
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def report(file: str, node: str, as_json: bool) -> None:
+    """Report the next card by card, in the hold'em spot in FILE: values and the next player's actions."""
+    from counterplay.games.holdem import grid
+    from counterplay.games.holdem.cards import card_name
+
+    solution = counterplay.load(file)
+    if _plain(solution):
+        raise ValueError(f"reports are of hold'em spots, and {file} is of {solution.game}")
+    rows = [(card_name(card), view.summary()) for card, view in solution.after(node)]
+    if as_json:
+        _print_json({**_figures(solution), "cards": [{"card": card, **row} for card, row in rows]})
+        return
+    click.echo(_style(f"{solution.game}, after {node}\n", bold=True))
+    click.echo("\n".join(grid.runouts(rows, _paint)))
+
+
 @cli.command()
 @click.argument("file")
 @click.option("--against", metavar="FILE", help="Also play that solution head to head: exact expected payoffs.")
@@ -273,8 +436,11 @@ def evaluate(file: str, against: str | None, as_json: bool) -> int:
     """
     from counterplay.engine.report import meaning, payoff, small
 
-    solution = counterplay.load(file)
-    other = counterplay.load(against) if against is not None else None
+    loaded = counterplay.load(file)
+    if against is None and not _plain(loaded):
+        return _evaluate_spot(file, loaded, as_json)
+    solution = _game_solution(file, "--against")
+    other = _game_solution(against, "--against") if against is not None else None
     found = solution.judge()
     unit = 1e-9 * max(1.0, *map(abs, (*found.value, *found.best)))
     pairs = zip((*found.value, *found.best), (*solution.value, *solution.best), strict=True)
@@ -319,6 +485,40 @@ def evaluate(file: str, against: str | None, as_json: bool) -> int:
     return 0 if holds else 1
 
 
+def _evaluate_spot(file: str, solution: "SpotSolution", as_json: bool) -> int:
+    from counterplay.engine.report import small
+
+    found, pot = solution.judge(), solution.spot.pot
+    pairs = zip((*found.value, *found.best), (*solution.value, *solution.best), strict=True)
+    holds = all(abs(a - b) <= 1e-5 * pot for a, b in pairs)  # sums of 32-bit floats, perhaps on another machine
+    if as_json:
+        measured = {
+            "exploitability": found.exploitability,
+            "exploitability_percent_pot": 100 * found.exploitability / pot,
+            "nash_conv": found.nash_conv,
+            "value": found.value,
+            "best_response": found.best,
+        }
+        claim = {"claimed": solution.exploitability, "holds": holds}
+        _print_json({"file": file, **_figures(solution), **measured, **claim})
+        return 0 if holds else 1
+    _table(
+        [
+            ("spot", solution.game),
+            *(
+                (name, f"EV {v:.4f} · best response {b:.4f} · gain {small(b - v)}")
+                for name, v, b in zip(("OOP", "IP"), found.value, found.best, strict=True)
+            ),
+            ("exploitability", _share_of_pot(found.exploitability, pot)),
+            (
+                "the file says",
+                f"{_share_of_pot(solution.exploitability, pot)}: " + ("it holds" if holds else "IT DOES NOT HOLD"),
+            ),
+        ]
+    )
+    return 0 if holds else 1
+
+
 @cli.command()
 @click.argument("file")
 @click.option("--infoset", metavar="TEXT", help="Only rows with this text in the hand, the history or the label.")
@@ -326,13 +526,25 @@ def evaluate(file: str, against: str | None, as_json: bool) -> int:
 @click.option(
     "--limit", type=click.IntRange(min=0), metavar="N", default=40, show_default=True, help="Rows a player; 0 for all."
 )
-def show(file: str, infoset: str | None, player: int | None, limit: int) -> None:
-    """Show the strategy in FILE: a table for each history, a row for each hand."""
+@click.option("--node", metavar="LINE", help='Spots: a line of play, "check bet 30", "check check [Ah]".')
+@click.option("--combos", type=click.IntRange(min=0), metavar="N", default=20, help="Spots: combos listed; 0 for all.")
+def show(file: str, infoset: str | None, player: int | None, limit: int, node: str | None, combos: int) -> None:
+    """Show the strategy in FILE: a table for each history, a row for each hand.
+
+    Of a hold'em spot it shows one decision: what both ranges are worth, a grid of hands, and combos.
+    """
     from counterplay.engine import report
     from counterplay.engine.rules import is_dealt
     from counterplay.games import make
 
     solution = counterplay.load(file)
+    if not _plain(solution):
+        if infoset is not None or player is not None:
+            raise ValueError(f"{file} is a hold'em spot: --node LINE chooses what is shown, such as --node check")
+        _show_spot(solution, solution.at(node or ""), combos)
+        return
+    if node is not None:
+        raise ValueError(f"--node is for hold'em spots; of {solution.game} --infoset TEXT shows some rows")
     _check_player(player, solution.players)
     try:
         rules, tree = make(solution.game), solution.tree
@@ -360,15 +572,53 @@ def _check_player(player: int | None, players: int) -> None:
 @click.argument("file")
 @click.option("--to", "kind", type=click.Choice(["csv", "json"]), required=True, help="The format.")
 @click.option("--out", metavar="FILE", help="Write there; otherwise to standard output.")
-def export(file: str, kind: str, out: str | None) -> None:
-    """Export the strategy in FILE: the probability of every action, for each information set and hand."""
-    import csv
-    import io
+@click.option("--node", metavar="LINE", help="Spots: the line of play whose decision is exported; the first one.")
+def export(file: str, kind: str, out: str | None, node: str | None) -> None:
+    """Export the strategy in FILE: the probability of every action, for each information set and hand.
 
-    from counterplay.engine.store import write_atomic
+    Of a hold'em spot it is one decision: weight, EV, equity and strategy of each combo.
+    """
+    import io
 
     solution = counterplay.load(file)
     text = io.StringIO()
+    if _plain(solution):
+        if node is not None:
+            raise ValueError(f"--node is for hold'em spots, and {file} is of {solution.game}")
+        _export_game(solution, kind, text)
+    else:
+        _export_spot(solution, solution.at(node or ""), kind, text)
+    if out is None:
+        click.echo(text.getvalue(), nl=False)
+        return
+    _check_writable(Path(out))
+    from counterplay.engine.store import write_atomic
+
+    try:
+        write_atomic(Path(out), text.getvalue().encode())
+    except OSError as error:
+        raise ValueError(f"cannot write {out}: {error.strerror or error}") from None
+
+
+def _export_spot(solution: "SpotSolution", view: "View", kind: str, text: TextIO) -> None:
+    import csv
+
+    rows = view.rows()
+    if kind == "json":
+        json.dump({**_figures(solution), **view.summary(), "combos": rows}, text, ensure_ascii=False, indent=1)
+        text.write("\n")
+        return
+    columns = ("combo", "weight", "ev", "equity", "realisation")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((*columns, *view.actions, *(f"ev {action}" for action in view.actions)))
+    writer.writerows(
+        (*(row[c] for c in columns), *row["strategy"].values(), *row["action_ev"].values()) for row in rows
+    )
+
+
+def _export_game(solution: "Solution", kind: str, text: TextIO) -> None:
+    import csv
+
     if kind == "csv":
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("player", "infoset", "hand", "action", "probability"))
@@ -386,14 +636,6 @@ def export(file: str, kind: str, out: str | None) -> None:
     if kind == "json":
         json.dump({**_figures(solution), "infosets": rows}, text, ensure_ascii=False, indent=1)
         text.write("\n")
-    if out is None:
-        click.echo(text.getvalue(), nl=False)
-        return
-    _check_writable(Path(out))
-    try:
-        write_atomic(Path(out), text.getvalue().encode())
-    except OSError as error:
-        raise ValueError(f"cannot write {out}: {error.strerror or error}") from None
 
 
 @cli.command()
@@ -412,7 +654,7 @@ def play(file: str, seat: int | None, seed: int | None, hands: int | None) -> No
     from counterplay.engine.report import count, payoff
     from counterplay.games import make
 
-    solution = counterplay.load(file)
+    solution = _game_solution(file, "play")
     _check_player(seat, solution.players)
     book = Book(make(solution.game), solution.tree, solution.strategy)  # the tree checks that the rules fit
     rng = np.random.default_rng(seed)

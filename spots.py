@@ -17,7 +17,7 @@ import numpy.typing as npt
 from counterplay.engine.store import pack, unpack, write
 from counterplay.engine.subgame import Subgame, Tables
 from counterplay.games.holdem import nodes
-from counterplay.games.holdem.betting import PLAYERS, STREETS, children
+from counterplay.games.holdem.betting import NEXT, PLAYERS, STREETS, children
 from counterplay.games.holdem.cards import combo_name, format_cards
 from counterplay.games.holdem.runouts import Layout
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
@@ -323,6 +323,16 @@ class SpotSolution:
             _run=here,
             _place=place,
         )
+
+    def after(self, line: str = "") -> list[tuple[int, View]]:
+        """Return the next decision for each card that may come after a line that ends a street, by card."""
+        place = nodes.find(self.spot, self.layout, line)
+        tree = self.layout.streets[place.template]
+        if tree.kind[place.node] != NEXT:
+            now = nodes.standing(tree, place.node)
+            raise ValueError(f"a report is of a line that ends a street, such as 'check check': there {now}")
+        rest = [card for card in nodes.deck(self.spot)[::-1] if card not in place.board]
+        return [(card, self.at(f"{line} [{format_cards([card])}]")) for card in rest]
 
     def save(self, path: str | Path) -> None:
         """Write the solution to one file, whole or not at all."""

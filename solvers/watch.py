@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,11 +82,13 @@ def _time_left(now: Progress, rate: float, target: float | None) -> float | None
 class Watch:
     """Tells standard error of one run; `name` is what is solved, `before` the seconds that it had run when resumed.
 
-    With `gap` the target is one of another figure than exploitability, so it is neither drawn nor foreseen.
+    With `gap` the target is one of another figure than exploitability, so it is neither drawn nor foreseen. With a
+    `pot` exploitability is told in per cent of it.
     """
 
-    def __init__(self, name: str, before: float, gap: bool, live: "Display | None"):
+    def __init__(self, name: str, before: float, gap: bool, live: "Display | None", pot: float = 0.0):
         self.name, self.before, self.gap, self.live = name, before, gap, live
+        self.scale, self.unit = (100 / pot, " % of pot") if pot else (1.0, "")
         self.since: Progress | None = None  # where the run was when its kernels had been compiled
         self.limits = Limits()
         self.drawn = self.began = time.perf_counter()
@@ -99,6 +102,13 @@ class Watch:
         elif time.perf_counter() - self.began > self.next_line[1]:
             print(f"{self.name}: building the game{built}", file=sys.stderr, flush=True)
             self.next_line = (1, self.next_line[1] + 5.0)
+
+    def memory(self, text: str) -> None:
+        """Tell how much memory the run takes."""
+        if self.live is not None:
+            self.live.line = f"{text} of memory; a first run also compiles, for some seconds"
+        else:
+            print(f"{self.name}: {text} of memory", file=sys.stderr, flush=True)
 
     def progress(self, now: Progress) -> None:
         """Tell how far the run is: at most ten times a second live, else at each power of ten or by the second."""
@@ -119,12 +129,13 @@ class Watch:
     def draw(self, now: Progress) -> None:
         """Change what the next refresh of the terminal shows."""
         if self.live is not None:
-            target = None if self.gap else now.limits.target
-            self.live.line, self.live.trace, self.live.target = self.line(now), now.trace, target
+            target = None if self.gap or now.limits.target is None else now.limits.target * self.scale
+            trace = tuple(replace(c, exploitability=c.exploitability * self.scale) for c in now.trace)
+            self.live.line, self.live.trace, self.live.target = self.line(now), trace, target
 
     def line(self, now: Progress) -> str:
         """Return the figures of the run in one line."""
-        parts = [f"exploitability {small(c.exploitability)}" for c in now.trace[-1:]]
+        parts = [f"exploitability {small(c.exploitability * self.scale)}{self.unit}" for c in now.trace[-1:]]
         parts += [count(now.iterations, "iteration"), duration(now.seconds)]
         spent = now.seconds - self.since.seconds if self.since else 0.0
         if self.since and spent > 0.2 and now.iterations > self.since.iterations:
@@ -165,11 +176,11 @@ class Display:
 
 
 @contextmanager
-def watching(name: str, before: float, gap: bool) -> Iterator[Watch]:
+def watching(name: str, before: float, gap: bool, pot: float = 0.0) -> Iterator[Watch]:
     """Yield a watch over a run, live where standard error is a terminal; its last picture stays."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        yield Watch(name, before, gap, None)
+        yield Watch(name, before, gap, None, pot)
         return
     display = Display(f"Solving {name}")
     with display.live:
-        yield Watch(name, before, gap, display)
+        yield Watch(name, before, gap, display, pot)

@@ -58,7 +58,7 @@ def find(spot: Spot, laid: Layout, line: str) -> Place:
             node = follow(tree, part, node)
             continue
         if tree.kind[node] != NEXT:
-            raise ValueError(f"{part} cannot be dealt there: {_standing(tree, node)}")
+            raise ValueError(f"{part} cannot be dealt there: {standing(tree, node)}")
         said.append(_words(tree, node))
         card = _card(spot, board, part)
         deal, suits = _dealt(laid, at, card, suits)
@@ -78,7 +78,7 @@ def _words(tree: Street, node: int) -> str:
     return " ".join(reversed(words))
 
 
-def _standing(tree: Street, node: int) -> str:
+def standing(tree: Street, node: int) -> str:
     """Say what is the case at a node where something else was expected."""
     if tree.kind[node] < 2:
         after = ", ".join(tree.action[child] for child in children(tree, node))

@@ -1,0 +1,147 @@
+"""A decision of a spot as text: the figures of both ranges, a grid of all hands, a list of combos, a table of run-outs.
+
+`paint` styles a piece of text: it takes the text and the number of an action's colour, -1 for what matters least and
+-2 for headings, and gives it back as it is where there is no colour.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.report import bar
+from counterplay.games.holdem.betting import PLAYERS
+from counterplay.games.holdem.cards import COMBOS, RANKS
+from counterplay.games.holdem.ranges import grid
+
+Paint = Callable[[str, int], str]
+
+DIM, HEADING = -1, -2
+FOLD_COLOUR, CALL_COLOUR = 0, 1  # and 2 .. 7 for bets and raises, the larger the deeper
+COLOURS = (67, 107, 216, 209, 203, 167, 124, 88)  # of a terminal with 256 colours
+_LETTERS = "abdeghijklmnopqrstuvwyz"  # of bets and raises: f, x and c are taken
+_WIDTH = 6
+
+
+def plain(text: str, colour: int) -> str:
+    """Return the text as it is."""
+    return text
+
+
+def colours(actions: Sequence[str]) -> list[int]:
+    """Return the number of each action's colour."""
+    bets = [i for i, action in enumerate(actions) if action.split()[0] in ("bet", "raise")]
+    deepest = len(COLOURS) - 1 - CALL_COLOUR
+    found = [FOLD_COLOUR if action == "fold" else CALL_COLOUR for action in actions]
+    for k, i in enumerate(bets):
+        found[i] = CALL_COLOUR + 1 + (k * (deepest - 1) // (len(bets) - 1) if len(bets) > 1 else deepest // 2)
+    return found
+
+
+def letters(actions: Sequence[str]) -> list[str]:
+    """Return a letter for each action: f fold, x check, c call, and those that are left for bets and raises."""
+    names = {"fold": "f", "check": "x", "call": "c"}
+    left = iter(_LETTERS)
+    return [names.get(action) or next(left, "?") for action in actions]
+
+
+def number(value: float | None, form: str) -> str:
+    """Return a number, or a dash for one that means nothing."""
+    return "-" if value is None or not np.isfinite(value) else format(value, form)
+
+
+def header(summary: dict[str, Any], paint: Paint) -> Iterator[str]:
+    """Yield who acts where, what both ranges are worth, and how often each action is taken."""
+    where = f"after {summary['node']}" if summary["node"] else "first to act"
+    yield paint(f"{summary['player'].upper()} {where} · {summary['board']} · pot {summary['pot']}", HEADING)
+    yield paint(f"  {'':<5}{'EV':>10}{'equity':>10}{'realised':>10}", DIM)
+    for p, name in enumerate(PLAYERS):
+        ev, equity, realised = (summary[key][p] for key in ("ev", "equity", "realisation"))
+        yield f"  {name.upper():<5}{number(ev, '.3f'):>10}{number(equity, '.1%'):>10}{number(realised, '.1%'):>10}"
+    yield ""
+    actions = list(summary["strategy"])
+    wide = max(map(len, actions))
+    for (action, share), letter, colour in zip(
+        summary["strategy"].items(), letters(actions), colours(actions), strict=True
+    ):
+        name = paint(f" {letter} ", colour) + f" {action:<{wide}}"
+        yield f"  {name}  {number(share, '.1%'):>6}  {bar(share, 20) if np.isfinite(share) else ''}".rstrip()
+
+
+def hand_grid(
+    actions: Sequence[str],
+    combos: npt.NDArray[np.int64],
+    shares: npt.NDArray[np.float64],
+    strategy: npt.NDArray[np.float64],
+    paint: Paint,
+    coloured: bool,
+) -> Iterator[str]:
+    """Yield 13 rows of hands, suited above the diagonal, with what is done with each.
+
+    In colour a cell is divided as the hand's actions are; without, it gives the letter and per cent of the most common.
+    """
+    weight = np.zeros(COMBOS)
+    weight[combos] = shares
+    cells = []
+    for row in strategy:
+        spread = np.zeros(COMBOS)
+        spread[combos] = row
+        cells.append(grid(spread, weight))
+    odds = np.stack(cells)  # [A, 13, 13]
+    names, paints = letters(actions), colours(actions)
+    ranks = RANKS[::-1]
+    if not coloured:
+        yield ("     " + "".join(f"{rank:<{_WIDTH}}" for rank in ranks)).rstrip()
+    for i, rank in enumerate(ranks):
+        line = "  " if coloured else f"  {rank}  "
+        for j, other in enumerate(ranks):
+            share = odds[:, i, j]
+            hand = rank + other + "s" if i < j else other + rank + "o" if i > j else rank + other
+            if np.isnan(share[0]):
+                line += paint(f"{hand if coloured else '.':<{_WIDTH}}", DIM)
+            elif coloured:
+                line += _divided(f"{hand:<{_WIDTH}}", share, paints, paint)
+            else:
+                top = int(share.argmax())
+                line += f"{names[top]}{100 * share[top]:.0f}".ljust(_WIDTH)
+        yield line.rstrip() if not coloured else line
+
+
+def _divided(text: str, share: npt.NDArray[np.float64], paints: list[int], paint: Paint) -> str:
+    """Return the text with its background divided by the shares of the actions."""
+    ends = np.rint(np.cumsum(share) * len(text)).astype(int)
+    ends[-1] = len(text)
+    starts = [0, *ends[:-1].tolist()]
+    parts = zip(starts, ends.tolist(), paints, strict=True)
+    return "".join(paint(text[low:high], colour) for low, high, colour in parts if high > low)
+
+
+def combo_list(actions: Sequence[str], rows: Sequence[dict[str, Any]], limit: int, paint: Paint) -> Iterator[str]:
+    """Yield a line for each combo, those held most often first, at most `limit` (0: all)."""
+    held = [row for row in rows if row["weight"] > 1e-4]
+    wide = [max(len(action), 6) for action in actions]
+    names = "  ".join(f"{action:>{w}}" for action, w in zip(actions, wide, strict=True))
+    yield paint(f"  {'combo':<6}{'weight':>7}{'EV':>10}{'equity':>8}  {names}", DIM)
+    for row in held[: limit or len(held)]:
+        odds = "  ".join(f"{100 * x:>{w - 1}.1f}%" for x, w in zip(row["strategy"].values(), wide, strict=True))
+        figures = f"{number(row['ev'], '.3f'):>10}{number(row['equity'], '.1%'):>8}"
+        yield f"  {row['combo']:<6}{row['weight']:>7.3f}{figures}  {odds}"
+    cut = len(held) - len(held[: limit or len(held)])
+    if cut:
+        yield paint(f"  {cut:,} more combos: --combos 0 shows all, 'counterplay export' writes them", DIM)
+    if not held:
+        yield "  the strategies never get here"
+
+
+def runouts(rows: Sequence[tuple[str, dict[str, Any]]], paint: Paint) -> Iterator[str]:
+    """Yield a table of next cards: both players' EV and equity, and how often each action is taken."""
+    actions = list(dict.fromkeys(action for _, row in rows for action in row["strategy"]))
+    wide = [max(len(action), 6) for action in actions]
+    names = "  ".join(f"{action:>{w}}" for action, w in zip(actions, wide, strict=True))
+    yield paint(f"  {'card':<5}{'OOP EV':>10}{'IP EV':>10}{'OOP eq':>8}{'IP eq':>8}  {names}", DIM)
+    for card, row in rows:
+        ev = "".join(f"{number(x, '.3f'):>10}" for x in row["ev"])
+        equity = "".join(f"{number(x, '.1%'):>8}" for x in row["equity"])
+        odds = "  ".join(f"{number(row['strategy'].get(a), '.1%'):>{w}}" for a, w in zip(actions, wide, strict=True))
+        yield f"  {card:<5}{ev}{equity}  {odds}"

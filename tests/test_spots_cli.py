@@ -1,0 +1,199 @@
+"""The command line on hold'em spots: solving files and flags, looking at decisions, and what users get wrong."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+import counterplay
+from counterplay.cli import main
+from counterplay.games.holdem.grid import colours, hand_grid, letters, plain
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+SPOT = """
+board = "Ks 9s 4s 7s"
+pot = 10
+stack = 12
+range = { oop = "AA:0.5,8c7c,8d7d,8h7h", ip = "KK,QcJc,QdJd,QhJh" }
+bets.turn = { bet = ["60%", "all-in"] }
+bets.river = { bet = ["60%", "all-in"] }
+"""
+FLAGS = {"board": "Ks 9d 4c 7h 2s", "oop": "TT+,AKs,76s", "ip": "QQ+,98s,T9s", "pot": 60, "stack": 170}
+
+
+def flags(**changed):
+    given = {**FLAGS, "bets": "33%,all-in", **changed}
+    return [x for name, value in given.items() if value is not None for x in (f"--{name}", str(value))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("spots")
+    (folder / "turn.toml").write_text(SPOT)
+    counterplay.solve(str(folder / "turn.toml"), iterations=50).save(folder / "turn.cps")
+    counterplay.solve("kuhn", iterations=5).save(folder / "kuhn.cps")
+    (folder / "misspelt.toml").write_text(SPOT.replace("stack", "stacks"))
+    (folder / "card.toml").write_text(SPOT.replace("Ks", "1s"))
+    return folder
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, folder):
+    """Return a function that runs the command line in the folder and gives exit code, output and complaints."""
+    monkeypatch.chdir(folder)
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as exit_:
+            main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        return exit_.value.code, out, err
+
+    return call
+
+
+def test_a_known_river_is_solved_to_its_target(run, tmp_path):
+    """EVs of an independent solver: 25.08436 and 34.91565."""
+    file = tmp_path / "river.cps"
+    code, out, err = run("solve", EXAMPLES / "river_a.toml", "--target", "0.1%", "--out", file, "--json")
+    answer = json.loads(out)
+    assert code == 0
+    assert "of memory" in err
+    assert "% of pot" in err
+    assert answer["exploitability_percent_pot"] <= 0.1
+    assert answer["exploitability_percent_pot"] == pytest.approx(answer["exploitability"] / 0.6)
+    assert answer["value"] == pytest.approx([25.08436, 34.91565], abs=0.12)
+    assert sum(answer["strategy"].values()) == pytest.approx(1.0, abs=1e-5)
+    code, out, _ = run("evaluate", file, "--json")
+    again = json.loads(out)
+    assert code == 0
+    assert again["holds"]
+    assert again["value"] == pytest.approx(answer["value"])
+    code, out, _ = run("solve", "--resume", file, "--target", "0.05%", "--json")
+    assert json.loads(out)["iterations"] > answer["iterations"]
+    assert json.loads(out)["exploitability_percent_pot"] <= 0.05
+
+
+def test_flags_make_a_spot(run):
+    code, out, _ = run("solve", "holdem", *flags(rake="5%,3"), "--json", "--threads", 1, "--compress")
+    answer = json.loads(out)
+    assert code == 0
+    assert 57 <= sum(answer["value"]) < 60
+    assert set(answer["strategy"]) == {"check", "bet 20", "bet 170"}
+
+
+def test_the_summary_says_what_is_next(run, tmp_path):
+    file = tmp_path / "turn.cps"
+    code, out, _ = run("solve", "turn.toml", "--iterations", 20, "--out", file)
+    assert code == 0
+    for text in ("20 iterations", "% of pot", "EV", "OOP first to act", f"counterplay show {file}"):
+        assert text in out
+    assert "--out spot.cps" in run("solve", "turn.toml", "--iterations", 1)[1]
+
+
+def test_show_draws_a_decision(run):
+    code, out, _ = run("show", "turn.cps", "--node", "check check [2h] bet 6", "--combos", 3)
+    assert code == 0
+    for text in ("IP after check check [2h] bet 6", "Ks 9s 4s 7s 2h", "pot 16", "fold", "call", "--combos 0 shows all"):
+        assert text in out
+    rows = out.splitlines()
+    assert sum(line.startswith(f"  {rank}  ") for rank in "AKQJT98765432" for line in rows) == 13
+    everything = run("show", "turn.cps", "--combos", 0)[1]
+    assert "8d7d" in everything
+    assert "--combos" not in everything
+
+
+def test_the_grid_divides_cells_in_colour(folder):
+    view = counterplay.load(folder / "turn.cps").at()
+    painted = []
+
+    def paint(text, colour):
+        painted.append((text, colour))
+        return text
+
+    rows = list(hand_grid(view.actions, view.combos[0], view.shares[0], view.strategy, paint, coloured=True))
+    assert [len(row) for row in rows] == [2 + 13 * 6] * 13
+    assert rows[0].split()[:2] == ["AA", "AKs"]
+    assert rows[1].split()[:2] == ["AKo", "KK"]
+    cells = {colour for _, colour in painted}
+    assert cells <= {-1, *colours(view.actions)}
+    aces = "".join(text for text, _ in painted)[:6]
+    assert aces == "AA    "
+
+
+def test_letters_and_colours_tell_actions_apart():
+    actions = ("fold", "call", "raise 8", "raise 20", "raise 50")
+    assert letters(actions) == ["f", "c", "a", "b", "d"]
+    assert len(set(colours(actions))) == 5
+    assert plain("x", 3) == "x"
+
+
+def test_export(run, tmp_path):
+    _, out, _ = run("export", "turn.cps", "--to", "csv", "--node", "check")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert {row["combo"] for row in rows} == {"KhKd", "KhKc", "KdKc", "QcJc", "QdJd", "QhJh"}
+    for row in rows:
+        assert sum(float(row[a]) for a in ("check", "bet 6", "bet 12")) == pytest.approx(1.0, abs=1e-5)
+        mixed = sum(float(row[a]) * float(row[f"ev {a}"]) for a in ("check", "bet 6", "bet 12"))
+        assert mixed == pytest.approx(float(row["ev"]), abs=1e-3)
+    file = tmp_path / "node.json"
+    run("export", "turn.cps", "--to", "json", "--out", file)
+    data = json.loads(file.read_text())
+    assert data["ev"] == pytest.approx(data["value"], abs=1e-4)
+    assert len(data["combos"]) == 9  # AA and three hands more
+    assert data["player"] == "oop"
+
+
+def test_report_goes_card_by_card(run):
+    code, out, _ = run("report", "turn.cps", "--node", "check check")
+    assert code == 0
+    lines = out.splitlines()
+    assert len(lines) == 3 + 48
+    data = json.loads(run("report", "turn.cps", "--node", "check check", "--json")[1])
+    by_card = {row["card"]: row for row in data["cards"]}
+    assert by_card["2c"]["ev"] != by_card["As"]["ev"]
+    assert by_card["2c"]["ev"] == pytest.approx(by_card["2d"]["ev"], abs=1e-3)  # one suit up to names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["solve", "misspelt.toml"], "stack"),
+        (["solve", "card.toml"], "unknown card"),
+        (["solve", "absent.toml"], "absent.toml"),
+        (["solve", "turn.toml", "--target", "half"], "per cent of the pot"),
+        (["solve", "turn.toml", "--algorithm", "pcfr+"], "without prediction"),
+        (["solve", "turn.toml", "--threads", "0"], "1 or more"),
+        (["solve", "turn.toml", "--pot", "5"], "goes with 'solve holdem'"),
+        (["solve", "kuhn", "--compress"], "goes with hold'em spots"),
+        (["solve", "kuhn", "--target", "1%"], "in the game's units"),
+        (["solve", "kuhn", "--resume", "turn.cps"], "another game"),
+        (["solve", "turn.toml", "--resume", "kuhn.cps"], "another game"),
+        (["solve", "holdem"], "a spot needs --board"),
+        (["solve", "holdem", *flags(ip=None)], "a spot needs --ip"),
+        (["solve", "holdem", *flags(board="Ks Ks 4c")], "second time"),
+        (["solve", "holdem", *flags(oop="AA,XX")], "range.oop"),
+        (["solve", "holdem", *flags(pot=0)], "the pot must be"),
+        (["solve", "holdem", *flags(bets="2.5x")], "makes no legal bet"),
+        (["solve", "holdem", *flags(bets=None)], "needs bet sizes"),
+        (["solve", "holdem", *flags(variant="omaha")], "variant must be"),
+        (["show", "turn.cps", "--node", "check bet 5"], "the actions are"),
+        (["show", "turn.cps", "--node", "check check"], "next card in brackets"),
+        (["show", "turn.cps", "--infoset", "AA"], "--node LINE"),
+        (["show", "kuhn.cps", "--node", "check"], "for hold'em spots"),
+        (["export", "kuhn.cps", "--to", "csv", "--node", "check"], "for hold'em spots"),
+        (["evaluate", "turn.cps", "--against", "turn.cps"], "hold'em spot"),
+        (["play", "turn.cps"], "hold'em spot"),
+        (["report", "turn.cps"], "a line that ends a street"),
+        (["report", "kuhn.cps"], "reports are of hold'em spots"),
+    ],
+)
+def test_mistakes_get_one_sentence(run, arguments, says):
+    code, out, err = run(*arguments)
+    lines = [line for line in err.splitlines() if "of memory" not in line]
+    assert code == 2
+    assert out == ""
+    assert len(lines) == 1
+    assert lines[0].startswith("counterplay: ")
+    assert says in lines[0]
