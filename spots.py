@@ -446,7 +446,7 @@ def solve(
 def _method(algorithm: str, iterations: int | None) -> Method:
     """Return the method that a name stands for on spots."""
     check_algorithm(algorithm)
-    name = "dcfr" if algorithm == "auto" else algorithm
+    name = "dcfr3" if algorithm == "auto" else algorithm
     if name not in VARIANTS or VARIANTS[name].step:
         fitting = ", ".join(v.name for v in VARIANTS.values() if not v.step)
         raise ValueError(f"hold'em spots are solved by a regret minimiser without prediction ({fitting}), not {name}")

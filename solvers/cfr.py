@@ -80,9 +80,19 @@ VARIANTS = {
         _row("linear", _DCFR, alpha=1, beta=1, gamma=1),
         _row("dcfr", _DCFR + " (discounts, then adds)", alpha=1.5, beta=0, gamma=2, order="discount-add"),
         _row("dcfr-openspiel", _DCFR + " (adds, then discounts, as OpenSpiel)", alpha=1.5, beta=0, gamma=2),
+        _row(
+            "dcfr3", _DCFR + " (plans weigh t^3: sooner on hold'em)", alpha=1.5, beta=0, gamma=3, order="discount-add"
+        ),
         _row("pcfr+", "Farina, Kroer and Sandholm, AAAI 2021", gamma=2, step=1),
         _row("dcfr+", _PDCFR, alpha=1.5, gamma=4),
         _row("pdcfr+", _PDCFR, alpha=2.3, gamma=5, step=1),
+        _row(
+            "pdcfr+quarter",
+            _PDCFR + " with exponents and step of our own, see docs/algorithms.md",
+            alpha=1.75,
+            gamma=4,
+            step=1 / 4,
+        ),
         _row("pdcfr+third", _PDCFR + f" with the step of {_STEP}", alpha=2.3, gamma=5, step=1 / 3),
         _row("sapcfr+", _STEP, gamma=2, step=1 / 3),
         _row("hs-dcfr", _HS, alpha=(1, 4), beta=(-1, -3), gamma=(30, 25)),
@@ -297,6 +307,10 @@ class CFR:
         normalise(self.form, self.total, sigma, self.form.lanes)
         return sigma
 
+    def judge(self) -> Judgement:
+        """Judge that strategy."""
+        return judge(self.form, self.profile())
+
     def figures(self) -> dict[str, float]:
         """Return how far the joint play is from a coarse correlated equilibrium, where it is kept.
 
@@ -304,10 +318,6 @@ class CFR:
         joint play for one strategy of its own.
         """
         if not self.faced.size or not self.iterations:
-    def judge(self) -> Judgement:
-        """Judge that strategy."""
-        return judge(self.form, self.profile())
-
             return {}
         value, nothing = self.faced.copy(), np.empty(0)
         gains = [best(self.form, p, value, nothing, self.form.lanes) - self.earned[p] for p in range(self.form.players)]

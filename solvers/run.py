@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from counterplay.engine.form import SequenceForm
+from counterplay.engine.rules import CHANCE
 from counterplay.engine.strategy import Vector, to_vector
 from counterplay.engine.tree import Tree
 from counterplay.solvers.cfr import CFR, VARIANTS
 from counterplay.solvers.value import Judgement, judge
 
-GROWTH = 1.1  # iterations between two judgements grow by this factor: a judgement costs about one iteration
 if TYPE_CHECKING:
     from counterplay.solvers.mmd import MMD
 
+GROWTH = 1.1  # iterations between two judgements grow by this factor: a judgement costs about one iteration
 SLICE = 0.1  # seconds that a kernel runs before the loop looks around
 CHECKPOINT = 60.0  # seconds between two checkpoints
 
@@ -108,16 +109,24 @@ def check_algorithm(algorithm: str) -> None:
         raise ValueError(f"there is no algorithm {algorithm!r}; the algorithms are {', '.join(ALGORITHMS)}")
 
 
-def choose(tree: Tree, algorithm: str, target: float | None) -> str:
-    """Return the algorithm that "auto" stands for.
+COARSE = 1e-5  # exploitability from which on `auto` counts a target as a coarse one
 
-    Measured in docs/algorithms.md: predictive discounting with a third of a step needs the fewest iterations on most
-    two-player zero-sum games. With more players or general sums, where only the joint play has a guarantee, plain
-    regret matching plus keeps it.
+
+def choose(tree: Tree, algorithm: str, target: float | None = None, iterations: int | None = None) -> str:
+    """Return the algorithm that "auto" stands for: the one that needed the fewest iterations on games of its kind.
+
+    docs/algorithms.md has the measurements. With more players or general sums only the joint play has a guarantee, and
+    that is what was measured there.
     """
     if algorithm != "auto":
         return algorithm
-    return "pdcfr+third" if tree.players == 2 and tree.zero_sum else "cfr+"
+    if tree.players != 2 or not tree.zero_sum:
+        return "pdcfr+"
+    coarse = iterations is None if target is None else target >= COARSE
+    public_chance = tree.lanes > 1 and bool((tree.player == CHANCE).any())  # poker with board cards
+    if public_chance:
+        return "dcfr+" if coarse else "pdcfr+third"
+    return "pdcfr+quarter"
 
 
 def method(
@@ -134,7 +143,7 @@ def method(
     if updates not in (None, "alternating", "simultaneous"):
         raise ValueError(f"updates are alternating or simultaneous, not {updates!r}")
     certain = tree.players == 2 and tree.zero_sum
-    name = choose(tree, algorithm, target)
+    name = choose(tree, algorithm, target, iterations)
     if temperature is not None and name != "mmd":
         raise ValueError(f"a temperature goes with the algorithm mmd, not with {name}")
     if name in ("mmd", "lp"):
@@ -202,6 +211,7 @@ def run(
     trace: tuple[Check, ...] = (),
     on_progress: Callable[[Progress], None] | None = None,
     on_checkpoint: Callable[[Result], None] | None = None,
+    growth: float = GROWTH,
 ) -> Result:
     """Iterate until a limit is reached or Ctrl-C, judging the strategy at intervals that grow by a factor.
 
@@ -211,7 +221,6 @@ def run(
     before = trace[-1].seconds if trace else 0.0
     began = kept = time.perf_counter()
     rate = 0.0  # seconds an iteration
-    growth: float = GROWTH,
     verdict, figures = solver.judge(), solver.figures()
 
     def goal() -> float:

@@ -286,7 +286,7 @@ def test_only_the_same_run_is_resumed():
     kuhn = counterplay.solve("kuhn", iterations=5)
     with pytest.raises(ValueError, match="of kuhn, not leduc"):
         counterplay.solve("leduc", resume=kuhn)
-    with pytest.raises(ValueError, match=r"by pdcfr\+third, not cfr"):
+    with pytest.raises(ValueError, match=r"by pdcfr\+quarter, not cfr"):
         counterplay.solve("kuhn", "cfr", resume=kuhn)
     with pytest.raises(ValueError, match="nothing to resume"):
         counterplay.solve(resume=counterplay.solve("kuhn", "lp"))
