@@ -31,7 +31,7 @@ Pair = tuple[F64, F64]
 
 KIND = "holdem"  # of a file with such a solution
 DEFAULT_TARGET = "0.5%"
-_GROWTH = 1.25  # of the iterations between two judgements, which cost about two iterations each
+_GROWTH = 1.5  # of the iterations between two judgements, which cost up to two iterations each
 _KEYS = {"board", "pot", "stack", "range"}  # a TOML file with one of these is a spot, else a payoff file
 
 
@@ -440,7 +440,7 @@ def solve(
         solution(result).save(checkpoint)
 
     before = resume.trace if resume is not None else ()
-    return solution(run(solver, limits, before, on_progress, None if checkpoint is None else keep, _GROWTH))
+    return solution(run(solver, limits, before, on_progress, None if checkpoint is None else keep, _GROWTH, aim=True))
 
 
 def _method(algorithm: str, iterations: int | None) -> Method:

@@ -205,6 +205,21 @@ def exact(tree: Tree, form: SequenceForm) -> tuple[Vector, Result]:
     return profile, Result(verdict, {}, (check,), "exact")
 
 
+def _next(done: int, growth: float, aim: float | None, trace: tuple[Check, ...]) -> int:
+    """Return at which iteration to judge next: `growth` times those done, or sooner where the curve meets the aim.
+
+    It meets it where its last stretch, straight in logarithms, crosses it; a tenth of the growth is the least step.
+    """
+    most = math.ceil(done * growth)
+    last = [(c.iterations, c.exploitability) for c in trace[-2:] if c.iterations and c.exploitability > 0]
+    if aim is not None and len(last) == 2 and last[1][1] < last[0][1] and last[0][0] < last[1][0]:
+        slope = math.log(last[1][1] / last[0][1]) / math.log(last[1][0] / last[0][0])
+        meets = math.log(aim / last[1][1]) / slope  # in logarithms of iterations
+        if meets < math.log(growth):
+            most = math.ceil(done * max(math.exp(meets), 1 + (growth - 1) / 10))
+    return max(done + 1, most)
+
+
 def run(
     solver: Solver,
     limits: Limits,
@@ -212,9 +227,11 @@ def run(
     on_progress: Callable[[Progress], None] | None = None,
     on_checkpoint: Callable[[Result], None] | None = None,
     growth: float = GROWTH,
+    aim: bool = False,
 ) -> Result:
     """Iterate until a limit is reached or Ctrl-C, judging the strategy at intervals that grow by a factor.
 
+    Where a judgement costs much, `aim` foresees from the curve when the target will be reached, and judges then.
     `trace` is what came before, if the solver was restored. `on_checkpoint` is given the run so far every
     `CHECKPOINT` seconds. Neither judging nor a checkpoint changes what a run computes.
     """
@@ -237,7 +254,7 @@ def run(
     with _interrupts() as interrupted:
         while not reason:
             done = solver.iterations
-            end = max(done + 1, math.ceil(done * growth))
+            end = _next(done, growth, limits.target if aim else None, trace)
             if limits.iterations is not None:
                 end = min(end, limits.iterations)
             while solver.iterations < end and not reason:

@@ -145,7 +145,7 @@ class Watch:
                 left.append(now.limits.seconds - (now.seconds - self.before))
             soonest = min((x for x in left if x is not None), default=0.0)
             parts.append(f"{rate:,.0f} a second" if rate >= 10 else f"{rate:.2g} a second")
-            parts += [f"about {duration(soonest)} left"] if 1 < soonest < math.inf else []
+            parts += [f"about {duration(soonest)} left"] if 1 < soonest < 1e7 else []
         return " · ".join(parts)
 
 

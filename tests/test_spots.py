@@ -1,5 +1,6 @@
 """Solutions of hold'em spots: files, resumption, limits, and the view of a decision against the explicit game."""
 
+import itertools
 from functools import cache
 
 import numpy as np
@@ -214,3 +215,14 @@ def test_damaged_files_are_refused(tmp_path):
     store.write(file, {**arrays, "state.total": arrays["state.total"][:-1]}, header)
     with pytest.raises(ValueError, match="entries that the spot asks for"):
         counterplay.load(file).judge()
+
+
+def test_judgements_close_in_on_a_target():
+    """Judging costs as much as iterating, so the curve tells when to judge; a resumed run judges at the same times."""
+    solution = counterplay.solve(SPOTS["river"], target="0.2%")
+    done = [check.iterations for check in solution.trace]
+    assert all(b <= max(a + 1, -(-3 * a // 2)) for a, b in itertools.pairwise(done))
+    part = counterplay.solve(SPOTS["river"], iterations=done[5])
+    rest = counterplay.solve(resume=part, target="0.2%")
+    assert [check.iterations for check in rest.trace] == done
+    assert rest.value == solution.value
