@@ -62,7 +62,11 @@ def footprint(game: Subgame, compress: bool) -> int:
     entries = int(game.entries[game.template].sum())
     decisions = game.decisions[game.template].astype(np.int64)
     scales = int((decisions[:, 2] - decisions[:, 0]).sum()) if compress else 0
-    return entries * (4 if compress else 8) + 8 * scales + sum(array.nbytes for array in game)
+    return (
+        entries * (4 if compress else 8)
+        + 8 * scales
+        + sum(array.nbytes for array in game if isinstance(array, np.ndarray))
+    )
 
 
 def available() -> int:

@@ -75,7 +75,7 @@ class Subgame(NamedTuple):
 
     equity: U32  # [B] index of a board with cards to come into the next two
     ahead: F32  # [. * W * W] chance of player 0 to win less that to lose, by its lane and the other's; 0 if they clash
-    level: F32  # [. * W * W] chance to tie; empty without rake
+    raked: bool  # whether the house takes a part: then a tie pays too, half of what winner and loser get together
 
 
 class Tables(NamedTuple):

@@ -288,35 +288,41 @@ def _ranked(game: Subgame, work: Scratch, p: Any, river: Any, win: Any, lose: An
 
 @inlined
 def _leaves(game: Subgame, work: Scratch, instance: Any, p: Any) -> None:
-    """Set player p's values to those of the template's folds and showdowns."""
+    """Set player p's values to those of the template's folds and showdowns.
+
+    One loop for all kinds: each part that it calls is compiled into it once.
+    """
     w = np.uint64(game.reach.shape[1])
     t, board = game.template[instance], game.board[instance]
-    q = 1 - p
     value, result = work.value, work.result
+    raked = game.raked
     for i in range(np.uint64(game.sequences[t]) * w):
         value[i] = _ZERO
-    low, high = np.int64(game.folds[t]), np.int64(game.folds[t + 1])
-    while low < high:
-        count: Any = min(high - low, 8)
-        _pack(game, work, q, game.fold_at, low, count)
-        _compatible(game, work, p, _factors(game.fold_pays, low, count, p))
-        _unpack(game, work, p, game.fold_at, low, count)
-        low += count
-    low, high = np.int64(game.shows[t]), np.int64(game.shows[t + 1])
-    while low < high:
-        count = min(high - low, 8)
-        _pack(game, work, q, game.show_at, low, count)
-        win, lose = _factors(game.show_pays, low, count, 0), _factors(game.show_pays, low, count, 1)
-        if game.level.size > 0:  # with rake a tie pays too: the tie's share to all hands, and the rest less it
-            tie = _factors(game.show_pays, low, count, 2)
-            _compatible(game, work, p, tie)
-            win, lose = sub8(win, tie), sub8(lose, tie)
+    for kind in range(3):
+        if kind == 0:
+            at, pays, low, high = game.fold_at, game.fold_pays, game.folds[t], game.folds[t + 1]
+        elif kind == 1:
+            at, pays, low, high = game.show_at, game.show_pays, game.shows[t], game.shows[t + 1]
         else:
-            for i in range(np.uint64(game.lanes[p]) * EIGHT):
-                result[i] = _ZERO
-        _ranked(game, work, p, np.int64(game.river[board]), win, lose)
-        _unpack(game, work, p, game.show_at, low, count)
-        low += count
+            at, pays, low, high = game.allin_at, game.allin_pays, game.allins[t], game.allins[t + 1]
+        for first in range(np.int64(low), np.int64(high), 8):
+            count = min(np.int64(high) - first, 8)
+            # What all hands get that share no card with one's own: a fold's payoff, or with rake a tie's.
+            if kind == 0 or raked:
+                _pack(game, work, 1 - p, at, first, count)
+                _compatible(game, work, p, _factors(pays, first, count, p if kind == 0 else 2))
+            else:
+                if kind == 1:
+                    _pack(game, work, 1 - p, at, first, count)
+                for i in range(np.uint64(game.lanes[p]) * EIGHT):
+                    result[i] = _ZERO
+            if kind == 1:
+                tie = _factors(pays, first, count, 2)  # zero without rake
+                win = sub8(_factors(pays, first, count, 0), tie)
+                lose = sub8(_factors(pays, first, count, 1), tie)
+                _ranked(game, work, p, np.int64(game.river[board]), win, lose)
+            if kind < 2 or raked:
+                _unpack(game, work, p, at, first, count)
     _all_in(game, work, p, np.int64(game.allins[t]), np.int64(game.allins[t + 1]), np.int64(game.equity[board]))
 
 
@@ -344,25 +350,21 @@ def _weigh(game: Subgame, matrix: Any, index: Any, p: Any, plan: Any, other: Any
 
 @inlined
 def _all_in(game: Subgame, work: Scratch, p: Any, low: Any, high: Any, index: Any) -> None:
-    """Add the values of showdowns with cards to come: products with the board's tables of equities."""
+    """Add the values of showdowns with cards to come, beyond a tie's: products with the board's tables of equities.
+
+    With chances W, L and T to win, lose and tie that sum to C, a hand gets win W + lose L + tie T. A tie pays half of
+    what winner and loser get together, so that is tie C, which the leaf loop gave, and (win - lose) / 2 times W - L.
+    """
     w = np.uint64(game.reach.shape[1])
     plan, value, norm = work.plan, work.value, work.norm
     own = np.uint64(game.lanes[p])
     for leaf in range(low, high):
-        win, lose, tie = game.allin_pays[leaf, 0], game.allin_pays[leaf, 1], game.allin_pays[leaf, 2]
+        win, lose = game.allin_pays[leaf, 0], game.allin_pays[leaf, 1]
         mine, other = np.uint64(game.allin_at[leaf, p]) * w, np.uint64(game.allin_at[leaf, 1 - p]) * w
         half = (win - lose) * np.float32(0.5 if p == 0 else -0.5)
         _weigh(game, game.ahead, index, p, plan, other, norm)
         for h in range(own):
             value[mine + h] += half * norm[h]
-        if game.level.size > 0:
-            # win W + lose L + tie T, with W - L above, W + L = C - T and C all that share no card.
-            _weigh(game, game.level, index, p, plan, other, norm)
-            _pack(game, work, 1 - p, game.allin_at, leaf, 1)
-            both = (win + lose) * np.float32(0.5)
-            _compatible(game, work, p, (both, _ZERO, _ZERO, _ZERO, _ZERO, _ZERO, _ZERO, _ZERO))
-            for h in range(own):
-                value[mine + h] += work.result[h * EIGHT] + (tie - both) * norm[h]
 
 
 @inlined

@@ -53,7 +53,6 @@ class SubgameCFR:
         self.gained = np.zeros(self.children * game.reach.shape[1], np.float32)
         self.pool = ThreadPoolExecutor(len(self.work)) if len(self.work) > 1 else None
         self.deals = _deals(game)
-        self.raked = bool((game.fold_pays.sum(axis=1) != 0).any())  # else the players share the pot and nothing is lost
 
     def _visit(
         self, p: int, mode: int, rule: tuple[float, float, float] = (1.0, 1.0, 1.0), at: tuple[int, int] | None = None
@@ -165,7 +164,7 @@ class SubgameCFR:
     def judge(self) -> Judgement:
         """Return what the average strategies earn, in chips, and what best responses to them would."""
         value = self._earned(0, VALUE)
-        other = self._earned(1, VALUE) if self.raked else self.pot - value
+        other = self._earned(1, VALUE) if self.game.raked else self.pot - value
         return Judgement((value, other), (self._earned(0, BEST), self._earned(1, BEST)))
 
     def figures(self) -> dict[str, float]:

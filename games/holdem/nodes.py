@@ -160,7 +160,7 @@ def equity(spot: Spot, board: tuple[int, ...], combos: tuple[I64, I64], reach: t
         ahead = np.sign(ranks[0][:, None] - ranks[1][None, :]).astype(np.float64)
     else:
         width = max(one, two)
-        table = equities((board,), combos, deck(spot), short, {len(board) - 3}, False, width)[1]
+        table = equities((board,), combos, deck(spot), short, {len(board) - 3}, width)[1]
         ahead = table.reshape(width, width)[:one, :two].astype(np.float64)
     cards = [COMBO_CARDS[c] for c in combos]
     apart = ~(cards[0][:, None, :, None] == cards[1][None, :, None, :]).any(axis=(2, 3))

@@ -67,7 +67,7 @@ def layout(
     allins = {s.street for s, tree in trees.items() if (tree.kind == ALLIN).any()}
     outs = _boards(board, weights, deck, symmetry, lane, width)
     river, order, allowed, below, beyond = _orders(outs.boards, combos, width, short)
-    equity, ahead, level = equities(outs.boards, combos, deck, short, allins, rake[0] > 0, width)
+    equity, ahead = equities(outs.boards, combos, deck, short, allins, width)
     nests = _instances(plan, outs)
     game = Subgame(
         cards=cards,
@@ -90,7 +90,7 @@ def layout(
         beyond=beyond,
         equity=equity,
         ahead=ahead,
-        level=level,
+        raked=rake[0] > 0 and rake[1] > 0,
     )
     return Layout(game, (combos[0], combos[1]), starts, streets, plan.sequence, outs.boards, outs.suits)
 
@@ -272,7 +272,6 @@ def _compare(
     mine: npt.NDArray[np.int32],
     theirs: npt.NDArray[np.int32],
     ahead: npt.NDArray[np.float32],
-    level: npt.NDArray[np.float32],
     chance: float,
 ) -> None:
     """Add one full board's outcome for each pair of hands; strength -1 marks hands that the board blocks."""
@@ -283,8 +282,6 @@ def _compare(
         for o in range(theirs.size):
             if theirs[o] >= 0:
                 ahead[h, o] += part if mine[h] > theirs[o] else -part if mine[h] < theirs[o] else np.float32(0.0)
-                if level.size > 0 and mine[h] == theirs[o]:
-                    level[h, o] += part
 
 
 def equities(
@@ -293,16 +290,13 @@ def equities(
     deck: Cards,
     short: bool,
     allins: set[int],
-    ties: bool,
     width: int,
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]:
     """Return who is ahead by how much after all cards to come, for each board on whose street players may be all-in."""
     wanted = [b for b, cards in enumerate(boards) if len(cards) < 5 and len(cards) - 3 in allins]
     equity = np.zeros(len(boards), U32)
     shape = (len(wanted), width, width)
     ahead = np.zeros(shape, np.float32)
-    level: npt.NDArray[np.float32] = np.zeros(shape if ties else (0, 0, 0), np.float32)
-    none = np.zeros((0, 0), np.float32)
     known: dict[Cards, list[npt.NDArray[np.int32]]] = {}
     clash = (COMBO_CARDS[combos[0]][:, None, :, None] == COMBO_CARDS[combos[1]][None, :, None, :]).any(axis=(2, 3))
     for k, b in enumerate(wanted):
@@ -318,12 +312,9 @@ def equities(
             if full not in known:
                 known[full] = [strengths(full, c, short) for c in combos]
             mine, theirs = known[full]
-            _compare(mine, theirs, ahead[k], level[k] if ties else none, chance)
-        for table in (ahead, level) if ties else (ahead,):
-            table[k, : len(combos[0]), : len(combos[1])][clash] = 0.0
-    if ties and not len(wanted):
-        level = np.zeros(1, np.float32)  # not empty: the sign of rake
-    return equity, ahead.ravel(), level.ravel()
+            _compare(mine, theirs, ahead[k], chance)
+        ahead[k, : len(combos[0]), : len(combos[1])][clash] = 0.0
+    return equity, ahead.ravel()
 
 
 def _instances(plan: _Templates, outs: _Boards) -> dict[str, npt.NDArray[Any]]:
