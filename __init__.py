@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # the command line answers --help before any of these is need
     from counterplay.engine.tree import Tree
     from counterplay.games.holdem.spot import Spot
     from counterplay.solvers.run import Check, Method, Progress
+    from counterplay.solvers.spots import SpotSolution
     from counterplay.solvers.value import Judgement
-    from counterplay.spots import SpotSolution
 
 __all__ = ["Solution", "load", "solve"]
 
@@ -286,7 +286,7 @@ def _is_spot(game: Any) -> bool:
     if isinstance(game, str):
         if not game.strip().lower().endswith(".toml"):
             return False
-        from counterplay.spots import is_spot_file
+        from counterplay.solvers.spots import is_spot_file
 
         return is_spot_file(game)
     from counterplay.games.holdem.spot import Spot
@@ -296,8 +296,8 @@ def _is_spot(game: Any) -> bool:
 
 def _solve_spot(game: Any, algorithm: str, *, options: dict[str, Any], resume: Any, **more: Any) -> "SpotSolution":
     """Solve a spot, or go on with one."""
-    from counterplay import spots
     from counterplay.games.holdem.spot import load_spot
+    from counterplay.solvers import spots
 
     for name, value in options.items():
         if value is not None:
@@ -323,7 +323,7 @@ def load(path: str | Path) -> "Solution | SpotSolution":
 
     arrays, header = read(path)
     if header.get("kind") == "holdem":
-        from counterplay import spots
+        from counterplay.solvers import spots
 
         return spots.read(path, arrays, header)
     try:

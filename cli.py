@@ -16,11 +16,9 @@ import click
 import counterplay
 
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
-    from typing_extensions import TypeIs
-
     from counterplay import Solution
     from counterplay.games.holdem.spot import Spot
-    from counterplay.spots import SpotSolution, View
+    from counterplay.solvers.spots import SpotSolution, View
 
 INTERRUPTED = 130  # as the shell says it of Ctrl-C
 
@@ -200,7 +198,13 @@ def solve(
     spot = _spot(game, flags)
     gap = bool(temperature or (before and before.method.temperature))
     name = game or (before.game if before else "")
-    pot = spot.pot if spot is not None else 0 if before is None or _plain(before) else before.spot.pot
+    pot = (
+        spot.pot
+        if spot is not None
+        else 0
+        if before is None or isinstance(before, counterplay.Solution)
+        else before.spot.pot
+    )
     with watching(name, before.seconds if before else 0.0, gap, pot) as watch:
         solution = counterplay.solve(
             game if spot is None else spot,
@@ -223,18 +227,13 @@ def solve(
     if out is not None:
         solution.save(out)
     if as_json:
-        root = {} if _plain(solution) else {"strategy": solution.at().frequencies}
+        root = {} if isinstance(solution, counterplay.Solution) else {"strategy": solution.at().frequencies}
         _print_json({**_figures(solution), **root, "stopped_by": solution.stopped_by, "file": out})
-    elif _plain(solution):
+    elif isinstance(solution, counterplay.Solution):
         _summarise(solution, out)
     else:
         _summarise_spot(solution, out)
     return INTERRUPTED if solution.stopped_by == "interrupt" else 0
-
-
-def _plain(solution: "Solution | SpotSolution") -> "TypeIs[Solution]":
-    """Tell solutions of games from those of hold'em spots."""
-    return isinstance(solution, counterplay.Solution)
 
 
 def _spot(game: str | None, flags: dict[str, Any]) -> "Spot | None":
@@ -253,13 +252,13 @@ def _spot(game: str | None, flags: dict[str, Any]) -> "Spot | None":
     if game is None or not game.strip().lower().endswith(".toml"):
         return None
     from counterplay.games.holdem.spot import load_spot
-    from counterplay.spots import is_spot_file
+    from counterplay.solvers.spots import is_spot_file
 
     return load_spot(game.strip()) if is_spot_file(game) else None
 
 
 def _bytes(count: int) -> str:
-    from counterplay.spots import size_text
+    from counterplay.solvers.spots import size_text
 
     return size_text(count)
 
@@ -267,7 +266,7 @@ def _bytes(count: int) -> str:
 def _game_solution(file: str, what: str) -> "Solution":
     """Return the solution in a file; raises `ValueError` for one of a hold'em spot, which cannot do `what`."""
     solution = counterplay.load(file)
-    if not _plain(solution):
+    if not isinstance(solution, counterplay.Solution):
         raise ValueError(f"{what} is for other games: {file} is a hold'em spot, which 'counterplay show --node' shows")
     return solution
 
@@ -285,7 +284,11 @@ def _check_writable(path: Path) -> None:
 
 def _figures(solution: "Solution | SpotSolution") -> dict[str, Any]:
     """Return what a solution claims, for JSON."""
-    more = solution.figures if _plain(solution) else {"exploitability_percent_pot": solution.exploitability_percent_pot}
+    more = (
+        solution.figures
+        if isinstance(solution, counterplay.Solution)
+        else {"exploitability_percent_pot": solution.exploitability_percent_pot}
+    )
     return {
         "game": solution.game,
         "algorithm": solution.algorithm,
@@ -415,7 +418,7 @@ def report(file: str, node: str, as_json: bool) -> None:
     from counterplay.games.holdem.cards import card_name
 
     solution = counterplay.load(file)
-    if _plain(solution):
+    if isinstance(solution, counterplay.Solution):
         raise ValueError(f"reports are of hold'em spots, and {file} is of {solution.game}")
     rows = [(card_name(card), view.summary()) for card, view in solution.after(node)]
     if as_json:
@@ -437,7 +440,7 @@ def evaluate(file: str, against: str | None, as_json: bool) -> int:
     from counterplay.engine.report import meaning, payoff, small
 
     loaded = counterplay.load(file)
-    if against is None and not _plain(loaded):
+    if against is None and not isinstance(loaded, counterplay.Solution):
         return _evaluate_spot(file, loaded, as_json)
     solution = _game_solution(file, "--against")
     other = _game_solution(against, "--against") if against is not None else None
@@ -538,7 +541,7 @@ def show(file: str, infoset: str | None, player: int | None, limit: int, node: s
     from counterplay.games import make
 
     solution = counterplay.load(file)
-    if not _plain(solution):
+    if not isinstance(solution, counterplay.Solution):
         if infoset is not None or player is not None:
             raise ValueError(f"{file} is a hold'em spot: --node LINE chooses what is shown, such as --node check")
         _show_spot(solution, solution.at(node or ""), combos)
@@ -582,7 +585,7 @@ def export(file: str, kind: str, out: str | None, node: str | None) -> None:
 
     solution = counterplay.load(file)
     text = io.StringIO()
-    if _plain(solution):
+    if isinstance(solution, counterplay.Solution):
         if node is not None:
             raise ValueError(f"--node is for hold'em spots, and {file} is of {solution.game}")
         _export_game(solution, kind, text)
