@@ -35,6 +35,7 @@ from counterplay.solvers.cfr import VARIANTS  # noqa: E402
 from counterplay.solvers.subgame import SubgameCFR  # noqa: E402
 
 OURS = "Counterplay"
+ALGORITHM = "dcfr3"
 EVERY = 10  # iterations between judgements
 MOST = 5000  # iterations before a target is given up
 
@@ -52,7 +53,7 @@ class Case(NamedTuple):
 
 CASES = (
     Case("river_a", 32, (1,), 15, 1000, (0.5, 0.1, 0.01)),
-    Case("turn_a", 32, (1, 2), 5, 40, (0.5, 0.1)),
+    Case("turn_a", 32, (1, 2), 3, 40, (0.5, 0.1)),
 )
 FLOP = Case("flop_a", 16, (2,), 1, 5, (0.5,))
 
@@ -98,7 +99,7 @@ def ours(case: Case, threads: int) -> Measure:
     spot = load_spot(report.ROOT / "examples" / f"{case.name}.toml")
 
     def start() -> SubgameCFR:
-        return SubgameCFR(lay_out(spot).game, spot.pot, VARIANTS["dcfr"], compress=case.bits == 16, threads=threads)
+        return SubgameCFR(lay_out(spot).game, spot.pot, VARIANTS[ALGORITHM], compress=case.bits == 16, threads=threads)
 
     def measure() -> dict[str, Any]:
         began = time.perf_counter()
