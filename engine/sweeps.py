@@ -29,6 +29,15 @@ def down(form: SequenceForm, p: int, sigma: Vector, plan: Vector, lanes: Any) ->
                 plan[at + i] = plan[above + i] * sigma[at + i]
 
 
+def realise(form: SequenceForm, sigma: Vector) -> Vector:
+    """Return the realisation plans of all players' behaviour strategies, [S * W]."""
+    plan = np.zeros_like(sigma)
+    plan[: form.origin.size] = form.origin.ravel()
+    for p in range(form.players):
+        down(form, p, sigma, plan, form.lanes)
+    return plan
+
+
 @jit
 def gather(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any) -> None:
     """Set player p's values to those of the leaves that follow its sequences without another action of its own."""

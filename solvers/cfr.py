@@ -23,7 +23,7 @@ import numpy.typing as npt
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.jit import jit, width
 from counterplay.engine.strategy import Vector
-from counterplay.engine.sweeps import best, down, expected, gather, normalise
+from counterplay.engine.sweeps import best, down, expected, gather, normalise, realise
 from counterplay.solvers.value import Judgement, judge
 
 INFINITE = math.inf
@@ -271,13 +271,8 @@ class CFR:
         self.faced = np.zeros(size if joint else 0)
         self.earned = np.zeros(form.players)
         self.mass = np.zeros(1)  # the sum of the average's weights
-        self._spread()
-
-    def _spread(self) -> None:
-        self.plan, self.value = np.zeros_like(self.sigma), np.zeros_like(self.sigma)
-        self.plan[: self.form.origin.size] = self.form.origin.ravel()
-        for p in range(self.form.players):
-            down(self.form, p, self.sigma, self.plan, self.form.lanes)
+        self.value = np.zeros_like(self.sigma)
+        self.plan = realise(self.form, self.sigma)
 
     def advance(self, count: int) -> None:
         """Run that many iterations."""
@@ -335,4 +330,4 @@ class CFR:
                 raise ValueError(f"the saved run does not fit: its table {name!r} is missing or of another size")
             setattr(self, name, saved.copy())
         self.iterations = iterations
-        self._spread()
+        self.plan = realise(self.form, self.sigma)

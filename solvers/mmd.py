@@ -18,7 +18,7 @@ import numpy as np
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.jit import jit, width
 from counterplay.engine.strategy import Vector
-from counterplay.engine.sweeps import down, gather, normalise
+from counterplay.engine.sweeps import down, gather, normalise, realise
 from counterplay.solvers.value import Judgement, judge
 
 _PULL = 0.3  # alpha in units of the largest payoff, and steps between moves of the magnet, on the way to Nash:
@@ -159,13 +159,8 @@ class MMD:
         self.logit = np.log(np.where(self.sigma > 0, self.sigma, 1.0))
         # The gradient of the entropy at its maximiser, which draws a reduced pure strategy uniformly, is constant.
         self.magnet = np.zeros(size)
-        self._spread()
-
-    def _spread(self) -> None:
-        self.plan, self.value = np.zeros_like(self.sigma), np.zeros_like(self.sigma)
-        self.plan[: self.form.origin.size] = self.form.origin.ravel()
-        for p in range(self.form.players):
-            down(self.form, p, self.sigma, self.plan, self.form.lanes)
+        self.value = np.zeros_like(self.sigma)
+        self.plan = realise(self.form, self.sigma)
 
     def advance(self, count: int) -> None:
         """Run that many steps."""
@@ -208,4 +203,4 @@ class MMD:
         """Go on from what `state` gave after so many steps."""
         self.logit, self.magnet, self.sigma = (state[k].copy() for k in ("logit", "magnet", "sigma"))
         self.iterations = iterations
-        self._spread()
+        self.plan = realise(self.form, self.sigma)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.strategy import Table, to_table, to_vector
-from counterplay.engine.sweeps import best, down, gather, measure
+from counterplay.engine.sweeps import best, gather, measure, realise
 from counterplay.engine.tree import Tree
 
 
@@ -53,11 +53,8 @@ def best_response(form: SequenceForm, tree: Tree, table: Table, player: int) -> 
     The response is pure; of equally good actions it takes the first.
     """
     sigma = to_vector(form, table)
-    plan, value = np.empty_like(sigma), np.empty_like(sigma)
-    plan[: form.origin.size] = form.origin.ravel()
-    for p in range(form.players):
-        down(form, p, sigma, plan, form.lanes)
-    gather(form, player, plan, value, form.lanes)
+    value = np.empty_like(sigma)
+    gather(form, player, realise(form, sigma), value, form.lanes)
     earns = best(form, player, value, sigma, form.lanes)
     return float(earns), to_table(form, tree, sigma)
 
