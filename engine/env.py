@@ -1,0 +1,93 @@
+"""Environments in batches: B episodes of N agents that act at once, always as arrays and never as a dictionary an agent.
+
+Shape letters: B episodes, N agents, A actions, O observation, S state, T steps. A `Task` is what an environment's
+parameters are (a frozen dataclass, named by a spec such as `foraging(size=8)`); `start(B)` makes an `Env` of it that
+plays B episodes side by side.
+
+All B episodes begin at `reset` and end by themselves; there is no automatic reset. An episode that has ended stays as
+it ended: its reward is 0 from then on, its flags stay set, its last observation stays readable (to bootstrap from,
+where it was truncated), and its actions are ignored. *Terminated* means that the rules ended the episode, so nothing
+is worth anything after it; *truncated* means that time ran out, so the state still has a value. They are never both
+set.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class EnvSpec:
+    """What fits into an environment, and what comes out of it.
+
+    `agents` is N. `actions` is A: how many choices an agent has, or, if `continuous`, how many numbers in [-1, 1] an
+    agent's action is. `observation` is O and `state` is S, the numbers in an agent's observation and in the state that
+    centralised training may look at. `limit` is T: no episode is longer. `team` says that there is one reward for all
+    (in the task's own units), otherwise every agent has its own.
+    """
+
+    agents: int
+    actions: int
+    observation: int
+    state: int
+    limit: int
+    team: bool = True
+    continuous: bool = False
+
+
+class Step(NamedTuple):
+    """What an environment shows. The arrays are the environment's own: the next step overwrites them."""
+
+    obs: npt.NDArray[np.float32]  # [B, N, O]
+    state: npt.NDArray[np.float32]  # [B, S]
+    legal: npt.NDArray[np.bool_]  # [B, N, A]; every agent always has a legal action; one that has no say has just one
+    reward: npt.NDArray[np.float32]  # [B] for the team, or [B, N]; for the step that led here (0 after reset)
+    terminated: npt.NDArray[np.bool_]  # [B]
+    truncated: npt.NDArray[np.bool_]  # [B]
+
+
+class Env(Protocol):
+    """B episodes in play."""
+
+    @property
+    def spec(self) -> EnvSpec:
+        """What fits, and what comes out."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """B, how many episodes there are."""
+        ...
+
+    def reset(self, rng: np.random.Generator) -> Step:
+        """Begin all B episodes anew. All randomness of the episodes follows from `rng`: same state, same episodes."""
+        ...
+
+    def step(self, actions: npt.NDArray[Any]) -> Step:
+        """Play one action an agent: i64 [B, N], or f32 [B, N, A] if continuous. They have to be legal."""
+        ...
+
+
+@runtime_checkable
+class Task(Protocol):
+    """The parameters of an environment."""
+
+    @property
+    def spec(self) -> EnvSpec:
+        """What its environments take and show."""
+        ...
+
+    def start(self, batch: int) -> Env:
+        """Return an environment of that many episodes; `reset` has to come before `step`."""
+        ...
+
+
+@runtime_checkable
+class Drawn(Protocol):
+    """An environment that can be looked at."""
+
+    def render(self, episode: int) -> str:
+        """Return that episode's present state as lines of plain text, the same number of lines at every step."""
+        ...
