@@ -1,4 +1,4 @@
-"""Environments in batches: B episodes of N agents that act at once, always as arrays and never as a dictionary an agent.
+"""Environments in batches: B episodes of N agents that act at once, always as arrays, never a dictionary each.
 
 Shape letters: B episodes, N agents, A actions, O observation, S state, T steps. A `Task` is what an environment's
 parameters are (a frozen dataclass, named by a spec such as `foraging(size=8)`); `start(B)` makes an `Env` of it that
