@@ -7,9 +7,9 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -18,7 +18,7 @@ import counterplay
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
     from counterplay import Solution
     from counterplay.games.holdem.spot import Spot
-    from counterplay.solvers.spots import SpotSolution, View
+    from counterplay.solvers.spots import SpotSolution
 
 INTERRUPTED = 130  # as the shell says it of Ctrl-C
 
@@ -229,10 +229,9 @@ def solve(
     if as_json:
         root = {} if isinstance(solution, counterplay.Solution) else {"strategy": solution.at().frequencies}
         _print_json({**_figures(solution), **root, "stopped_by": solution.stopped_by, "file": out})
-    elif isinstance(solution, counterplay.Solution):
-        _summarise(solution, out)
     else:
-        _summarise_spot(solution, out)
+        _print(_pages(solution).summary(solution, _STOPPED[solution.stopped_by], _paint))
+        _whats_next(solution, out)
     return INTERRUPTED if solution.stopped_by == "interrupt" else 0
 
 
@@ -284,11 +283,6 @@ def _check_writable(path: Path) -> None:
 
 def _figures(solution: "Solution | SpotSolution") -> dict[str, Any]:
     """Return what a solution claims, for JSON."""
-    more = (
-        solution.figures
-        if isinstance(solution, counterplay.Solution)
-        else {"exploitability_percent_pot": solution.exploitability_percent_pot}
-    )
     return {
         "game": solution.game,
         "algorithm": solution.algorithm,
@@ -297,7 +291,7 @@ def _figures(solution: "Solution | SpotSolution") -> dict[str, Any]:
         "nash_conv": solution.nash_conv,
         "value": list(solution.value),
         "seconds": solution.seconds,
-        **more,
+        **solution.figures,
     }
 
 
@@ -310,76 +304,32 @@ _STOPPED = {
 }
 
 
-def _table(lines: Sequence[tuple[str, str]]) -> None:
-    """Print names and texts in two columns."""
-    for name, text in lines:
-        click.echo(_style(f"{name:<16}", bold=True) + text)
+def _pages(solution: "Solution | SpotSolution") -> Any:
+    """Return the module that shows a solution: both have `summary`, `judgement`, `measured` and `holds`."""
+    from counterplay.solvers import pages, spot_pages
+
+    return pages if isinstance(solution, counterplay.Solution) else spot_pages
 
 
-def _summarise(solution: "Solution", out: str | None) -> None:
-    """Print what was solved, how well, what that means, and what to do next."""
-    from counterplay.engine.report import count, duration, meaning, payoff, small
-
-    size, method = solution.tree.count(), solution.method
-    choices = [method.algorithm, *([f"{method.updates} updates"] if method.updates else [])]
-    choices += [f"temperature {method.temperature:g}"] if method.temperature else []
-    done = [count(solution.iterations, "iteration")] if solution.iterations else []
-    run = " in ".join([*done, duration(solution.seconds)])
-    _table(
-        [
-            ("game", solution.game),
-            ("size", f"{count(size['nodes'], 'node')}, {count(size['infosets'], 'information set')}"),
-            ("algorithm", ", ".join(choices)),
-            ("run", f"{run}: {_STOPPED[solution.stopped_by]}"),
-            ("value", " · ".join(f"player {p} {payoff(v)}" for p, v in enumerate(solution.value))),
-            (
-                "exploitability",
-                f"{small(solution.exploitability)} (NashConv {small(solution.nash_conv)} / {solution.players} players)",
-            ),
-            *((name.replace("_", " "), small(x)) for name, x in solution.figures.items()),
-        ]
-    )
-    certain = solution.players == 2 and solution.tree.zero_sum
-    click.echo("\n" + "\n".join(meaning(solution.value, solution.best, certain, solution.figures)))
+def _whats_next(solution: "Solution | SpotSolution", out: str | None) -> None:
+    """Print what can be done with a solution that was saved, or how to save it."""
+    is_spot = not isinstance(solution, counterplay.Solution)
     if out is None:
-        name = re.sub(r"\W+", "_", Path(solution.game.partition("(")[0]).name).strip("_")
-        click.echo(f"\nNot saved: --out {name}.cps keeps it, to show, evaluate, play against or resume.")
-    else:
-        file = _quoted(out)
-        click.echo(f"\nSaved to {out}. Next:\n  counterplay show {file}\n  counterplay play {file}")
-        if solution.stopped_by == "interrupt":
-            click.echo(f"  counterplay solve --resume {file} --out {file}")
+        name = "spot" if is_spot else re.sub(r"\W+", "_", Path(solution.game.partition("(")[0]).name).strip("_")
+        uses = "show, evaluate, export" if is_spot else "show, evaluate, play against"
+        click.echo(f"\nNot saved: --out {name}.cps keeps it, to {uses} or resume.")
+        return
+    file = _quoted(out)
+    click.echo(f"\nSaved to {out}. Next:\n  counterplay show {file}")
+    if not is_spot:
+        click.echo(f"  counterplay play {file}")
+    if solution.stopped_by == "interrupt":
+        click.echo(f"  counterplay solve --resume {file} --out {file}")
 
 
-def _summarise_spot(solution: "SpotSolution", out: str | None) -> None:
-    """Print how well a spot was solved, and its first decision."""
-    from counterplay.engine.report import count, duration, small
-    from counterplay.games.holdem import grid
-
-    run = f"{count(solution.iterations, 'iteration')} in {duration(solution.seconds)}"
-    _table(
-        [
-            ("spot", solution.game),
-            ("algorithm", solution.algorithm + (", 16 bits" if solution.compressed else "")),
-            ("run", f"{run}: {_STOPPED[solution.stopped_by]}"),
-            ("EV", " · ".join(f"{name} {x:.3f}" for name, x in zip(("OOP", "IP"), solution.value, strict=True))),
-            ("exploitability", _share_of_pot(solution.exploitability, solution.spot.pot)),
-        ]
-    )
-    click.echo(f"\nNeither player can gain more than {small(solution.nash_conv)} chips by deviating.\n")
-    click.echo("\n".join(grid.header(solution.at().summary(), _paint)))
-    if out is None:
-        click.echo("\nNot saved: --out spot.cps keeps it, to show, evaluate, export or resume.")
-    else:
-        click.echo(f"\nSaved to {out}. Next:\n  counterplay show {_quoted(out)}")
-        if solution.stopped_by == "interrupt":
-            click.echo(f"  counterplay solve --resume {_quoted(out)} --out {_quoted(out)}")
-
-
-def _share_of_pot(chips: float, pot: int) -> str:
-    from counterplay.engine.report import small
-
-    return f"{small(100 * chips / pot)} % of pot ({small(chips)} chips)"
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)
 
 
 def _coloured() -> bool:
@@ -387,25 +337,14 @@ def _coloured() -> bool:
 
 
 def _paint(text: str, colour: int) -> str:
-    """Style text as `games.holdem.grid` asks, where standard output is a terminal that wants colour."""
-    from counterplay.games.holdem import grid
+    """Style text as `engine.report.Paint` says, where standard output is a terminal that wants colour."""
+    from counterplay.engine.report import DIM, HEADING
 
     if colour >= 0:
-        return _style(text, fg=16, bg=grid.COLOURS[colour])
-    return _style(text, bold=colour == grid.HEADING, dim=colour == grid.DIM)
+        from counterplay.games.holdem.grid import COLOURS
 
-
-def _show_spot(solution: "SpotSolution", view: "View", combos: int) -> None:
-    from counterplay.engine.report import count
-    from counterplay.games.holdem import grid
-
-    run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
-    click.echo(f"{solution.game}: {run}, exploitability {_share_of_pot(solution.exploitability, solution.spot.pot)}\n")
-    click.echo("\n".join(grid.header(view.summary(), _paint)) + "\n")
-    p = view.player
-    cells = grid.hand_grid(view.actions, view.combos[p], view.shares[p], view.strategy, _paint, _coloured())
-    click.echo("\n".join(cells) + "\n")
-    click.echo("\n".join(grid.combo_list(view.actions, view.rows(), combos, _paint)))
+        return _style(text, fg=16, bg=COLOURS[colour])
+    return _style(text, bold=colour == HEADING, dim=colour == DIM)
 
 
 @cli.command()
@@ -414,18 +353,16 @@ def _show_spot(solution: "SpotSolution", view: "View", combos: int) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def report(file: str, node: str, as_json: bool) -> None:
     """Report the next card by card, in the hold'em spot in FILE: values and the next player's actions."""
-    from counterplay.games.holdem import grid
-    from counterplay.games.holdem.cards import card_name
+    from counterplay.solvers import spot_pages
 
     solution = counterplay.load(file)
     if isinstance(solution, counterplay.Solution):
         raise ValueError(f"reports are of hold'em spots, and {file} is of {solution.game}")
-    rows = [(card_name(card), view.summary()) for card, view in solution.after(node)]
+    rows = spot_pages.run_outs(solution.after(node))
     if as_json:
-        _print_json({**_figures(solution), "cards": [{"card": card, **row} for card, row in rows]})
-        return
-    click.echo(_style(f"{solution.game}, after {node}\n", bold=True))
-    click.echo("\n".join(grid.runouts(rows, _paint)))
+        _print_json({**_figures(solution), "cards": rows})
+    else:
+        _print(spot_pages.report(solution, node, rows, _paint))
 
 
 @cli.command()
@@ -437,89 +374,22 @@ def evaluate(file: str, against: str | None, as_json: bool) -> int:
 
     Exits with 1 if the strategy is not worth what the file says.
     """
-    from counterplay.engine.report import meaning, payoff, small
+    from counterplay.solvers.pages import duel, earnings
 
-    loaded = counterplay.load(file)
-    if against is None and not isinstance(loaded, counterplay.Solution):
-        return _evaluate_spot(file, loaded, as_json)
-    solution = _game_solution(file, "--against")
-    other = _game_solution(against, "--against") if against is not None else None
-    found = solution.judge()
-    unit = 1e-9 * max(1.0, *map(abs, (*found.value, *found.best)))
-    pairs = zip((*found.value, *found.best), (*solution.value, *solution.best), strict=True)
-    holds = all(abs(a - b) <= unit for a, b in pairs)
-    duel = solution.against(other) if other is not None else ()
-    mine = [earned[p] for p, earned in enumerate(duel)]
-    rest = [(sum(earned) - earned[p]) / (len(earned) - 1) for p, earned in enumerate(duel)]
+    solution = counterplay.load(file)
+    payoffs: tuple[tuple[float, ...], ...] = ()
+    if against is not None:
+        payoffs = _game_solution(file, "--against").against(_game_solution(against, "--against"))
+    found, pages = solution.judge(), _pages(solution)
     if as_json:
-        measured = {
-            "exploitability": found.exploitability,
-            "nash_conv": found.nash_conv,
-            "value": found.value,
-            "best_response": found.best,
-        }
-        head = {"against": against, "earns": mine, "average": sum(mine) / len(mine), "payoffs": duel} if duel else {}
-        _print_json(
-            {"file": file, **_figures(solution), **measured, "claimed": solution.exploitability, "holds": holds, **head}
-        )
-        return 0 if holds else 1
-    _table(
-        [
-            ("game", solution.game),
-            *(
-                (f"player {p}", f"value {payoff(v)} · best response {payoff(b)} · gain {small(b - v)}")
-                for p, (v, b) in enumerate(zip(found.value, found.best, strict=True))
-            ),
-            (
-                "exploitability",
-                f"{small(found.exploitability)} (NashConv {small(found.nash_conv)} / {solution.players} players)",
-            ),
-            ("the file says", f"{small(solution.exploitability)}: " + ("it holds" if holds else "IT DOES NOT HOLD")),
-        ]
-    )
-    click.echo()
-    certain = solution.players == 2 and solution.tree.zero_sum
-    click.echo("\n".join(meaning(found.value, found.best, certain, {})))
-    if duel:
-        click.echo(f"\nHead to head, exact expected payoffs: {file} in one seat, {against} in the rest")
-        for p, (a, b) in enumerate(zip(mine, rest, strict=True)):
-            click.echo(f"  in seat {p}   {file} {payoff(a)} · {against} {payoff(b)}")
-        click.echo(f"  on average  {file} {payoff(sum(mine) / len(mine))}")
-    return 0 if holds else 1
-
-
-def _evaluate_spot(file: str, solution: "SpotSolution", as_json: bool) -> int:
-    from counterplay.engine.report import small
-
-    found, pot = solution.judge(), solution.spot.pot
-    pairs = zip((*found.value, *found.best), (*solution.value, *solution.best), strict=True)
-    holds = all(abs(a - b) <= 1e-5 * pot for a, b in pairs)  # sums of 32-bit floats, perhaps on another machine
-    if as_json:
-        measured = {
-            "exploitability": found.exploitability,
-            "exploitability_percent_pot": 100 * found.exploitability / pot,
-            "nash_conv": found.nash_conv,
-            "value": found.value,
-            "best_response": found.best,
-        }
-        claim = {"claimed": solution.exploitability, "holds": holds}
-        _print_json({"file": file, **_figures(solution), **measured, **claim})
-        return 0 if holds else 1
-    _table(
-        [
-            ("spot", solution.game),
-            *(
-                (name, f"EV {v:.4f} · best response {b:.4f} · gain {small(b - v)}")
-                for name, v, b in zip(("OOP", "IP"), found.value, found.best, strict=True)
-            ),
-            ("exploitability", _share_of_pot(found.exploitability, pot)),
-            (
-                "the file says",
-                f"{_share_of_pot(solution.exploitability, pot)}: " + ("it holds" if holds else "IT DOES NOT HOLD"),
-            ),
-        ]
-    )
-    return 0 if holds else 1
+        mine, _ = earnings(payoffs)
+        head = {"against": against, "earns": mine, "average": sum(mine) / len(mine), "payoffs": payoffs} if mine else {}
+        _print_json({"file": file, **_figures(solution), **pages.measured(solution, found), **head})
+    else:
+        _print(pages.judgement(solution, found, _paint))
+        if against is not None:
+            _print(duel(payoffs, file, against))
+    return 0 if pages.holds(solution, found) else 1
 
 
 @cli.command()
@@ -544,7 +414,9 @@ def show(file: str, infoset: str | None, player: int | None, limit: int, node: s
     if not isinstance(solution, counterplay.Solution):
         if infoset is not None or player is not None:
             raise ValueError(f"{file} is a hold'em spot: --node LINE chooses what is shown, such as --node check")
-        _show_spot(solution, solution.at(node or ""), combos)
+        from counterplay.solvers import spot_pages
+
+        _print(spot_pages.decision(solution, solution.at(node or ""), combos, _paint, _coloured()))
         return
     if node is not None:
         raise ValueError(f"--node is for hold'em spots; of {solution.game} --infoset TEXT shows some rows")
@@ -584,13 +456,18 @@ def export(file: str, kind: str, out: str | None, node: str | None) -> None:
     import io
 
     solution = counterplay.load(file)
-    text = io.StringIO()
+    text, pages = io.StringIO(), _pages(solution)
     if isinstance(solution, counterplay.Solution):
         if node is not None:
             raise ValueError(f"--node is for hold'em spots, and {file} is of {solution.game}")
-        _export_game(solution, kind, text)
+        what: Any = solution
     else:
-        _export_spot(solution, solution.at(node or ""), kind, text)
+        what = solution.at(node or "")
+    if kind == "csv":
+        pages.write_csv(what, text)
+    else:
+        json.dump({**_figures(solution), **pages.exported(what)}, text, ensure_ascii=False, indent=1)
+        text.write("\n")
     if out is None:
         click.echo(text.getvalue(), nl=False)
         return
@@ -601,44 +478,6 @@ def export(file: str, kind: str, out: str | None, node: str | None) -> None:
         write_atomic(Path(out), text.getvalue().encode())
     except OSError as error:
         raise ValueError(f"cannot write {out}: {error.strerror or error}") from None
-
-
-def _export_spot(solution: "SpotSolution", view: "View", kind: str, text: TextIO) -> None:
-    import csv
-
-    rows = view.rows()
-    if kind == "json":
-        json.dump({**_figures(solution), **view.summary(), "combos": rows}, text, ensure_ascii=False, indent=1)
-        text.write("\n")
-        return
-    columns = ("combo", "weight", "ev", "equity", "realisation")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*columns, *view.actions, *(f"ev {action}" for action in view.actions)))
-    writer.writerows(
-        (*(row[c] for c in columns), *row["strategy"].values(), *row["action_ev"].values()) for row in rows
-    )
-
-
-def _export_game(solution: "Solution", kind: str, text: TextIO) -> None:
-    import csv
-
-    if kind == "csv":
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("player", "infoset", "hand", "action", "probability"))
-    rows = []
-    for i, (player, label, actions) in enumerate(
-        zip(solution.owner.tolist(), solution.labels, solution.actions, strict=True)
-    ):
-        for lane, hand in enumerate(solution.hands[player]):
-            odds = solution.strategy[solution.first[i] : solution.first[i + 1], lane].tolist()
-            if kind == "csv":
-                writer.writerows((player, label, hand, a, p) for a, p in zip(actions, odds, strict=True))
-            else:
-                strategy = dict(zip(actions, odds, strict=True))
-                rows.append({"player": player, "infoset": label, "hand": hand, "strategy": strategy})
-    if kind == "json":
-        json.dump({**_figures(solution), "infosets": rows}, text, ensure_ascii=False, indent=1)
-        text.write("\n")
 
 
 @cli.command()

@@ -1,6 +1,6 @@
 """Numbers and strategies as text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -12,6 +12,9 @@ from counterplay.engine.tree import Tree
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _RARE = 1e-3  # a strategy that gets somewhere less often says little about what to do there
 _CELL = 16  # columns of an action's number and bar
+
+Paint = Callable[[str, int], str]  # styles text: for the number of a colour, DIM or HEADING; or gives it back as it is
+DIM, HEADING = -1, -2
 
 
 def small(x: float) -> str:
@@ -62,6 +65,16 @@ def meaning(value: Sequence[float], best: Sequence[float], certain: bool, figure
     if "qre_gap" in figures:
         gap = small(figures["qre_gap"])
         yield f"The strategy is {gap} from the quantal-response equilibrium of its temperature."
+
+
+def plain(text: str, colour: int) -> str:
+    """Return the text as it is: the `Paint` of what is no terminal."""
+    return text
+
+
+def table(lines: Sequence[tuple[str, str]], paint: Paint) -> Iterator[str]:
+    """Yield names and texts in two columns."""
+    return (paint(f"{name:<16}", HEADING) + text for name, text in lines)
 
 
 def bar(share: float, width: int) -> str:

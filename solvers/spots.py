@@ -271,6 +271,11 @@ class SpotSolution:
         return 100 * self.exploitability / self.spot.pot
 
     @property
+    def figures(self) -> dict[str, float]:
+        """Return further figures, by name."""
+        return {"exploitability_percent_pot": self.exploitability_percent_pot}
+
+    @property
     def compressed(self) -> bool:
         """Tell whether the tables are in 16 bits."""
         return bool(self.state["total"].dtype == np.int16)

@@ -20,8 +20,9 @@ ALLOWED = {
     "__init__.py": {"engine", "games", "solvers", "agents"},
     "cli.py": {"", "cli", "engine", "games", "solvers", "agents"},
 }
-# What joins a solver to one game: the solution of a hold'em spot is looked at in the terms of its cards and bets.
-EXTRA = {"solvers/spots.py": {"", "games"}}
+# What joins a solver to one game: the solution of a hold'em spot is looked at in the terms of its cards and bets. And
+# pages know the type that they show.
+EXTRA = {"solvers/spots.py": {"", "games"}, "solvers/spot_pages.py": {"games"}, "solvers/pages.py": {""}}
 
 
 def imports(path):

@@ -9,7 +9,8 @@ import pytest
 
 import counterplay
 from counterplay.cli import main
-from counterplay.games.holdem.grid import colours, hand_grid, letters, plain
+from counterplay.engine.report import plain
+from counterplay.games.holdem.grid import colours, hand_grid, letters
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SPOT = """

@@ -1,32 +1,23 @@
 """A decision of a spot as text: the figures of both ranges, a grid of all hands, a list of combos, a table of run-outs.
 
-`paint` styles a piece of text: it takes the text and the number of an action's colour, -1 for what matters least and
--2 for headings, and gives it back as it is where there is no colour.
+`paint` (`engine.report.Paint`) styles a piece of text by the number of an action's colour.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.report import bar
+from counterplay.engine.report import DIM, HEADING, Paint, bar
 from counterplay.games.holdem.betting import PLAYERS
 from counterplay.games.holdem.cards import COMBOS, RANKS
 from counterplay.games.holdem.ranges import grid
 
-Paint = Callable[[str, int], str]
-
-DIM, HEADING = -1, -2
 FOLD_COLOUR, CALL_COLOUR = 0, 1  # and 2 .. 7 for bets and raises, the larger the deeper
 COLOURS = (67, 107, 216, 209, 203, 167, 124, 88)  # of a terminal with 256 colours
 _LETTERS = "abdeghijklmnopqrstuvwyz"  # of bets and raises: f, x and c are taken
 _WIDTH = 6
-
-
-def plain(text: str, colour: int) -> str:
-    """Return the text as it is."""
-    return text
 
 
 def colours(actions: Sequence[str]) -> list[int]:

@@ -1,0 +1,114 @@
+"""Solved hold'em spots as text, JSON and CSV: a summary, a decision, a report of run-outs, a judgement.
+
+The functions of other games' `solvers.pages`, and those that only spots have.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
+
+from counterplay.engine.report import HEADING, Paint, count, duration, small, table
+from counterplay.games.holdem import grid
+from counterplay.games.holdem.betting import PLAYERS
+from counterplay.games.holdem.cards import card_name
+from counterplay.solvers.spots import SpotSolution, View
+from counterplay.solvers.value import Judgement
+
+_NEAR = 1e-5  # of the pot: sums of 32-bit floats agree that closely, also on another machine
+
+
+def share_of_pot(chips: float, pot: int) -> str:
+    """Return an exploitability in per cent of the pot and in chips."""
+    return f"{small(100 * chips / pot)} % of pot ({small(chips)} chips)"
+
+
+def summary(solution: SpotSolution, stopped: str, paint: Paint) -> Iterator[str]:
+    """Yield how well a spot was solved, and its first decision; `stopped` says why the run ended."""
+    run = f"{count(solution.iterations, 'iteration')} in {duration(solution.seconds)}"
+    yield from table(
+        [
+            ("spot", solution.game),
+            ("algorithm", solution.algorithm + (", 16 bits" if solution.compressed else "")),
+            ("run", f"{run}: {stopped}"),
+            ("EV", " · ".join(f"{p.upper()} {x:.3f}" for p, x in zip(PLAYERS, solution.value, strict=True))),
+            ("exploitability", share_of_pot(solution.exploitability, solution.spot.pot)),
+        ],
+        paint,
+    )
+    yield f"\nNeither player can gain more than {small(solution.nash_conv)} chips by deviating.\n"
+    yield from grid.header(solution.at().summary(), paint)
+
+
+def decision(solution: SpotSolution, view: View, combos: int, paint: Paint, coloured: bool) -> Iterator[str]:
+    """Yield a decision: what both ranges are worth, a grid of hands, and at most so many combos (0: all)."""
+    run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
+    yield f"{solution.game}: {run}, exploitability {share_of_pot(solution.exploitability, solution.spot.pot)}\n"
+    yield from grid.header(view.summary(), paint)
+    yield ""
+    p = view.player
+    yield from grid.hand_grid(view.actions, view.combos[p], view.shares[p], view.strategy, paint, coloured)
+    yield ""
+    yield from grid.combo_list(view.actions, view.rows(), combos, paint)
+
+
+def run_outs(after: Sequence[tuple[int, View]]) -> list[dict[str, Any]]:
+    """Return the figures of the decision after each card, as `SpotSolution.after` gives them."""
+    return [{"card": card_name(card), **view.summary()} for card, view in after]
+
+
+def report(solution: SpotSolution, line: str, rows: Sequence[dict[str, Any]], paint: Paint) -> Iterator[str]:
+    """Yield the report of `run_outs` after a line of play."""
+    yield paint(f"{solution.game}, after {line}\n", HEADING)
+    yield from grid.runouts([(row["card"], row) for row in rows], paint)
+
+
+def holds(solution: SpotSolution, found: Judgement) -> bool:
+    """Tell whether a judgement found what the solution claims."""
+    pairs = zip((*found.value, *found.best), (*solution.value, *solution.best), strict=True)
+    return all(abs(a - b) <= _NEAR * solution.spot.pot for a, b in pairs)
+
+
+def measured(solution: SpotSolution, found: Judgement) -> dict[str, Any]:
+    """Return what a judgement found, and whether it is what the solution claims, for JSON."""
+    return {
+        "exploitability": found.exploitability,
+        "exploitability_percent_pot": 100 * found.exploitability / solution.spot.pot,
+        "nash_conv": found.nash_conv,
+        "value": found.value,
+        "best_response": found.best,
+        "claimed": solution.exploitability,
+        "holds": holds(solution, found),
+    }
+
+
+def judgement(solution: SpotSolution, found: Judgement, paint: Paint) -> Iterator[str]:
+    """Yield what a judgement found, beside what the solution claims."""
+    pot = solution.spot.pot
+    verdict = "it holds" if holds(solution, found) else "IT DOES NOT HOLD"
+    yield from table(
+        [
+            ("spot", solution.game),
+            *(
+                (p.upper(), f"EV {v:.4f} · best response {b:.4f} · gain {small(b - v)}")
+                for p, v, b in zip(PLAYERS, found.value, found.best, strict=True)
+            ),
+            ("exploitability", share_of_pot(found.exploitability, pot)),
+            ("the file says", f"{share_of_pot(solution.exploitability, pot)}: {verdict}"),
+        ],
+        paint,
+    )
+
+
+def exported(view: View) -> dict[str, Any]:
+    """Return a decision with its combos, for JSON."""
+    return {**view.summary(), "combos": view.rows()}
+
+
+def write_csv(view: View, text: TextIO) -> None:
+    """Write the combos of a decision as CSV: weight, values, the strategy, and what each action is worth."""
+    columns = ("combo", "weight", "ev", "equity", "realisation")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((*columns, *view.actions, *(f"ev {action}" for action in view.actions)))
+    writer.writerows(
+        (*(row[c] for c in columns), *row["strategy"].values(), *row["action_ev"].values()) for row in view.rows()
+    )
