@@ -91,3 +91,40 @@ class Drawn(Protocol):
     def render(self, episode: int) -> str:
         """Return that episode's present state as lines of plain text, the same number of lines at every step."""
         ...
+
+
+def blank(spec: EnvSpec, batch: int) -> Step:
+    """Return the arrays of a new environment: zeros, every action legal, no episode ended.
+
+    Raises `ValueError` if the batch holds no episode.
+    """
+    if batch < 1:
+        raise ValueError(f"a batch holds one episode or more, not {batch}")
+    return Step(
+        obs=np.zeros((batch, spec.agents, spec.observation), np.float32),
+        state=np.zeros((batch, spec.state), np.float32),
+        legal=np.ones((batch, spec.agents, spec.actions), np.bool_),
+        reward=np.zeros(batch if spec.team else (batch, spec.agents), np.float32),
+        terminated=np.zeros(batch, np.bool_),
+        truncated=np.zeros(batch, np.bool_),
+    )
+
+
+def choices(actions: npt.NDArray[Any], step: Step) -> npt.NDArray[np.int64]:
+    """Return discrete actions as kernels take them, i64 [B, N]; raise `ValueError` for other shapes or numbers."""
+    if actions.shape != step.legal.shape[:2] or actions.dtype.kind not in "iu":
+        wants = " x ".join(map(str, step.legal.shape[:2]))
+        has = " x ".join(map(str, actions.shape)) or "none"
+        raise ValueError(f"actions must be {wants} integers, one an episode and agent, not {has} of {actions.dtype}")
+    return np.ascontiguousarray(actions, np.int64)
+
+
+def illegal(actions: npt.NDArray[Any], step: Step) -> ValueError:
+    """Return the error that names the first illegal action of a running episode."""
+    running = ~(step.terminated | step.truncated)
+    for b, n in np.argwhere(np.broadcast_to(running[:, None], actions.shape)):
+        legal = np.flatnonzero(step.legal[b, n])
+        if actions[b, n] not in legal:
+            allowed = ", ".join(map(str, legal))
+            return ValueError(f"episode {b}, agent {n}: action {actions[b, n]} is not legal; legal are {allowed}")
+    raise AssertionError("every action is legal")

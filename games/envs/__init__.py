@@ -1,0 +1,84 @@
+"""The catalogue of environments, and the way from an environment's text to its task and back.
+
+A new environment is one file in this folder and one `Entry` here; modules are imported when one of theirs is asked for.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from counterplay.engine import spec
+from counterplay.engine.env import Task
+
+
+class Entry(NamedTuple):
+    """An environment of the catalogue: `factory` is a dataclass or a function in `counterplay.games.envs.<module>`."""
+
+    name: str
+    module: str
+    factory: str
+    summary: str
+    examples: tuple[str, ...]
+
+    def load(self) -> Callable[..., Task]:
+        """Import and return the factory."""
+        loaded: Callable[..., Task] = getattr(import_module(f"counterplay.games.envs.{self.module}"), self.factory)
+        return loaded
+
+
+ENVS = (
+    Entry(
+        "climbing",
+        "matrix",
+        "climbing",
+        "The climbing game: the best joint action lies beside the worst",
+        ("climbing", "climbing(steps=1)"),
+    ),
+    Entry(
+        "penalty",
+        "matrix",
+        "penalty",
+        "The penalty game: two best joint actions, and a penalty k for missing each other",
+        ("penalty", "penalty(k=-50)"),
+    ),
+    Entry(
+        "qtran_matrix",
+        "matrix",
+        "qtran_matrix",
+        "QTRAN's one-shot matrix game: no sum and no monotone mix of utilities fits it",
+        ("qtran_matrix",),
+    ),
+    Entry(
+        "matrix_game",
+        "matrix",
+        "MatrixGame",
+        "Any cooperative matrix game, for any number of agents, once or repeatedly",
+        ("matrix_game(payoffs=(1, 0, 0, 2))", "matrix_game(payoffs=(1, 0, 0, 2, 0, 3), shape=(3, 1, 2), steps=4)"),
+    ),
+)
+
+
+def find(name: str) -> Entry:
+    """Return the catalogue's entry of that name; raise `ValueError` with the closest and all names if there is none."""
+    for entry in ENVS:
+        if entry.name == name:
+            return entry
+    names = [entry.name for entry in ENVS]
+    raise ValueError(
+        f"there is no environment {name!r}{spec.suggestion(name, names)}; the environments are {', '.join(names)}"
+    )
+
+
+def make_env(text: str) -> Task:
+    """Return the task of a spec: a name of the catalogue with or without parameters. Raises `ValueError`."""
+    name, parameters = spec.parse(text.strip())
+    return spec.build(find(name).load(), name, parameters)
+
+
+def spec_of(task: Any) -> str | None:
+    """Return the shortest spec from which `make_env` builds an equal task, or None if there is none."""
+    for entry in ENVS:
+        text = spec.unparse(entry.load(), entry.name, task)
+        if text is not None:
+            return text
+    return None

@@ -1,0 +1,129 @@
+"""Cooperative matrix games: all agents choose at once, and a table pays the team, once or several times in a row."""
+
+from dataclasses import dataclass
+from math import isqrt, prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.jit import jit
+
+MAX_PROFILES = 10_000_000
+
+
+@dataclass(frozen=True)
+class MatrixGame:
+    """A table of team payoffs, played `steps` times; the rules end the episode after that.
+
+    `payoffs` lists the team's reward for each joint action, the last agent's action changing fastest; `shape` says how
+    many actions each agent has (left out: two agents with equally many). As in matrix-games (Papoudakis et al., NeurIPS
+    2021, "nostate"), there is nothing to see: an observation is N zeros, and the state is all agents' observations.
+    """
+
+    payoffs: tuple[float, ...]
+    shape: tuple[int, ...] = ()
+    steps: int = 1
+
+    def __post_init__(self) -> None:
+        count = len(self.payoffs)
+        if not self.shape:
+            side = isqrt(count)
+            if not side or side * side != count:
+                raise ValueError(f"two agents with equally many actions need 1, 4, 9, ... payoffs, not {count}")
+            object.__setattr__(self, "shape", (side, side))
+        if any(size < 1 for size in self.shape) or prod(self.shape) > MAX_PROFILES:
+            raise ValueError(f"shape must be numbers of actions, in all at most {MAX_PROFILES:,}, not {self.shape}")
+        if count != prod(self.shape):
+            sizes = " x ".join(map(str, self.shape))
+            raise ValueError(f"{sizes} actions need {prod(self.shape)} payoffs, not {count}")
+        if self.steps < 1:
+            raise ValueError(f"steps must be 1 or more, not {self.steps}")
+
+    @property
+    def spec(self) -> EnvSpec:
+        agents = len(self.shape)
+        return EnvSpec(agents, max(self.shape), observation=agents, state=agents**2, limit=self.steps)
+
+    def start(self, batch: int) -> "MatrixEnv":
+        return MatrixEnv(self, batch)
+
+
+class MatrixEnv:
+    """Episodes of a matrix game."""
+
+    def __init__(self, task: MatrixGame, batch: int) -> None:
+        self.spec, self.batch = task.spec, batch
+        self._task = task
+        self._shown = blank(self.spec, batch)
+        self._shown.legal[:] = np.arange(self.spec.actions) < np.array(task.shape)[:, None]
+        self._table = np.array(task.payoffs, np.float32)
+        self._shape = np.array(task.shape, np.uint64)
+        self._played = np.zeros(batch, np.uint32)
+        self._last = np.zeros((batch, self.spec.agents), np.int64)
+
+    def reset(self, rng: np.random.Generator) -> Step:
+        self._played[:] = 0
+        self._shown.reward[:] = 0
+        self._shown.terminated[:] = False
+        return self._shown
+
+    def step(self, actions: npt.NDArray[Any]) -> Step:
+        shown = self._shown
+        actions = choices(actions, shown)
+        if not _play(actions, self._table, self._shape, self._task.steps, self._played, self._last, *shown[3:5]):
+            raise illegal(actions, shown)
+        return shown
+
+    def render(self, episode: int) -> str:
+        played, reward = self._played[episode], self._shown.reward[episode]
+        joint = ", ".join(map(str, self._last[episode])) if played else "none yet"
+        return f"round {played} of {self._task.steps}\njoint action: {joint}\nreward: {reward:g}"
+
+
+@jit
+def _play(
+    actions: npt.NDArray[np.int64],  # [B, N]
+    table: npt.NDArray[np.float32],
+    shape: npt.NDArray[np.uint64],  # [N]
+    steps: int,
+    played: npt.NDArray[np.uint32],  # [B]
+    last: npt.NDArray[np.int64],  # [B, N] the joint action played last
+    reward: npt.NDArray[np.float32],  # [B]
+    terminated: npt.NDArray[np.bool_],  # [B]
+) -> bool:
+    """Play a round of each running episode; return False, at that episode, if an action is not legal."""
+    for b in range(np.uint64(len(actions))):
+        reward[b] = 0.0
+        if terminated[b]:
+            continue
+        cell = np.uint64(0)
+        for n in range(np.uint64(len(shape))):
+            action = np.uint64(actions[b, n])  # a negative one becomes huge
+            if action >= shape[n]:
+                return False
+            cell = cell * shape[n] + action
+        for n in range(np.uint64(len(shape))):
+            last[b, n] = actions[b, n]
+        reward[b] = table[cell]
+        played[b] += np.uint32(1)
+        terminated[b] = played[b] >= steps
+    return True
+
+
+def climbing(steps: int = 25) -> MatrixGame:
+    """Return the climbing game (Claus and Boutilier, AAAI 1998), `steps` times; 11 a step is the best possible."""
+    return MatrixGame((11.0, -30.0, 0.0, -30.0, 7.0, 0.0, 0.0, 6.0, 5.0), steps=steps)
+
+
+def penalty(k: float = -100.0, steps: int = 25) -> MatrixGame:
+    """Return the penalty game (Claus and Boutilier, AAAI 1998) with penalty `k`, at most 0; 10 a step is the best."""
+    if k > 0:
+        raise ValueError(f"k must be 0 or negative, not {k:g}")
+    return MatrixGame((k, 0.0, 10.0, 0.0, 2.0, 0.0, 10.0, 0.0, k), steps=steps)
+
+
+def qtran_matrix() -> MatrixGame:
+    """Return the one-shot game of Son et al. (ICML 2019, table 1): both agents' first action pays 8."""
+    return MatrixGame((8.0, -12.0, -12.0, -12.0, 0.0, 0.0, -12.0, 0.0, 0.0))
