@@ -402,13 +402,14 @@ def evaluate(file: str, against: str | None, as_json: bool) -> int:
 @click.option("--node", metavar="LINE", help='Spots: a line of play, "check bet 30", "check check [Ah]".')
 @click.option("--combos", type=click.IntRange(min=0), metavar="N", default=20, help="Spots: combos listed; 0 for all.")
 def show(file: str, infoset: str | None, player: int | None, limit: int, node: str | None, combos: int) -> None:
-    """Show the strategy in FILE: a table for each history, a row for each hand.
+    """Show the strategy in FILE: a table for each history, a row for each hand; a grid for push or fold.
 
     Of a hold'em spot it shows one decision: what both ranges are worth, a grid of hands, and combos.
     """
     from counterplay.engine import report
     from counterplay.engine.rules import is_dealt
     from counterplay.games import make
+    from counterplay.games.holdem import grid
 
     solution = counterplay.load(file)
     if not isinstance(solution, counterplay.Solution):
@@ -434,6 +435,10 @@ def show(file: str, infoset: str | None, player: int | None, limit: int, node: s
         raise ValueError(f"no information set contains {infoset!r}; one of them is {example!r}")
     run = f"{solution.algorithm}, {report.count(solution.iterations, 'iteration')}"
     click.echo(f"{solution.game}: {run}, exploitability {report.small(solution.exploitability)}")
+    for block in [b for b in kept if infoset is None and grid.is_chart([row.name for row in b.rows])]:
+        kept.remove(block)
+        click.echo("\n" + _style(f"player {block.player}, {block.title}, of all combos:", bold=True))
+        _print(grid.chart(block.actions, [row.odds for row in block.rows], _paint, _coloured()))
     for line in report.strategy(kept, limit, _width()):
         click.echo(_style(line.text, bold=line.weight > 0, dim=line.weight < 0))
 

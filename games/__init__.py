@@ -67,6 +67,13 @@ GAMES = (
         ),
     ),
     Entry(
+        "pushfold",
+        "pushfold",
+        "PushFold",
+        "Push or fold before the flop: heads-up hold'em with short stacks, 169 hands each",
+        ("pushfold", "pushfold(stack=6, ante=0.1)"),
+    ),
+    Entry(
         "one_card",
         "one_card",
         "one_card",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from counterplay.engine.report import DIM, HEADING, Paint, bar
 from counterplay.games.holdem.betting import PLAYERS
 from counterplay.games.holdem.cards import COMBOS, RANKS
-from counterplay.games.holdem.ranges import grid
+from counterplay.games.holdem.ranges import HANDS, grid, hand_combos
 
 FOLD_COLOUR, CALL_COLOUR = 0, 1  # and 2 .. 7 for bets and raises, the larger the deeper
 COLOURS = (67, 107, 216, 209, 203, 167, 124, 88)  # of a terminal with 256 colours
@@ -22,7 +22,7 @@ _WIDTH = 6
 
 def colours(actions: Sequence[str]) -> list[int]:
     """Return the number of each action's colour."""
-    bets = [i for i, action in enumerate(actions) if action.split()[0] in ("bet", "raise")]
+    bets = [i for i, action in enumerate(actions) if action not in ("fold", "check", "call")]
     deepest = len(COLOURS) - 1 - CALL_COLOUR
     found = [FOLD_COLOUR if action == "fold" else CALL_COLOUR for action in actions]
     for k, i in enumerate(bets):
@@ -51,13 +51,31 @@ def header(summary: dict[str, Any], paint: Paint) -> Iterator[str]:
         ev, equity, realised = (summary[key][p] for key in ("ev", "equity", "realisation"))
         yield f"  {name.upper():<5}{number(ev, '.3f'):>10}{number(equity, '.1%'):>10}{number(realised, '.1%'):>10}"
     yield ""
-    actions = list(summary["strategy"])
+    yield from _frequencies(summary["strategy"], paint)
+
+
+def _frequencies(strategy: dict[str, float], paint: Paint) -> Iterator[str]:
+    """Yield a line for each action: its letter and colour, and how often it is taken."""
+    actions = list(strategy)
     wide = max(map(len, actions))
-    for (action, share), letter, colour in zip(
-        summary["strategy"].items(), letters(actions), colours(actions), strict=True
-    ):
+    for (action, share), letter, colour in zip(strategy.items(), letters(actions), colours(actions), strict=True):
         name = paint(f" {letter} ", colour) + f" {action:<{wide}}"
         yield f"  {name}  {number(share, '.1%'):>6}  {bar(share, 20) if np.isfinite(share) else ''}".rstrip()
+
+
+def is_chart(hands: Sequence[str]) -> bool:
+    """Tell whether hands are the 169 before the flop, as `ranges.HANDS` has them."""
+    return list(hands) == [str(hand) for hand in HANDS]
+
+
+def chart(actions: Sequence[str], odds: npt.ArrayLike, paint: Paint, coloured: bool) -> Iterator[str]:
+    """Yield how often each action is taken over all combos, and the grid of the 169 hands with their odds, [169, A]."""
+    combos = [hand_combos(hand) for hand in HANDS]
+    strategy = np.repeat(np.asarray(odds, np.float64), [len(c) for c in combos], axis=0).T
+    yield from _frequencies(dict(zip(actions, strategy.mean(axis=1).tolist(), strict=True)), paint)
+    yield ""
+    every = np.concatenate(combos)
+    yield from hand_grid(actions, every, np.ones(len(every)), strategy, paint, coloured)
 
 
 def hand_grid(

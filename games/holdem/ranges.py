@@ -156,7 +156,7 @@ def format_range(weights: npt.ArrayLike) -> str:
         return "random" + _suffix(given[0])
     hands: dict[float, set[Hand]] = {}
     single: list[tuple[float, int]] = []  # (weight, combo)
-    for hand in _HANDS:
+    for hand in HANDS:
         combos = hand_combos(hand)
         if (given[combos] == given[combos[0]]).all():
             hands.setdefault(float(given[combos[0]]), set()).add(hand)
@@ -169,7 +169,7 @@ def format_range(weights: npt.ArrayLike) -> str:
 
 
 # All 169, from the top: a pair, then the hands with its rank as their first.
-_HANDS = [
+HANDS = [
     Hand(high, low, kind)
     for high in range(len(RANKS) - 1, -1, -1)
     for low in range(high, -1, -1)
@@ -283,7 +283,7 @@ def grid(values: npt.ArrayLike, by: npt.ArrayLike | None = None) -> npt.NDArray[
     if mean.shape != (COMBOS,) or weights.shape != (COMBOS,):
         raise ValueError(f"a grid is made of {COMBOS} values, not of arrays of shape {mean.shape} and {weights.shape}")
     cells = np.full((len(RANKS), len(RANKS)), np.nan)
-    for hand in _HANDS:
+    for hand in HANDS:
         combos = hand_combos(hand)
         combos = combos[weights[combos] > 0]
         if len(combos):

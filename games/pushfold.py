@@ -1,0 +1,85 @@
+"""Push or fold: heads-up no-limit hold'em where the small blind moves in or folds, and the big blind calls or folds.
+
+The game behind the charts for short stacks (Miltersen and Sørensen, "A near-optimal strategy for a heads-up no-limit
+Texas hold'em poker tournament", AAMAS 2007). Each of the 169 hands is a lane, weighted by its combos and by those that
+the other's hand leaves, and an all-in is worth its equity over all 1,712,304 boards of every two combos.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from counterplay.engine.rules import LEAF, Outcome
+from counterplay.games.holdem.preflop import NAMES, matchups
+
+SMALL_BLIND, BIG_BLIND = 0, 1
+
+
+@dataclass(frozen=True)
+class PushFold:
+    """Hold'em before the flop, all-in or fold: player 0 is the small blind and first to act.
+
+    `stack` is what each player has before blinds and antes, or the smaller of two unequal stacks, in big blinds;
+    `ante` is what each posts besides the blinds of 0.5 and 1. Payoffs are big blinds won or lost. An all-in that is
+    called pays what it is worth on average over the boards, so that nothing is left to chance.
+
+    `counterplay show` prints the two charts, with suited hands above the diagonal.
+    """
+
+    stack: float = 10.0
+    ante: float = 0.0
+
+    players = 2
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ante <= 1000:
+            raise ValueError(f"ante must be 0 to 1000 big blinds, not {self.ante:g}")
+        if not 1 + self.ante < self.stack <= 10**6:
+            least = f"the big blind{' and the ante' if self.ante else ''} ({1 + self.ante:g})"
+            raise ValueError(f"stack must be more than {least} and at most 1,000,000 big blinds, not {self.stack:g}")
+
+    def hands(self, player: int) -> Sequence[str]:
+        return NAMES
+
+    @cached_property
+    def _pairs(self) -> list[list[int]]:
+        pairs: list[list[int]] = matchups().pairs.tolist()
+        return pairs
+
+    @cached_property
+    def _ahead(self) -> list[list[float]]:
+        ahead: list[list[float]] = matchups().ahead.tolist()
+        return ahead
+
+    def deal(self, hands: tuple[int, ...]) -> Sequence[float]:
+        combos = self._pairs[hands[0]] if hands else [sum(row) for row in self._pairs]
+        total = sum(combos)
+        return [n / total for n in combos]
+
+    def root(self) -> str:
+        return ""
+
+    def turn(self, state: str) -> int:
+        return {"": SMALL_BLIND, "all-in": BIG_BLIND}.get(state, LEAF)
+
+    def moves(self, state: str) -> Sequence[str]:
+        return ("fold", "call" if state else "all-in")
+
+    def chance(self, state: str, hands: tuple[int, ...]) -> Sequence[float]:
+        raise AssertionError("an all-in pays its equity")
+
+    def play(self, state: str, move: int) -> str:
+        return f"{state} {self.moves(state)[move]}".strip()
+
+    def outcome(self, state: str) -> Outcome:
+        """Return who folded, or -1, and for how many big blinds."""
+        if state == "fold":
+            return Outcome(SMALL_BLIND, 0.5 + self.ante)
+        return Outcome(BIG_BLIND, 1.0 + self.ante) if state == "all-in fold" else Outcome(-1, self.stack)
+
+    def payoffs(self, key: int, hands: tuple[int, ...]) -> Sequence[float]:
+        won = self._ahead[hands[0]][hands[1]] if key < 0 else -1.0 if key == SMALL_BLIND else 1.0
+        return won, -won
+
+    def sees(self, state: str) -> str:
+        return state
