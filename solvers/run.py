@@ -1,15 +1,13 @@
 """The loop around every iterative solver: when to judge, when to stop, what to tell, and how to be interrupted."""
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from counterplay.engine.form import SequenceForm
+from counterplay.engine.interrupt import interrupts
 from counterplay.engine.rules import CHANCE
 from counterplay.engine.strategy import Vector, to_vector
 from counterplay.engine.tree import Tree
@@ -174,26 +172,6 @@ def start(tree: Tree, form: SequenceForm, chosen: Method) -> "CFR | MMD":
     return CFR(form, variant, chosen.horizon, joint)
 
 
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a flag, so that no iteration is left half done; a second one raises as usual."""
-    hit = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield hit.is_set
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(*_: object) -> None:
-        hit.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield hit.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def exact(tree: Tree, form: SequenceForm) -> tuple[Vector, Result]:
     """Solve by linear programming, and judge the answer as any other; return the profile too, [S * W]."""
     from counterplay.solvers.lp import solve_lp  # SciPy takes a third of a second to import
@@ -251,7 +229,7 @@ def run(
         reason = "target"
     elif limits.iterations is not None and solver.iterations >= limits.iterations:
         reason = "iterations"
-    with _interrupts() as interrupted:
+    with interrupts() as interrupted:
         while not reason:
             done = solver.iterations
             end = _next(done, growth, limits.target if aim else None, trace)

@@ -1,0 +1,79 @@
+"""What every learner is to the training loop, and what it refuses."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Annotated, Any, Protocol, get_args, get_origin, get_type_hints
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.agents.rollout import Episodes
+from counterplay.engine.env import EnvSpec, Step
+
+
+class Learner(Protocol):
+    """A team that learns. It is an `Actor` too: the loop lets it play, and gives it what was played.
+
+    A learner's class is called with (spec, settings, seed), where the settings are its frozen dataclass; it raises
+    `ValueError` where the environment does not suit it. All randomness after that comes from the generators handed in.
+    """
+
+    @property
+    def envs(self) -> int:
+        """How many episodes are played side by side between two calls of `learn`."""
+        ...
+
+    def begin(self, batch: int) -> None:
+        """Forget what was seen: that many new episodes begin."""
+        ...
+
+    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
+        """Return a legal action for every agent, [B, N]."""
+        ...
+
+    def learn(self, episodes: Episodes, rng: np.random.Generator) -> dict[str, float]:
+        """Take in new episodes, update, and return what happened by name (loss, epsilon, ...); nothing may be told."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a resumed run needs: numbers, arrays, tensors and dictionaries of them."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        ...
+
+
+def suits(spec: EnvSpec, name: str, *, team: bool) -> None:
+    """Raise `ValueError` where actions are continuous, or rewards each agent's own where they must be the team's."""
+    if spec.continuous:
+        raise ValueError(
+            f"{name} chooses among actions, and this environment's actions are continuous; "
+            "take its discrete version (for PettingZoo's MPE, continuous_actions=False)"
+        )
+    if team and not spec.team:
+        raise ValueError(
+            f"{name} learns from one reward for the team, and this environment pays every agent its own; "
+            "take the environment with reward=team where it has that, or a learner for rewards of one's own: "
+            "iql, ia2c or ippo"
+        )
+
+
+def within(settings: Any, **bounds: tuple[float, float]) -> None:
+    """Raise `ValueError` for a setting that is not a number within its bounds, ends included."""
+    for name, (low, high) in bounds.items():
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            limit = f"{low:g} or more" if high == np.inf else f"between {low:g} and {high:g}"
+            raise ValueError(f"{name} must be {limit}, not {value!r}")
+
+
+def meanings(settings: type) -> Mapping[str, tuple[str, Any, str]]:
+    """Return each setting's type, default and meaning, by name; a setting is annotated `Annotated[type, meaning]`."""
+    hints = get_type_hints(settings, include_extras=True)
+    found = {}
+    for field in dataclasses.fields(settings):
+        assert get_origin(hints[field.name]) is Annotated, f"the setting {field.name} says nothing about its meaning"
+        kind, meaning = get_args(hints[field.name])
+        found[field.name] = (kind.__name__, field.default, meaning)
+    return found

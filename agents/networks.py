@@ -1,0 +1,196 @@
+"""Networks: what every agent computes from what it has seen, and plain ones for critics.
+
+Shape letters: B episodes, T steps, N agents, A actions, O observation, S state, H hidden, K outputs.
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from counterplay.agents.rollout import Episodes
+from counterplay.engine.env import EnvSpec
+
+
+class Dense(nn.Module):
+    """A linear layer [..., N, I] -> [..., N, K], with one weight matrix for all agents or one for each."""
+
+    def __init__(self, inputs: int, outputs: int, agents: int, shared: bool) -> None:
+        super().__init__()
+        self.copies = 1 if shared else agents
+        bound = inputs**-0.5
+        self.weight = nn.Parameter(torch.empty(self.copies, outputs, inputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(self.copies, outputs).uniform_(-bound, bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer."""
+        if self.copies == 1:
+            return F.linear(x, self.weight[0], self.bias[0])
+        rows = x.reshape(-1, *x.shape[-2:]).transpose(0, 1)  # [N, rows, I]
+        out = torch.baddbmm(self.bias[:, None], rows, self.weight.transpose(1, 2))
+        return out.transpose(0, 1).reshape(*x.shape[:-1], -1)
+
+
+class AgentNetwork(nn.Module):
+    """K numbers for every agent: action values or logits. Two hidden layers, the second one recurrent if asked for.
+
+    With `recurrent`, the second layer is a GRU over the steps; with `shared`, all agents have the same parameters;
+    with `ids`, an agent also sees its own number, and with `last_action` its last action. Both are one-hot, which is a
+    vector of its own added to the first layer's output. With `dueling`, K values are a state's value plus advantages
+    less their mean (Wang et al. 2016, eq. 9).
+    """
+
+    offset: Tensor  # [copies] where each agent's last actions begin in the embedding
+
+    def __init__(
+        self,
+        observation: int,
+        agents: int,
+        actions: int,
+        outputs: int,
+        *,
+        hidden: int = 64,
+        recurrent: bool = False,
+        shared: bool = True,
+        ids: bool = True,
+        last_action: bool = False,
+        dueling: bool = False,
+    ) -> None:
+        super().__init__()
+        self.agents, self.hidden, self.shared = agents, hidden, shared
+        self.first = Dense(observation, hidden, agents, shared)
+        bound = observation**-0.5
+        self.ids = nn.Parameter(torch.empty(agents, hidden).uniform_(-bound, bound)) if ids and shared else None
+        copies = 1 if shared else agents
+        # Row 0 of each copy is for "none yet".
+        self.last = nn.Embedding(copies * (actions + 1), hidden) if last_action else None
+        if self.last is not None:
+            nn.init.uniform_(self.last.weight, -bound, bound)
+            self.register_buffer(
+                "offset", torch.arange(copies) * (actions + 1) if not shared else torch.zeros(1).long()
+            )
+        self.second = None if recurrent else Dense(hidden, hidden, agents, shared)
+        self.memory = nn.ModuleList(nn.GRU(hidden, hidden) for _ in range(copies)) if recurrent else None
+        self.out = Dense(hidden, outputs, agents, shared)
+        self.value = Dense(hidden, 1, agents, shared) if dueling else None
+
+    def start(self, batch: int) -> Tensor | None:
+        """Return the memory of agents that have seen nothing, [B, N, H]; None without recurrence."""
+        return None if self.memory is None else torch.zeros(batch, self.agents, self.hidden)
+
+    def forward(
+        self, obs: Tensor, last: Tensor | None = None, memory: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return K numbers an agent, [B, T, N, K], and the memory after the last step.
+
+        `obs` is [B, T, N, O]; `last`, [B, T, N], the action before each step, -1 for none; `memory` as `start` gives
+        it (None: nothing seen), [B, N, H].
+        """
+        x = self.first(obs)
+        if self.ids is not None:
+            x = x + self.ids
+        if self.last is not None:
+            assert last is not None, "these agents see their last actions"
+            x = x + self.last(last + 1 + self.offset)
+        x = F.relu(x)
+        if self.second is not None:
+            x = F.relu(self.second(x))
+        else:
+            x, memory = self._remember(x, memory)
+        values: Tensor = self.out(x)
+        if self.value is not None:
+            values = self.value(x) + values - values.mean(dim=-1, keepdim=True)
+        return values, memory
+
+    def _remember(self, x: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor]:
+        assert self.memory is not None
+        batch, steps = x.shape[:2]
+        sequence = x.transpose(0, 1)  # [T, B, N, H]
+        start = None if memory is None else memory[None]  # [1, B, N, H]
+        if self.shared:
+            flat = None if start is None else start.reshape(1, -1, self.hidden)
+            out, end = self.memory[0](sequence.reshape(steps, -1, self.hidden), flat)
+            out, end = out.reshape(sequence.shape), end.reshape(batch, self.agents, self.hidden)
+        else:
+            parts: list[tuple[Tensor, Tensor]] = [
+                gru(sequence[:, :, n], None if start is None else start[:, :, n].contiguous())
+                for n, gru in enumerate(self.memory)
+            ]
+            out = torch.stack([part[0] for part in parts], dim=2)
+            end = torch.stack([part[1][0] for part in parts], dim=1)
+        return out.transpose(0, 1), end
+
+
+def mlp(inputs: int, hidden: int, outputs: int, layers: int = 2) -> nn.Sequential:
+    """Return a plain network with that many hidden layers, each followed by a ReLU."""
+    widths = [inputs, *[hidden] * layers]
+    parts: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        parts += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*parts, nn.Linear(widths[-1], outputs))
+
+
+class Scale(nn.Module):
+    """Running mean and deviation of numbers [..., K], and the numbers made to have mean 0 and deviation 1 by them.
+
+    Merged as Chan, Golub and LeVeque (1979) do. Numbers that never differ become 0; none goes beyond `most` either way.
+    """
+
+    def __init__(self, width: int, most: float = 10.0) -> None:
+        super().__init__()
+        self.most = most
+        self.count: Tensor
+        self.mean: Tensor
+        self.square: Tensor
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(width, dtype=torch.float64))
+        self.register_buffer("square", torch.zeros(width, dtype=torch.float64))  # sum of squared differences from it
+
+    @torch.no_grad()
+    def learn(self, numbers: Tensor) -> None:
+        """Take in rows [R, K]."""
+        if not len(numbers):
+            return
+        rows = numbers.double()
+        count, mean = len(rows), rows.mean(dim=0)
+        total = self.count + count
+        shift = mean - self.mean
+        self.square += ((rows - mean) ** 2).sum(dim=0) + shift**2 * self.count * count / total
+        self.mean += shift * count / total
+        self.count.copy_(total)
+
+    @property
+    def deviation(self) -> Tensor:
+        """Return the standard deviation, [K]; 1 before anything was seen and for numbers that never differ."""
+        deviation = (self.square / self.count.clamp(min=1)).sqrt().float()
+        return torch.where(deviation > 1e-4, deviation, 1.0)
+
+    @torch.no_grad()
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Return the numbers scaled."""
+        return ((numbers - self.mean.float()) / self.deviation).clamp(-self.most, self.most)
+
+
+class Scales(nn.Module):
+    """Scales of an environment's observations, states and rewards."""
+
+    def __init__(self, spec: EnvSpec) -> None:
+        super().__init__()
+        self.obs, self.state, self.reward = Scale(spec.observation), Scale(spec.state), Scale(1)
+
+    def learn(self, episodes: Episodes) -> None:
+        """Take in the steps that were played."""
+        filled = episodes.filled
+        self.obs.learn(torch.from_numpy(episodes.obs[:, :-1][filled].reshape(-1, episodes.obs.shape[-1])))
+        self.state.learn(torch.from_numpy(episodes.state[:, :-1][filled]))
+        self.reward.learn(torch.from_numpy(episodes.reward[filled].reshape(-1, 1)))
+
+
+def copy_into(target: nn.Module, source: nn.Module, rate: float = 1.0) -> None:
+    """Move every parameter of the target that share of the way to the source's; 1 copies."""
+    with torch.no_grad():
+        ours: list[Tensor] = list(target.parameters())
+        theirs: list[Tensor] = list(source.parameters())
+        if ours:  # a sum has no parameters
+            torch._foreach_lerp_(ours, theirs, rate)  # at 1 exactly theirs

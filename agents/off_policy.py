@@ -1,0 +1,248 @@
+"""What learners from replay have in common: agents with action values, exploration, replay, targets, the update.
+
+A learner of this kind (`q_learning`, `qtran`) brings its settings, further networks and its loss.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from counterplay.agents.learner import within
+from counterplay.agents.networks import AgentNetwork, Scale, Scales, copy_into
+from counterplay.agents.replay import Replay
+from counterplay.agents.rollout import Episodes, epsilon_greedy, greedy
+from counterplay.engine.env import EnvSpec, Step
+
+
+@dataclass(frozen=True)
+class OffPolicySettings:
+    """What can be set of every learner from replay."""
+
+    envs: Annotated[int, "episodes played side by side between updates"] = 8
+    updates: Annotated[float, "updates for each episode played"] = 1.0
+    batch: Annotated[int, "episodes in an update"] = 32
+    replay: Annotated[int, "episodes that the replay holds"] = 5000
+    warmup: Annotated[int, "episodes played before the first update"] = 32
+    priority: Annotated[float, "exponent of prioritised replay; 0 draws uniformly"] = 0.0
+    priority_beta: Annotated[float, "how much prioritised replay corrects its bias, 0 to 1"] = 0.6
+    gamma: Annotated[float, "discount of a step"] = 0.99
+    lr: Annotated[float, "learning rate of Adam"] = 5e-4
+    clip: Annotated[float, "largest norm of a gradient"] = 10.0
+    epsilon_start: Annotated[float, "share of random actions at the start"] = 1.0
+    epsilon_end: Annotated[float, "share of random actions at the end"] = 0.05
+    epsilon_steps: Annotated[int, "environment steps over which the share falls, in a straight line"] = 50_000
+    target_rate: Annotated[float, "how far target networks move to the networks at an update; 1 copies"] = 0.01
+    target_every: Annotated[int, "updates between two moves of the target networks"] = 1
+    scale_rewards: Annotated[bool, "divide rewards by their running deviation"] = True
+    scale_inputs: Annotated[bool, "bring observations and states to mean 0 and deviation 1"] = True
+    hidden: Annotated[int, "width of the agents' hidden layers"] = 64
+    recurrent: Annotated[bool, "agents remember (GRU)"] = False
+    shared: Annotated[bool, "one network for all agents, not one each"] = True
+    ids: Annotated[bool, "a shared network sees which agent it is"] = True
+    last_action: Annotated[bool, "agents see their last actions"] = False
+    dueling: Annotated[bool, "a state's value and the actions' advantages apart"] = False
+
+    def __post_init__(self) -> None:
+        inf = float("inf")
+        within(
+            self,
+            envs=(1, inf),
+            updates=(0, inf),
+            batch=(1, inf),
+            replay=(1, inf),
+            priority=(0, inf),
+            priority_beta=(0, 1),
+            gamma=(0, 1),
+            lr=(0, inf),
+            clip=(0, inf),
+            epsilon_start=(0, 1),
+            epsilon_end=(0, 1),
+            epsilon_steps=(0, inf),
+            target_rate=(0, 1),
+            target_every=(1, inf),
+            hidden=(1, inf),
+        )
+        if not self.batch <= self.warmup <= self.replay:
+            raise ValueError(
+                f"batch, warmup and replay have to rise in this order: an update takes {self.batch} episodes, "
+                f"begins after {self.warmup}, and the replay holds {self.replay}"
+            )
+
+
+class Batch(NamedTuple):
+    """Replayed episodes, scaled, as tensors; cut to the longest."""
+
+    obs: Tensor  # [B, T + 1, N, O]
+    last: Tensor | None  # [B, T + 1, N] the action before, -1 for none; None where agents do not see it
+    state: Tensor  # [B, T + 1, S]
+    legal: Tensor  # [B, T + 1, N, A]
+    action: Tensor  # [B, T, N]
+    reward: Tensor  # [B, T] or [B, T, N]
+    terminated: Tensor  # [B, T]
+    filled: Tensor  # [B, T]
+    weight: Tensor  # [B]
+
+
+class OffPolicy(ABC):
+    """Everything but the loss.
+
+    `networks` are what gradients change, by name, with the agents' as "agents"; `targets` the slow copies of (some of)
+    them. Both are what a checkpoint holds.
+    """
+
+    def __init__(self, spec: EnvSpec, settings: OffPolicySettings) -> None:
+        self.spec, self.settings = spec, settings
+        self.agents = self.agent_network()
+        self.networks = nn.ModuleDict({"agents": self.agents})
+        self.targets = nn.ModuleDict()
+        self.scales = Scales(spec)
+        self.replay = Replay(spec, settings.replay, settings.priority)
+        self.steps = self.updates = 0
+        self.due = 0.0  # updates that are owed to the episodes played
+        self._memory: Tensor | None = None
+        self._last: Tensor | None = None
+
+    def agent_network(self) -> AgentNetwork:
+        """Return a fresh network of the agents."""
+        spec, settings = self.spec, self.settings
+        return AgentNetwork(
+            spec.observation,
+            spec.agents,
+            spec.actions,
+            spec.actions,
+            hidden=settings.hidden,
+            recurrent=settings.recurrent,
+            shared=settings.shared,
+            ids=settings.ids,
+            last_action=settings.last_action,
+            dueling=settings.dueling,
+        )
+
+    def ready(self) -> None:
+        """Begin to learn: to be called once all networks and targets are there."""
+        for name, target in self.targets.items():
+            target.load_state_dict(self.networks[name].state_dict())
+            target.requires_grad_(False)
+        self.parameters = list(self.networks.parameters())
+        self.optimiser = torch.optim.Adam(self.parameters, lr=self.settings.lr, fused=True)
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Return the loss, the TD errors [B, T] or [B, T, N] (0 where nothing is filled), and figures by name."""
+
+    # What follows is the Learner protocol.
+
+    @property
+    def envs(self) -> int:
+        """How many episodes are played side by side between two calls of `learn`."""
+        return self.settings.envs
+
+    @property
+    def epsilon(self) -> float:
+        """The share of random actions now."""
+        s = self.settings
+        done = min(1.0, self.steps / s.epsilon_steps) if s.epsilon_steps else 1.0
+        return s.epsilon_start + done * (s.epsilon_end - s.epsilon_start)
+
+    def begin(self, batch: int) -> None:
+        """Forget what was seen."""
+        self._memory = self.agents.start(batch)
+        self._last = torch.full((batch, 1, self.spec.agents), -1) if self.settings.last_action else None
+
+    @torch.inference_mode()
+    def values(self, step: Step) -> npt.NDArray[np.float32]:
+        """Return every agent's action values, [B, N, A], and remember what was seen."""
+        obs = self._scaled(self.scales.obs, torch.from_numpy(step.obs))
+        values, self._memory = self.agents(obs[:, None], self._last, self._memory)
+        found: npt.NDArray[np.float32] = values[:, 0].numpy()
+        return found
+
+    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
+        """Return the best actions by their values; while exploring, random ones with probability epsilon."""
+        values = self.values(step)
+        chosen = epsilon_greedy(values, step.legal, self.epsilon, rng) if explore else greedy(values, step.legal)
+        if self._last is not None:
+            self._last = torch.from_numpy(chosen)[:, None]
+        return chosen
+
+    def learn(self, episodes: Episodes, rng: np.random.Generator) -> dict[str, float]:
+        """Put the episodes into the replay and make the updates that are due."""
+        settings = self.settings
+        self.steps += episodes.steps
+        self.scales.learn(episodes)
+        self.replay.add(episodes)
+        told: dict[str, list[float]] = {}
+        if self.replay.size >= settings.warmup:
+            self.due += settings.updates * len(episodes.filled)
+            while self.due >= 1:
+                self.due -= 1
+                for name, figure in self.update(rng).items():
+                    told.setdefault(name, []).append(figure)
+        return {name: float(np.mean(figures)) for name, figures in told.items()} | {"epsilon": self.epsilon}
+
+    def update(self, rng: np.random.Generator) -> dict[str, float]:
+        """Draw episodes and follow the loss's gradient once."""
+        settings = self.settings
+        draw = self.replay.draw(settings.batch, rng, settings.priority_beta)
+        batch = self._batch(draw.episodes, draw.weight)
+        loss, error, figures = self.loss(batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.parameters, settings.clip)
+        self.optimiser.step()
+        self.updates += 1
+        if self.updates % settings.target_every == 0:
+            for name, target in self.targets.items():
+                copy_into(target, self.networks[name], settings.target_rate)
+        if settings.priority > 0:
+            size = error.detach().abs().flatten(1).sum(dim=1) / batch.filled.sum(dim=1)
+            self.replay.reprioritise(draw.place, size.numpy())
+        return {"loss": loss.item(), "gradient": norm.item(), **{name: x.item() for name, x in figures.items()}}
+
+    def state(self) -> dict[str, Any]:
+        """Return everything: networks, targets, scales, optimiser, replay, counters."""
+        return {
+            "networks": self.networks.state_dict(),
+            "targets": self.targets.state_dict(),
+            "scales": self.scales.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "replay": self.replay.state(),
+            "counters": {"steps": self.steps, "updates": self.updates, "due": self.due},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        for name, part in (("networks", self.networks), ("targets", self.targets), ("scales", self.scales)):
+            part.load_state_dict(state[name])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.replay.restore(state["replay"])
+        counters = state["counters"]
+        self.steps, self.updates, self.due = counters["steps"], counters["updates"], counters["due"]
+
+    def _scaled(self, scale: Scale, numbers: Tensor) -> Tensor:
+        scaled: Tensor = scale(numbers) if self.settings.scale_inputs else numbers
+        return scaled
+
+    def _batch(self, episodes: Episodes, weight: npt.NDArray[np.float32]) -> Batch:
+        obs, state, legal, action, reward, terminated, filled = map(torch.from_numpy, episodes)
+        last = None
+        if self.settings.last_action:
+            last = torch.cat([torch.full_like(action[:, :1], -1), action], dim=1)
+        if self.settings.scale_rewards:
+            reward = reward / self.scales.reward.deviation
+        return Batch(
+            self._scaled(self.scales.obs, obs),
+            last,
+            self._scaled(self.scales.state, state),
+            legal,
+            action,
+            reward,
+            terminated,
+            filled,
+            torch.from_numpy(weight),
+        )

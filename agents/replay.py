@@ -1,0 +1,95 @@
+"""Replay: the last episodes in a ring, drawn uniformly or by priority."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.agents.rollout import Episodes
+from counterplay.engine.env import EnvSpec
+
+
+class Draw(NamedTuple):
+    """Episodes out of a replay."""
+
+    episodes: Episodes  # cut to the longest of them
+    place: npt.NDArray[np.int64]  # [B] where they lie in the ring
+    weight: npt.NDArray[np.float32]  # [B] what each counts for, at most 1
+
+
+class Replay:
+    """The last `capacity` episodes.
+
+    With `alpha` above 0 an episode is drawn in proportion to (its priority) ** alpha, and weighed by
+    (1 / (size * probability)) ** beta over the largest such weight of the draw (Schaul et al. 2016, "Prioritized
+    Experience Replay", section 3). A new episode has the highest priority so far, so that each is drawn soon.
+    """
+
+    def __init__(self, spec: EnvSpec, capacity: int, alpha: float = 0.0) -> None:
+        limit, agents = spec.limit, spec.agents
+        self.capacity, self.alpha = capacity, alpha
+        self.size = self.next = 0
+        # Zeros are not touched, hence take no memory, until an episode is put there.
+        self._ring = Episodes(
+            np.zeros((capacity, limit + 1, agents, spec.observation), np.float32),
+            np.zeros((capacity, limit + 1, spec.state), np.float32),
+            np.zeros((capacity, limit + 1, agents, spec.actions), np.bool_),
+            np.zeros((capacity, limit, agents), np.int64),
+            np.zeros((capacity, limit) if spec.team else (capacity, limit, agents), np.float32),
+            np.zeros((capacity, limit), np.bool_),
+            np.zeros((capacity, limit), np.bool_),
+        )
+        self._arrays: list[npt.NDArray[Any]] = list(self._ring)
+        self._steps = limit
+        self._length = np.zeros(capacity, np.int64)
+        self._priority = np.zeros(capacity)
+
+    def add(self, episodes: Episodes) -> None:
+        """Put in episodes, over the oldest where the ring is full."""
+        highest = self._priority[: self.size].max(initial=0.0) or 1.0
+        for b, length in enumerate(episodes.filled.sum(axis=1)):
+            at = self.next
+            for ring, new in zip(self._arrays, list[Any](episodes), strict=True):
+                rows = length + (ring.shape[1] > self._steps)  # one more for what follows the last step
+                ring[at, :rows] = new[b, :rows]
+                ring[at, rows:] = 0
+            self._length[at], self._priority[at] = length, highest
+            # What follows the end has to have a legal action, whatever is then done with its value.
+            self._ring.legal[at, length + 1 :, :, 0] = True
+            self.next = (at + 1) % self.capacity
+            self.size = max(self.size, at + 1)
+
+    def draw(self, count: int, rng: np.random.Generator, beta: float = 1.0) -> Draw:
+        """Return that many episodes: uniform ones differ from each other, prioritised ones may repeat."""
+        if self.alpha > 0:
+            share = self._priority[: self.size] ** self.alpha
+            share /= share.sum()
+            index = rng.choice(self.size, count, p=share)
+            weight = (self.size * share[index]) ** -beta
+            weight /= weight.max()
+        else:
+            index, weight = rng.choice(self.size, count, replace=False), np.ones(count)
+        longest = int(self._length[index].max())
+        parts: list[Any] = [ring[index, : longest + (ring.shape[1] > self._steps)] for ring in self._arrays]
+        episodes = Episodes(*parts)
+        return Draw(episodes, index, weight.astype(np.float32))
+
+    def reprioritise(self, index: npt.NDArray[np.int64], priority: npt.NDArray[Any]) -> None:
+        """Set the priorities of episodes that were drawn: their mean absolute TD error."""
+        self._priority[index] = priority + 1e-6  # so that nothing is lost for ever
+
+    def state(self) -> dict[str, Any]:
+        """Return everything, as arrays and numbers."""
+        held = {name: ring[: self.size] for name, ring in self._ring._asdict().items()}
+        return {
+            **held,
+            "length": self._length[: self.size],
+            "priority": self._priority[: self.size],
+            "next": self.next,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` gave."""
+        self.size, self.next = len(state["length"]), int(state["next"])
+        for name, ring in (*self._ring._asdict().items(), ("length", self._length), ("priority", self._priority)):
+            ring[: self.size] = state[name]
