@@ -139,6 +139,14 @@ def find(name: str) -> Entry:
     )
 
 
+def is_game(text: str) -> bool:
+    """Tell whether a text names a game, rightly or not in what it says further."""
+    text = text.strip()
+    if text.startswith(("openspiel:", "gambit:")) or text.lower().endswith(tuple(_SUFFIXES)):
+        return True
+    return text.partition("(")[0].strip() in {entry.name for entry in GAMES}
+
+
 def make(text: str) -> Rules | DealtRules:
     """Return the game of a spec.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from counterplay import games
 from counterplay.engine import spec
 from counterplay.engine.env import Task
 
@@ -55,6 +56,13 @@ ENVS = (
         "Any cooperative matrix game, for any number of agents, once or repeatedly",
         ("matrix_game(payoffs=(1, 0, 0, 2))", "matrix_game(payoffs=(1, 0, 0, 2, 0, 3), shape=(3, 1, 2), steps=4)"),
     ),
+    Entry(
+        "spread",
+        "spread",
+        "Spread",
+        "Simple spread: agents cover landmarks and stay out of each other's way, as in mpe2",
+        ("spread", "spread(agents=2, reward=individual, steps=7)"),
+    ),
 )
 
 
@@ -63,20 +71,34 @@ def find(name: str) -> Entry:
     for entry in ENVS:
         if entry.name == name:
             return entry
-    names = [entry.name for entry in ENVS]
+    names, turn_based = [entry.name for entry in ENVS], [entry.name for entry in games.GAMES]
     raise ValueError(
-        f"there is no environment {name!r}{spec.suggestion(name, names)}; the environments are {', '.join(names)}"
+        f"there is no environment {name!r}{spec.suggestion(name, names + turn_based)}; the environments are "
+        f"{', '.join(names)}, and the games {', '.join(turn_based)}, openspiel:NAME"
     )
 
 
 def make_env(text: str) -> Task:
-    """Return the task of a spec: a name of the catalogue with or without parameters. Raises `ValueError`."""
+    """Return the task of a spec. Raises `ValueError`.
+
+    A spec is a name of the catalogue with or without parameters (`spread(agents=5)`), or whatever `games.make` takes:
+    a turn-based game, whose players become agents.
+    """
+    if games.is_game(text):
+        from counterplay.games.envs.tree import TurnBased
+
+        return TurnBased(games.make(text))
     name, parameters = spec.parse(text.strip())
     return spec.build(find(name).load(), name, parameters)
 
 
 def spec_of(task: Any) -> str | None:
     """Return the shortest spec from which `make_env` builds an equal task, or None if there is none."""
+    if type(task).__module__ == "counterplay.games.envs.tree":
+        try:
+            return games.spec_of(task.rules)
+        except ValueError:
+            return None
     for entry in ENVS:
         text = spec.unparse(entry.load(), entry.name, task)
         if text is not None:

@@ -1,0 +1,243 @@
+"""Simple spread: agents cover landmarks and stay out of each other's way (Lowe et al. 2017; dynamics of mpe2 1.1).
+
+Observation of an agent, the numbers in mpe2's order, with N agents and N landmarks on a plane:
+
+| numbers | what |
+| --- | --- |
+| 2 | own velocity (x, y) |
+| 2 | own position |
+| 2 N | each landmark's position less one's own |
+| 2 (N - 1) | each other agent's position less one's own, in order |
+| 2 (N - 1) | what the others say: 0, for they are silent |
+
+State: the agents' observations, one after another. Actions: stay, left, right, down, up; or, if continuous, the force
+in x and y, each in [-1, 1] (mpe2's five numbers give the same forces, as the differences of two pairs of them).
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.jit import jit
+
+_TICK = 0.1  # seconds a step
+_KEPT = 0.75  # velocity left after a step's damping
+_FORCE = 5.0  # of an action; every agent weighs 1
+_TOUCH = 0.3  # two agents closer than this collide: twice an agent's radius
+_CONTACT = 100.0  # force per unit of penetration
+_MARGIN = 1e-3  # over which the contact force sets in
+
+_SIDE = 1.5  # the picture shows the square from -1.5 to 1.5
+_ROWS, _COLUMNS = 21, 43
+
+
+@dataclass(frozen=True)
+class Spread:
+    """`agents` agents and as many landmarks, thrown uniformly into the square from -1 to 1; `steps` steps.
+
+    An agent's reward is `local_ratio` times its own part, -1 for each agent that it touches, plus 1 - `local_ratio`
+    times the common part, minus the sum over landmarks of the distance to the nearest agent. With `reward="individual"`
+    every agent gets its own, with `reward="team"` all share the sum over agents. Episodes end by truncation alone.
+
+    `reset(np.random.default_rng(seed))` of one episode gives the positions of mpe2's `reset(seed)`. Where two agents
+    stand on the very same spot, mpe2 divides by zero; here they do not push each other.
+    """
+
+    agents: int = 3
+    local_ratio: float = 0.5
+    steps: int = 25
+    reward: str = "team"
+    continuous: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.agents <= 1000:
+            raise ValueError(f"agents must be 1 to 1000, not {self.agents}")
+        if not 0 <= self.local_ratio <= 1:
+            raise ValueError(f"local_ratio must be 0 to 1, not {self.local_ratio}")
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, not {self.steps}")
+        if self.reward not in ("team", "individual"):
+            raise ValueError(f"reward must be team or individual, not {self.reward!r}")
+
+    @property
+    def spec(self) -> EnvSpec:
+        size = 4 + 2 * self.agents + 4 * (self.agents - 1)
+        return EnvSpec(
+            agents=self.agents,
+            actions=2 if self.continuous else 5,
+            observation=size,
+            state=self.agents * size,
+            limit=self.steps,
+            team=self.reward == "team",
+            continuous=self.continuous,
+        )
+
+    def start(self, batch: int) -> "SpreadEnv":
+        return SpreadEnv(self, batch)
+
+
+class World(NamedTuple):
+    """Where everything is, in 64 bits as in mpe2."""
+
+    place: npt.NDArray[np.float64]  # [B, N, 2]
+    velocity: npt.NDArray[np.float64]  # [B, N, 2]
+    landmark: npt.NDArray[np.float64]  # [B, N, 2]
+    force: npt.NDArray[np.float64]  # [B, N, 2]
+    obs: npt.NDArray[np.float32]  # [B, N, O]
+    reward: npt.NDArray[np.float32]  # [B, N]
+
+
+class SpreadEnv:
+    """B episodes of simple spread, all of the same length."""
+
+    def __init__(self, task: Spread, batch: int):
+        self.task = task
+        self.spec = task.spec
+        self.batch = batch
+        n, plane = task.agents, (batch, task.agents, 2)
+        shown = blank(self.spec, batch)
+        self.world = World(
+            place=np.zeros(plane),
+            velocity=np.zeros(plane),
+            landmark=np.zeros(plane),
+            force=np.zeros(plane),
+            obs=shown.obs,
+            reward=np.zeros((batch, n), np.float32) if self.spec.team else shown.reward,
+        )
+        self.shown = shown._replace(state=shown.obs.reshape(batch, -1))
+        self.clock = task.steps
+
+    def reset(self, rng: np.random.Generator) -> Step:
+        drawn = rng.uniform(-1, 1, (self.batch, 2, self.task.agents, 2))
+        self.world.place[:], self.world.landmark[:] = drawn[:, 0], drawn[:, 1]
+        self.world.velocity[:] = 0
+        self.world.reward[:] = 0
+        self.shown.reward[:] = 0
+        self.shown.truncated[:] = False
+        self.clock = 0
+        _observe(self.world)
+        return self.shown
+
+    def step(self, actions: npt.NDArray[Any]) -> Step:
+        if self.task.continuous:
+            if actions.shape != self.world.force.shape or not np.isfinite(actions).all():
+                wants = " x ".join(map(str, self.world.force.shape))
+                raise ValueError(f"actions must be {wants} finite numbers, two an episode and agent")
+            np.clip(actions, -1, 1, out=self.world.force)
+        else:
+            actions = choices(actions, self.shown)
+            if not _steer(actions, self.world.force) and self.clock < self.task.steps:
+                raise illegal(actions, self.shown)
+        if self.clock == self.task.steps:
+            self.shown.reward[:] = 0
+            return self.shown
+        _move(self.world, self.task.local_ratio)
+        _observe(self.world)
+        if self.spec.team:
+            self.world.reward.sum(axis=1, out=self.shown.reward)
+        self.clock += 1
+        self.shown.truncated[:] = self.clock == self.task.steps
+        return self.shown
+
+    def render(self, episode: int) -> str:
+        """Return a picture of the square from -1.5 to 1.5: agents by number (+ from 10 on), landmarks as o.
+
+        What is outside stands at the border.
+        """
+        picture = [[" "] * _COLUMNS for _ in range(_ROWS)]
+
+        def put(position: npt.NDArray[np.float64], sign: str) -> None:
+            x, y = (np.clip(position, -_SIDE, _SIDE) + _SIDE) / (2 * _SIDE)
+            picture[round((1 - y) * (_ROWS - 1))][round(x * (_COLUMNS - 1))] = sign
+
+        for position in self.world.landmark[episode]:
+            put(position, "o")
+        for i, position in enumerate(self.world.place[episode]):
+            put(position, str(i) if i < 10 else "+")
+        edge = "+" + "-" * _COLUMNS + "+"
+        reward = float(self.world.reward[episode].sum())
+        head = f"step {self.clock} of {self.task.steps}, the agents' rewards add to {reward:.3f}"
+        return "\n".join([head, edge, *(f"|{''.join(line)}|" for line in picture), edge])
+
+
+@jit
+def _steer(actions: npt.NDArray[np.int64], force: npt.NDArray[np.float64]) -> bool:
+    """Turn actions, [B, N], into forces in units of `_FORCE`: stay, left, right, down, up. False if any is another."""
+    for b in range(np.uint64(actions.shape[0])):
+        for i in range(np.uint64(actions.shape[1])):
+            a = actions[b, i]
+            if not 0 <= a < 5:
+                return False
+            force[b, i, 0] = (a == 2) * 1.0 - (a == 1) * 1.0
+            force[b, i, 1] = (a == 4) * 1.0 - (a == 3) * 1.0
+    return True
+
+
+@jit
+def _move(world: World, local: float) -> None:
+    """Move all agents by one tick and pay them. `force` is in units of `_FORCE` before, and is the whole force after.
+
+    Positions move by the old velocity; contact forces are those of the old positions, like in mpe2's `World.step`.
+    """
+    place, velocity, landmark, force, reward = world.place, world.velocity, world.landmark, world.force, world.reward
+    batch, n = np.uint64(place.shape[0]), np.uint64(place.shape[1])
+    for b in range(batch):
+        for i in range(n):
+            force[b, i, 0] *= _FORCE
+            force[b, i, 1] *= _FORCE
+        for i in range(n):
+            for j in range(i + np.uint64(1), n):
+                x, y = place[b, i, 0] - place[b, j, 0], place[b, i, 1] - place[b, j, 1]
+                distance = np.sqrt(x * x + y * y)
+                depth = (_TOUCH - distance) / _MARGIN
+                if depth < -40.0 or distance == 0.0:  # e^-40 of a push, or no direction to push in
+                    continue
+                # log(1 + e^depth), for any depth
+                push = _CONTACT * _MARGIN * (max(depth, 0.0) + np.log1p(np.exp(-abs(depth)))) / distance
+                force[b, i, 0] += push * x
+                force[b, i, 1] += push * y
+                force[b, j, 0] -= push * x
+                force[b, j, 1] -= push * y
+        for i in range(n):
+            for k in range(np.uint64(2)):
+                place[b, i, k] += velocity[b, i, k] * _TICK
+                velocity[b, i, k] = velocity[b, i, k] * _KEPT + force[b, i, k] * _TICK
+        common = 0.0
+        for j in range(n):
+            nearest = np.inf
+            for i in range(n):
+                x, y = place[b, i, 0] - landmark[b, j, 0], place[b, i, 1] - landmark[b, j, 1]
+                nearest = min(nearest, x * x + y * y)
+            common -= np.sqrt(nearest)
+        for i in range(n):
+            touched = 0.0
+            for j in range(n):
+                x, y = place[b, i, 0] - place[b, j, 0], place[b, i, 1] - place[b, j, 1]
+                if i != j and np.sqrt(x * x + y * y) < _TOUCH:
+                    touched += 1.0
+            reward[b, i] = (1.0 - local) * common - local * touched
+
+
+@jit
+def _observe(world: World) -> None:
+    """Write what every agent sees; what the others say stays 0."""
+    place, velocity, landmark, obs = world.place, world.velocity, world.landmark, world.obs
+    batch, n, two = np.uint64(place.shape[0]), np.uint64(place.shape[1]), np.uint64(2)
+    for b in range(batch):
+        for i in range(n):
+            for k in range(two):
+                obs[b, i, k] = velocity[b, i, k]
+                obs[b, i, two + k] = place[b, i, k]
+            at = two + two
+            for j in range(n):
+                for k in range(two):
+                    obs[b, i, at + k] = landmark[b, j, k] - place[b, i, k]
+                at += two
+            for j in range(n):
+                if i != j:
+                    for k in range(two):
+                        obs[b, i, at + k] = place[b, j, k] - place[b, i, k]
+                    at += two
