@@ -87,6 +87,38 @@ class Batch(NamedTuple):
     filled: Tensor  # [B, T]
     weight: Tensor  # [B]
 
+    def rows(self) -> "Rows":
+        """Return which rows are more than padding."""
+        filled = self.filled.numpy()
+        seen = np.pad(filled, ((0, 0), (1, 0)), constant_values=True)
+        place = (np.cumsum(seen) - 1).reshape(seen.shape)
+        found = np.flatnonzero(seen), np.flatnonzero(filled), place[:, :-1][filled], place[:, 1:][filled]
+        return Rows(*map(torch.from_numpy, found), torch.from_numpy(filled.nonzero()[0]))
+
+
+class Rows(NamedTuple):
+    """Where there is more than padding: networks without memory need not work on the rest.
+
+    R' rows were seen, since a step was taken there or an episode ended there; R steps were taken.
+    """
+
+    seen: Tensor  # [R'] among B * (T + 1)
+    step: Tensor  # [R] among B * T
+    now: Tensor  # [R] the rows, among those seen, that steps were taken in
+    next: Tensor  # [R] and those that they led to
+    episode: Tensor  # [R] whose step it is
+
+
+def pick(numbers: Tensor, rows: Tensor) -> Tensor:
+    """Return rows [R, ...] of numbers [B, T, ...]."""
+    return numbers.flatten(0, 1).index_select(0, rows)
+
+
+def spread(rows: Tensor, place: Tensor, like: Tensor) -> Tensor:
+    """Return numbers [B, T, ...] with the given rows [R, ...] in their places and 0 elsewhere; `like` is [B, T]."""
+    full = rows.new_zeros(like.numel(), *rows.shape[1:])
+    return full.index_copy(0, place, rows).view(*like.shape, *rows.shape[1:])
+
 
 class OffPolicy(ABC):
     """Everything but the loss.

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from counterplay.agents.learner import suits, within
 from counterplay.agents.mixers import make_mixer
-from counterplay.agents.off_policy import Batch, OffPolicy, OffPolicySettings
+from counterplay.agents.networks import AgentNetwork
+from counterplay.agents.off_policy import Batch, OffPolicy, OffPolicySettings, Rows, pick, spread
 from counterplay.agents.returns import n_step, td_lambda
 from counterplay.engine.env import EnvSpec
 
@@ -48,7 +49,8 @@ class QLearning(OffPolicy):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             super().__init__(spec, settings)
-            self.targets["agents"] = self.agent_network()
+            self.target_agents = self.agent_network()
+            self.targets["agents"] = self.target_agents
             for modules in (self.networks, self.targets):
                 if (mixer := make_mixer(settings.mixer, spec.agents, spec.state)) is not None:
                     modules["mixer"] = mixer
@@ -56,33 +58,40 @@ class QLearning(OffPolicy):
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Return the mean squared TD error, the TD errors and the mean value."""
-        values, _ = self.agents(batch.obs, batch.last)  # [B, T + 1, N, A]
-        chosen = values[:, :-1].gather(-1, batch.action[..., None])[..., 0]  # [B, T, N]
-        mixed = self._mix(self.networks, chosen, batch.state[:, :-1])
-        error = mixed - self.target(batch, values.detach())
-        mask = batch.filled if error.dim() == 2 else batch.filled[..., None].expand_as(error)
-        error = error * mask
-        weight = batch.weight.view(-1, *[1] * (error.dim() - 1))
-        count = mask.sum()
-        loss = (weight * error.square()).sum() / count
-        return loss, error, {"value": (mixed.detach() * mask).sum() / count}
+        rows = batch.rows()
+        states = pick(batch.state, rows.seen)  # [R', S]
+        values = self._values(self.agents, batch, rows)  # [R', N, A]
+        action = pick(batch.action, rows.step)[..., None]
+        chosen = values.index_select(0, rows.now).gather(-1, action)[..., 0]  # [R, N]
+        mixed = self._mix(self.networks, chosen, states.index_select(0, rows.now))  # [R], or [R, N] without a mixer
+        error = mixed - self.target(batch, rows, values.detach(), states)
+        weight = batch.weight[rows.episode].view(-1, *[1] * (error.dim() - 1))
+        loss = (weight * error.square()).mean()
+        return loss, spread(error.detach(), rows.step, batch.filled), {"value": mixed.detach().mean()}
 
     @torch.no_grad()
-    def target(self, batch: Batch, values: Tensor) -> Tensor:
-        """Return what the (mixed) value of each step should have been, [B, T], or [B, T, N] without a mixer."""
+    def target(self, batch: Batch, rows: Rows, values: Tensor, states: Tensor) -> Tensor:
+        """Return what the (mixed) value of each step should have been, [R], or [R, N] without a mixer."""
         settings = self.settings
-        if settings.recurrent:
-            following, _ = self.targets["agents"](batch.obs, batch.last)
-            following = following[:, 1:]
-        else:  # the first step's values are not needed
-            following, _ = self.targets["agents"](batch.obs[:, 1:], None if batch.last is None else batch.last[:, 1:])
-        judge = values[:, 1:] if settings.double else following
-        best = judge.masked_fill(~batch.legal[:, 1:], -torch.inf).argmax(dim=-1, keepdim=True)
-        after = self._mix(self.targets, following.gather(-1, best)[..., 0], batch.state[:, 1:])
+        following = self._values(self.target_agents, batch, rows).index_select(0, rows.next)
+        judge = values.index_select(0, rows.next) if settings.double else following
+        legal = pick(batch.legal, rows.seen).index_select(0, rows.next)
+        best = judge.masked_fill(~legal, -torch.inf).argmax(dim=-1, keepdim=True)
+        after = self._mix(self.targets, following.gather(-1, best)[..., 0], states.index_select(0, rows.next))
+        after = spread(after, rows.step, batch.filled)  # [B, T], or [B, T, N]
         facts = batch.reward.numpy(), after.numpy(), batch.terminated.numpy(), batch.filled.numpy(), settings.gamma
-        if settings.td_lambda > 0:
-            return torch.from_numpy(td_lambda(*facts, settings.td_lambda))
-        return torch.from_numpy(n_step(*facts, settings.n_step))
+        traced = settings.td_lambda > 0
+        found = td_lambda(*facts, settings.td_lambda) if traced else n_step(*facts, settings.n_step)
+        return pick(torch.from_numpy(found), rows.step)
+
+    @staticmethod
+    def _values(agents: AgentNetwork, batch: Batch, rows: Rows) -> Tensor:
+        """Return every agent's action values in the rows seen, [R', N, A]."""
+        if agents.memory is not None:
+            return pick(agents(batch.obs, batch.last)[0], rows.seen)
+        last = None if batch.last is None else pick(batch.last, rows.seen)
+        values: Tensor = agents(pick(batch.obs, rows.seen), last)[0]
+        return values
 
     @staticmethod
     def _mix(modules: nn.ModuleDict, values: Tensor, states: Tensor) -> Tensor:
