@@ -1,20 +1,17 @@
 """Telling how a run goes: a live picture on a terminal, else a line now and then."""
 
 import math
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
+from counterplay.engine.live import Display, display, plot
 from counterplay.engine.report import count, duration, small
 from counterplay.solvers.run import Check, Limits, Progress
-
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a Braille character, by row and column
 
 
 def _power(exponent: int) -> str:
@@ -27,38 +24,23 @@ def curve(trace: Sequence[Check], width: int, height: int, target: float | None 
     Points that are not positive are left out; fewer than two make no curve. A target is drawn as a dotted line.
     """
     points = [(c.iterations, c.exploitability) for c in trace if c.iterations > 0 and c.exploitability > 0]
-    if len(points) < 2 or width < 20 or height < 4:
+    if len(points) < 2:
         return []
     xs, ys = np.log10(np.array(points, np.float64)).T
     goal = math.log10(target) if target else ys.min()
     bottom = math.floor(min(ys.min(), goal))
     top = max(math.ceil(ys.max()), bottom + 1)
-    rows, columns = height - 2, width - 8
-    scale = (4 * rows - 1) / (top - bottom)
-    level = np.rint((top - np.interp(np.linspace(xs[0], xs[-1], 2 * columns), xs, ys)) * scale).astype(int)
-    canvas = np.zeros((rows, columns), int)
-    if target and goal <= top:
-        at = round((top - goal) * scale)
-        canvas[at // 4, ::2] |= _DOTS[at % 4][0]
-    for c, at in enumerate(level):
-        before = int(level[max(c - 1, 0)])
-        for y in range(min(at, before), max(at, before) + 1):
-            canvas[y // 4, c // 2] |= _DOTS[y % 4][c % 2]
-    names = [""] * rows
-    for e in range(top, bottom - 1, -math.ceil((top - bottom) / max(rows // 2, 1))):
-        names[round((top - e) * scale) // 4] = _power(e)
-    lines = [
-        f"{name:>6} {'┤' if name else '│'}" + "".join(chr(0x2800 + dots) for dots in row)
-        for name, row in zip(names, canvas, strict=True)
-    ]
-    ticks, labels = "─" * columns, " " * columns
-    for e in range(math.ceil(xs[0]), math.floor(xs[-1]) + 1):
-        name = _power(e)
-        at = min(round((e - xs[0]) / (xs[-1] - xs[0]) * (columns - 1)), columns - len(name))
-        if not labels[max(at - 1, 0) : at + len(name) + 1].strip():
-            ticks = f"{ticks[:at]}┬{ticks[at + 1 :]}"
-            labels = f"{labels[:at]}{name}{labels[at + len(name) :]}"
-    return [*lines, f"{'':>6} └{ticks}", f"{'':>6}  {labels}"]
+    across, up = max(xs[-1] - xs[0], 1e-9), top - bottom
+    every = math.ceil(up / max((height - 2) // 2, 1))
+    return plot(
+        (xs - xs[0]) / across,
+        (ys - bottom) / up,
+        width,
+        height,
+        [((e - xs[0]) / across, _power(e)) for e in range(math.ceil(xs[0]), math.floor(xs[-1]) + 1)],
+        [((e - bottom) / up, _power(e)) for e in range(top, bottom - 1, -every)],
+        (goal - bottom) / up if target else None,
+    )
 
 
 def _time_left(now: Progress, rate: float, target: float | None) -> float | None:
@@ -86,7 +68,7 @@ class Watch:
     `pot` exploitability is told in per cent of it.
     """
 
-    def __init__(self, name: str, before: float, gap: bool, live: "Display | None", pot: float = 0.0):
+    def __init__(self, name: str, before: float, gap: bool, live: Display | None, pot: float = 0.0):
         self.name, self.before, self.gap, self.live = name, before, gap, live
         self.scale, self.unit = (100 / pot, " % of pot") if pot else (1.0, "")
         self.since: Progress | None = None  # where the run was when its kernels had been compiled
@@ -131,7 +113,8 @@ class Watch:
         if self.live is not None:
             target = None if self.gap or now.limits.target is None else now.limits.target * self.scale
             trace = tuple(replace(c, exploitability=c.exploitability * self.scale) for c in now.trace)
-            self.live.line, self.live.trace, self.live.target = self.line(now), trace, target
+            self.live.line = self.line(now)
+            self.live.curve = lambda width, height: curve(trace, width, height, target)
 
     def line(self, now: Progress) -> str:
         """Return the figures of the run in one line."""
@@ -149,38 +132,8 @@ class Watch:
         return " · ".join(parts)
 
 
-class Display:
-    """The picture on a terminal: the curve, and a line below it."""
-
-    def __init__(self, title: str):
-        from rich.console import Console
-        from rich.live import Live
-
-        self.title = title
-        self.trace: tuple[Check, ...] = ()
-        self.target: float | None = None
-        self.line = "starting"
-        self.console = Console(stderr=True)
-        self.live = Live(get_renderable=self.picture, console=self.console, refresh_per_second=6)
-
-    def picture(self) -> Any:
-        """Return what to draw now."""
-        from rich.panel import Panel
-        from rich.text import Text
-
-        size = self.console.size
-        width = min(size.width, 100)
-        lines = curve(self.trace, width - 4, min(size.height - 6, 14), self.target)
-        text = Text("".join(f"{line}\n" for line in lines), style="cyan", no_wrap=True, overflow="ellipsis")
-        return Panel(text.append(self.line, style="default"), title=self.title, title_align="left", width=width)
-
-
 @contextmanager
 def watching(name: str, before: float, gap: bool, pot: float = 0.0) -> Iterator[Watch]:
     """Yield a watch over a run, live where standard error is a terminal; its last picture stays."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        yield Watch(name, before, gap, None, pot)
-        return
-    display = Display(f"Solving {name}")
-    with display.live:
-        yield Watch(name, before, gap, display, pot)
+    with display(f"Solving {name}") as live:
+        yield Watch(name, before, gap, live, pot)
