@@ -20,6 +20,7 @@ RIVER, TURN, FLOP = 0, 1, 2  # streets by the number of streets still to come
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
 U32 = npt.NDArray[np.uint32]
+I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 
@@ -75,6 +76,9 @@ class Subgame(NamedTuple):
 
     equity: U32  # [B] index of a board with cards to come into the next two
     ahead: F32  # [. * W * W] chance of player 0 to win less that to lose, by its lane and the other's; 0 if they clash
+    lock: I32  # [I * decisions] where a decision's part of `mix` begins, -1 if it is free; empty if all are
+    mix: F32  # [.] fixed strategies, [actions, lanes] of each such decision; -1 for the lanes that are free
+
     raked: bool  # whether the house takes a part: then a tie pays too, half of what winner and loser get together
 
 

@@ -19,6 +19,7 @@ from counterplay.engine.subgame import Subgame, Tables
 from counterplay.games.holdem import nodes
 from counterplay.games.holdem.betting import NEXT, PLAYERS, STREETS, children
 from counterplay.games.holdem.cards import combo_name, format_cards
+from counterplay.games.holdem.lines import standing
 from counterplay.games.holdem.runouts import Layout
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
 from counterplay.solvers.cfr import VARIANTS
@@ -107,6 +108,7 @@ class View:
     combos: tuple[nodes.I64, nodes.I64]
     reach: Pair  # weight of each combo: that of the range times the player's own probability to get here
     strategy: F64  # [A, n] of the player who acts; what it would do also with combos that do not get here
+    locked: npt.NDArray[np.bool_]  # [n] the combos of the player who acts whose strategy here was fixed
     _solution: "SpotSolution" = field(repr=False)
     _run: SubgameCFR = field(repr=False)
     _place: nodes.Place = field(repr=False)
@@ -138,12 +140,12 @@ class View:
         laid = solution.layout
         tree, lanes = laid.streets[place.template], nodes.lanes(laid, place)
         last = laid.sequence[place.template]
-        at = (int(last[place.node, 0]), int(last[place.node, 1]))
+        at = (int(last[place.line.node, 0]), int(last[place.line.node, 1]))
         ev, actions = [], np.zeros(0)
         for p in range(2):
             value = self._run.worth(p, at).astype(np.float64)
-            put = (tree.start.pot - solution.spot.pot) / 2 + float(tree.paid[place.node, p])
-            rows = [at[p], *(int(last[child, p]) for child in children(tree, place.node))]
+            put = (tree.start.pot - solution.spot.pot) / 2 + float(tree.paid[place.line.node, p])
+            rows = [at[p], *(int(last[child, p]) for child in children(tree, place.line.node))]
             with np.errstate(divide="ignore", invalid="ignore"):
                 worth = value[rows][:, lanes[p]] / self.matchups[p] + (solution.spot.pot / 2 + put)
             worth[:, ~((self.matchups[p] > 0) & self.possible[p])] = np.nan
@@ -203,6 +205,7 @@ class View:
                 "ev": number(ev[i]),
                 "equity": number(equity[i]),
                 "realisation": number(realisation[i]),
+                "locked": bool(self.locked[i]),
                 "strategy": dict(zip(self.actions, self.strategy[:, i].tolist(), strict=True)),
                 "action_ev": {a: number(x) for a, x in zip(self.actions, self.action_ev[:, i], strict=True)},
             }
@@ -226,6 +229,7 @@ class View:
             "ev": numbers(value),
             "equity": numbers(equity),
             "realisation": [v / (q * self.pot) if q > 0 else None for v, q in zip(value, equity, strict=True)],
+            "locked": float(self.shares[self.player] @ self.locked) if self.reached else None,
             "strategy": self.frequencies,
         }
 
@@ -312,22 +316,23 @@ class SpotSolution:
             here = here.after(*step)
         plans = here.plans().astype(np.float64)
         last, lanes = laid.sequence[place.template], nodes.lanes(laid, place)
-        one, two = (plans[int(last[place.node, p]), lanes[p]] for p in range(2))
-        after = children(tree, place.node)
+        one, two = (plans[int(last[place.line.node, p]), lanes[p]] for p in range(2))
+        after = children(tree, place.line.node)
         strategy = np.ones((1, len(lanes[player])))
         if len(after) > 1:
             rows = [int(last[child, player]) for child in after]
             strategy = here.strategy(player)[rows][:, lanes[player]].astype(np.float64)
         return View(
-            line=place.line,
-            board=place.board,
+            line=place.line.text,
+            board=place.line.board,
             street=STREETS[tree.start.street],
             player=player,
-            pot=tree.start.pot + int(tree.paid[place.node].sum()),
+            pot=tree.start.pot + int(tree.paid[place.line.node].sum()),
             actions=tuple(tree.action[child] for child in after),
             combos=laid.combos,
             reach=(one, two),
             strategy=strategy,
+            locked=self.spot.locked_at(place.line.text)[laid.combos[player]],
             _solution=self,
             _run=here,
             _place=place,
@@ -337,10 +342,10 @@ class SpotSolution:
         """Return the next decision for each card that may come after a line that ends a street, by card."""
         place = nodes.find(self.spot, self.layout, line)
         tree = self.layout.streets[place.template]
-        if tree.kind[place.node] != NEXT:
-            now = nodes.standing(tree, place.node)
+        if tree.kind[place.line.node] != NEXT:
+            now = standing(tree, place.line.node)
             raise ValueError(f"a report is of a line that ends a street, such as 'check check': there {now}")
-        rest = [card for card in nodes.deck(self.spot)[::-1] if card not in place.board]
+        rest = [card for card in nodes.deck(self.spot)[::-1] if card not in place.line.board]
         return [(card, self.at(f"{line} [{format_cards([card])}]")) for card in rest]
 
     def save(self, path: str | Path) -> None:

@@ -81,6 +81,12 @@ def _keep_jit(table, at, count, scales, k, block):  # type: ignore[no-untyped-de
 
 
 @inlined
+def _lock(game: Subgame, k: Any) -> Any:
+    """Return where the fixed strategy of the decision with that scale begins, -1 where all lanes are free."""
+    return np.int64(game.lock[k]) if game.lock.size > 0 else np.int64(-1)
+
+
+@inlined
 def _descend(game: Subgame, tables: Tables, work: Scratch, instance: Any, p: Any, mode: Any) -> None:
     """Spread the plans of `work.plan` rows 0 and 1 over the instance's template; keep player p's strategy."""
     w = np.uint64(game.reach.shape[1])
@@ -117,6 +123,33 @@ def _descend(game: Subgame, tables: Tables, work: Scratch, instance: Any, p: Any
                     x = x if norm[i] > _ZERO else equal
                     sigma[below + i] = x
                     plan[below + i] = x * plan[above + i]
+            lock = _lock(game, k)
+            if lock >= 0:
+                for a in range(actions):
+                    fixed = np.uint64(lock) + a * lanes
+                    below = (np.uint64(game.first[d]) + a) * w
+                    for i in range(lanes):
+                        x = game.mix[fixed + i]
+                        if x >= _ZERO:
+                            sigma[below + i] = x
+                            plan[below + i] = x * plan[above + i]
+
+
+@inlined
+def _hold(game: Subgame, work: Scratch, lock: Any, actions: Any, lanes: Any, first: Any, mode: Any) -> None:
+    """Value a decision's fixed lanes by their strategy also in a best response, and leave them without regret."""
+    w = np.uint64(game.reach.shape[1])
+    value, norm = work.value, work.norm
+    at = np.uint64(lock)
+    for i in range(lanes):
+        if game.mix[at + i] >= _ZERO:
+            x = _ZERO
+            for a in range(actions):
+                x += game.mix[at + a * lanes + i] * value[first + a * w + i]
+            norm[i] = x
+            if mode == UPDATE:
+                for a in range(actions):
+                    value[first + a * w + i] = x
 
 
 @inlined
@@ -158,12 +191,15 @@ def _ascend(
                 row = first + a * w
                 for i in range(lanes):
                     norm[i] += sigma[row + i] * value[row + i]
+        k = np.uint64(game.scale[instance]) + (d - start)
+        lock = _lock(game, k)
+        if lock >= 0:
+            _hold(game, work, lock, actions, lanes, first, mode)
         for i in range(lanes):
             value[above + i] += norm[i]
         if mode != UPDATE:
             continue
         at = np.uint64(game.base[instance]) + game.offset[d]
-        k = np.uint64(game.scale[instance]) + (d - start)
         _fetch(tables.regret, at, actions * lanes, tables.regret_scale, k, block)
         for a in range(actions):
             row, low_row = first + a * w, a * lanes

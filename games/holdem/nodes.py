@@ -1,18 +1,17 @@
 """Finding a decision of a spot by its line of play, and what the hands that get there hold against each other.
 
-A line is what was done and dealt from the start of the subgame: "check bet 30 call [Ah] check". Cards in brackets go on
-to the next street. Where suits are interchangeable a card is solved once for all that equal it, so a line leads to its
+Where suits are interchangeable a card is solved once for all that equal it, so a line of play (`lines`) leads to its
 place in the layout and to the renaming of suits that gets there.
 """
 
-import re
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.games.holdem.betting import NEXT, PLAYERS, STREETS, Street, children, follow, street_trees
-from counterplay.games.holdem.cards import COMBO_CARDS, compatible, format_cards, parse_cards, permute_suits
+from counterplay.games.holdem.betting import NEXT, Street, children, street_trees
+from counterplay.games.holdem.cards import COMBO_CARDS, compatible, format_cards, permute_suits
+from counterplay.games.holdem.lines import Line, actor, read_line
 from counterplay.games.holdem.runouts import Layout, equities, layout
 from counterplay.games.holdem.spot import LOWEST_RANK, Spot
 from counterplay.games.holdem.strength import strengths
@@ -24,22 +23,45 @@ I64 = npt.NDArray[np.int64]
 class Place(NamedTuple):
     """A node of the betting on some board, and the way to it through the layout."""
 
-    line: str
-    board: tuple[int, ...]
+    line: Line
     steps: tuple[tuple[int, int], ...]  # end of the street, and card dealt, for each street before
     template: int
-    node: int
     suits: tuple[int, ...]  # suit s is called suits[s] in the layout
 
 
 def lay_out(spot: Spot, symmetry: bool = True) -> Layout:
-    """Return the layout of a spot's subgame."""
+    """Return the layout of a spot's subgame, with its locks."""
     trees = street_trees(spot.betting, spot.street, spot.pot, spot.stack, spot.aggressor == "ip")
     short = spot.variant == "short"
     rake = (spot.rake.percent / 100, spot.rake.cap)
-    return layout(
-        spot.board, (spot.weights[0], spot.weights[1]), trees, spot.betting, rake, deck(spot), short, symmetry
+    told = [row for fixed in spot.locked for row in fixed.mix]  # what suits must leave alone beside board and ranges
+    told += [compatible([card]) for fixed in spot.locked for _, _, card in fixed.line.passed]
+    laid = layout(
+        spot.board, (spot.weights[0], spot.weights[1]), trees, spot.betting, rake, deck(spot), short, symmetry, told
     )
+    return _lock(spot, laid) if spot.locked else laid
+
+
+def _lock(spot: Spot, laid: Layout) -> Layout:
+    """Return the layout with the spot's fixed strategies."""
+    game = laid.game
+    span = game.decisions[game.template].astype(np.int64)
+    lock = np.full(int((span[:, 2] - span[:, 0]).sum()), -1, np.int32)
+    mixes, length = list[npt.NDArray[np.float32]](), 0
+    for fixed in spot.locked:
+        place = find(spot, laid, fixed.line.text)
+        instance, t = 0, place.template
+        for end, deal in place.steps:
+            board = int(game.board[instance])
+            deals = int(game.deals[board + 1]) - int(game.deals[board])
+            instance = int(game.child[instance]) + end * deals + deal
+        child = children(laid.streets[t], fixed.line.node)[0]
+        low, high = (int(d) for d in game.decisions[t, fixed.player : fixed.player + 2])
+        d = low + int(np.argmax(game.first[low:high] == laid.sequence[t][child, fixed.player]))
+        lock[int(game.scale[instance]) + d - int(game.decisions[t, 0])] = length
+        mixes.append(fixed.mix[:, laid.combos[fixed.player]].astype(np.float32).ravel())
+        length += mixes[-1].size
+    return laid._replace(game=game._replace(lock=lock, mix=np.concatenate(mixes)))
 
 
 def deck(spot: Spot) -> tuple[int, ...]:
@@ -49,66 +71,21 @@ def deck(spot: Spot) -> tuple[int, ...]:
 
 def find(spot: Spot, laid: Layout, line: str) -> Place:
     """Return the place that a line leads to; raises `ValueError` for what is not possible."""
-    board, steps, template, node, at = spot.board, list[tuple[int, int]](), 0, 0, 0
+    trees = dict(zip(laid.starts, laid.streets, strict=True))
+    way = read_line(line, spot.board, trees, spot.betting, spot.variant == "short")
+    steps, at = list[tuple[int, int]](), 0
     suits: tuple[int, ...] = (0, 1, 2, 3)
-    said = list[str]()
-    for part in re.findall(r"\[[^\]]*\]?|[^\[]+", line):
-        tree = laid.streets[template]
-        if not part.startswith("["):
-            node = follow(tree, part, node)
-            continue
-        if tree.kind[node] != NEXT:
-            raise ValueError(f"{part} cannot be dealt there: {standing(tree, node)}")
-        said.append(_words(tree, node))
-        card = _card(spot, board, part)
+    for start, node, card in way.passed:
         deal, suits = _dealt(laid, at, card, suits)
-        steps.append((int((tree.kind[:node] == NEXT).sum()), deal - int(laid.game.deals[at])))
-        template = laid.starts.index(tree.following(node, spot.betting))
-        board, at, node = (*board, card), int(laid.game.after[deal]), 0
-        said.append(f"[{format_cards([card])}]")
-    said.append(_words(laid.streets[template], node))
-    return Place(" ".join(" ".join(said).split()), board, tuple(steps), template, node, suits)
-
-
-def _words(tree: Street, node: int) -> str:
-    words = list[str]()
-    while node > 0:
-        words.append(tree.action[node])
-        node = int(tree.parent[node])
-    return " ".join(reversed(words))
-
-
-def standing(tree: Street, node: int) -> str:
-    """Say what is the case at a node where something else was expected."""
-    if tree.kind[node] < 2:
-        after = ", ".join(tree.action[child] for child in children(tree, node))
-        return f"{PLAYERS[tree.kind[node]].upper()} is to act ({after})"
-    return "the betting is over" if tree.kind[node] != NEXT else f"the {STREETS[tree.start.street]} is over"
+        steps.append((int((trees[start].kind[:node] == NEXT).sum()), deal - int(laid.game.deals[at])))
+        at = int(laid.game.after[deal])
+    return Place(way, tuple(steps), laid.starts.index(way.start), suits)
 
 
 def decision(laid: Layout, place: Place) -> tuple[Street, int]:
     """Return the betting tree of a place and who acts; raises `ValueError` where nobody does."""
     tree = laid.streets[place.template]
-    kind = int(tree.kind[place.node])
-    if kind == NEXT:
-        over = f"the {STREETS[tree.start.street]} is over after {place.line!r}"
-        raise ValueError(f"{over}: go on with the next card in brackets, such as [{_example(place.board)}]")
-    if kind > 1:
-        raise ValueError(f"nobody acts after {place.line!r}: the betting is over")
-    return tree, kind
-
-
-def _example(board: tuple[int, ...]) -> str:
-    return format_cards([next(c for c in range(51, -1, -1) if c not in board)])
-
-
-def _card(spot: Spot, board: tuple[int, ...], part: str) -> int:
-    cards = parse_cards(part.strip("[]"), spot.variant == "short")
-    if len(cards) != 1 or not part.endswith("]"):
-        raise ValueError(f"brackets hold the one card that comes next, such as [{_example(board)}], not {part!r}")
-    if cards[0] in board:
-        raise ValueError(f"{part} is on the board already ({format_cards(board)})")
-    return cards[0]
+    return tree, actor(tree, place.line)
 
 
 def _dealt(laid: Layout, at: int, card: int, suits: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:

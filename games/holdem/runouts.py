@@ -1,5 +1,6 @@
 """From a spot's ranges, board and betting to the `Subgame` that solvers read: run-outs, hand orders, suit symmetry."""
 
+from collections.abc import Sequence
 from itertools import permutations
 from typing import Any, NamedTuple
 
@@ -41,12 +42,13 @@ def layout(
     deck: Cards = tuple(range(52)),
     short: bool = False,
     symmetry: bool = True,
+    told: Sequence[npt.NDArray[Any]] = (),
 ) -> Layout:
     """Lay out the subgame of a spot.
 
     `weights` are both ranges over combos, [1326]; `trees` comes from `betting.street_trees`; `rake` is the share of
     the final pot that is taken, and its cap in chips. With `symmetry`, cards that equal each other up to a swap of
-    suits that changes neither board nor ranges are dealt once.
+    suits that changes neither board nor ranges, nor what else is `told` of combos, [1326] each, are dealt once.
     """
     free = ~np.isin(COMBO_CARDS, board).any(axis=1)
     combos = tuple(np.flatnonzero((w > 0) & free).astype(np.int64) for w in weights)
@@ -65,7 +67,7 @@ def layout(
     starts, streets = tuple(trees), tuple(trees.values())
     plan = _templates(streets, [len(c) for c in combos], rules, {s: k for k, s in enumerate(starts)}, rake)
     allins = {s.street for s, tree in trees.items() if (tree.kind == ALLIN).any()}
-    outs = _boards(board, weights, deck, symmetry, lane, width)
+    outs = _boards(board, (*weights, *told), deck, symmetry, lane, width)
     river, order, allowed, below, beyond = _orders(outs.boards, combos, width, short)
     equity, ahead = equities(outs.boards, combos, deck, short, allins, width)
     nests = _instances(plan, outs)
@@ -90,6 +92,8 @@ def layout(
         beyond=beyond,
         equity=equity,
         ahead=ahead,
+        lock=np.zeros(0, np.int32),
+        mix=np.zeros(0, np.float32),
         raked=rake[0] > 0 and rake[1] > 0,
     )
     return Layout(game, (combos[0], combos[1]), starts, streets, plan.sequence, outs.boards, outs.suits)
@@ -191,20 +195,20 @@ class _Boards(NamedTuple):
 
 def _boards(
     board: Cards,
-    weights: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    told: Sequence[npt.NDArray[Any]],
     deck: Cards,
     symmetry: bool,
     lane: npt.NDArray[np.int64],
     width: int,
 ) -> _Boards:
-    """Deal on from the board, each card once up to suits."""
+    """Deal on from the board, each card once up to suits that leave what is told of combos as it is."""
     identity = (0, 1, 2, 3)
     group = [
         suits
         for suits in permutations(identity)
         if symmetry
         and {_move(c, suits) for c in board} == set(board)
-        and all(np.array_equal(w[permute_suits(suits)], w) for w in weights)
+        and all(np.array_equal(x[permute_suits(suits)], x) for x in told)
     ]
     boards, groups = [board], [group]
     deals, card, after, twins, twin = [0], list[int](), list[int](), [0], list[int]()

@@ -19,6 +19,7 @@
 | `limit.cap` | bets and raises a street | 4 |
 | `rake.percent` | taken from the pot at the end, chips that were not called left alone | 0 |
 | `rake.cap` | at most so many chips | no cap |
+| `lock` | strategies that are fixed, `[[lock]]` with `node`, `strategy`, `hands`: see `locks` | none |
 
 Sizes stand under `[bets.STREET.PLAYER]` (`[bets.river.ip]`), `[bets.STREET]`, `[bets.PLAYER]` or `[bets]`, and the
 first of these that has the key counts; a player without any takes the other's. Sizes are explained in `sizes`.
@@ -36,8 +37,9 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.spec import suggestion
-from counterplay.games.holdem.betting import PLAYERS, STREETS, FixedLimit, Rules, Street, street_tree
+from counterplay.games.holdem.betting import PLAYERS, STREETS, FixedLimit, Rules, Street, street_tree, street_trees
 from counterplay.games.holdem.cards import COMBO_CARDS, SHORT_FIRST, compatible, format_cards, parse_cards
+from counterplay.games.holdem.locks import Fixed, Lock, fix, read_locks, write_lock
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.games.holdem.tables import (
     TOP,
@@ -84,6 +86,7 @@ class Spot:
     rake: Rake = NO_RAKE
     variant: str = "holdem"
     aggressor: str = ""
+    locks: tuple[Lock, ...] = ()
 
     def __post_init__(self) -> None:
         if self.variant not in LOWEST_RANK:
@@ -112,6 +115,9 @@ class Spot:
                 raise ValueError(f"{missing}, and the subgame plays the {street}{advice}")
         self._check_ranges()
         self._check_raises()
+        lines = [fixed.line.text for fixed in self.locked]
+        for twice in {line for line in lines if lines.count(line) > 1}:
+            raise ValueError(f"the decision {twice!r} is locked twice: put all its hands into one lock")
 
     @property
     def street(self) -> str:
@@ -130,6 +136,20 @@ class Spot:
         weights[:, ~compatible(self.board, self.variant == "short")] = 0.0
         weights.flags.writeable = False
         return weights
+
+    @cached_property
+    def locked(self) -> tuple[Fixed, ...]:
+        """Return what the locks fix."""
+        if not self.locks:
+            return ()
+        trees = street_trees(self.betting, self.street, self.pot, self.stack, self.aggressor == "ip")
+        short = self.variant == "short"
+        return tuple(fix(lock, self.board, self.weights, trees, self.betting, short) for lock in self.locks)
+
+    def locked_at(self, line: str) -> npt.NDArray[np.bool_]:
+        """Return bool[1326]: the combos whose strategy is fixed after a line, which is written as it is read."""
+        here = [fixed.mix[0] >= 0 for fixed in self.locked if fixed.line.text == line]
+        return here[0] if here else np.zeros(len(COMBO_CARDS), bool)
 
     def tree(self) -> Street:
         """Return the betting of the first street."""
@@ -268,6 +288,7 @@ def _build(data: Mapping[str, Any]) -> Spot:
         ),
         variant=as_text(data.get("variant", "holdem"), "variant"),
         aggressor=aggressor,
+        locks=read_locks(data.get("lock", [])),
     )
 
 
@@ -287,4 +308,6 @@ def to_toml(spot: Spot) -> str:
     lines += tops
     for name, rows in tables:
         lines += ["", f"[{name}]", *rows]
+    for lock in spot.locks:
+        lines += ["", "[[lock]]", *write_lock(lock)]
     return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ from counterplay.games.holdem.sizes import Role, Size, parse_sizes
 
 TOP = (
     *("board", "pot", "stack", "variant", "aggressor", "range", "bets", "add_allin", "force_allin", "raise_cap"),
-    *("min_bet", "limit", "rake"),
+    *("min_bet", "limit", "rake", "lock"),
 )
 
 _ONLY_NO_LIMIT = ("bets", "add_allin", "force_allin", "raise_cap", "min_bet")
