@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numba
 import numpy as np
@@ -19,6 +19,10 @@ import platformdirs
 from numba.extending import overload
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+Index: TypeAlias = (
+    Any  # a number that kernels know as u64: mypy knows no unsigned numbers, nor that `range` yields them
+)
 
 _KEPT = 4  # cache folders of other versions that stay: switching between two branches recompiles nothing
 

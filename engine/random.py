@@ -3,10 +3,12 @@
 SplitMix64 (Steele, Lea and Flood, OOPSLA 2014, figure 16): the state is a counter, its hash the number drawn.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.jit import inlined
+from counterplay.engine.jit import Index, inlined
 
 U64 = npt.NDArray[np.uint64]
 
@@ -17,22 +19,22 @@ def seeds(rng: np.random.Generator, batch: int) -> U64:
 
 
 @inlined
-def draw(states: U64, b: np.uint64) -> np.uint64:
+def draw(states: U64, b: Index) -> Index:
     """Return 64 random bits, and move state `b` on."""
     states[b] += np.uint64(0x9E3779B97F4A7C15)
-    z: np.uint64 = states[b]
+    z = states[b]
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
 
 
 @inlined
-def below(states: U64, b: np.uint64, n: np.uint64) -> np.uint64:
+def below(states: U64, b: Index, n: Index) -> Index:
     """Return one of 0 .. n - 1, for n below 2**32; no number is likelier than another by more than 2**-32."""
     return ((draw(states, b) >> np.uint64(32)) * n) >> np.uint64(32)
 
 
 @inlined
-def unit(states: U64, b: np.uint64) -> float:
+def unit(states: U64, b: Index) -> Any:
     """Return a number in [0, 1), a multiple of 2**-53."""
     return np.float64(draw(states, b) >> np.uint64(11)) * 2.0**-53

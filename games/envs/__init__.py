@@ -63,6 +63,13 @@ ENVS = (
         "Simple spread: agents cover landmarks and stay out of each other's way, as in mpe2",
         ("spread", "spread(agents=2, reward=individual, steps=7)"),
     ),
+    Entry(
+        "foraging",
+        "foraging",
+        "Foraging",
+        "Level-based foraging with lbforaging's rules; its ids, such as Foraging-8x8-2p-2f-coop-v3, are known too",
+        ("foraging(coop=true)", "foraging(size=6, players=3, food=3, sight=1, penalty=0.1, reward=individual)"),
+    ),
 )
 
 
@@ -81,14 +88,19 @@ def find(name: str) -> Entry:
 def make_env(text: str) -> Task:
     """Return the task of a spec. Raises `ValueError`.
 
-    A spec is a name of the catalogue with or without parameters (`spread(agents=5)`), or whatever `games.make` takes:
-    a turn-based game, whose players become agents.
+    A spec is a name of the catalogue with or without parameters (`spread(agents=5)`), an id of lbforaging's
+    (`Foraging-8x8-2p-2f-coop-v3`), or whatever `games.make` takes: a turn-based game, whose players become agents.
     """
+    text = text.strip()
+    if text.startswith("Foraging-"):
+        from counterplay.games.envs import foraging
+
+        return foraging.from_id(text)
     if games.is_game(text):
         from counterplay.games.envs.tree import TurnBased
 
         return TurnBased(games.make(text))
-    name, parameters = spec.parse(text.strip())
+    name, parameters = spec.parse(text)
     return spec.build(find(name).load(), name, parameters)
 
 

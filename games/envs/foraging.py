@@ -1,0 +1,383 @@
+"""Level-based foraging: players gather food that only players of enough level together can lift.
+
+The rules of lbforaging 2.0 (Papoudakis et al., NeurIPS 2021; Christianos et al., NeurIPS 2020), and tests hold the two
+against each other step by step.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.jit import Index, inlined, jit
+from counterplay.engine.random import below, seeds
+
+NONE, NORTH, SOUTH, WEST, EAST, LOAD = range(6)
+
+# In kernels a position is one number, row * 2**16 + column, so that a move is an addition.
+_ROW = 1 << 16
+_MOVES = np.array([0, -_ROW, _ROW, -1, 1, 0])
+_NOWHERE = -(1 << 30)  # where food is when it is gone: beside nothing
+_AT, _LEVEL, _TO, _LOADED = (np.uint64(k) for k in range(4))  # columns of a board
+_STEPS, _LEFT, _TOTAL = (np.uint64(k) for k in range(3))  # columns of its last row
+
+I32 = npt.NDArray[np.int32]
+F32 = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Foraging:
+    """Level-based foraging on a square of `size` x `size` cells, with lbforaging's rules.
+
+    Actions are none, north, south, west, east, load; one that cannot be done (into a wall or food, or loading beside no
+    food) is none. Players who head for the same cell all stay, where a player that stays heads for its own cell. All
+    players who load the same food lift it if their levels add up to its level; else each is fined `penalty`. The rules
+    end the episode when no food is left; after `limit` steps it is truncated (lbforaging says terminated).
+
+    Players have levels `min_player_level` to `max_player_level`; food has `min_food_level` to `max_food_level` (0: the
+    sum of the three lowest players' levels), and with `coop` always the highest: with up to three players, all have to
+    help. A player that lifts food of level f together with others of levels l gets f * its own level / sum of l, with
+    `normalize` divided by the sum of all food, so that the team can gather 1 in all. `reward` is `team` (the sum over
+    players) or `individual`.
+
+    A player sees what is at most `sight` cells away, by row and by column (0: everything):
+
+    | numbers of an observation | what they are |
+    | --- | --- |
+    | 3 for each of `food` | row, column and level of a food in sight, in reading order; -1, -1, 0 for the rest |
+    | 3 for each player | row, column and level, itself first, then others in sight; -1, -1, 0 for the rest |
+
+    Rows and columns count from the upper left corner of what is in sight. (As in lbforaging, near the upper and left
+    edges other players are seen up to twice as far as food.) The state is all observations one after another.
+    """
+
+    size: int = 8
+    players: int = 2
+    food: int = 2
+    coop: bool = False
+    sight: int = 0
+    min_player_level: int = 1
+    max_player_level: int = 2
+    min_food_level: int = 1
+    max_food_level: int = 0
+    penalty: float = 0.0
+    normalize: bool = True
+    limit: int = 50
+    reward: str = "team"
+
+    def __post_init__(self) -> None:
+        if not 3 <= self.size <= 1000:
+            raise ValueError(f"size must be 3 to 1000, not {self.size}")
+        if not 1 <= self.players <= self.size**2 // 2:
+            raise ValueError(
+                f"players must be 1 to {self.size**2 // 2}, half the cells of size {self.size}, not {self.players}"
+            )
+        if not 1 <= self.food <= (self.size - 2) ** 2:
+            raise ValueError(f"food must be 1 to {(self.size - 2) ** 2} with size {self.size}, not {self.food}")
+        if self.sight < 0:
+            raise ValueError(f"sight must be 1 or more, or 0 to see everything, not {self.sight}")
+        if not 1 <= self.min_player_level <= self.max_player_level:
+            raise ValueError("player levels must be 1 or more, and min_player_level not above max_player_level")
+        highest = self.max_food_level or self.min_player_level * min(3, self.players)
+        if not 1 <= self.min_food_level <= highest:
+            raise ValueError(f"min_food_level must be 1 to {highest}, the least that the highest food can be")
+        if not self.penalty >= 0:
+            raise ValueError(f"penalty must be 0 or more, not {self.penalty:g}")
+        if self.limit < 1:
+            raise ValueError(f"limit must be 1 or more, not {self.limit}")
+        if self.reward not in ("team", "individual"):
+            raise ValueError(f"reward must be team or individual, not {self.reward!r}")
+
+    @property
+    def spec(self) -> EnvSpec:
+        seen = 3 * (self.food + self.players)
+        return EnvSpec(self.players, 6, seen, self.players * seen, self.limit, team=self.reward == "team")
+
+    def start(self, batch: int) -> "ForagingEnv":
+        return ForagingEnv(self, batch)
+
+
+def from_id(text: str) -> Foraging:
+    """Return the task of one of lbforaging's ids, such as Foraging-2s-8x8-2p-2f-coop-v3; raise `ValueError`."""
+    found = re.fullmatch(r"Foraging(-2s)?-(\d+)x(\d+)-(\d+)p-(\d+)f(-coop)?(-ind)?(-pen)?-v3", text)
+    if not found or found[2] != found[3]:
+        raise ValueError(
+            f"{text!r} is no id of lbforaging's that is known here; write Foraging[-2s]-8x8-2p-2f[-coop][-ind][-pen]-v3"
+        )
+    short, size, _, players, food, coop, single, fined = found.groups()
+    return Foraging(
+        size=int(size),
+        players=int(players),
+        food=int(food),
+        coop=bool(coop),
+        sight=2 if short else 0,
+        max_food_level=1 if single else 0,
+        penalty=0.1 if fined else 0.0,
+    )
+
+
+class ForagingEnv:
+    """Episodes of foraging."""
+
+    def __init__(self, task: Foraging, batch: int) -> None:
+        self.spec, self.batch = task.spec, batch
+        self._task = task
+        shown = blank(self.spec, batch)
+        self._over = np.zeros((2, batch), np.bool_)
+        self._shown = shown._replace(
+            state=shown.obs.reshape(batch, -1), terminated=self._over[0], truncated=self._over[1]
+        )
+        # A row for each player (where it is, its level, where it heads for, the food it loads or -1), for each food
+        # (where it is, its level) in reading order, and one that counts steps, food left, and all food's levels.
+        self._board = np.zeros((batch, task.players + task.food + 1, 4), np.int32)
+        field = (task.size, task.sight or task.size, shown.obs)
+        players, food = (task.min_player_level, task.max_player_level), (task.min_food_level, task.max_food_level)
+        self._drawn = (self._board, *field, task.players, players, food, task.coop)
+        paid = shown.reward.reshape(batch, -1)
+        self._game = (self._board, *field, paid, self._over, task.limit, task.penalty, task.normalize)
+
+    def reset(self, rng: np.random.Generator) -> Step:
+        _reset(seeds(rng, self.batch), *self._drawn)
+        self._shown.reward[:] = 0
+        self._over[:] = False
+        return self._shown
+
+    def step(self, actions: npt.NDArray[Any]) -> Step:
+        actions = choices(actions, self._shown)
+        if not _step(actions, *self._game):
+            raise illegal(actions, self._shown)
+        return self._shown
+
+    def render(self, episode: int) -> str:
+        size, agents = self._task.size, self._task.players
+        cells = [[" ." for _ in range(size)] for _ in range(size)]
+        *things, (steps, left, _, _) = self._board[episode].tolist()
+        for at, level, _, _ in things[agents:]:
+            if level:
+                cells[at // _ROW][at % _ROW] = f"{level:2d}"
+        for n, (at, level, _, _) in enumerate(things[:agents]):  # two in one cell: the last covers the others
+            cells[at // _ROW][at % _ROW] = f"{chr(ord('a') + n % 26)}{level % 10}"
+        reward = self._shown.reward[episode].sum()
+        legend = f"step {steps} of {self._task.limit}, food left: {left}, reward of the step: {reward:.3g}"
+        return "\n".join([*map(" ".join, cells), legend])
+
+
+@jit
+def _reset(
+    states: npt.NDArray[np.uint64],
+    board: I32,
+    size: int,
+    sight: int,
+    obs: F32,
+    players: int,
+    player_levels: tuple[int, int],
+    food_levels: tuple[int, int],
+    coop: bool,
+) -> None:
+    """Place players anywhere, then food off the edges and apart from each other (lbforaging's `reset`)."""
+    agents, end, wide = np.uint64(players), np.uint64(board.shape[1]) - np.uint64(1), np.uint64(size)
+    weakest, spread = player_levels[0], np.uint64(player_levels[1] - player_levels[0] + 1)
+    for b in range(np.uint64(len(board))):
+        for n in range(agents):
+            free = False
+            while not free:
+                at = np.int64(below(states, b, wide)) * _ROW + np.int64(below(states, b, wide))
+                free = True
+                for m in range(n):
+                    free &= board[b, m, _AT] != at
+                board[b, n, _AT] = at
+            board[b, n, _LEVEL] = weakest + np.int64(below(states, b, spread))
+        highest = food_levels[1]
+        if highest == 0:
+            for n in range(agents):
+                lower = 0
+                for m in range(agents):
+                    lower += board[b, m, _LEVEL] < board[b, n, _LEVEL] + (m < n)
+                if lower < 3:
+                    highest += board[b, n, _LEVEL]
+        _grow(states, b, board, size, agents, end, highest if coop else food_levels[0], highest)
+        _observe(b, board, size, sight, obs, agents, end)
+
+
+@inlined
+def _grow(
+    states: npt.NDArray[np.uint64],
+    b: Index,
+    board: I32,
+    size: int,
+    agents: Index,
+    end: Index,
+    lowest: int,
+    highest: int,
+) -> None:
+    """Place the food in reading order. As in lbforaging, what has found no place after 1,000 attempts is left out."""
+    inner, spread = np.uint64(size - 2), np.uint64(highest - lowest + 1)
+    for f in range(agents, end):
+        board[b, f, _AT] = _NOWHERE
+        board[b, f, _LEVEL] = 0
+    top, total = agents, np.int64(0)  # food so far lies in agents .. top
+    for _ in range(1000):
+        if top == end:
+            break
+        row, col = 1 + np.int64(below(states, b, inner)), 1 + np.int64(below(states, b, inner))
+        at = row * _ROW + col
+        free: Any = True
+        for n in range(agents):
+            free &= board[b, n, _AT] != at
+        for f in range(agents, top):  # no food within a cell around, nor two cells away in its row or column
+            down, right = abs(_row(board, b, f) - row), abs(_column(board, b, f) - col)
+            free &= max(down, right) > 1 and (min(down, right) > 0 or max(down, right) > 2)
+        if free:
+            f = top
+            while f > agents and board[b, f - np.uint64(1), _AT] > at:
+                board[b, f, _AT] = board[b, f - np.uint64(1), _AT]
+                board[b, f, _LEVEL] = board[b, f - np.uint64(1), _LEVEL]
+                f -= np.uint64(1)
+            level = lowest + np.int64(below(states, b, spread))
+            board[b, f, _AT] = at
+            board[b, f, _LEVEL] = level
+            top += np.uint64(1)
+            total += level
+    board[b, end, _STEPS] = 0
+    board[b, end, _LEFT] = top - agents
+    board[b, end, _TOTAL] = total
+
+
+@inlined
+def _row(board: I32, b: Index, k: Index) -> Any:
+    return np.int64(board[b, k, _AT]) >> 16
+
+
+@inlined
+def _column(board: I32, b: Index, k: Index) -> Any:
+    return np.int64(board[b, k, _AT]) & (_ROW - 1)
+
+
+@inlined
+def _observe(b: Index, board: I32, size: int, sight: int, obs: F32, agents: Index, end: Index) -> None:
+    """Write all observations of an episode. Everything is written where the next may stand, and kept if it is seen."""
+    three = np.uint64(3)
+    for n in range(agents):
+        i = np.uint64(0)
+        if sight >= size:  # the usual case, in half the time
+            for f in range(agents, end):
+                _show(obs, b, n, i, board, f, 0, 0)
+                i += three if board[b, f, _LEVEL] > 0 else np.uint64(0)
+            _nothing(obs, b, n, i, (end - agents) * three)
+            i = (end - agents) * three
+            for m in range(agents):
+                _show(obs, b, n, i if m == n else i + three * (m + np.uint64(m < n)), board, m, 0, 0)
+            continue
+        row, col = _row(board, b, n), _column(board, b, n)
+        top, left = max(row - sight, 0), max(col - sight, 0)
+        for f in range(agents, end):  # what is gone is too far away
+            _show(obs, b, n, i, board, f, top, left)
+            seen = (abs(_row(board, b, f) - row) <= sight) & (abs(_column(board, b, f) - col) <= sight)
+            i += three if seen else np.uint64(0)
+        _nothing(obs, b, n, i, (end - agents) * three)
+        i = (end - agents) * three
+        _show(obs, b, n, i, board, n, top, left)
+        i += three
+        for m in range(agents):
+            y, x = _row(board, b, m) - top, _column(board, b, m) - left
+            if (m != n) & (y >= 0) & (y <= 2 * sight) & (x >= 0) & (x <= 2 * sight):
+                _show(obs, b, n, i, board, m, top, left)
+                i += three
+        _nothing(obs, b, n, i, end * three)
+
+
+@inlined
+def _show(obs: F32, b: Index, n: Index, i: Index, board: I32, k: Index, top: int, left: int) -> None:
+    obs[b, n, i] = _row(board, b, k) - top
+    obs[b, n, i + np.uint64(1)] = _column(board, b, k) - left
+    obs[b, n, i + np.uint64(2)] = board[b, k, _LEVEL]
+
+
+@inlined
+def _nothing(obs: F32, b: Index, n: Index, i: Index, end: Index) -> None:
+    while i < end:
+        obs[b, n, i] = -1.0
+        obs[b, n, i + np.uint64(1)] = -1.0
+        obs[b, n, i + np.uint64(2)] = 0.0
+        i += np.uint64(3)
+
+
+@jit
+def _step(
+    actions: npt.NDArray[np.int64],
+    board: I32,
+    size: int,
+    sight: int,
+    obs: F32,
+    reward: F32,  # [B, N], or [B, 1] for the team
+    over: Flags,  # [2, B] terminated, truncated
+    limit: int,
+    penalty: float,
+    normalize: bool,
+) -> bool:
+    """Play one step of each running episode; return False, at that episode, if an action is not legal."""
+    agents, end = np.uint64(actions.shape[1]), np.uint64(board.shape[1]) - np.uint64(1)
+    for b in range(np.uint64(len(board))):
+        for n in range(np.uint64(reward.shape[1])):
+            reward[b, n] = 0.0
+        if over[0, b] | over[1, b]:
+            continue
+        loads = False
+        for n in range(agents):
+            action = np.uint64(actions[b, n])  # a negative one becomes huge
+            if action > np.uint64(LOAD):
+                return False
+            at = np.int64(board[b, n, _AT])
+            to = at + _MOVES[action]
+            blocked = (np.uint64(to >> 16) >= np.uint64(size)) | (np.uint64(to & (_ROW - 1)) >= np.uint64(size))
+            loaded = np.int64(-1)
+            for f in range(agents, end):
+                there = np.int64(board[b, f, _AT])
+                blocked |= there == to
+                if action == np.uint64(LOAD):
+                    apart = abs(there - at)
+                    if (apart == 1) | (apart == _ROW):  # food lies so that there is only one
+                        loaded = np.int64(f)
+                        loads = True
+            board[b, n, _TO] = at if blocked else to
+            board[b, n, _LOADED] = loaded
+        for n in range(agents):
+            free = True
+            for m in range(agents):
+                free &= (m == n) | (board[b, m, _TO] != board[b, n, _TO])
+            board[b, n, _AT] = board[b, n, _TO] if free else board[b, n, _AT]
+        if loads:
+            _lift(b, board, agents, end, reward, penalty, normalize)
+        board[b, end, _STEPS] += np.int32(1)
+        over[0, b] = board[b, end, _LEFT] == 0
+        over[1, b] = (not over[0, b]) & (board[b, end, _STEPS] >= limit)
+        _observe(b, board, size, sight, obs, agents, end)
+    return True
+
+
+@inlined
+def _lift(b: Index, board: I32, agents: Index, end: Index, reward: F32, penalty: float, normalize: bool) -> None:
+    for f in range(agents, end):
+        strength, level = np.int64(0), np.int64(board[b, f, _LEVEL])
+        for n in range(agents):
+            if board[b, n, _LOADED] == np.int64(f):
+                strength += board[b, n, _LEVEL]
+        if strength == 0:
+            continue
+        lifted = strength >= level
+        for n in range(agents):
+            if board[b, n, _LOADED] == np.int64(f):
+                worth = -penalty
+                if lifted:
+                    worth = np.float64(level * np.int64(board[b, n, _LEVEL]))
+                    if normalize:
+                        worth /= np.float64(strength * np.int64(board[b, end, _TOTAL]))
+                reward[b, n if reward.shape[1] > 1 else np.uint64(0)] += worth
+        if lifted:
+            board[b, f, _AT] = _NOWHERE
+            board[b, f, _LEVEL] = 0
+            board[b, end, _LEFT] -= np.int32(1)
