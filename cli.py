@@ -92,6 +92,13 @@ def games(name: str | None) -> None:
     from counterplay.engine.spec import describe
     from counterplay.games import GAMES, find, make
 
+    if name == "holdem":
+        from counterplay.games.holdem.guide import guide
+
+        options = [p for p in solve.params if p.name in (*_SPOT_FLAGS, "locks", "target", "compress", "threads")]
+        flags = [(p.opts[0], p.metavar or "", p.help or "") for p in options if isinstance(p, click.Option)]
+        _print(guide(flags, _width(), _paint))
+        return
     if name is None:
         for entry in GAMES:
             text = click.wrap_text(f"{entry.name:<20} {entry.summary}", _width(), "", " " * 21)
@@ -100,11 +107,19 @@ def games(name: str | None) -> None:
                 click.echo(_style(_fill(takes, 21), dim=True))
             example = min((e for e in entry.examples if "(" in e), key=len, default=entry.name)
             click.echo(f"{'':<20} counterplay solve {_quoted(example)}")
+        text = f"{'holdem':<20} Hold'em rivers, turns and flops: 'counterplay games holdem' has the keys and flags"
+        click.echo(_style("holdem", bold=True) + text[len("holdem") :])
+        click.echo(f"{'':<20} counterplay solve examples/river_a.toml")
         click.echo("\nGames of OpenSpiel go by openspiel:NAME, such as openspiel:tiny_hanabi;")
         click.echo("Gambit files (.efg, .nfg), payoff files (.toml) and hold'em spots (.toml) go by their path.")
         click.echo("'counterplay games NAME' explains a game.")
         return
     if ":" in name or name.endswith((".efg", ".nfg", ".toml")):
+        if (spot := _spot(name, {})) is not None:
+            from counterplay.games.holdem.spot import to_toml
+
+            click.echo(f"{name}: a hold'em {spot.street} spot\n\n{to_toml(spot)}\n  counterplay solve {_quoted(name)}")
+            return
         click.echo(f"{name}: a game for {make(name).players} players\n\n  counterplay solve {_quoted(name)}")
         return
     entry = find(name.partition("(")[0].strip())
@@ -139,12 +154,13 @@ _SPOT_FLAGS = {
     "rake": (str, "RAKE", 'Per cent of the pot, and a cap in chips: "5%,3".'),
     "variant": (str, "NAME", "holdem or short (six-plus)."),
 }
+_LOCK = "Spots, of flags or a file: fix a strategy, 'check bet 30: fold 0.5, call 0.5'; may be repeated."
 
 
 def _spot_flags(command: Any) -> Any:
     for name, (kind, metavar, text) in reversed(_SPOT_FLAGS.items()):
         command = click.option(f"--{name}", type=kind, metavar=metavar, help=text)(command)
-    return command
+    return click.option("--lock", "locks", multiple=True, metavar="LOCK", help=_LOCK)(command)
 
 
 @cli.command()
@@ -178,6 +194,7 @@ def solve(
     as_json: bool,
     compress: bool,
     threads: int | None,
+    locks: tuple[str, ...],
     **flags: Any,
 ) -> int:
     """Solve GAME, such as leduc or "leduc(ranks=4)", to a target, for a number of iterations or for a time.
@@ -196,15 +213,20 @@ def solve(
 
     before = counterplay.load(resume) if resume is not None else None
     spot = _spot(game, flags)
+    if locks:
+        if spot is None:
+            raise ValueError("--lock goes with a hold'em spot to solve anew, 'solve holdem' or a .toml file")
+        spot = spot.locking(*locks)
     gap = bool(temperature or (before and before.method.temperature))
     name = game or (before.game if before else "")
-    pot = (
-        spot.pot
-        if spot is not None
-        else 0
-        if before is None or isinstance(before, counterplay.Solution)
-        else before.spot.pot
-    )
+    subject = before.spot if spot is None and before and not isinstance(before, counterplay.Solution) else spot
+    pot = subject.pot if subject is not None else 0
+
+    def on_memory(count: int) -> None:
+        assert subject is not None
+        _say_if_cold(subject)
+        watch.memory(_bytes(count))
+
     with watching(name, before.seconds if before else 0.0, gap, pot) as watch:
         solution = counterplay.solve(
             game if spot is None else spot,
@@ -219,7 +241,7 @@ def solve(
             threads=threads,
             resume=before,
             checkpoint=out,
-            on_memory=lambda count: watch.memory(_bytes(count)),
+            on_memory=on_memory,
             on_tree=watch.tree,
             on_progress=watch.progress,
         )
@@ -254,6 +276,14 @@ def _spot(game: str | None, flags: dict[str, Any]) -> "Spot | None":
     from counterplay.solvers.spots import is_spot_file
 
     return load_spot(game.strip()) if is_spot_file(game) else None
+
+
+def _say_if_cold(spot: "Spot") -> None:
+    """Tell standard error if kernels are to be compiled first."""
+    from counterplay.solvers.spots import is_compiled
+
+    if not is_compiled(spot):
+        click.echo("counterplay: compiling kernels, once: about 20 s", err=True)
 
 
 def _bytes(count: int) -> str:

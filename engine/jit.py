@@ -78,6 +78,12 @@ def jit(function: F, inline: bool = False) -> F:
     return cast(F, compiled)
 
 
+def is_compiled(kernel: Callable[..., Any]) -> bool:
+    """Tell whether machine code of a kernel is on disk, for arguments of whatever types."""
+    module = kernel.__module__.rpartition(".")[2]
+    return any(Path(_FOLDER).glob(f"*/{module}.{kernel.__name__}-*.nbi"))
+
+
 def inlined(function: F) -> F:
     """Compile a part of kernels into each of its callers.
 

@@ -28,6 +28,7 @@ def summary(solution: SpotSolution, stopped: str, paint: Paint) -> Iterator[str]
     yield from table(
         [
             ("spot", solution.game),
+            *_locks(solution),
             ("algorithm", solution.algorithm + (", 16 bits" if solution.compressed else "")),
             ("run", f"{run}: {stopped}"),
             ("EV", " · ".join(f"{p.upper()} {x:.3f}" for p, x in zip(PLAYERS, solution.value, strict=True))),
@@ -35,14 +36,16 @@ def summary(solution: SpotSolution, stopped: str, paint: Paint) -> Iterator[str]
         ],
         paint,
     )
-    yield f"\nNeither player can gain more than {small(solution.nash_conv)} chips by deviating.\n"
+    yield f"\nNeither player can gain more than {small(solution.nash_conv)} chips by deviating{_kept(solution)}.\n"
     yield from grid.header(solution.at().summary(), paint)
 
 
 def decision(solution: SpotSolution, view: View, combos: int, paint: Paint, coloured: bool) -> Iterator[str]:
     """Yield a decision: what both ranges are worth, a grid of hands, and at most so many combos (0: all)."""
     run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
-    yield f"{solution.game}: {run}, exploitability {share_of_pot(solution.exploitability, solution.spot.pot)}\n"
+    yield f"{solution.game}: {run}, exploitability {share_of_pot(solution.exploitability, solution.spot.pot)}"
+    yield from (f"locked: {text}" for _, text in _locks(solution))
+    yield ""
     yield from grid.header(view.summary(), paint)
     yield ""
     p = view.player
@@ -60,6 +63,19 @@ def report(solution: SpotSolution, line: str, rows: Sequence[dict[str, Any]], pa
     """Yield the report of `run_outs` after a line of play."""
     yield paint(f"{solution.game}, after {line}\n", HEADING)
     yield from grid.runouts([(row["card"], row) for row in rows], paint)
+
+
+def _locks(solution: SpotSolution) -> Iterator[tuple[str, str]]:
+    """Yield what is locked, for a table."""
+    for lock, fixed in zip(solution.spot.locks, solution.spot.locked, strict=True):
+        hands = "; ".join(text for text, _ in lock.hands)
+        some = "" if lock.strategy else f", {hands}"
+        where = f"after {fixed.line.text}" if fixed.line.text else "first to act"
+        yield "locked", f"{PLAYERS[fixed.player].upper()} {where}{some}"
+
+
+def _kept(solution: SpotSolution) -> str:
+    return ", as long as what is locked is kept" if solution.spot.locks else ""
 
 
 def holds(solution: SpotSolution, found: Judgement) -> bool:
@@ -88,6 +104,7 @@ def judgement(solution: SpotSolution, found: Judgement, paint: Paint) -> Iterato
     yield from table(
         [
             ("spot", solution.game),
+            *_locks(solution),
             *(
                 (p.upper(), f"EV {v:.4f} · best response {b:.4f} · gain {small(b - v)}")
                 for p, v, b in zip(PLAYERS, found.value, found.best, strict=True)
@@ -97,6 +114,8 @@ def judgement(solution: SpotSolution, found: Judgement, paint: Paint) -> Iterato
         ],
         paint,
     )
+    if solution.spot.locks:
+        yield "\nNobody deviates where a strategy is locked: this is the exploitability of the rest."
 
 
 def exported(view: View) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine import jit
 from counterplay.engine.store import pack, unpack, write
 from counterplay.engine.subgame import Subgame, Tables
 from counterplay.games.holdem import nodes
@@ -24,6 +25,7 @@ from counterplay.games.holdem.runouts import Layout
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
 from counterplay.solvers.cfr import VARIANTS
 from counterplay.solvers.run import Check, Limits, Method, Progress, Result, check_algorithm, run
+from counterplay.solvers.streets import iterate_root, visit_children
 from counterplay.solvers.subgame import SubgameCFR
 from counterplay.solvers.value import Judgement
 
@@ -84,6 +86,11 @@ def available() -> int:
 def size_text(count: int) -> str:
     """Return a number of bytes as one would say it."""
     return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{max(count / 2**20, 0.1):.3g} MB"
+
+
+def is_compiled(spot: Spot) -> bool:
+    """Tell whether the kernels that a spot takes are compiled; on a cache without them that takes half a minute."""
+    return jit.is_compiled(iterate_root if spot.street == STREETS[-1] else visit_children)
 
 
 def cores() -> int:
@@ -275,9 +282,10 @@ class SpotSolution:
         return 100 * self.exploitability / self.spot.pot
 
     @property
-    def figures(self) -> dict[str, float]:
-        """Return further figures, by name."""
-        return {"exploitability_percent_pot": self.exploitability_percent_pot}
+    def figures(self) -> dict[str, Any]:
+        """Return further figures and what is locked, by name."""
+        locks = {"locked_nodes": [fixed.line.text for fixed in self.spot.locked]} if self.spot.locks else {}
+        return {"exploitability_percent_pot": self.exploitability_percent_pot, **locks}
 
     @property
     def compressed(self) -> bool:

@@ -88,7 +88,7 @@ class Watch:
     def memory(self, text: str) -> None:
         """Tell how much memory the run takes."""
         if self.live is not None:
-            self.live.line = f"{text} of memory; a first run also compiles, for some seconds"
+            self.live.line = f"{text} of memory"
         else:
             print(f"{self.name}: {text} of memory", file=sys.stderr, flush=True)
 

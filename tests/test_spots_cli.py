@@ -11,6 +11,9 @@ import counterplay
 from counterplay.cli import main
 from counterplay.engine.report import plain
 from counterplay.games.holdem.grid import colours, hand_grid, letters
+from counterplay.games.holdem.guide import EXAMPLE
+from counterplay.games.holdem.spot import parse_spot
+from counterplay.solvers.spots import is_compiled
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SPOT = """
@@ -157,6 +160,51 @@ def test_report_goes_card_by_card(run):
     assert by_card["2c"]["ev"] == pytest.approx(by_card["2d"]["ev"], abs=1e-3)  # one suit up to names
 
 
+def test_locks_are_said_wherever_a_solution_is_shown(run, tmp_path):
+    file = tmp_path / "locked.cps"
+    lock = ("--lock", "check: check 1", "--lock", "bet 6: fold 0.5, call 0.5")
+    code, out, _ = run("solve", "turn.toml", *lock, "--iterations", 20, "--out", file)
+    assert code == 0
+    assert out.count("locked ") == 3
+    for text in ("IP after check\n", "IP after bet 6\n", "as long as what is locked is kept"):
+        assert text in out
+    assert "this is the exploitability of the rest" in run("evaluate", file)[1]
+    out = run("show", file, "--node", "bet 6")[1]
+    assert "pot 16 · locked" in out
+    assert "50.0%" in out
+    assert "· locked" not in run("show", file)[1]
+    data = json.loads(run("export", file, "--to", "json", "--node", "check")[1])
+    assert data["locked"] == pytest.approx(1.0)
+    assert {row["locked"] for row in data["combos"]} == {True}
+    answer = json.loads(run("solve", "--resume", file, "--iterations", 21, "--json")[1])
+    assert answer["locked_nodes"] == ["check", "bet 6"]
+    some = json.loads(run("solve", "holdem", *flags(), "--lock", ": check 1", "--json")[1])
+    assert some["strategy"]["check"] == 1
+
+
+def test_the_guide_says_how_to_write_a_spot(run):
+    code, out, _ = run("games", "holdem")
+    assert code == 0
+    for text in ("raise_cap", "[[lock]]", "2.5 times the bet to call", "--board CARDS", "(needed)", "--lock LOCK"):
+        assert text in out
+    assert "`" not in out.replace("`hands`", "")
+    assert parse_spot(EXAMPLE).pot == 60
+    code, out, _ = run("games", "turn.toml")
+    assert code == 0
+    assert "hold'em turn spot" in out
+    assert 'bet = ["60%", "all-in"]' in out
+
+
+def test_cold_kernels_are_announced_once(run, monkeypatch):
+    monkeypatch.setattr("counterplay.solvers.spots.is_compiled", lambda _: False)
+    assert "compiling kernels, once: about 20 s\n" in run("solve", "turn.toml", "--iterations", 1)[2]
+    monkeypatch.undo()
+
+
+def test_what_is_compiled_is_known(folder):
+    assert is_compiled(counterplay.load(folder / "turn.cps").spot)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -179,6 +227,11 @@ def test_report_goes_card_by_card(run):
         (["solve", "holdem", *flags(bets="2.5x")], "makes no legal bet"),
         (["solve", "holdem", *flags(bets=None)], "needs bet sizes"),
         (["solve", "holdem", *flags(variant="omaha")], "variant must be"),
+        (["solve", "turn.toml", "--lock", "check bet 5: fold 1"], "the actions are"),
+        (["solve", "turn.toml", "--lock", "check: check 0.5"], "must sum to 1"),
+        (["solve", "turn.toml", "--lock", "check"], "a probability for each action"),
+        (["solve", "kuhn", "--lock", "check: check 1"], "goes with a hold'em spot"),
+        (["solve", "--resume", "turn.cps", "--lock", "check: check 1"], "goes with a hold'em spot"),
         (["show", "turn.cps", "--node", "check bet 5"], "the actions are"),
         (["show", "turn.cps", "--node", "check check"], "next card in brackets"),
         (["show", "turn.cps", "--infoset", "AA"], "--node LINE"),

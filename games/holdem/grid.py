@@ -45,7 +45,9 @@ def number(value: float | None, form: str) -> str:
 def header(summary: dict[str, Any], paint: Paint) -> Iterator[str]:
     """Yield who acts where, what both ranges are worth, and how often each action is taken."""
     where = f"after {summary['node']}" if summary["node"] else "first to act"
-    yield paint(f"{summary['player'].upper()} {where} · {summary['board']} · pot {summary['pot']}", HEADING)
+    share = summary["locked"]
+    held = "" if not share else " · locked" if share > 0.9999 else f" · {share:.1%} locked"
+    yield paint(f"{summary['player'].upper()} {where} · {summary['board']} · pot {summary['pot']}{held}", HEADING)
     yield paint(f"  {'':<5}{'EV':>10}{'equity':>10}{'realised':>10}", DIM)
     for p, name in enumerate(PLAYERS):
         ev, equity, realised = (summary[key][p] for key in ("ev", "equity", "realisation"))
@@ -135,7 +137,7 @@ def combo_list(actions: Sequence[str], rows: Sequence[dict[str, Any]], limit: in
     for row in held[: limit or len(held)]:
         odds = "  ".join(f"{100 * x:>{w - 1}.1f}%" for x, w in zip(row["strategy"].values(), wide, strict=True))
         figures = f"{number(row['ev'], '.3f'):>10}{number(row['equity'], '.1%'):>8}"
-        yield f"  {row['combo']:<6}{row['weight']:>7.3f}{figures}  {odds}"
+        yield f"  {row['combo']:<6}{row['weight']:>7.3f}{figures}  {odds}{'  locked' if row['locked'] else ''}"
     cut = len(held) - len(held[: limit or len(held)])
     if cut:
         yield paint(f"  {cut:,} more combos: --combos 0 shows all, 'counterplay export' writes them", DIM)

@@ -19,16 +19,16 @@
 | `limit.cap` | bets and raises a street | 4 |
 | `rake.percent` | taken from the pot at the end, chips that were not called left alone | 0 |
 | `rake.cap` | at most so many chips | no cap |
-| `lock` | strategies that are fixed, `[[lock]]` with `node`, `strategy`, `hands`: see `locks` | none |
+| `lock` | strategies that are fixed, `[[lock]]` with `node`, `strategy`, `hands` | none |
 
 Sizes stand under `[bets.STREET.PLAYER]` (`[bets.river.ip]`), `[bets.STREET]`, `[bets.PLAYER]` or `[bets]`, and the
-first of these that has the key counts; a player without any takes the other's. Sizes are explained in `sizes`.
+first of these that has the key counts; a player without any takes the other's.
 """
 
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +39,7 @@ import numpy.typing as npt
 from counterplay.engine.spec import suggestion
 from counterplay.games.holdem.betting import PLAYERS, STREETS, FixedLimit, Rules, Street, street_tree, street_trees
 from counterplay.games.holdem.cards import COMBO_CARDS, SHORT_FIRST, compatible, format_cards, parse_cards
-from counterplay.games.holdem.locks import Fixed, Lock, fix, read_locks, write_lock
+from counterplay.games.holdem.locks import Fixed, Lock, fix, parse_lock, read_locks, write_lock
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.games.holdem.tables import (
     TOP,
@@ -145,6 +145,10 @@ class Spot:
         trees = street_trees(self.betting, self.street, self.pot, self.stack, self.aggressor == "ip")
         short = self.variant == "short"
         return tuple(fix(lock, self.board, self.weights, trees, self.betting, short) for lock in self.locks)
+
+    def locking(self, *locks: str) -> "Spot":
+        """Return the spot with further locks, each in one line: "check bet 30: fold 0.5, call 0.5"."""
+        return replace(self, locks=(*self.locks, *map(parse_lock, locks)))
 
     def locked_at(self, line: str) -> npt.NDArray[np.bool_]:
         """Return bool[1326]: the combos whose strategy is fixed after a line, which is written as it is read."""
