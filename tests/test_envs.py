@@ -121,6 +121,7 @@ def test_random_play(text, batch, seed):
 def test_actions_that_do_not_fit(text):
     env = make_env(text).start(2)
     spec, step = env.spec, env.reset(np.random.default_rng(0))
+    before = copied(step)
     with pytest.raises(ValueError, match=f"actions must be 2 x {spec.agents} integers.*not 3 x {spec.agents}"):
         env.step(np.zeros((3, spec.agents), np.int64))
     with pytest.raises(ValueError, match="float32"):
@@ -130,6 +131,7 @@ def test_actions_that_do_not_fit(text):
         actions[1, 0] = wrong
         with pytest.raises(ValueError, match=f"episode 1, agent 0: action {wrong} is not legal; legal are "):
             env.step(actions)
+    assert same(step, before)
 
 
 def test_batches_hold_episodes():

@@ -57,6 +57,27 @@ ENVS = (
         ("matrix_game(payoffs=(1, 0, 0, 2))", "matrix_game(payoffs=(1, 0, 0, 2, 0, 3), shape=(3, 1, 2), steps=4)"),
     ),
     Entry(
+        "two_step",
+        "two_step",
+        "TwoStep",
+        "QMIX's two-step game: the first choice decides which matrix is played",
+        ("two_step",),
+    ),
+    Entry(
+        "switch",
+        "switch",
+        "Switch",
+        "The switch riddle: prisoners share one light, and have to know when all have seen it",
+        ("switch", "switch(agents=5)"),
+    ),
+    Entry(
+        "predator_prey",
+        "predator_prey",
+        "PredatorPrey",
+        "Predators on a grid catch prey in twos, and are fined for trying alone",
+        ("predator_prey", "predator_prey(size=4, predators=3, prey=2, catchers=1, sight=3, limit=30)"),
+    ),
+    Entry(
         "spread",
         "spread",
         "Spread",

@@ -319,8 +319,13 @@ def _step(
     penalty: float,
     normalize: bool,
 ) -> bool:
-    """Play one step of each running episode; return False, at that episode, if an action is not legal."""
+    """Play one step of each running episode; return False, and play none, if an action is not legal."""
     agents, end = np.uint64(actions.shape[1]), np.uint64(board.shape[1]) - np.uint64(1)
+    for b in range(np.uint64(len(board))):
+        for n in range(agents):
+            # a negative one becomes huge
+            if np.uint64(actions[b, n]) > np.uint64(LOAD) and not (over[0, b] | over[1, b]):
+                return False
     for b in range(np.uint64(len(board))):
         for n in range(np.uint64(reward.shape[1])):
             reward[b, n] = 0.0
@@ -328,9 +333,7 @@ def _step(
             continue
         loads = False
         for n in range(agents):
-            action = np.uint64(actions[b, n])  # a negative one becomes huge
-            if action > np.uint64(LOAD):
-                return False
+            action = np.uint64(actions[b, n])
             at = np.int64(board[b, n, _AT])
             to = at + _MOVES[action]
             blocked = (np.uint64(to >> 16) >= np.uint64(size)) | (np.uint64(to & (_ROW - 1)) >= np.uint64(size))

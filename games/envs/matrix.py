@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, lawful
 from counterplay.engine.jit import jit
 
 MAX_PROFILES = 10_000_000
@@ -72,7 +72,7 @@ class MatrixEnv:
     def step(self, actions: npt.NDArray[Any]) -> Step:
         shown = self._shown
         actions = choices(actions, shown)
-        if not _play(actions, self._table, self._shape, self._task.steps, self._played, self._last, *shown[3:5]):
+        if not _play(actions, self._table, self._shape, self._task.steps, self._played, self._last, *shown[2:]):
             raise illegal(actions, shown)
         return shown
 
@@ -90,21 +90,21 @@ def _play(
     steps: int,
     played: npt.NDArray[np.uint32],  # [B]
     last: npt.NDArray[np.int64],  # [B, N] the joint action played last
-    reward: npt.NDArray[np.float32],  # [B]
-    terminated: npt.NDArray[np.bool_],  # [B]
+    legal: npt.NDArray[np.bool_],
+    reward: npt.NDArray[np.float32],
+    terminated: npt.NDArray[np.bool_],
+    truncated: npt.NDArray[np.bool_],
 ) -> bool:
-    """Play a round of each running episode; return False, at that episode, if an action is not legal."""
+    """Play a round of each running episode; return False, and play none, if an action is not legal."""
+    if not lawful(actions, legal, terminated, truncated):
+        return False
     for b in range(np.uint64(len(actions))):
         reward[b] = 0.0
         if terminated[b]:
             continue
         cell = np.uint64(0)
         for n in range(np.uint64(len(shape))):
-            action = np.uint64(actions[b, n])  # a negative one becomes huge
-            if action >= shape[n]:
-                return False
-            cell = cell * shape[n] + action
-        for n in range(np.uint64(len(shape))):
+            cell = cell * shape[n] + np.uint64(actions[b, n])
             last[b, n] = actions[b, n]
         reward[b] = table[cell]
         played[b] += np.uint32(1)

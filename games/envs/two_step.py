@@ -1,0 +1,88 @@
+"""The two-step game of QMIX: a first choice that pays nothing decides which matrix is played."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, lawful
+from counterplay.engine.jit import jit
+
+# What the team is paid in states 2A and 2B, by the first and the second agent's action.
+_PAYOFFS = np.array([[[7, 7], [7, 7]], [[0, 1], [1, 8]]], np.float32)
+
+
+@dataclass(frozen=True)
+class TwoStep:
+    """The two-step game (Rashid et al., ICML 2018, section 5.1), for two agents with two actions each.
+
+    The first agent's first action leads to state 2A (action 0) or 2B (action 1); the second's then does nothing. In 2A
+    every joint action pays 7; in 2B the second actions pay 8, one of them 1, none 0: only a team that can tell how both
+    second actions work together finds out that 2B is better. An observation, and the state, is one number for each of
+    the states 1, 2A and 2B, and 1 for the present one; at the end, the last played stays.
+    """
+
+    @property
+    def spec(self) -> EnvSpec:
+        return EnvSpec(agents=2, actions=2, observation=3, state=3, limit=2)
+
+    def start(self, batch: int) -> "TwoStepEnv":
+        return TwoStepEnv(self, batch)
+
+
+class TwoStepEnv:
+    """Episodes of the two-step game."""
+
+    def __init__(self, task: TwoStep, batch: int) -> None:
+        self.spec, self.batch = task.spec, batch
+        self._shown = blank(self.spec, batch)
+
+    def reset(self, rng: np.random.Generator) -> Step:
+        shown = self._shown
+        shown.obs[:] = shown.state[:] = (1, 0, 0)
+        shown.reward[:] = 0
+        shown.terminated[:] = False
+        return shown
+
+    def step(self, actions: npt.NDArray[Any]) -> Step:
+        shown = self._shown
+        actions = choices(actions, shown)
+        if not _step(actions, *shown):
+            raise illegal(actions, shown)
+        return shown
+
+    def render(self, episode: int) -> str:
+        state = ("1", "2A", "2B")[self._shown.state[episode].argmax()]
+        end = ", at the end" if self._shown.terminated[episode] else ""
+        return f"state {state}{end}\nreward: {self._shown.reward[episode]:g}"
+
+
+@jit
+def _step(
+    actions: npt.NDArray[np.int64],
+    obs: npt.NDArray[np.float32],
+    state: npt.NDArray[np.float32],
+    legal: npt.NDArray[np.bool_],
+    reward: npt.NDArray[np.float32],
+    terminated: npt.NDArray[np.bool_],
+    truncated: npt.NDArray[np.bool_],
+) -> bool:
+    """Play one step of each running episode; return False, and play none, if an action is not legal."""
+    if not lawful(actions, legal, terminated, truncated):
+        return False
+    for b in range(np.uint64(len(actions))):
+        reward[b] = 0.0
+        if terminated[b]:
+            continue
+        first, second = np.uint64(actions[b, 0]), np.uint64(actions[b, 1])
+        if state[b, 0] == 0.0:
+            reward[b] = _PAYOFFS[np.uint64(state[b, 2]), first, second]
+            terminated[b] = True
+            continue
+        state[b, 0] = 0.0
+        state[b, np.uint64(1) + first] = 1.0
+        for n in range(np.uint64(2)):
+            for k in range(np.uint64(3)):
+                obs[b, n, k] = state[b, k]
+    return True
