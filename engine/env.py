@@ -121,6 +121,18 @@ def choices(actions: npt.NDArray[Any], step: Step) -> npt.NDArray[np.int64]:
     return np.ascontiguousarray(actions, np.int64)
 
 
+def reals(actions: npt.NDArray[Any], step: Step) -> npt.NDArray[np.float32]:
+    """Return continuous actions as environments take them, f32 [B, N, A] in [-1, 1]; numbers beyond are cut off.
+
+    Raises `ValueError` for other shapes, and for what is not a finite number.
+    """
+    if actions.shape != step.legal.shape or actions.dtype.kind not in "iuf" or not np.isfinite(actions).all():
+        wants = " x ".join(map(str, step.legal.shape))
+        has = " x ".join(map(str, actions.shape)) or "none"
+        raise ValueError(f"actions must be {wants} finite numbers, not {has} of {actions.dtype}")
+    return np.clip(actions.astype(np.float32), -1, 1)
+
+
 def illegal(actions: npt.NDArray[Any], step: Step) -> ValueError:
     """Return the error that names the first illegal action of a running episode."""
     running = ~(step.terminated | step.truncated)

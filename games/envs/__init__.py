@@ -102,7 +102,7 @@ def find(name: str) -> Entry:
     names, turn_based = [entry.name for entry in ENVS], [entry.name for entry in games.GAMES]
     raise ValueError(
         f"there is no environment {name!r}{spec.suggestion(name, names + turn_based)}; the environments are "
-        f"{', '.join(names)}, and the games {', '.join(turn_based)}, openspiel:NAME"
+        f"{', '.join(names)}, and the games {', '.join(turn_based)}, openspiel:NAME and pettingzoo:MODULE"
     )
 
 
@@ -110,13 +110,18 @@ def make_env(text: str) -> Task:
     """Return the task of a spec. Raises `ValueError`.
 
     A spec is a name of the catalogue with or without parameters (`spread(agents=5)`), an id of lbforaging's
-    (`Foraging-8x8-2p-2f-coop-v3`), or whatever `games.make` takes: a turn-based game, whose players become agents.
+    (`Foraging-8x8-2p-2f-coop-v3`), whatever `games.make` takes (a turn-based game, whose players become agents), or
+    `pettingzoo:MODULE(parameters)`.
     """
     text = text.strip()
     if text.startswith("Foraging-"):
         from counterplay.games.envs import foraging
 
         return foraging.from_id(text)
+    if text.startswith("pettingzoo:"):
+        from counterplay.games.envs import pettingzoo
+
+        return pettingzoo.load(text.removeprefix("pettingzoo:"))
     if games.is_game(text):
         from counterplay.games.envs.tree import TurnBased
 
@@ -132,6 +137,10 @@ def spec_of(task: Any) -> str | None:
             return games.spec_of(task.rules)
         except ValueError:
             return None
+    if type(task).__module__ == "counterplay.games.envs.pettingzoo":
+        from counterplay.games.envs import pettingzoo
+
+        return pettingzoo.spec_text(task)
     for entry in ENVS:
         text = spec.unparse(entry.load(), entry.name, task)
         if text is not None:

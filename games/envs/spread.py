@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, reals
 from counterplay.engine.jit import jit
 
 _TICK = 0.1  # seconds a step
@@ -123,10 +123,7 @@ class SpreadEnv:
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
         if self.task.continuous:
-            if actions.shape != self.world.force.shape or not np.isfinite(actions).all():
-                wants = " x ".join(map(str, self.world.force.shape))
-                raise ValueError(f"actions must be {wants} finite numbers, two an episode and agent")
-            np.clip(actions, -1, 1, out=self.world.force)
+            self.world.force[:] = reals(actions, self.shown)
         else:
             actions = choices(actions, self.shown)
             if not _steer(actions, self.world.force) and self.clock < self.task.steps:

@@ -326,6 +326,10 @@ class TreeEnv:
         _advance(self.game, self.played, actions, self.shown)
         return self.shown
 
+    def turn(self, episode: int) -> int:
+        """Return who is to act, or `LEAF`."""
+        return int(self.game.player[self.played.node[episode]])
+
     def render(self, episode: int) -> str:
         """Return three lines: who holds what, what was done, and who is to act or what was paid. Nothing is hidden."""
         tree, rules = self.task.tree, self.task.rules
