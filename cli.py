@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,6 +17,7 @@ import counterplay
 
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
     from counterplay import Solution
+    from counterplay.engine.play import Policy
     from counterplay.games.holdem.spot import Spot
     from counterplay.solvers.spots import SpotSolution
 
@@ -346,13 +347,11 @@ def _whats_next(solution: "Solution | SpotSolution", out: str | None) -> None:
     is_spot = not isinstance(solution, counterplay.Solution)
     if out is None:
         name = "spot" if is_spot else re.sub(r"\W+", "_", Path(solution.game.partition("(")[0]).name).strip("_")
-        uses = "show, evaluate, export" if is_spot else "show, evaluate, play against"
-        click.echo(f"\nNot saved: --out {name}.cps keeps it, to {uses} or resume.")
+        click.echo(f"\nNot saved: --out {name}.cps keeps it, to show, evaluate, play against or resume.")
         return
     file = _quoted(out)
     click.echo(f"\nSaved to {out}. Next:\n  counterplay show {file}")
-    if not is_spot:
-        click.echo(f"  counterplay play {file}")
+    click.echo(f"  counterplay play {file}")
     if solution.stopped_by == "interrupt":
         click.echo(f"  counterplay solve --resume {file} --out {file}")
 
@@ -527,13 +526,13 @@ def play(file: str, seat: int | None, seed: int | None, hands: int | None) -> No
     """
     import numpy as np
 
-    from counterplay.engine.play import Book, Decision, explained, pick, play_game
-    from counterplay.engine.report import count, payoff
-    from counterplay.games import make
+    from counterplay.engine.play import Decision, explained, pick, play_game
+    from counterplay.engine.report import count
 
-    solution = _game_solution(file, "play")
-    _check_player(seat, solution.players)
-    book = Book(make(solution.game), solution.tree, solution.strategy)  # the tree checks that the rules fit
+    solution = counterplay.load(file)
+    policy, intro, share, number = _opponent(solution)
+    names = policy.names
+    _check_player(seat, len(names))
     rng = np.random.default_rng(seed)
     me, total, played, perfect = 0, 0.0, 0, 0.0
 
@@ -553,28 +552,47 @@ def play(file: str, seat: int | None, seed: int | None, hands: int | None) -> No
 
     def tell(player: int, move: str) -> None:
         if player != me:
-            click.echo(f"  player {player}: {move}" if player >= 0 else f"  dealt: {move}")
+            click.echo(f"  {names[player]}: {move}" if player >= 0 else f"  dealt: {move}")
 
-    click.echo(f"{solution.game}: q leaves, ? after a hand shows what the solution held and thought.")
+    click.echo(f"{solution.game}: q leaves, ? after a hand shows what the solution held and thought.{intro}")
     try:
         while hands is None or played < hands:
-            me = played % solution.players if seat is None else seat
-            click.echo(_style(f"\nHand {played + 1}: you are player {me}", bold=True))
-            hand = play_game(book, (me,), ask, tell, rng)
-            played, total, perfect = played + 1, total + hand.payoffs[me], perfect + solution.best[me]
-            click.echo(f"  you get {payoff(hand.payoffs[me])}; {payoff(total)} in {count(played, 'hand')}")
+            me = played % len(names) if seat is None else seat
+            click.echo(_style(f"\nHand {played + 1}: you are {names[me]}", bold=True))
+            hand = play_game(policy, (me,), ask, tell, rng)
+            earned = hand.payoffs[me] + share
+            played, total, perfect = played + 1, total + earned, perfect + solution.best[me]
+            click.echo(f"  you get {number(earned)}; {number(total)} in {count(played, 'hand')}")
             answer = _answer("  Enter goes on, ? shows the solution's view, q leaves: ")
             while answer not in ("", "q", "quit"):
                 if answer in ("?", "reveal"):
-                    click.echo("\n".join(explained(hand, me)))
+                    _print(explained(hand, me, names))
                 answer = _answer("  Enter goes on, ? shows the solution's view, q leaves: ")
             if answer:
                 break
     except EOFError:
         click.echo()
     if played:
-        average = f"you got {payoff(total / played)} a hand in {count(played, 'hand')}"
-        click.echo(f"\n{average}; perfect play against this solution would average {payoff(perfect / played)}.")
+        average = f"you got {number(total / played)} a hand in {count(played, 'hand')}"
+        click.echo(f"\n{average}; perfect play against this solution would average {number(perfect / played)}.")
+
+
+def _opponent(solution: "Solution | SpotSolution") -> "tuple[Policy, str, float, Callable[[float], str]]":
+    """Return who plays a solution, what to say first, what payoffs do not count, and how to write them."""
+    if isinstance(solution, counterplay.Solution):
+        from counterplay.engine.play import Book
+        from counterplay.engine.report import payoff
+        from counterplay.games import make
+
+        # The tree checks that the rules fit.
+        return Book(make(solution.game), solution.tree, solution.strategy), "", 0.0, payoff
+    from counterplay.solvers.spot_play import SpotPolicy
+
+    spot = solution.spot
+    intro = (
+        f"\nThe pot is {spot.pot}, stacks are {spot.stack}; who folds at once gets 0 chips, and the other {spot.pot}."
+    )
+    return SpotPolicy(solution), intro, spot.pot / 2, lambda chips: f"{chips:+.2f} chips"
 
 
 def _answer(prompt: str) -> str:

@@ -1,7 +1,7 @@
 """Play games from their rules: some seats by a strategy, the others by whoever is asked."""
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +29,27 @@ class Played(NamedTuple):
     payoffs: tuple[float, ...]
 
 
+class Policy(Protocol):
+    """A strategy of every player."""
+
+    @property
+    def rules(self) -> Rules | DealtRules:
+        """Return the game that it plays."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Return what the players are called."""
+
+    def odds(self, player: int, label: str, lane: int, actions: tuple[str, ...]) -> tuple[float, ...]:
+        """Return the probability of each action, after what the player sees and with the hand in that lane."""
+
+
 class Book:
     """A strategy, looked up by what a player sees."""
 
     def __init__(self, rules: Rules | DealtRules, source: Labelled, strategy: npt.NDArray[np.float64]):
         self.rules, self.source, self.strategy = rules, source, strategy
+        self.names = tuple(f"player {p}" for p in range(rules.players))
         self.index = {key: i for i, key in enumerate(zip(source.owner.tolist(), source.labels, strict=True))}
 
     def odds(self, player: int, label: str, lane: int, actions: tuple[str, ...]) -> tuple[float, ...]:
@@ -46,18 +62,18 @@ class Book:
 
 
 def play_game(
-    book: Book,
+    policy: Policy,
     asked: Container[int],
     ask: Callable[[Decision], int],
     tell: Callable[[int, str], None],
     rng: np.random.Generator,
 ) -> Played:
-    """Play one game; `ask` takes the decisions of the seats in `asked` where there is a choice, the book all others.
+    """Play one game; `ask` takes the decisions of the seats in `asked` where there is a choice, the policy all others.
 
     `tell` hears every public event as player (or CHANCE) and move; where there are no hands, nothing is known to be
     public, and `ask` is told all that its player sees.
     """
-    game, rules = book.rules, histories(book.rules)
+    game, rules = policy.rules, histories(policy.rules)
     state: Any = rules.root()
     history = ""
     decisions: list[Decision] = []
@@ -72,7 +88,7 @@ def play_game(
             if is_dealt(game):
                 lane = state[0][turn]
                 hand, label, seen = game.hands(turn)[lane], game.sees(state[1]), history
-            decision = Decision(turn, hand, seen, moves, book.odds(turn, label, lane, moves), -1)
+            decision = Decision(turn, hand, seen, moves, policy.odds(turn, label, lane, moves), -1)
             by_hand = turn in asked and len(moves) > 1
             move = ask(decision) if by_hand else int(rng.choice(len(moves), p=decision.odds))
             decisions.append(decision._replace(chosen=move))
@@ -93,13 +109,13 @@ def pick(answer: str, actions: Sequence[str]) -> int | None:
     return fits[0] if len(fits) == 1 else None
 
 
-def explained(hand: Played, me: int) -> Iterator[str]:
+def explained(hand: Played, me: int, names: Sequence[str]) -> Iterator[str]:
     """Yield who held what, and what the strategy does at each decision; `me` is whom it is told to."""
     if hand.hands:
-        held = (f"{'you' if p == me else f'player {p}'} {h}" for p, h in enumerate(hand.hands))
+        held = (f"{'you' if p == me else names[p]} {h}" for p, h in enumerate(hand.hands))
         yield f"  hands: {', '.join(held)}"
     for d in hand.decisions:
         odds = ", ".join(f"{a} {100 * x:.1f}%" for a, x in zip(d.actions, d.odds, strict=True) if x >= 0.0005)
-        who = "you" if d.player == me else f"player {d.player}"
+        who = "you" if d.player == me else names[d.player]
         when = (f"after {d.seen}" if d.seen else "first to act") if hand.hands else f"seeing {d.seen}"
         yield f"  {who}, {when}: {d.actions[d.chosen]} (the solution: {odds})"

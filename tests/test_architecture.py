@@ -22,7 +22,12 @@ ALLOWED = {
 }
 # What joins a solver to one game: the solution of a hold'em spot is looked at in the terms of its cards and bets. And
 # pages know the type that they show.
-EXTRA = {"solvers/spots.py": {"", "games"}, "solvers/spot_pages.py": {"games"}, "solvers/pages.py": {""}}
+EXTRA = {
+    "solvers/spots.py": {"", "games"},
+    "solvers/spot_pages.py": {"games"},
+    "solvers/spot_play.py": {"games"},
+    "solvers/pages.py": {""},
+}
 
 
 def imports(path):

@@ -5,14 +5,17 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import counterplay
 from counterplay.cli import main
+from counterplay.engine.play import play_game
 from counterplay.engine.report import plain
 from counterplay.games.holdem.grid import colours, hand_grid, letters
 from counterplay.games.holdem.guide import EXAMPLE
 from counterplay.games.holdem.spot import parse_spot
+from counterplay.solvers.spot_play import SpotPolicy
 from counterplay.solvers.spots import is_compiled
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -182,6 +185,24 @@ def test_locks_are_said_wherever_a_solution_is_shown(run, tmp_path):
     assert some["strategy"]["check"] == 1
 
 
+def test_play(run, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("bet 7\nch\nf\n?\n\nq\n"))
+    code, out, _ = run("play", "turn.cps", "--seed", 1, "--seat", 0)
+    assert code == 0
+    for text in ("The pot is 10", "you are OOP", "you hold ", "check / bet 6 / bet 12? ", "Type one of these", "IP "):
+        assert text in out
+    assert "chips in 1 hand" in out
+    assert "(the solution: check " in out
+
+
+def test_hands_of_a_spot_pay_what_the_solution_is_worth(folder):
+    solution = counterplay.load(folder / "turn.cps")
+    policy, rng = SpotPolicy(solution), np.random.default_rng(3)
+    payoffs = np.array([play_game(policy, (), None, lambda *_: None, rng).payoffs for _ in range(400)])
+    error = payoffs.std(axis=0) / np.sqrt(len(payoffs))
+    assert np.abs(payoffs.mean(axis=0) + solution.spot.pot / 2 - solution.value).max() < 4 * error.max()
+
+
 def test_the_guide_says_how_to_write_a_spot(run):
     code, out, _ = run("games", "holdem")
     assert code == 0
@@ -238,7 +259,7 @@ def test_what_is_compiled_is_known(folder):
         (["show", "kuhn.cps", "--node", "check"], "for hold'em spots"),
         (["export", "kuhn.cps", "--to", "csv", "--node", "check"], "for hold'em spots"),
         (["evaluate", "turn.cps", "--against", "turn.cps"], "hold'em spot"),
-        (["play", "turn.cps"], "hold'em spot"),
+        (["play", "turn.cps", "--seat", "2"], "0 to 1"),
         (["report", "turn.cps"], "a line that ends a street"),
         (["report", "kuhn.cps"], "reports are of hold'em spots"),
     ],
