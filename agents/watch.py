@@ -1,0 +1,97 @@
+"""Telling how a run trains: a live picture on a terminal, else a line now and then."""
+
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from counterplay.agents.log import Row
+from counterplay.agents.train import Run
+from counterplay.engine.live import Display, Ticks, display, plot
+from counterplay.engine.report import duration
+
+
+def curve(history: Sequence[Row], width: int, height: int) -> list[str]:
+    """Return the returns of tests against steps, as `height` lines of Braille with axes; of play before two tests."""
+    tests = [(row["steps"], row["test_return"]) for row in history if "test_return" in row]
+    points = tests if len(tests) > 1 else [(row["steps"], row["return"]) for row in history]
+    if len(points) < 2:
+        return []
+    x, y = np.array(points, np.float64).T
+    low, high = float(y.min()), float(y.max())
+    if high - low < 1e-9:
+        low, high = low - 1, high + 1
+    rows = max(height // 3, 2)
+    return plot(
+        (x - x[0]) / max(x[-1] - x[0], 1e-9),
+        (y - low) / (high - low),
+        width,
+        height,
+        ticks(float(x[0]), float(x[-1]), max(width // 16, 2)),
+        ticks(low, high, rows),
+    )
+
+
+def ticks(low: float, high: float, count: int) -> Ticks:
+    """Return about so many round numbers between two, and where they lie."""
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    every = power * min((1, 2, 5, 10), key=lambda k: abs(math.log(k * power / rough)))
+    numbers = [k * every for k in range(math.ceil(low / every - 1e-9), math.floor(high / every + 1e-9) + 1)]
+    return [((x - low) / (high - low), short(x)) for x in numbers]
+
+
+def short(number: float) -> str:
+    """Return a number in at most six characters, with k or M for thousands and millions."""
+    for scale, unit in ((1e6, "M"), (1e3, "k")):
+        if abs(number) >= scale:
+            return f"{number / scale:.4g}{unit}"
+    return f"{round(number, 9):.3g}"
+
+
+def line(run: Run, row: Row, left: float | None = None) -> str:
+    """Return the figures of a row, and the seconds that are left, in one line."""
+    tests = [past["test_return"] for past in run.history if "test_return" in past]
+    parts = [f"return {row['return']:.4g}"]
+    parts += [f"test {test:.4g}" for test in tests[-1:]]
+    parts += [f"{name} {row[name]:.3g}" for name in ("loss", "epsilon") if name in row]
+    parts.append(f"{run.steps:,} of {run.plan.steps:,} steps")
+    parts.append(f"{row['steps_per_second']:,.0f} a second")
+    if left is not None and left >= 1:
+        parts.append(f"about {duration(left)} left")
+    return " · ".join(parts)
+
+
+class Watch:
+    """Tells standard error of one run."""
+
+    def __init__(self, name: str, live: Display | None) -> None:
+        self.name, self.live = name, live
+        self.began: tuple[float, int] | None = None  # when and where the first row came, compiling over
+        self.next_line = 0.0  # seconds of training
+
+    def row(self, run: Run, row: Row) -> None:
+        """Tell of a new row."""
+        now = time.perf_counter()
+        left = None
+        if self.began is None:
+            self.began = now, run.steps
+        elif run.steps > self.began[1]:
+            left = (run.plan.steps - run.steps) * (now - self.began[0]) / (run.steps - self.began[1])
+        text = line(run, row, left)
+        if self.live is not None:
+            self.live.line = text
+            self.live.curve = lambda width, height: curve(run.history, width, height)
+        elif run.seconds >= self.next_line or run.steps >= run.plan.steps:
+            print(f"{self.name}: {text}", file=sys.stderr, flush=True)
+            self.next_line = max(run.seconds + 1.0, 1.1 * run.seconds)
+
+
+@contextmanager
+def watching(name: str) -> Iterator[Watch]:
+    """Yield a watch over a run, live where standard error is a terminal; its last picture stays."""
+    with display(f"Training {name}") as live:
+        yield Watch(name, live)
