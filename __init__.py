@@ -1,8 +1,10 @@
-"""Counterplay: solve imperfect-information games, with a certified exploitability.
+"""Counterplay: solve imperfect-information games with a certified exploitability, and train cooperative teams.
 
 `solve` takes a game (a spec such as "leduc(ranks=3)", or an object that follows `engine.rules`) and returns a
 `Solution`, or a hold'em spot (its file, or a `Spot`) and returns a `SpotSolution`; `load` reads either from its file.
 Exploitability is NashConv divided by the number of players, in the game's units, wherever it appears.
+
+`train` takes a learner's name and an environment and returns a `Run`; `load_run` reads one from its folder.
 """
 
 from collections.abc import Callable
@@ -17,6 +19,9 @@ if TYPE_CHECKING:  # the command line answers --help before any of these is need
     import numpy as np
     import numpy.typing as npt
 
+    from counterplay.agents.log import Row
+    from counterplay.agents.train import Run
+    from counterplay.engine.env import Task
     from counterplay.engine.form import SequenceForm
     from counterplay.engine.rules import DealtRules, Rules
     from counterplay.engine.strategy import Vector
@@ -26,7 +31,7 @@ if TYPE_CHECKING:  # the command line answers --help before any of these is need
     from counterplay.solvers.spots import SpotSolution
     from counterplay.solvers.value import Judgement
 
-__all__ = ["Solution", "load", "solve"]
+__all__ = ["Solution", "load", "load_run", "solve", "train"]
 
 try:
     __version__ = _version("counterplay")
@@ -388,3 +393,113 @@ def _resumable(
     if temperature not in (None, made.temperature):
         raise ValueError(f"the run to resume has a temperature of {made.temperature:g}, not {temperature:g}")
     return solution.game
+
+
+def train(
+    learner: str | None = None,
+    env: Any = None,
+    *,
+    steps: int | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    resume: "str | Path | Run | None" = None,
+    test_every: int | None = None,
+    test_episodes: int | None = None,
+    on_row: "Callable[[Run, Row], None] | None" = None,
+    stop: Callable[[], bool] | None = None,
+    **settings: Any,
+) -> "Run":
+    """Train a team for that many environment steps in all (200,000 if nothing else is said) and return the run.
+
+    `env` is a spec such as "foraging(size=8, players=2, food=2)", a `Task` or an `Env` of `counterplay.engine.env`, or
+    a PettingZoo parallel environment (or a function that makes one). `settings` are the learner's, as `counterplay
+    train --help LEARNER` lists them; one that names a class, such as `mixer`, takes the class itself.
+
+    `out` is a folder for checkpoints, TensorBoard's events and metrics.jsonl. `resume` goes on with a run, or with the
+    one in a folder, bit for bit as if it had not stopped; learner, environment, seed and settings may be left out then,
+    and have to be the run's where they are given. Every `test_every` steps (a fortieth of all) greedy play is tested
+    for `test_episodes` (32). `on_row` hears of each new row of `history`, and `stop` is asked before each update;
+    Ctrl-C ends the run too, and saves it.
+
+    Raises `ValueError` for what does not fit, with what would.
+    """
+    from counterplay.agents import find, module
+
+    given = {name: _class_path(value) if isinstance(value, type) else value for name, value in settings.items()}
+    if resume is None:
+        if learner is None or env is None:
+            raise ValueError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
+        find(learner)  # before torch is imported
+        task, text = _task(env)
+        run: Run = module("train").begin(learner, task, text, 0 if seed is None else seed, given)
+    else:
+        if isinstance(resume, str | Path):
+            resume = load_run(resume, None if isinstance(env, str) else env)
+        run = resume
+        _goes_on(run, learner, env, seed, given)
+        if run.steps >= (steps or run.plan.steps):
+            raise ValueError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
+    options = {"test_every": test_every, "test_episodes": test_episodes, "on_row": on_row, "stop": stop}
+    module("train").advance(run, steps, out=out, **options)
+    return run
+
+
+def load_run(folder: str | Path, env: Any = None) -> "Run":
+    """Read a run from its folder; `env` is its environment where that is one's own (as `train` takes it).
+
+    Raises `ValueError` for a folder that holds none, one that is damaged or newer, or another environment.
+    """
+    from counterplay.agents import module
+
+    def make_task(text: str) -> "Task":
+        if env is not None:
+            return _task(env)[0]
+        try:
+            return _task(text)[0]
+        except ValueError as error:
+            raise ValueError(f"cannot make the environment of the run in {folder}: {error}") from None
+
+    run: Run = module("train").load(folder, make_task)
+    return run
+
+
+def _task(env: Any) -> "tuple[Task, str]":
+    """Return an environment as a task, and its spec or, of one's own, its type."""
+    from counterplay.engine.env import Own, Task
+    from counterplay.games.envs import make_env, spec_of
+
+    if isinstance(env, str):
+        return make_env(env), env.strip()
+    if isinstance(env, Task):
+        return env, spec_of(env) or type(env).__name__
+    if all(hasattr(env, name) for name in ("spec", "batch", "reset", "step")):
+        return Own(env), type(env).__name__
+    raise ValueError(
+        f"an environment is a spec such as 'climbing', a Task or an Env of counterplay.engine.env, or a parallel "
+        f"environment of PettingZoo, not {type(env).__name__}"
+    )
+
+
+def _goes_on(run: "Run", learner: str | None, env: Any, seed: int | None, settings: dict[str, Any]) -> None:
+    """Raise `ValueError` unless what was given is what the run was begun with."""
+    from counterplay.games.envs import spec_of
+
+    if learner not in (None, run.name):
+        raise ValueError(f"the run to resume is by {run.name}, not {learner}")
+    if env is not None and env != run.env:
+        task, text = _task(env)
+        if (spec_of(task) or text) != (spec_of(run.task) or run.env):
+            raise ValueError(f"the run to resume is of {run.env}, not {text}")
+    if seed not in (None, run.seed):
+        raise ValueError(f"the run to resume has the seed {run.seed}, not {seed}")
+    known = asdict(run.settings)
+    for name, value in settings.items():
+        if name not in known or known[name] != value:
+            raise ValueError(f"the run to resume has {name}={known.get(name, '(no such setting)')}, not {value}")
+
+
+def _class_path(kind: type) -> str:
+    """Return the text by which a class can be found again."""
+    if "<" in kind.__qualname__:
+        raise ValueError(f"{kind.__qualname__} must be defined at the top of a module, to be found again from a file")
+    return f"{kind.__module__}:{kind.__qualname__}"

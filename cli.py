@@ -29,6 +29,9 @@ First steps:
   counterplay solve leduc --out leduc.cps
   counterplay show leduc.cps
   counterplay play leduc.cps
+A team:
+  counterplay train qmix climbing --out runs/climbing
+  counterplay watch runs/climbing
 A hold'em spot:
   counterplay solve examples/river_a.toml --out river.cps
   counterplay show river.cps --node "check bet 45"
@@ -39,7 +42,7 @@ A hold'em spot:
 @click.version_option(counterplay.__version__, prog_name="counterplay", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Solve imperfect-information games, with a certified exploitability."""
+    """Solve imperfect-information games with a certified exploitability, and train cooperative teams."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -605,6 +608,136 @@ def _answer(prompt: str) -> str:
     if not sys.stdin.isatty():
         click.echo()
     return line.strip().lower()
+
+
+@cli.command()
+@click.argument("name", required=False)
+def learners(name: str | None) -> None:
+    """List the learners, or explain one of them."""
+    from counterplay.agents import LEARNERS, find
+
+    if name is not None:
+        from counterplay.agents import pages
+
+        _print(pages.settings(find(name), _paint, _width()))
+        return
+    for entry in LEARNERS:
+        click.echo(_style(f"{entry.name:<12}", bold=True) + entry.summary)
+    click.echo("\n'counterplay learners NAME' lists what can be set of one.")
+
+
+@cli.command()
+@click.argument("name", required=False)
+def envs(name: str | None) -> None:
+    """List the environments, or explain one of them."""
+    import inspect
+
+    from counterplay.engine.spec import describe
+    from counterplay.games.envs import ENVS, find
+
+    if name is None:
+        for entry in ENVS:
+            text = click.wrap_text(f"{entry.name:<20} {entry.summary}", _width(), "", " " * 21)
+            click.echo(_style(entry.name, bold=True) + text[len(entry.name) :])
+            if takes := describe(entry.load()):
+                click.echo(_style(_fill(takes, 21), dim=True))
+        click.echo("\nEvery turn-based game is one too ('counterplay games'): its players are the agents.")
+        click.echo("'counterplay envs NAME' explains one.")
+        return
+    entry = find(name.partition("(")[0].strip())
+    factory = entry.load()
+    click.echo(_style(entry.summary, bold=True) + "\n\n" + (inspect.getdoc(factory) or ""))
+    if takes := describe(factory):
+        click.echo(f"\nParameters and their defaults:\n{_fill(takes, 2)}")
+    click.echo("\nExamples:")
+    for example in entry.examples:
+        click.echo(f"  counterplay train LEARNER {_quoted(example)}")
+
+
+class _Count(click.ParamType[int]):
+    """A number of things; 2e6 is one too."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        from counterplay.engine.spec import literal
+
+        number = literal(str(value))
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            self.fail(f"{value!r} is not a whole number of 1 or more.", param, ctx)
+        return number
+
+
+@cli.command(add_help_option=False)
+@click.argument("learner", required=False)
+@click.argument("env", required=False)
+@click.option("--steps", type=_Count(), metavar="N", help="Environment steps in all; 200000 unless told otherwise.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Of everything that is random; 0.")
+@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A setting of the learner; as many as wanted.")
+@click.option("--out", metavar="DIR", help="Keep the run there: checkpoints, metrics.jsonl, TensorBoard's events.")
+@click.option("--resume", metavar="DIR", help="Go on with the run in that folder; LEARNER and ENV may be left out.")
+@click.option("--test-every", type=_Count(), metavar="N", help="Steps between tests of greedy play; a fortieth of all.")
+@click.option("--test-episodes", type=_Count(), metavar="N", help="Episodes of such a test; 32.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option("--help", "-h", "asks", is_flag=True, help="Show this, and of LEARNER its settings.")
+def train(
+    learner: str | None,
+    env: str | None,
+    seed: int | None,
+    sets: tuple[str, ...],
+    resume: str | None,
+    as_json: bool,
+    asks: bool,
+    **options: Any,
+) -> int:
+    """Train LEARNER, such as qmix, in ENV, such as climbing or "foraging(size=8, players=2)".
+
+    'counterplay learners' and 'counterplay envs' list both. Ctrl-C ends a run and keeps what there is.
+    """
+    from counterplay.agents import find, pages
+
+    if asks:
+        click.echo(click.get_current_context().get_help())
+        if learner is not None:
+            click.echo()
+            _print(pages.settings(find(learner), _paint, _width()))
+        return 0
+    if resume is None and (learner is None or env is None):
+        raise ValueError("name a learner and an environment, as in: train qmix climbing; --help LEARNER lists settings")
+    options |= {name: values[0] for name, values in _sets(sets, several=False).items()}
+    from counterplay.agents.watch import watching
+
+    with watching(f"{learner} {env}" if resume is None else resume) as watch:
+        run = counterplay.train(learner, env, seed=seed, resume=resume, on_row=watch.row, **options)
+    if as_json:
+        _print_json({**pages.figures(run), **pages.last_test(run)})
+    else:
+        _print(pages.summary(run, _paint))
+        click.echo()
+        if run.folder is None:
+            click.echo(f"Not saved: --out {_quoted(str(pages.name_for(run)))} keeps it, to evaluate, watch or resume.")
+        else:
+            _print(pages.whats_next(run, _quoted(str(run.folder))))
+    return INTERRUPTED if run.stopped_by == "interrupt" else 0
+
+
+def _sets(texts: Sequence[str], several: bool) -> dict[str, list[object]]:
+    """Return the settings of `name=value` texts; `several` values have commas between them."""
+    import inspect
+
+    from counterplay.engine.spec import literal
+
+    found: dict[str, list[object]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise ValueError(f"--set takes NAME=VALUE, such as lr=0.001, not {text!r}")
+        if name.strip() in found:
+            raise ValueError(f"--set gives {name.strip()} twice")
+        if name.strip() in inspect.signature(counterplay.train).parameters:
+            raise ValueError(f"{name.strip()} is no setting of learners: it is given as --{name.strip()} or not at all")
+        found[name.strip()] = [literal(part) for part in (value.split(",") if several else [value])]
+    return found
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
     def load_settings(self) -> type:
         """Import and return the settings' dataclass."""
-        found: type = getattr(_module(self.module), self.settings)
+        found: type = getattr(module(self.module), self.settings)
         return found
 
     def with_settings(self, given: Mapping[str, object]) -> Any:
@@ -36,7 +36,7 @@ class Entry(NamedTuple):
 
     def make(self, env: "EnvSpec", settings: Any, seed: int) -> "Learner":
         """Return a fresh learner; raises `ValueError` where the environment does not suit it."""
-        learner: Learner = getattr(_module(self.module), self.learner)(env, settings, seed)
+        learner: Learner = getattr(module(self.module), self.learner)(env, settings, seed)
         return learner
 
 
@@ -58,7 +58,8 @@ def find(name: str) -> Entry:
     raise ValueError(f"there is no learner {name!r}{spec.suggestion(name, names)}; the learners are {', '.join(names)}")
 
 
-def _module(name: str) -> Any:
+def module(name: str) -> Any:
+    """Import and return a module of this folder; raises `ValueError` where PyTorch is missing."""
     try:
         return import_module(f"counterplay.agents.{name}")
     except ModuleNotFoundError as error:

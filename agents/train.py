@@ -182,6 +182,7 @@ def advance(
     *,
     test_every: int | None = None,
     test_episodes: int | None = None,
+    out: str | Path | None = None,
     on_row: Callable[[Run, Row], None] | None = None,
     stop: Callable[[], bool] | None = None,
     threads: int = 1,
@@ -191,8 +192,8 @@ def advance(
     Stops between two updates at Ctrl-C, or once `stop()` is true. A row of history has the means since the row before:
     `return` (of the team, or summed over agents), `length`, whatever the learner tells, `steps_per_second`; every
     `test_every` steps also `test_return` with `test_low` and `test_high`, of greedy play. `on_row` is given each row.
-    A run that is kept in a folder is saved there at the beginning, at the end, and once a minute, and its rows are
-    written there as they come. Networks are small: one thread is the fastest.
+    A run that is kept in a folder (in `out` from now on, if given) is saved there at the beginning, at the end, and
+    once a minute, and its rows are written there as they come. Networks are small: one thread is the fastest.
     """
     given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes}
     run.plan = replace(run.plan, **{name: value for name, value in given.items() if value is not None})
@@ -201,8 +202,9 @@ def advance(
     torch_threads = torch.get_num_threads()
     env = run.playing(run.learner.envs)
     log = None
+    if out is not None or run.folder is not None:
+        run.save(out)
     if run.folder is not None:
-        run.save()
         log = Log(run.folder, run.history, run.steps)
     spent, began = run.seconds, time.perf_counter()
     mark, marked = run.steps, began  # where the last row ended

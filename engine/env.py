@@ -82,8 +82,22 @@ class Task(Protocol):
         ...
 
     def start(self, batch: int) -> Env:
-        """Return an environment of that many episodes; `reset` has to come before `step`."""
+        """Return an environment of that many episodes (a user's own may have another number); `reset` comes first."""
         ...
+
+
+@dataclass(frozen=True)
+class Own:
+    """A user's own environment in place of a task: there is one of it, whatever batch is asked for."""
+
+    env: Env
+
+    @property
+    def spec(self) -> EnvSpec:
+        return self.env.spec
+
+    def start(self, batch: int) -> Env:
+        return self.env
 
 
 @runtime_checkable

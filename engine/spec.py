@@ -64,6 +64,17 @@ def _literal(name: str, node: ast.expr) -> object:
     )
 
 
+def literal(text: str) -> object:
+    """Return what a text from the command line means: a number (1e5 is an integer), or the text itself."""
+    try:
+        value = ast.literal_eval(text.strip())
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return text.strip()
+    if isinstance(value, float) and "." not in text and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int | float) else text.strip()
+
+
 def build(factory: Callable[..., T], name: str, given: Mapping[str, object]) -> T:
     """Check the parameters against the factory's and call it.
 
