@@ -1,0 +1,176 @@
+"""The commands around learners: what they print, what they return, and what they leave on disk."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import counterplay
+from counterplay.agents import LEARNERS
+from counterplay.agents.learner import meanings
+from counterplay.agents.log import Row
+from counterplay.agents.watch import curve, short, ticks
+from counterplay.cli import main
+from counterplay.games.envs import ENVS
+
+SMALL = {"hidden": 8, "envs": 2, "batch": 4, "warmup": 4, "epsilon_steps": 100}
+SETS = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
+ENV = "penalty(steps=5)"
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Return a function that runs the command line and gives exit code, standard output and standard error."""
+
+    def call(*arguments):
+        monkeypatch.setattr("sys.stdin", io.StringIO(""))
+        with pytest.raises(SystemExit) as exit_:
+            main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        return exit_.value.code, out, err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return the folder of a run."""
+    place = tmp_path_factory.mktemp("runs") / "qmix"
+    counterplay.train("qmix", ENV, steps=200, out=place, **SMALL)
+    return place
+
+
+def test_lists(run):
+    out = run("learners")[1]
+    assert [entry.name for entry in LEARNERS if f"{entry.name} " not in out] == []
+    out = run("envs")[1]
+    assert [entry.name for entry in ENVS if f"{entry.name} " not in out] == []
+    out = run("envs", "penalty")[1]
+    assert "k=-100.0, steps=25" in out
+    assert "counterplay train LEARNER" in out
+
+
+@pytest.mark.parametrize("entry", LEARNERS, ids=lambda entry: entry.name)
+def test_help_lists_every_setting(run, entry):
+    settings = entry.load_settings()
+    code, out, _ = run("train", "--help", entry.name)
+    assert code == 0
+    assert out.startswith("Usage: counterplay train")
+    assert run("train", entry.name, "--help")[1] == out
+    assert run("learners", entry.name)[1] in out
+    words = " ".join(out.split())
+    for name, (_, _, meaning) in meanings(settings).items():
+        assert f" {name}=" in out
+        assert meaning in words
+
+
+def test_train_prints_a_summary_and_says_what_is_next(run, tmp_path):
+    code, out, err = run("train", "vdn", ENV, "--steps", "2e2", *SETS, "--out", tmp_path / "a")
+    assert code == 0
+    assert "vdn" in out
+    assert "200 steps, 40 episodes" in out
+    assert f"counterplay train --resume {tmp_path / 'a'} --steps 400" in out
+    assert err.startswith("vdn penalty(steps=5): return ")  # plain lines where there is no terminal
+    assert "of 200 steps" in err
+    assert "\x1b" not in out + err
+    code, out, _ = run("train", "--resume", tmp_path / "a", "--steps", 220)
+    assert code == 0
+    assert "220 steps" in out
+
+
+def test_train_json_is_one_object(run):
+    code, out, _ = run("train", "qmix", ENV, "--steps", 100, "--seed", 4, "--set", "lr=1e-3", *SETS, "--json")
+    data = json.loads(out)
+    assert code == 0
+    assert (data["learner"], data["env"], data["seed"], data["steps"]) == ("qmix", ENV, 4, 100)
+    assert data["test_low"] <= data["test_return"] <= data["test_high"]
+    assert data["folder"] is None
+    assert "Not saved: --out runs/qmix_penalty_0" in run("train", "qmix", ENV, "--steps", 100, *SETS)[1]
+
+
+def test_interrupt_saves_and_says_how_to_go_on(tmp_path):
+    place = tmp_path / "run"
+    command = [sys.executable, "-m", "counterplay.cli", "train", "vdn", ENV, "--steps", "10000000", *SETS]
+    command += ["--test-every", "100", "--out", str(place)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr.readline().startswith("vdn penalty")
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "interrupted" in out
+    assert f"counterplay train --resume {place}\n" in out
+    found = counterplay.load_run(place)
+    assert found.stopped_by == "interrupt"
+    assert found.plan.steps == 10_000_000
+
+
+MISTAKES = [
+    (["qmx", ENV], "did you mean 'qmix'"),
+    (["qmix", "climbin"], "did you mean 'climbing'"),
+    (["qmix", "climbing(step=3)"], "did you mean 'steps'"),
+    (["qmix"], "name a learner and an environment"),
+    ([], "name a learner and an environment"),
+    (["qmix", ENV, "--set", "lrr=1"], "did you mean 'lr'"),
+    (["qmix", ENV, "--set", "lr=fast"], "lr must be a number"),
+    (["qmix", ENV, "--set", "lr=-1"], "0 or more"),
+    (["qmix", ENV, "--set", "lr=nan"], "lr must be a number"),
+    (["qmix", ENV, "--set", "envs=2.5"], "envs must be an integer"),
+    (["qmix", ENV, "--set", "double=maybe"], "true or false"),
+    (["qmix", ENV, "--set", "lr"], "NAME=VALUE"),
+    (["qmix", ENV, "--set", "lr=1", "--set", "lr=2"], "twice"),
+    (["qmix", ENV, "--set", "seed=1"], "--seed"),
+    (["qmix", ENV, "--set", "mixer=qmx"], "the mixers are"),
+    (["qmix", ENV, "--set", "mixer=nowhere:Mixer"], "cannot import the mixer"),
+    (["qmix", ENV, "--set", "batch=64"], "rise in this order"),
+    (["qmix", ENV, "--steps", "0"], "--steps"),
+    (["qmix", ENV, "--steps", "1.5"], "--steps"),
+    (["qmix", ENV, "--steps", "many"], "--steps"),
+    (["qmix", ENV, "--seed", "-1"], "--seed"),
+    (["qmix", "spread(continuous=true)"], "actions are continuous"),
+    (["qmix", "spread(reward=individual)"], "pays every agent its own"),
+    (["vdn", "kuhn"], "pays every agent its own"),
+    (["qmix", ENV, "--out", "/proc/nothing/run"], "cannot write"),
+    (["qmix", ENV, "--out", __file__], "cannot write"),
+    (["--resume", "/nowhere"], "holds no run"),
+    (["--help", "qmx"], "did you mean 'qmix'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), MISTAKES, ids=lambda x: " ".join(x) if isinstance(x, list) else "")
+def test_mistakes(run, arguments, says):
+    code, out, err = run("train", *arguments)
+    assert code == 2
+    assert says in err
+    assert err.startswith("counterplay: ")
+    assert (out, err.count("\n")) == ("", 1)
+    assert len(err) < 500
+
+
+def test_a_folder_that_holds_a_run(run, folder):
+    for arguments, says in (
+        (["qmix", ENV, "--out", folder], "holds a run already"),
+        (["vdn", "--resume", folder], "by qmix, not vdn"),
+        (["qmix", "climbing", "--resume", folder], "not climbing"),
+        (["--resume", folder, "--seed", "3"], "seed 0, not 3"),
+        (["--resume", folder, "--set", "lr=3"], "lr=0.0005, not 3"),
+        (["--resume", folder], "has had 200 steps"),
+    ):
+        code, _, err = run("train", *arguments)
+        assert (code, says in err) == (2, True), err
+
+
+def test_curve():
+    history: list[Row] = [{"steps": 100.0 * k, "return": 0.0, "test_return": k % 5} for k in range(1, 30)]
+    lines = curve(history, 60, 12)
+    assert len(lines) == 12
+    assert {len(line) for line in lines} == {60}
+    assert "1k" in lines[-1]
+    assert curve(history[:1], 60, 12) == []
+    assert curve([{"steps": 1.0, "return": 2.0}, {"steps": 2.0, "return": 2.0}], 60, 12)  # a flat one too
+    assert [name for _, name in ticks(0, 1, 4)] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+    assert [short(x) for x in (0.1 + 0.2, -130, 12000, 2.5e6)] == ["0.3", "-130", "12k", "2.5M"]
