@@ -474,6 +474,11 @@ def _task(env: Any) -> "tuple[Task, str]":
         return env, spec_of(env) or type(env).__name__
     if all(hasattr(env, name) for name in ("spec", "batch", "reset", "step")):
         return Own(env), type(env).__name__
+    if callable(env) or hasattr(env, "possible_agents"):
+        from counterplay.games.envs.pettingzoo import from_parallel
+
+        parallel = from_parallel(env)
+        return parallel, parallel.name
     raise ValueError(
         f"an environment is a spec such as 'climbing', a Task or an Env of counterplay.engine.env, or a parallel "
         f"environment of PettingZoo, not {type(env).__name__}"
