@@ -13,7 +13,9 @@ import pytest
 from gymnasium import spaces
 from mpe2 import simple_spread_v3
 from pettingzoo import ParallelEnv
+from pettingzoo.classic import tictactoe_v3
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
+from pettingzoo.utils import turn_based_aec_to_parallel
 
 from counterplay.engine.env import Task
 from counterplay.games.envs import make_env, spec_of
@@ -234,6 +236,22 @@ def test_ids_of_the_registry():
     assert step.reward.tolist() == [[1, -1], [0, 0]]
 
 
+def test_turn_based_games_in_their_parallel_form():
+    """Tic-tac-toe: who waits has one action, and masks come with the observations."""
+    env = from_parallel(lambda: turn_based_aec_to_parallel(tictactoe_v3.raw_env()), reward="individual", limit=9).start(
+        1
+    )
+    step = env.reset(np.random.default_rng(0))
+    for turn, square in enumerate((0, 3, 1, 4, 2)):  # the first player fills a column
+        assert step.legal[0, 1 - turn % 2].tolist() == [True] + [False] * 8
+        actions = np.zeros((1, 2), np.int64)
+        actions[0, turn % 2] = square
+        assert step.legal[0, turn % 2].sum() == 9 - turn
+        step = env.step(actions)
+    assert step.reward.tolist() == [[1, -1]]
+    assert step.terminated[0]
+
+
 def test_own_objects():
     one = Countdown()
     alone = from_parallel(one, limit=9).start(1)
@@ -302,8 +320,11 @@ def test_workers_end_with_their_parent(end, tmp_path):
         textwrap.dedent(f"""
         import os, signal, sys
         import numpy as np
-        from counterplay.games.envs import make_env
-        env = make_env("pettingzoo:mpe2.simple_spread_v3(workers=2)").start(4)
+        from mpe2 import simple_spread_v3
+        from counterplay.games.envs.pettingzoo import from_parallel
+        def make():
+            return simple_spread_v3.parallel_env(N=2)
+        env = from_parallel(make, workers=2).start(4)
         env.reset(np.random.default_rng(0))
         print(*(p.pid for p in env.processes), flush=True)
         if {end!r} == "forget":
@@ -329,7 +350,7 @@ def test_workers_end_with_their_parent(end, tmp_path):
         (lambda: Countdown(choices=(2, 3, 2)), r"agents differ in their actions \(agent_0 2, agent_1 3.*pad=true"),
         (lambda: Countdown(space=spaces.Sequence(spaces.Discrete(2))), "agent_0 observes a Sequence space.*a Box fits"),
         (lambda: Countdown(n=0), "no fixed list of agents"),
-        (lambda: to_aec("kuhn"), "turn-based .AEC. environment; only parallel"),
+        (lambda: to_aec("kuhn"), "turn-based .AEC. environment.*turn_based_aec_to_parallel"),
         (lambda: 3, "no fixed list of agents"),
         (lambda: 1 / 0, "cannot be made: ZeroDivisionError"),
     ],

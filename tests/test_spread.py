@@ -49,6 +49,7 @@ def beside(task, seed, close=False):
     theirs.close()
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize("close", [False, True], ids=["apart", "close"])
 @pytest.mark.parametrize(
     "task",

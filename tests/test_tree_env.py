@@ -62,6 +62,7 @@ def state_of(env, episode):
     return tuple(map(int, deal)), state
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize("text", SMALL)
 def test_beside_the_rules(text):
     """Who acts sees what the rules' `sees` says, no less and no more; moves and payoffs are the rules'."""

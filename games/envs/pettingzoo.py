@@ -46,7 +46,7 @@ class Named:
         if "/" in self.module:
             return module.make("parallel", self.module, **dict(self.parameters))
         if not hasattr(module, self.attribute):
-            turn_based = "; it is turn-based, and only parallel environments fit" if hasattr(module, "env") else ""
+            turn_based = "; it is turn-based, and only parallel ones fit" if hasattr(module, "env") else ""
             raise ValueError(f"the module {self.module!r} has no {self.attribute!r}{turn_based}")
         return getattr(module, self.attribute)(**dict(self.parameters))
 
@@ -219,7 +219,10 @@ def examine(env: Any, name: str, limit: int, pad: bool) -> Fit:
     except ModuleNotFoundError:
         raise ValueError(_INSTALL) from None
     if hasattr(env, "agent_iter"):
-        raise ValueError(f"{name} is a turn-based (AEC) environment; only parallel environments fit")
+        raise ValueError(
+            f"{name} is a turn-based (AEC) environment, and only parallel ones fit; pettingzoo.utils has "
+            "turn_based_aec_to_parallel, which makes one of it"
+        )
     agents = tuple(getattr(env, "possible_agents", ()))
     if not agents:
         raise ValueError(f"{name} has no fixed list of agents (possible_agents), and so no number of them")
@@ -269,11 +272,11 @@ def _observed(space: Any) -> Any:
 
 
 def _wrapped(env: Any) -> Iterator[Any]:
-    """Yield the environment and what it wraps."""
+    """Yield the environment, what it wraps, and what that in turn keeps as its `env`."""
     for one in (env, getattr(env, "aec_env", None)):
         if one is not None:
-            yield one
-            yield getattr(one, "unwrapped", one)
+            bare = getattr(one, "unwrapped", one)
+            yield from (one, bare, getattr(bare, "env", bare))
 
 
 def _length(env: Any, name: str) -> int:
