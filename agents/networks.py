@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from counterplay.agents.gru import GRU
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec
 
@@ -71,7 +72,7 @@ class AgentNetwork(nn.Module):
                 "offset", torch.arange(copies) * (actions + 1) if not shared else torch.zeros(1).long()
             )
         self.second = None if recurrent else Dense(hidden, hidden, agents, shared)
-        self.memory = nn.ModuleList(nn.GRU(hidden, hidden) for _ in range(copies)) if recurrent else None
+        self.memory = nn.ModuleList(GRU(hidden, hidden) for _ in range(copies)) if recurrent else None
         self.out = Dense(hidden, outputs, agents, shared)
         self.value = Dense(hidden, 1, agents, shared) if dueling else None
 
@@ -87,6 +88,8 @@ class AgentNetwork(nn.Module):
         `obs` is [B, T, N, O]; `last`, [B, T, N], the action before each step, -1 for none; `memory` as `start` gives
         it (None: nothing seen), [B, N, H].
         """
+        if self.memory is not None:  # steps first, [T, B, N, ...]
+            obs, last = obs.transpose(0, 1).contiguous(), None if last is None else last.transpose(0, 1)
         x = self.first(obs)
         if self.ids is not None:
             x = x + self.ids
@@ -97,29 +100,22 @@ class AgentNetwork(nn.Module):
         if self.second is not None:
             x = F.relu(self.second(x))
         else:
-            x, memory = self._remember(x, memory)
+            x = self._remember(x, memory)
+            memory = x[-1]
         values: Tensor = self.out(x)
         if self.value is not None:
             values = self.value(x) + values - values.mean(dim=-1, keepdim=True)
-        return values, memory
+        return (values if self.memory is None else values.transpose(0, 1)), memory
 
-    def _remember(self, x: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _remember(self, x: Tensor, memory: Tensor | None) -> Tensor:
+        """Return what is remembered after each step, [T, B, N, H], of inputs [T, B, N, H]."""
         assert self.memory is not None
-        batch, steps = x.shape[:2]
-        sequence = x.transpose(0, 1)  # [T, B, N, H]
-        start = None if memory is None else memory[None]  # [1, B, N, H]
         if self.shared:
-            flat = None if start is None else start.reshape(1, -1, self.hidden)
-            out, end = self.memory[0](sequence.reshape(steps, -1, self.hidden), flat)
-            out, end = out.reshape(sequence.shape), end.reshape(batch, self.agents, self.hidden)
-        else:
-            parts: list[tuple[Tensor, Tensor]] = [
-                gru(sequence[:, :, n], None if start is None else start[:, :, n].contiguous())
-                for n, gru in enumerate(self.memory)
-            ]
-            out = torch.stack([part[0] for part in parts], dim=2)
-            end = torch.stack([part[1][0] for part in parts], dim=1)
-        return out.transpose(0, 1), end
+            start = None if memory is None else memory.flatten(0, 1)
+            out: Tensor = self.memory[0](x.flatten(1, 2), start).view(x.shape)
+            return out
+        parts = [gru(x[:, :, n], None if memory is None else memory[:, n]) for n, gru in enumerate(self.memory)]
+        return torch.stack(parts, dim=2)
 
 
 def mlp(inputs: int, hidden: int, outputs: int, layers: int = 2) -> nn.Sequential:

@@ -92,8 +92,10 @@ class Batch(NamedTuple):
         filled = self.filled.numpy()
         seen = np.pad(filled, ((0, 0), (1, 0)), constant_values=True)
         place = (np.cumsum(seen) - 1).reshape(seen.shape)
-        found = np.flatnonzero(seen), np.flatnonzero(filled), place[:, :-1][filled], place[:, 1:][filled]
-        return Rows(*map(torch.from_numpy, found), torch.from_numpy(filled.nonzero()[0]))
+        now, following = place[:, :-1][filled], place[:, 1:][filled]
+        parts = np.flatnonzero(seen), np.flatnonzero(filled), now, following, filled.nonzero()[0]
+        found: list[Tensor] = [torch.from_numpy(part) for part in parts]
+        return Rows(*found)
 
 
 class Rows(NamedTuple):
