@@ -19,7 +19,8 @@ from pettingzoo.utils import turn_based_aec_to_parallel
 
 from counterplay.engine.env import Task
 from counterplay.games.envs import make_env, spec_of
-from counterplay.games.envs.pettingzoo import Copies, Named, from_parallel
+from counterplay.games.envs.copies import Copies
+from counterplay.games.envs.pettingzoo import Named, from_parallel
 from counterplay.games.envs.spread import Spread
 from counterplay.games.envs.to_pettingzoo import to_aec, to_parallel
 from counterplay.games.envs.tree import TurnBased
@@ -187,6 +188,18 @@ def test_agents_leave_and_episodes_end(masks, how):
     assert heard[1] == {"agent_0": 0, "agent_1": 1, "agent_2": 2}
     assert heard[3] == {"agent_1": 1, "agent_2": 2}
     assert heard[4] == {"agent_2": 2}
+
+
+def test_render():
+    env = from_parallel(lambda: Countdown(n=2, sizes=(2, 12)), limit=9, pad=True).start(1)
+    env.reset(np.random.default_rng(0))
+    for _ in range(2):
+        env.step(zeros(env))
+    assert env.render(0).splitlines() == [
+        "step 2 of 9 at most, reward 3.",
+        "agent_0:   2.00   2.00 (not in play)",
+        f"agent_1:{'  12.00' * 10} ...",
+    ]
 
 
 def test_limits_truncate():

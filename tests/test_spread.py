@@ -109,3 +109,19 @@ def test_picture():
 def test_bad_parameters(wrong, why):
     with pytest.raises(ValueError, match=why):
         Spread(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((1, 3)), np.full((1, 3, 2), np.nan), np.full((1, 3, 2), "left")])
+def test_continuous_actions_that_do_not_fit(wrong):
+    env = Spread(continuous=True).start(1)
+    env.reset(np.random.default_rng(0))
+    with pytest.raises(ValueError, match="actions must be 1 x 3 x 2 finite numbers, not 1 x 3"):
+        env.step(wrong)
+
+
+def test_forces_beyond_one_are_cut_off():
+    near, far = (Spread(continuous=True).start(1) for _ in range(2))
+    for env in (near, far):
+        env.reset(np.random.default_rng(0))
+    near.step(np.full((1, 3, 2), -1.0))
+    np.testing.assert_array_equal(near.shown.obs, far.step(np.full((1, 3, 2), -7)).obs)

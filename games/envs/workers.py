@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.env import Step, blank
-from counterplay.games.envs.pettingzoo import Copies, Parallel, check_actions
+from counterplay.games.envs.copies import check_actions
+from counterplay.games.envs.pettingzoo import Parallel
 
 _RESET, _STEP, _FINE, _WRONG = b"R", b"S", b".", b"!"
 _RUN = "from counterplay.games.envs.workers import serve; serve()"
@@ -178,7 +179,7 @@ def _serve(source: IO[bytes], target: IO[bytes]) -> None:
     count, size = struct.unpack("<QQ", head)
     try:
         task: Parallel = pickle.loads(source.read(size))
-        copies = Copies(task, [task.build() for _ in range(count)])
+        copies = task.copies(count)
     except Exception as error:
         complain(error if isinstance(error, ValueError) else ValueError(f"{type(error).__name__}: {error}"))
         return

@@ -1,0 +1,223 @@
+"""Turn-based games stepped in batches: what `tree.TurnBased` starts. Chance is drawn, payoffs are paid at the end."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.env import Step, blank, choices, illegal
+from counterplay.engine.jit import inlined, jit
+from counterplay.engine.random import U64, seeds, unit
+from counterplay.engine.report import spoken
+from counterplay.engine.rules import CHANCE, LEAF
+from counterplay.games.envs.tree import TurnBased
+
+
+class Game(NamedTuple):
+    """The tree as its kernels read it. D deals, each a hand for every player."""
+
+    player: npt.NDArray[np.int8]  # [N]
+    infoset: npt.NDArray[np.int64]  # [N]
+    begin: npt.NDArray[np.uint32]  # [N + 1] the nodes after node n are after[begin[n]] .. after[begin[n + 1]]
+    after: npt.NDArray[np.uint32]  # [N - 1]
+    first: npt.NDArray[np.int64]  # [I + 1]
+    number: npt.NDArray[np.int64]  # [R]
+    weight: npt.NDArray[np.int64]  # [N]
+    weights: npt.NDArray[np.float64]  # [K, D]
+    deals: npt.NDArray[np.float64]  # [<= D] sums of the deals' chances, up to each, to the last that can be
+    outcome: npt.NDArray[np.int64]  # [L]
+    stake: npt.NDArray[np.float64]  # [L]
+    payoffs: npt.NDArray[np.float64]  # [T, P, D]
+    lanes: npt.NDArray[np.uint64]  # [P]
+    moved: npt.NDArray[np.int32]  # [N]
+    told: npt.NDArray[np.int32]  # [N]
+    public: bool
+    hands: bool  # whether observations show them
+    events: int
+
+
+class Played(NamedTuple):
+    """Where the episodes are."""
+
+    node: npt.NDArray[np.uint32]  # [B]
+    deal: npt.NDArray[np.uint64]  # [B]
+    luck: U64  # [B]
+
+
+class TreeEnv:
+    """B games side by side."""
+
+    def __init__(self, task: TurnBased, batch: int):
+        self.task, self.spec, self.batch = task, task.spec, batch
+        tree, layout = task.tree, task.layout
+        after = np.argsort(tree.parent[1:], kind="stable") + 1
+        counts = np.bincount(tree.parent[1:], minlength=len(tree.player))
+        deals = np.cumsum(tree.weights[tree.weight[0]])
+        self.game = Game(
+            player=tree.player,
+            infoset=tree.infoset,
+            begin=np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32),
+            after=after.astype(np.uint32),
+            first=tree.first,
+            number=layout.number,
+            weight=tree.weight,
+            weights=tree.weights.reshape(len(tree.weights), -1),
+            deals=deals[: np.searchsorted(deals, deals[-1]) + 1],
+            outcome=tree.outcome,
+            stake=tree.stake,
+            payoffs=tree.payoffs.reshape(len(tree.payoffs), tree.players, -1),
+            lanes=np.array([len(labels) for labels in tree.hands], np.uint64),
+            moved=layout.moved,
+            told=layout.told,
+            public=layout.public,
+            hands=layout.hands > 0,
+            events=layout.events,
+        )
+        self.played = Played(
+            node=np.zeros(batch, np.uint32), deal=np.zeros(batch, np.uint64), luck=np.zeros(batch, np.uint64)
+        )
+        shown = blank(self.spec, batch)
+        self.shown = shown._replace(state=shown.obs.reshape(batch, -1))
+
+    def reset(self, rng: np.random.Generator) -> Step:
+        self.played.luck[:] = seeds(rng, self.batch)
+        self.shown.reward[:] = 0
+        self.shown.terminated[:] = False
+        _deal(self.game, self.played, self.shown)
+        return self.shown
+
+    def step(self, actions: npt.NDArray[Any]) -> Step:
+        actions = choices(actions, self.shown)
+        if not _legal(actions, self.shown):
+            raise illegal(actions, self.shown)
+        _advance(self.game, self.played, actions, self.shown)
+        return self.shown
+
+    def turn(self, episode: int) -> int:
+        """Return who is to act, or `LEAF`."""
+        return int(self.game.player[self.played.node[episode]])
+
+    def render(self, episode: int) -> str:
+        """Return three lines: who holds what, what was done, and who is to act or what was paid. Nothing is hidden."""
+        tree, rules = self.task.tree, self.task.rules
+        node = int(self.played.node[episode])
+        path, turn = [], int(tree.player[node])
+        while node:
+            path.append(int(tree.slot[node]))
+            node = int(tree.parent[node])
+        state, said = rules.root(), ""
+        for slot in reversed(path):
+            said = spoken(said, rules.moves(state)[slot], rules.turn(state) == CHANCE)
+            state = rules.play(state, slot)
+        held = np.unravel_index(int(self.played.deal[episode]), tuple(map(len, tree.hands)))
+        hands = [f"player {p} {labels[h]}" for p, (labels, h) in enumerate(zip(tree.hands, held, strict=True))]
+        if turn >= 0:
+            now = f"to act: player {turn}: {', '.join(rules.moves(state))}"
+        else:
+            now = f"over: {', '.join(f'player {p} {x:+g}' for p, x in enumerate(self.shown.reward[episode].tolist()))}"
+        return "\n".join([f"hands: {', '.join(hands) if tree.lanes > 1 else 'none'}", f"moves: {said or 'none'}", now])
+
+
+@inlined
+def _arrive(game: Game, played: Played, shown: Step, b: Any, node: Any) -> None:
+    """Go on from a node that was just reached through chance to a decision or a leaf, and tell who has a say."""
+    obs, legal, events = shown.obs, shown.legal, np.uint64(game.events)
+    deal = played.deal[b]
+    p: Any
+    while game.player[node] == CHANCE:
+        left = unit(played.luck, b) * game.weights[game.weight[node], deal]
+        chosen = node
+        for k in range(game.begin[node], game.begin[node + np.uint64(1)]):
+            weight = game.weights[game.weight[game.after[k]], deal]
+            if weight > 0:
+                chosen = np.uint64(game.after[k])
+                left -= weight
+                if left < 0:
+                    break
+        node = chosen
+        if game.public:
+            for p in range(np.uint64(obs.shape[1])):
+                obs[b, p, events + np.uint64(game.moved[node])] = 1
+    played.node[b] = node
+    for p in range(np.uint64(legal.shape[1])):
+        for a in range(np.uint64(legal.shape[2])):
+            legal[b, p, a] = a == 0
+    if game.player[node] >= 0:
+        p, infoset = np.uint64(game.player[node]), np.uint64(game.infoset[node])
+        legal[b, p, np.uint64(0)] = False
+        for row in range(np.uint64(game.first[infoset]), np.uint64(game.first[infoset + np.uint64(1)])):
+            legal[b, p, np.uint64(game.number[row])] = True
+        if not game.public:
+            obs[b, p, events + np.uint64(game.told[node])] = 1
+
+
+@jit
+def _deal(game: Game, played: Played, shown: Step) -> None:
+    """Begin all games: deal, show everybody its seat and hand, and go on to the first decision."""
+    obs, deals = shown.obs, game.deals
+    players = np.uint64(obs.shape[1])
+    for b in range(np.uint64(len(obs))):
+        # the first deal whose sum exceeds the number drawn, which has a positive chance
+        drawn = unit(played.luck, np.uint64(b)) * deals[-1]
+        low, high = np.uint64(0), np.uint64(len(deals) - 1)
+        while low < high:
+            middle = (low + high) >> np.uint64(1)
+            if deals[middle] > drawn:
+                high = middle
+            else:
+                low = middle + np.uint64(1)
+        played.deal[b] = low
+        rest: Any = low
+        for p in range(players):
+            for o in range(np.uint64(obs.shape[2])):
+                obs[b, p, o] = 0
+            obs[b, p, p] = 1
+        if game.hands:
+            for back in range(players):
+                owner = players - np.uint64(1) - back
+                obs[b, owner, players + rest % game.lanes[owner]] = 1
+                rest //= game.lanes[owner]
+        _arrive(game, played, shown, b, np.uint64(0))
+
+
+@jit
+def _legal(actions: npt.NDArray[np.int64], shown: Step) -> bool:
+    """Tell whether all actions of running games are legal."""
+    legal = shown.legal
+    for b in range(np.uint64(len(actions))):
+        if not shown.terminated[b]:
+            for p in range(np.uint64(legal.shape[1])):
+                a = np.uint64(actions[b, p])  # a negative one becomes huge
+                if a >= np.uint64(legal.shape[2]) or not legal[b, p, a]:
+                    return False
+    return True
+
+
+@jit
+def _advance(game: Game, played: Played, actions: npt.NDArray[np.int64], shown: Step) -> None:
+    """Play the action of who is to act in each running game, and whatever chance does after it."""
+    obs, reward, terminated = shown.obs, shown.reward, shown.terminated
+    players, events = np.uint64(obs.shape[1]), np.uint64(game.events)
+    for b in range(np.uint64(len(actions))):
+        for p in range(players):
+            reward[b, p] = 0
+        if terminated[b]:
+            continue
+        node: Any = np.uint64(played.node[b])
+        if game.player[node] >= 0:  # where a game has no decision, its only step changes nothing
+            mover, infoset = np.uint64(game.player[node]), np.uint64(game.infoset[node])
+            row = np.uint64(game.first[infoset])
+            slot = np.uint64(0)
+            while game.number[row + slot] != actions[b, mover]:
+                slot += np.uint64(1)
+            node = np.uint64(game.after[game.begin[node] + slot])
+            for p in range(players):
+                if game.public or p == mover:
+                    obs[b, p, events + np.uint64(game.moved[node])] = 1
+            _arrive(game, played, shown, b, node)
+            node = np.uint64(played.node[b])
+        if game.player[node] == LEAF:
+            leaf, deal = np.uint64(game.infoset[node]), played.deal[b]
+            for p in range(players):
+                reward[b, p] = game.payoffs[game.outcome[leaf], p, deal] * game.stake[leaf]
+            terminated[b] = True
