@@ -427,13 +427,16 @@ def evaluate(file: str, against: str | None, as_json: bool) -> int:
 @cli.command()
 @click.argument("file")
 @click.option("--infoset", metavar="TEXT", help="Only rows with this text in the hand, the history or the label.")
-@click.option("--player", type=int, metavar="P", help="Only this player, counted from 0.")
+@click.option("--player", type=int, metavar="P", help="Only this player, counted from 0; spots: whose hands.")
 @click.option(
     "--limit", type=click.IntRange(min=0), metavar="N", default=40, show_default=True, help="Rows a player; 0 for all."
 )
 @click.option("--node", metavar="LINE", help='Spots: a line of play, "check bet 30", "check check [Ah]".')
+@click.option("--hands", metavar="RANGE", help='Spots: list the combos of these hands, "AA,KQs".')
 @click.option("--combos", type=click.IntRange(min=0), metavar="N", default=20, help="Spots: combos listed; 0 for all.")
-def show(file: str, infoset: str | None, player: int | None, limit: int, node: str | None, combos: int) -> None:
+def show(
+    file: str, infoset: str | None, player: int | None, limit: int, node: str | None, hands: str | None, combos: int
+) -> None:
     """Show the strategy in FILE: a table for each history, a row for each hand; a grid for push or fold.
 
     Of a hold'em spot it shows one decision: what both ranges are worth, a grid of hands, and combos.
@@ -445,14 +448,17 @@ def show(file: str, infoset: str | None, player: int | None, limit: int, node: s
 
     solution = counterplay.load(file)
     if not isinstance(solution, counterplay.Solution):
-        if infoset is not None or player is not None:
-            raise ValueError(f"{file} is a hold'em spot: --node LINE chooses what is shown, such as --node check")
+        if infoset is not None:
+            raise ValueError(f"{file} is a hold'em spot: --node LINE and --hands RANGE choose what is shown")
         from counterplay.solvers import spot_pages
 
-        _print(spot_pages.decision(solution, solution.at(node or ""), combos, _paint, _coloured()))
+        _check_player(player, 2)
+        view = solution.at(node or "")
+        _print(spot_pages.decision(solution, view, player, hands, combos if hands is None else 0, _paint, _coloured()))
         return
-    if node is not None:
-        raise ValueError(f"--node is for hold'em spots; of {solution.game} --infoset TEXT shows some rows")
+    for name, value in (("node", node), ("hands", hands)):
+        if value is not None:
+            raise ValueError(f"--{name} is for hold'em spots; of {solution.game} --infoset TEXT shows some rows")
     _check_player(player, solution.players)
     try:
         rules, tree = make(solution.game), solution.tree
@@ -485,7 +491,8 @@ def _check_player(player: int | None, players: int) -> None:
 @click.option("--to", "kind", type=click.Choice(["csv", "json"]), required=True, help="The format.")
 @click.option("--out", metavar="FILE", help="Write there; otherwise to standard output.")
 @click.option("--node", metavar="LINE", help="Spots: the line of play whose decision is exported; the first one.")
-def export(file: str, kind: str, out: str | None, node: str | None) -> None:
+@click.option("--player", type=int, metavar="P", help="Spots: whose combos, 0 OOP's or 1 IP's; those of who acts.")
+def export(file: str, kind: str, out: str | None, node: str | None, player: int | None) -> None:
     """Export the strategy in FILE: the probability of every action, for each information set and hand.
 
     Of a hold'em spot it is one decision: weight, EV, equity and strategy of each combo.
@@ -495,15 +502,17 @@ def export(file: str, kind: str, out: str | None, node: str | None) -> None:
     solution = counterplay.load(file)
     text, pages = io.StringIO(), _pages(solution)
     if isinstance(solution, counterplay.Solution):
-        if node is not None:
-            raise ValueError(f"--node is for hold'em spots, and {file} is of {solution.game}")
-        what: Any = solution
+        for name, value in (("node", node), ("player", player)):
+            if value is not None:
+                raise ValueError(f"--{name} is for hold'em spots, and {file} is of {solution.game}")
+        what: tuple[Any, ...] = (solution,)
     else:
-        what = solution.at(node or "")
+        _check_player(player, 2)
+        what = (solution.at(node or ""), player)
     if kind == "csv":
-        pages.write_csv(what, text)
+        pages.write_csv(text, *what)
     else:
-        json.dump({**_figures(solution), **pages.exported(what)}, text, ensure_ascii=False, indent=1)
+        json.dump({**_figures(solution), **pages.exported(*what)}, text, ensure_ascii=False, indent=1)
         text.write("\n")
     if out is None:
         click.echo(text.getvalue(), nl=False)

@@ -5,6 +5,7 @@ python benchmarks/tour.py
 
 import os
 import re
+import shlex
 import subprocess
 import tempfile
 
@@ -19,10 +20,13 @@ COMMANDS = (
 ENVIRONMENT = {"COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
 
 
-def transcript(command: str, answers: str, lines: int, folder: str) -> str:
-    """Return the command with what it prints, cut after so many lines, and the answers where they were typed."""
+def transcript(command: str, answers: str, lines: int, folder: str, start: str = "") -> str:
+    """Return the command with what it prints, and the answers where they were typed.
+
+    It is cut after so many lines (0: none), and what comes before a line that begins with `start` is left out.
+    """
     done = subprocess.run(
-        ["counterplay", *command.split()],
+        ["counterplay", *shlex.split(command)],
         input="\n".join(answers.split()) + "\n",
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -35,6 +39,8 @@ def transcript(command: str, answers: str, lines: int, folder: str) -> str:
     for answer in answers.split():  # a terminal echoes what is typed; a pipe does not
         text = re.sub(r"(\? |: )\n", rf"\1\v{answer}\n", text, count=1)
     text = "\n".join(line.rstrip() for line in text.replace("\v", "").splitlines())
+    if start:
+        text = f"...\n{text[text.index(chr(10) + start) + 1 :]}"
     if lines:
         text = "\n".join([*text.splitlines()[:lines], "..."])
     return f"```console\n$ counterplay {command}\n{text}\n```"

@@ -98,7 +98,7 @@ def exported(solution: "Solution") -> dict[str, Any]:
     return {"infosets": list(rows)}
 
 
-def write_csv(solution: "Solution", text: TextIO) -> None:
+def write_csv(text: TextIO, solution: "Solution") -> None:
     """Write the strategy as CSV, a line for each action of each information set and hand."""
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("player", "infoset", "hand", "action", "probability"))

@@ -7,10 +7,13 @@ import csv
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
-from counterplay.engine.report import HEADING, Paint, count, duration, small, table
+import numpy as np
+
+from counterplay.engine.report import HEADING, Paint, count, duration, plain, small, table
 from counterplay.games.holdem import grid
 from counterplay.games.holdem.betting import PLAYERS
-from counterplay.games.holdem.cards import card_name
+from counterplay.games.holdem.cards import card_name, combo_name, format_cards
+from counterplay.games.holdem.ranges import parse_range
 from counterplay.solvers.spots import SpotSolution, View
 from counterplay.solvers.value import Judgement
 
@@ -40,18 +43,48 @@ def summary(solution: SpotSolution, stopped: str, paint: Paint) -> Iterator[str]
     yield from grid.header(solution.at().summary(), paint)
 
 
-def decision(solution: SpotSolution, view: View, combos: int, paint: Paint, coloured: bool) -> Iterator[str]:
-    """Yield a decision: what both ranges are worth, a grid of hands, and at most so many combos (0: all)."""
+def decision(
+    solution: SpotSolution,
+    view: View,
+    player: int | None = None,
+    hands: str | None = None,
+    combos: int = 0,
+    paint: Paint = plain,
+    coloured: bool = False,
+) -> Iterator[str]:
+    """Yield a decision: what both ranges are worth, a grid of hands, and at most so many combos (0: all).
+
+    They are the hands of who acts, with what it does, or of a `player` with their weights; `hands` is a range of those
+    to be listed. Raises `ValueError` for a range that cannot be read or that the player does not hold.
+    """
+    p = view.player if player is None else player
+    rows = _some(view, p, hands)
     run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
     yield f"{solution.game}: {run}, exploitability {share_of_pot(solution.exploitability, solution.spot.pot)}"
     yield from (f"locked: {text}" for _, text in _locks(solution))
     yield ""
     yield from grid.header(view.summary(), paint)
     yield ""
-    p = view.player
-    yield from grid.hand_grid(view.actions, view.combos[p], view.shares[p], view.strategy, paint, coloured)
+    if p == view.player:
+        yield from grid.hand_grid(view.actions, view.combos[p], view.shares[p], view.strategy, paint, coloured)
+    else:
+        held = view.possible[p]
+        yield paint(f"  {PLAYERS[p].upper()} holds, per cent of each hand's combos:", HEADING)
+        yield from grid.range_grid(view.combos[p][held], view.reach[p][held], paint, coloured)
     yield ""
-    yield from grid.combo_list(view.actions, view.rows(), combos, paint)
+    yield from grid.combo_list(view.actions if p == view.player else (), rows, combos, paint)
+
+
+def _some(view: View, player: int, hands: str | None) -> list[dict[str, Any]]:
+    """Return the rows of a player's combos that are in a range."""
+    rows = view.rows(player)
+    if hands is None:
+        return rows
+    chosen = {combo_name(int(combo)) for combo in np.flatnonzero(parse_range(hands) > 0)}
+    found = [row for row in rows if row["combo"] in chosen]
+    if not found:
+        raise ValueError(f"{PLAYERS[player].upper()}'s range has no hand of {hands!r} on {format_cards(view.board)}")
+    return found
 
 
 def run_outs(after: Sequence[tuple[int, View]]) -> list[dict[str, Any]]:
@@ -118,16 +151,17 @@ def judgement(solution: SpotSolution, found: Judgement, paint: Paint) -> Iterato
         yield "\nNobody deviates where a strategy is locked: this is the exploitability of the rest."
 
 
-def exported(view: View) -> dict[str, Any]:
-    """Return a decision with its combos, for JSON."""
-    return {**view.summary(), "combos": view.rows()}
+def exported(view: View, player: int | None = None) -> dict[str, Any]:
+    """Return a decision with the combos of a player, or of who acts, for JSON."""
+    return {**view.summary(), "combos": view.rows(player)}
 
 
-def write_csv(view: View, text: TextIO) -> None:
-    """Write the combos of a decision as CSV: weight, values, the strategy, and what each action is worth."""
+def write_csv(text: TextIO, view: View, player: int | None = None) -> None:
+    """Write the combos of a player as CSV: weight and values; of who acts the strategy and each action's worth too."""
+    actions = view.actions if player in (None, view.player) else ()
     columns = ("combo", "weight", "ev", "equity", "realisation")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*columns, *view.actions, *(f"ev {action}" for action in view.actions)))
-    writer.writerows(
-        (*(row[c] for c in columns), *row["strategy"].values(), *row["action_ev"].values()) for row in view.rows()
-    )
+    writer.writerow((*columns, *actions, *(f"ev {action}" for action in actions)))
+    for row in view.rows(player):
+        choices = (*row["strategy"].values(), *row["action_ev"].values()) if actions else ()
+        writer.writerow((*(row[c] for c in columns), *choices))

@@ -197,13 +197,23 @@ class View:
         )
         return one, two
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return the combos of the player who acts, most often held first: weights, strategy and values of each."""
-        p = self.player
+    def rows(self, player: int | None = None) -> list[dict[str, Any]]:
+        """Return the combos of a player, most often held first: weight and values; of who acts the strategy too.
+
+        Without a player they are those of who acts.
+        """
+        p = self.player if player is None else player
         ev, equity, realisation = self.ev[p], self.equity[p], self.realisation[p]
 
         def number(x: float) -> float | None:
             return float(x) if np.isfinite(x) else None
+
+        def chosen(i: int) -> dict[str, Any]:
+            return {
+                "locked": bool(self.locked[i]),
+                "strategy": dict(zip(self.actions, self.strategy[:, i].tolist(), strict=True)),
+                "action_ev": {a: number(x) for a, x in zip(self.actions, self.action_ev[:, i], strict=True)},
+            }
 
         return [
             {
@@ -212,9 +222,7 @@ class View:
                 "ev": number(ev[i]),
                 "equity": number(equity[i]),
                 "realisation": number(realisation[i]),
-                "locked": bool(self.locked[i]),
-                "strategy": dict(zip(self.actions, self.strategy[:, i].tolist(), strict=True)),
-                "action_ev": {a: number(x) for a, x in zip(self.actions, self.action_ev[:, i], strict=True)},
+                **(chosen(i) if p == self.player else {}),
             }
             for i in np.argsort(-self.shares[p], kind="stable")
             if self.possible[p][i]

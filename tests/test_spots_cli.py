@@ -12,7 +12,8 @@ import counterplay
 from counterplay.cli import main
 from counterplay.engine.play import play_game
 from counterplay.engine.report import plain
-from counterplay.games.holdem.grid import colours, hand_grid, letters
+from counterplay.games.holdem.cards import combo_name
+from counterplay.games.holdem.grid import colours, hand_grid, letters, range_grid
 from counterplay.games.holdem.guide import EXAMPLE
 from counterplay.games.holdem.spot import parse_spot
 from counterplay.solvers.spot_play import SpotPolicy
@@ -152,6 +153,35 @@ def test_export(run, tmp_path):
     assert data["player"] == "oop"
 
 
+def test_both_players_hands_can_be_seen_at_a_decision(run):
+    out = run("show", "turn.cps", "--node", "check", "--player", 0, "--hands", "8c7c, AA", "--combos", 1)[1]
+    assert "OOP holds, per cent" in out
+    rows = [line.split() for line in out.splitlines() if line.startswith(("  8c7c", "  Ac", "  Ad", "  Ah"))]
+    assert {row[0] for row in rows} == {"8c7c", "AhAd", "AhAc", "AdAc"}
+    assert all(len(row) == 5 for row in rows)  # weight, EV, equity, realisation
+    view = counterplay.load("turn.cps").at("check")
+    listed = {row["combo"]: row for row in view.rows(0)}
+    assert listed["8c7c"]["ev"] + view.ev[1].max() > 0
+    assert "strategy" not in listed["8c7c"]
+    _, out, _ = run("export", "turn.cps", "--to", "csv", "--node", "check", "--player", 0)
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert set(rows[0]) == {"combo", "weight", "ev", "equity", "realisation"}
+    mean = sum(float(row["weight"]) * view.matchups[0][i] * float(row["ev"]) for i, row in by_combo(view, 0, rows))
+    total = sum(float(row["weight"]) * view.matchups[0][i] for i, row in by_combo(view, 0, rows))
+    assert mean / total == pytest.approx(view.mean(view.ev)[0])
+
+
+def by_combo(view, player, rows):
+    names = [combo_name(int(c)) for c in view.combos[player]]
+    return [(names.index(row["combo"]), row) for row in rows if row["ev"]]
+
+
+def test_the_range_is_drawn_in_colour(folder):
+    view = counterplay.load(folder / "turn.cps").at("check")
+    rows = list(range_grid(view.combos[0], view.reach[0], lambda text, _: text, coloured=True))
+    assert [len(row) for row in rows] == [2 + 13 * 6] * 13
+
+
 def test_report_goes_card_by_card(run):
     code, out, _ = run("report", "turn.cps", "--node", "check check")
     assert code == 0
@@ -256,6 +286,12 @@ def test_what_is_compiled_is_known(folder):
         (["show", "turn.cps", "--node", "check bet 5"], "the actions are"),
         (["show", "turn.cps", "--node", "check check"], "next card in brackets"),
         (["show", "turn.cps", "--infoset", "AA"], "--node LINE"),
+        (["show", "turn.cps", "--player", "2"], "0 to 1"),
+        (["show", "turn.cps", "--hands", "AK"], "has no hand of 'AK'"),
+        (["show", "turn.cps", "--hands", "Ax"], "Ax"),
+        (["show", "kuhn.cps", "--hands", "AK"], "for hold'em spots"),
+        (["export", "turn.cps", "--to", "csv", "--player", "2"], "0 to 1"),
+        (["export", "kuhn.cps", "--to", "csv", "--player", "1"], "for hold'em spots"),
         (["show", "kuhn.cps", "--node", "check"], "for hold'em spots"),
         (["export", "kuhn.cps", "--to", "csv", "--node", "check"], "for hold'em spots"),
         (["evaluate", "turn.cps", "--against", "turn.cps"], "hold'em spot"),

@@ -106,9 +106,8 @@ def hand_grid(
         yield ("     " + "".join(f"{rank:<{_WIDTH}}" for rank in ranks)).rstrip()
     for i, rank in enumerate(ranks):
         line = "  " if coloured else f"  {rank}  "
-        for j, other in enumerate(ranks):
-            share = odds[:, i, j]
-            hand = rank + other + "s" if i < j else other + rank + "o" if i > j else rank + other
+        for j in range(len(ranks)):
+            share, hand = odds[:, i, j], _hand(i, j)
             if np.isnan(share[0]):
                 line += paint(f"{hand if coloured else '.':<{_WIDTH}}", DIM)
             elif coloured:
@@ -128,21 +127,53 @@ def _divided(text: str, share: npt.NDArray[np.float64], paints: list[int], paint
     return "".join(paint(text[low:high], colour) for low, high, colour in parts if high > low)
 
 
+def range_grid(
+    combos: npt.NDArray[np.int64], weights: npt.NDArray[np.float64], paint: Paint, coloured: bool
+) -> Iterator[str]:
+    """Yield 13 rows of hands with the weight, in per cent, that the hand's combos among `combos` have on average."""
+    every, spread = np.zeros(COMBOS), np.zeros(COMBOS)
+    every[combos], spread[combos] = 1.0, weights
+    cells = grid(spread, every)
+    ranks = RANKS[::-1]
+    if not coloured:
+        yield ("     " + "".join(f"{rank:<{_WIDTH}}" for rank in ranks)).rstrip()
+    for i, rank in enumerate(ranks):
+        line = "  " if coloured else f"  {rank}  "
+        for j, share in enumerate(cells[i].tolist()):
+            if coloured:
+                parts = np.array([share, 1 - share]) if share > 0 else np.array([0.0, 1.0])
+                line += _divided(f"{_hand(i, j):<{_WIDTH}}", parts, [CALL_COLOUR, DIM], paint)
+            else:
+                line += f"{f'{100 * share:.0f}' if share >= 0.005 else '.':<{_WIDTH}}"
+        yield line.rstrip() if not coloured else line
+
+
+def _hand(i: int, j: int) -> str:
+    """Return the hand of a grid's row and column."""
+    rank, other = RANKS[::-1][i], RANKS[::-1][j]
+    return rank + other + "s" if i < j else other + rank + "o" if i > j else rank + other
+
+
 def combo_list(actions: Sequence[str], rows: Sequence[dict[str, Any]], limit: int, paint: Paint) -> Iterator[str]:
-    """Yield a line for each combo, those held most often first, at most `limit` (0: all)."""
+    """Yield a line for each combo, those held most often first, at most `limit` (0: all).
+
+    `actions` are those of who acts; there are none in a list of the other's combos.
+    """
     held = [row for row in rows if row["weight"] > 1e-4]
     wide = [max(len(action), 6) for action in actions]
-    names = "  ".join(f"{action:>{w}}" for action, w in zip(actions, wide, strict=True))
-    yield paint(f"  {'combo':<6}{'weight':>7}{'EV':>10}{'equity':>8}  {names}", DIM)
+    names = "".join(f"  {action:>{w}}" for action, w in zip(actions, wide, strict=True))
+    yield paint(f"  {'combo':<6}{'weight':>7}{'EV':>10}{'equity':>8}{'realised':>10}{names}", DIM)
     for row in held[: limit or len(held)]:
-        odds = "  ".join(f"{100 * x:>{w - 1}.1f}%" for x, w in zip(row["strategy"].values(), wide, strict=True))
+        shares = row.get("strategy", {}).values()
+        odds = "".join(f"  {100 * x:>{w - 1}.1f}%" for x, w in zip(shares, wide, strict=True))
         figures = f"{number(row['ev'], '.3f'):>10}{number(row['equity'], '.1%'):>8}"
-        yield f"  {row['combo']:<6}{row['weight']:>7.3f}{figures}  {odds}{'  locked' if row['locked'] else ''}"
+        figures += f"{number(row['realisation'], '.1%'):>10}"
+        yield f"  {row['combo']:<6}{row['weight']:>7.3f}{figures}{odds}{'  locked' if row.get('locked') else ''}"
     cut = len(held) - len(held[: limit or len(held)])
     if cut:
-        yield paint(f"  {cut:,} more combos: --combos 0 shows all, 'counterplay export' writes them", DIM)
+        yield paint(f"  {cut:,} more combos: --combos 0 shows all, --hands some, 'counterplay export' writes them", DIM)
     if not held:
-        yield "  the strategies never get here"
+        yield "  the strategies never get here with these hands" if rows else "  the strategies never get here"
 
 
 def runouts(rows: Sequence[tuple[str, dict[str, Any]]], paint: Paint) -> Iterator[str]:

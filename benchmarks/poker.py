@@ -1,0 +1,45 @@
+"""Run the commands of docs/poker.md and put what they print into it.
+
+python benchmarks/poker.py
+"""
+
+import tempfile
+from pathlib import Path
+
+import report
+import tour
+
+RIVER = "check check [2c] check"
+LOCK = f"""
+[[lock]]
+node = "{RIVER}"
+hands = {{ "AK, AJ, AsTs, As8s, As5s, As3s, KJ, KT, JTs, T8s, 86s, 65s" = {{ check = 1 }} }}
+"""
+COMMANDS = {  # by the marker of the page: command, answers, lines that are kept
+    "solve": ("solve hand.toml --out hand.cps", "", 0),
+    "show": (f'show hand.cps --node "{RIVER} bet 21" --hands "TT, QTs"', "", 0),
+    "range": (f'show hand.cps --node "{RIVER} bet 21" --player 1 --combos 3', "", 0),
+    "report": ('report hand.cps --node "check check"', "", 14),
+    "export": (f'export hand.cps --to csv --node "{RIVER} bet 21"', "", 3),
+    "play": ("play hand.cps --seat 0 --seed 5", "check check ? q", 0),
+}
+LOCKED = ("solve locked.toml --out locked.cps", f'show locked.cps --node "{RIVER} bet 21" --hands "TT, QTs"')
+
+
+def main() -> None:
+    spot = (report.ROOT / "examples" / "hand.toml").read_text()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "hand.toml").write_text(spot)
+        Path(folder, "locked.toml").write_text(spot + LOCK)
+        tour.transcript("solve hand.toml --iterations 1", "", 0, folder)  # compiles
+        report.put("docs/poker.md", "poker-spot", f"```toml\n{spot}```")
+        report.put("docs/poker.md", "poker-lock-file", f"```toml\n{LOCK.strip()}\n```")
+        for name, command in COMMANDS.items():
+            report.put("docs/poker.md", f"poker-{name}", tour.transcript(*command, folder))
+        first = tour.transcript(LOCKED[0], "", 0, folder)
+        second = tour.transcript(LOCKED[1], "", 0, folder, "  combo")
+        report.put("docs/poker.md", "poker-lock", f"{first}\n\n{second}")
+
+
+if __name__ == "__main__":
+    main()
