@@ -16,6 +16,7 @@ from pettingzoo import ParallelEnv
 from pettingzoo.classic import tictactoe_v3
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
 from pettingzoo.utils import turn_based_aec_to_parallel
+from test_tree_env import Coin
 
 from counterplay.engine.env import Task
 from counterplay.games.envs import make_env, spec_of
@@ -491,6 +492,18 @@ def test_parallel_of_ours():
         env.step({})
     with pytest.raises(ValueError, match="render_mode must be ansi, not 'human'"):
         to_parallel("climbing", render_mode="human")
+
+
+def test_games_that_chance_may_end_at_once(capsys):
+    api_test(to_aec(Coin()), num_cycles=60)
+    env = to_aec(Coin(0.0))
+    env.reset(seed=0)
+    seen, _, terminated, _, _ = env.last()
+    assert not terminated
+    assert seen["action_mask"].tolist() == [1]
+    env.step(0)
+    assert env.rewards == {"player_0": -1.0}
+    assert env.terminations == {"player_0": True}
 
 
 def test_turns_of_ours():

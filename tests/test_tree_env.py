@@ -1,9 +1,13 @@
 """Turn-based games as environments, held against their rules and against the exact judgement of strategies."""
 
 from dataclasses import dataclass
+from random import Random
 
+import naive
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import CHANCE, LEAF, histories, is_dealt
@@ -62,23 +66,20 @@ def state_of(env, episode):
     return tuple(map(int, deal)), state
 
 
-@pytest.mark.nojit
-@pytest.mark.parametrize("text", SMALL)
-def test_beside_the_rules(text):
+def beside_the_rules(task, batch, seed):
     """Who acts sees what the rules' `sees` says, no less and no more; moves and payoffs are the rules'."""
-    task = make_env(text)
     rules, every = histories(task.rules), observations(task.tree)
     listed = {(int(p), o.tobytes()): legal for p, o, legal in zip(every.player, every.obs, every.legal, strict=True)}
-    said, shown, over = {}, {}, np.zeros(100, bool)
-    for env, step in play(task, 100, 7, uniformly(np.random.default_rng(8))):
+    said, shown, over, steps = {}, {}, np.zeros(batch, bool), 0
+    for env, step in play(task, batch, seed, uniformly(np.random.default_rng(seed + 1))):
         assert not step.truncated.any()
-        np.testing.assert_array_equal(step.state, step.obs.reshape(100, -1))
-        for b in range(100):
+        np.testing.assert_array_equal(step.state, step.obs.reshape(batch, -1))
+        for b in range(batch):
             state = state_of(env, b)
             turn = rules.turn(state)
             assert turn != CHANCE
-            assert (turn == LEAF) == step.terminated[b]
-            pays = turn == LEAF and not over[b]
+            assert (turn == LEAF) == (step.terminated[b] or (steps == 0 and rules.turn(state) == LEAF))
+            pays = turn == LEAF and not over[b] and steps > 0
             np.testing.assert_allclose(step.reward[b], rules.payoffs(state) if pays else 0, rtol=1e-6)
             for p in range(task.spec.agents):
                 legal = np.flatnonzero(step.legal[b, p])
@@ -91,6 +92,22 @@ def test_beside_the_rules(text):
                 assert shown.setdefault(told, seen) == seen
                 np.testing.assert_array_equal(listed[seen], step.legal[b, p])
         over |= step.terminated
+        steps += 1
+    assert 1 < steps <= task.spec.limit + 1
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("text", SMALL)
+def test_beside_the_rules(text):
+    beside_the_rules(make_env(text), 100, 7)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 3]))
+def test_random_games_beside_their_rules(seed, players):
+    rng = Random(seed)
+    dealt = players == 2 and seed % 3 == 0
+    beside_the_rules(TurnBased(naive.random_dealt_game(rng) if dealt else naive.random_game(rng, players)), 12, seed)
 
 
 @pytest.mark.parametrize("text", [example for entry in GAMES for example in entry.examples])
