@@ -133,15 +133,20 @@ class Scale(nn.Module):
     Merged as Chan, Golub and LeVeque (1979) do. Numbers that never differ become 0; none goes beyond `most` either way.
     """
 
+    count: Tensor  # f64 []
+    mean: Tensor  # f64 [K]
+    square: Tensor  # f64 [K], the sum of squared differences from the mean
+    shift: Tensor  # f32 [K], the mean
+    deviation: Tensor  # f32 [K]; 1 before anything was seen and for numbers that never differ
+
     def __init__(self, width: int, most: float = 10.0) -> None:
         super().__init__()
         self.most = most
-        self.count: Tensor
-        self.mean: Tensor
-        self.square: Tensor
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
         self.register_buffer("mean", torch.zeros(width, dtype=torch.float64))
-        self.register_buffer("square", torch.zeros(width, dtype=torch.float64))  # sum of squared differences from it
+        self.register_buffer("square", torch.zeros(width, dtype=torch.float64))
+        self.register_buffer("shift", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
 
     @torch.no_grad()
     def learn(self, numbers: Tensor) -> None:
@@ -151,21 +156,18 @@ class Scale(nn.Module):
         rows = numbers.double()
         count, mean = len(rows), rows.mean(dim=0)
         total = self.count + count
-        shift = mean - self.mean
-        self.square += ((rows - mean) ** 2).sum(dim=0) + shift**2 * self.count * count / total
-        self.mean += shift * count / total
+        step = mean - self.mean
+        self.square += ((rows - mean) ** 2).sum(dim=0) + step**2 * self.count * count / total
+        self.mean += step * count / total
         self.count.copy_(total)
-
-    @property
-    def deviation(self) -> Tensor:
-        """Return the standard deviation, [K]; 1 before anything was seen and for numbers that never differ."""
-        deviation = (self.square / self.count.clamp(min=1)).sqrt().float()
-        return torch.where(deviation > 1e-4, deviation, 1.0)
+        self.shift.copy_(self.mean)
+        deviation = (self.square / total).sqrt()
+        self.deviation.copy_(torch.where(deviation > 1e-4, deviation, 1.0))
 
     @torch.no_grad()
     def forward(self, numbers: Tensor) -> Tensor:
         """Return the numbers scaled."""
-        return ((numbers - self.mean.float()) / self.deviation).clamp(-self.most, self.most)
+        return ((numbers - self.shift) / self.deviation).clamp_(-self.most, self.most)
 
 
 class Scales(nn.Module):

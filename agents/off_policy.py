@@ -23,7 +23,7 @@ from counterplay.engine.env import EnvSpec, Step
 class OffPolicySettings:
     """What can be set of every learner from replay."""
 
-    envs: Annotated[int, "episodes played side by side between updates"] = 8
+    envs: Annotated[int, "episodes played side by side between updates"] = 16
     updates: Annotated[float, "updates for each episode played"] = 1.0
     batch: Annotated[int, "episodes in an update"] = 32
     replay: Annotated[int, "episodes that the replay holds"] = 5000

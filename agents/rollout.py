@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.env import Env, Step
+from counterplay.engine.jit import jit
 
 
 class Episodes(NamedTuple):
@@ -84,29 +85,69 @@ def collect(env: Env, actor: Actor, rng: np.random.Generator, explore: bool = Tr
 
 def greedy(values: npt.NDArray[Any], legal: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Return the legal action of the highest value, the first of equals; [..., A] becomes [...]."""
-    best: npt.NDArray[np.int64] = np.where(legal, values, -np.inf).argmax(axis=-1)
-    return best
-
-
-def uniform(legal: npt.NDArray[np.bool_], rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return a legal action of each agent, all equally likely; [..., A] becomes [...]."""
-    return greedy(rng.random(legal.shape, np.float32), legal)
-
-
-def sample(logits: npt.NDArray[Any], legal: npt.NDArray[np.bool_], rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return a legal action drawn with probabilities softmax(logits) over the legal ones; [..., A] becomes [...].
-
-    The highest of logits plus Gumbel noise is such a draw (Gumbel 1954).
-    """
-    return greedy(logits + rng.gumbel(size=logits.shape), legal)
+    return epsilon_greedy(values, legal, 0.0, None)
 
 
 def epsilon_greedy(
-    values: npt.NDArray[Any], legal: npt.NDArray[np.bool_], epsilon: float, rng: np.random.Generator
+    values: npt.NDArray[Any], legal: npt.NDArray[np.bool_], epsilon: float, rng: np.random.Generator | None
 ) -> npt.NDArray[np.int64]:
     """Return for each agent, by itself, a uniform legal action with probability epsilon, else the greedy one."""
-    chosen = greedy(values, legal)
-    if epsilon <= 0:
-        return chosen
-    strays = rng.random(chosen.shape) < epsilon
-    return np.where(strays, uniform(legal, rng), chosen)
+    actions = legal.shape[-1]
+    chosen = np.empty(legal.size // actions, np.int64)
+    # Two numbers each: whether to stray, and where to.
+    drawn = _NONE if rng is None or epsilon <= 0 else rng.random((len(chosen), 2))
+    _choose(np.ascontiguousarray(values).reshape(-1), np.ascontiguousarray(legal).reshape(-1), epsilon, drawn, chosen)
+    return chosen.reshape(legal.shape[:-1])
+
+
+def sample(logits: npt.NDArray[Any], legal: npt.NDArray[np.bool_], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return a legal action drawn with probabilities softmax(logits) over the legal ones; [..., A] becomes [...]."""
+    actions = legal.shape[-1]
+    chosen = np.empty(legal.size // actions, np.int64)
+    drawn = rng.random(len(chosen))
+    _sample(np.ascontiguousarray(logits).reshape(-1), np.ascontiguousarray(legal).reshape(-1), drawn, chosen)
+    return chosen.reshape(legal.shape[:-1])
+
+
+_NONE = np.empty((0, 2))
+
+
+@jit
+def _choose(values: Any, legal: Any, epsilon: float, drawn: Any, chosen: Any) -> None:  # pragma: no cover
+    actions = len(legal) // max(len(chosen), 1)
+    for i in range(len(chosen)):
+        count, best, highest = 0, -1, -np.inf
+        for a in range(actions):
+            if legal[i * actions + a]:
+                count += 1
+                if best < 0 or values[i * actions + a] > highest:
+                    best, highest = a, values[i * actions + a]
+        if len(drawn) and drawn[i, 0] < epsilon:
+            left = int(drawn[i, 1] * count)  # so many legal actions come before the one drawn
+            for a in range(actions):
+                if legal[i * actions + a]:
+                    if left == 0:
+                        best = a
+                        break
+                    left -= 1
+        chosen[i] = best
+
+
+@jit
+def _sample(logits: Any, legal: Any, drawn: Any, chosen: Any) -> None:  # pragma: no cover
+    actions = len(legal) // max(len(chosen), 1)
+    for i in range(len(chosen)):
+        highest, total = -np.inf, 0.0
+        for a in range(actions):
+            if legal[i * actions + a]:
+                highest = max(highest, logits[i * actions + a])
+        for a in range(actions):
+            if legal[i * actions + a]:
+                total += np.exp(logits[i * actions + a] - highest)
+        left = drawn[i] * total
+        for a in range(actions):
+            if legal[i * actions + a]:
+                chosen[i] = a  # the last legal one if rounding leaves something
+                left -= np.exp(logits[i * actions + a] - highest)
+                if left < 0:
+                    break
