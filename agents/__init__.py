@@ -41,11 +41,19 @@ class Entry(NamedTuple):
 
 
 _Q = ("q_learning", "QLearning", "QLearningSettings")
+_QTRAN = ("qtran", "QTRAN", "QTRANSettings")
 
 LEARNERS = (
     Entry("iql", *_Q, "Independent Q-learning: every agent for itself", {"mixer": "none"}),
     Entry("vdn", *_Q, "VDN: the team's value is the sum of the agents'", {"mixer": "vdn"}),
     Entry("qmix", *_Q, "QMIX: the team's value rises with each agent's, as the state says", {"mixer": "qmix"}),
+    Entry("qtran", *_QTRAN, "QTRAN-base: a free joint value, and agents' values with the same best actions"),
+    Entry(
+        "qtran_alt",
+        *_QTRAN,
+        "QTRAN-alt: QTRAN with a tighter, counterfactual constraint on the agents' values",
+        {"counterfactual": True},
+    ),
 )
 
 

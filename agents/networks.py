@@ -88,6 +88,13 @@ class AgentNetwork(nn.Module):
         `obs` is [B, T, N, O]; `last`, [B, T, N], the action before each step, -1 for none; `memory` as `start` gives
         it (None: nothing seen), [B, N, H].
         """
+        x, memory = self.features(obs, last, memory)
+        return self.head(x), memory
+
+    def features(
+        self, obs: Tensor, last: Tensor | None = None, memory: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the last hidden layer, [B, T, N, H], and the memory; takes what `forward` takes."""
         if self.memory is not None:  # steps first, [T, B, N, ...]
             obs, last = obs.transpose(0, 1).contiguous(), None if last is None else last.transpose(0, 1)
         x = self.first(obs)
@@ -98,14 +105,16 @@ class AgentNetwork(nn.Module):
             x = x + self.last(last + 1 + self.offset)
         x = F.relu(x)
         if self.second is not None:
-            x = F.relu(self.second(x))
-        else:
-            x = self._remember(x, memory)
-            memory = x[-1]
+            return F.relu(self.second(x)), memory
+        x = self._remember(x, memory)
+        return x.transpose(0, 1), x[-1]
+
+    def head(self, x: Tensor) -> Tensor:
+        """Return K numbers an agent, [..., N, K], from the last hidden layer, [..., N, H]."""
         values: Tensor = self.out(x)
         if self.value is not None:
             values = self.value(x) + values - values.mean(dim=-1, keepdim=True)
-        return (values if self.memory is None else values.transpose(0, 1)), memory
+        return values
 
     def _remember(self, x: Tensor, memory: Tensor | None) -> Tensor:
         """Return what is remembered after each step, [T, B, N, H], of inputs [T, B, N, H]."""

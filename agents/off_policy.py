@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from counterplay.agents.learner import within
 from counterplay.agents.networks import AgentNetwork, Scale, Scales, copy_into
 from counterplay.agents.replay import Replay
+from counterplay.agents.returns import n_step, td_lambda
 from counterplay.agents.rollout import Episodes, epsilon_greedy, greedy
 from counterplay.engine.env import EnvSpec, Step
 
@@ -31,6 +32,9 @@ class OffPolicySettings:
     priority: Annotated[float, "exponent of prioritised replay; 0 draws uniformly"] = 0.0
     priority_beta: Annotated[float, "how much prioritised replay corrects its bias, 0 to 1"] = 0.6
     gamma: Annotated[float, "discount of a step"] = 0.99
+    double: Annotated[bool, "the network chooses the next action, its target values it"] = True
+    n_step: Annotated[int, "rewards summed before the target network's value counts"] = 1
+    td_lambda: Annotated[float, "mixes the returns of all lengths, 0 to 1; 0 leaves it to n_step"] = 0.0
     lr: Annotated[float, "learning rate of Adam"] = 5e-4
     clip: Annotated[float, "largest norm of a gradient"] = 10.0
     epsilon_start: Annotated[float, "share of random actions at the start"] = 1.0
@@ -58,6 +62,8 @@ class OffPolicySettings:
             priority=(0, inf),
             priority_beta=(0, 1),
             gamma=(0, 1),
+            n_step=(1, inf),
+            td_lambda=(0, 1),
             lr=(0, inf),
             clip=(0, inf),
             epsilon_start=(0, 1),
@@ -72,6 +78,8 @@ class OffPolicySettings:
                 f"batch, warmup and replay have to rise in this order: an update takes {self.batch} episodes, "
                 f"begins after {self.warmup}, and the replay holds {self.replay}"
             )
+        if self.td_lambda > 0 and self.n_step > 1:
+            raise ValueError("n_step and td_lambda are two ways to look ahead; set one of them")
 
 
 class Batch(NamedTuple):
@@ -122,6 +130,16 @@ def spread(rows: Tensor, place: Tensor, like: Tensor) -> Tensor:
     return full.index_copy(0, place, rows).view(*like.shape, *rows.shape[1:])
 
 
+def best(values: Tensor, legal: Tensor) -> Tensor:
+    """Return the legal action of the highest value, the first of equals; [..., A] becomes [...]."""
+    return values.masked_fill(~legal, -torch.inf).argmax(dim=-1)
+
+
+def taken(values: Tensor, action: Tensor) -> Tensor:
+    """Return the values of those actions; [..., A] becomes [...]."""
+    return values.gather(-1, action[..., None])[..., 0]
+
+
 class OffPolicy(ABC):
     """Everything but the loss.
 
@@ -133,7 +151,8 @@ class OffPolicy(ABC):
         self.spec, self.settings = spec, settings
         self.agents = self.agent_network()
         self.networks = nn.ModuleDict({"agents": self.agents})
-        self.targets = nn.ModuleDict()
+        self.target_agents = self.agent_network()
+        self.targets = nn.ModuleDict({"agents": self.target_agents})
         self.scales = Scales(spec)
         self.replay = Replay(spec, settings.replay, settings.priority)
         self.steps = self.updates = 0
@@ -168,6 +187,37 @@ class OffPolicy(ABC):
     @abstractmethod
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Return the loss, the TD errors [B, T] or [B, T, N] (0 where nothing is filled), and figures by name."""
+
+    def features(self, agents: AgentNetwork, batch: Batch, rows: Tensor) -> Tensor:
+        """Return the agents' last hidden layer in rows [R] among B * (T + 1), [R, N, H]."""
+        if agents.memory is not None:
+            sequence = agents.features(batch.obs, batch.last)[0].transpose(0, 1)  # [T + 1, B, N, H], as it lies
+            steps, many = sequence.shape[:2]
+            return pick(sequence, rows % steps * many + rows // steps)
+        last = None if batch.last is None else pick(batch.last, rows)
+        return agents.features(pick(batch.obs, rows), last)[0]
+
+    @torch.no_grad()
+    def following(self, batch: Batch, rows: Rows, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what the target agents make of the states that steps led to, given the agents' values [R', N, A].
+
+        That is their last hidden layer [R, N, H], their action values [R, N, A], and the best legal actions [R, N]: by
+        the agents' own values with double Q-learning (van Hasselt et al. 2016), else by the targets'.
+        """
+        at = rows.seen.index_select(0, rows.next)
+        features = self.features(self.target_agents, batch, at)
+        after = self.target_agents.head(features)
+        judge = values.index_select(0, rows.next) if self.settings.double else after
+        return features, after, best(judge, pick(batch.legal, at))
+
+    def returns(self, batch: Batch, rows: Rows, after: Tensor) -> Tensor:
+        """Return targets of the steps from the values of the states that they led to, [R] or [R, N] both."""
+        settings = self.settings
+        after = spread(after, rows.step, batch.filled)
+        facts = batch.reward.numpy(), after.numpy(), batch.terminated.numpy(), batch.filled.numpy(), settings.gamma
+        traced = settings.td_lambda > 0
+        found = td_lambda(*facts, settings.td_lambda) if traced else n_step(*facts, settings.n_step)
+        return pick(torch.from_numpy(found), rows.step)
 
     # What follows is the Learner protocol.
 
