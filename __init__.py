@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # the command line answers --help before any of these is need
     from counterplay.solvers.spots import SpotSolution
     from counterplay.solvers.value import Judgement
 
-__all__ = ["Solution", "load", "load_run", "solve", "train"]
+__all__ = ["Solution", "judge", "load", "load_run", "solve", "train"]
 
 try:
     __version__ = _version("counterplay")
@@ -461,6 +461,23 @@ def load_run(folder: str | Path, env: Any = None) -> "Run":
 
     run: Run = module("train").load(folder, make_task)
     return run
+
+
+def judge(run: "Run") -> "Judgement":
+    """Measure a policy that was learned in a turn-based game exactly: value and best response of every player.
+
+    The policy is the one without exploring; of learners with random policies (actor-critic) it is random. Raises
+    `ValueError` for other environments, and for agents that remember.
+    """
+    from counterplay.engine.form import sequence_form
+    from counterplay.games.envs.tree import TurnBased, observations, table
+    from counterplay.solvers.value import judge_table
+
+    if not isinstance(run.task, TurnBased):
+        raise ValueError(f"exploitability is of turn-based games, and {run.env} is none")
+    tree = run.task.tree
+    seen = observations(tree)
+    return judge_table(sequence_form(tree), table(tree, run.decide(seen.obs, seen.legal, seen.player)))
 
 
 def _task(env: Any) -> "tuple[Task, str]":

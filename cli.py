@@ -398,14 +398,24 @@ def report(file: str, node: str, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("file")
+@click.argument("file", metavar="FILE|DIR")
 @click.option("--against", metavar="FILE", help="Also play that solution head to head: exact expected payoffs.")
+@click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes of greedy play; 100.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Runs: of these episodes; 0.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def evaluate(file: str, against: str | None, as_json: bool) -> int:
-    """Measure the solution in FILE again, from the rules of its game.
+def evaluate(file: str, against: str | None, episodes: int | None, seed: int | None, as_json: bool) -> int:
+    """Measure the solution in FILE again, from the rules of its game, or play with the trained team in DIR.
 
-    Exits with 1 if the strategy is not worth what the file says.
+    Exits with 1 if the strategy is not worth what the file says. A team plays greedily, and the mean return comes with
+    a confidence interval; in a turn-based game its exploitability is measured too.
     """
+    if Path(file).is_dir():
+        if against is not None:
+            raise ValueError(f"--against is for solutions of games, and {file} is the folder of a run")
+        _evaluate_run(file, episodes or 100, seed or 0, as_json)
+        return 0
+    if episodes is not None or seed is not None:
+        raise ValueError(f"--{'seed' if episodes is None else 'episodes'} is for folders of runs, and {file} is a file")
     from counterplay.solvers.pages import duel, earnings
 
     solution = counterplay.load(file)
@@ -728,6 +738,58 @@ def train(
         else:
             _print(pages.whats_next(run, _quoted(str(run.folder))))
     return INTERRUPTED if run.stopped_by == "interrupt" else 0
+
+
+def _evaluate_run(folder: str, episodes: int, seed: int, as_json: bool) -> None:
+    """Tell what the team in a folder is worth."""
+    run = counterplay.load_run(folder)
+    from counterplay.agents import pages
+    from counterplay.engine.report import meaning, small, table
+    from counterplay.games.envs.tree import TurnBased
+
+    found = run.evaluate(episodes, seed)
+    judged, why = None, ""
+    if isinstance(run.task, TurnBased):
+        try:
+            judged = counterplay.judge(run)
+        except ValueError as error:
+            why = str(error)
+    if as_json:
+        exact = {"exploitability": judged.exploitability, "value": judged.value} if judged else {}
+        span = {"return": found.mean, "low": found.low, "high": found.high, "played": found.episodes}
+        _print_json({**pages.figures(run), **span, **exact})
+        return
+    _print(pages.evaluation(run, found, _paint))
+    if judged is not None:
+        nash = f"{small(judged.exploitability)} (NashConv {small(judged.nash_conv)} / {len(judged.value)} players)"
+        _print(table([("exploitability", nash)], _paint))
+        click.echo()
+        certain = len(judged.value) == 2 and abs(sum(judged.value)) < 1e-9
+        _print(meaning(judged.value, judged.best, certain, {}))
+    elif why:
+        _print(table([("exploitability", f"not measured: {why}")], _paint))
+
+
+@cli.command("watch")
+@click.argument("folder", metavar="DIR")
+@click.option("--seed", type=click.IntRange(min=0), metavar="K", default=0, help="Of the episode.")
+@click.option(
+    "--delay", type=click.FloatRange(min=0), metavar="S", default=0.4, show_default=True, help="A step's time."
+)
+@click.option("--gif", metavar="FILE", help="Write an animated picture there instead.")
+def watch_run(folder: str, seed: int, delay: float, gif: str | None) -> None:
+    """Watch the team in DIR play an episode, without exploring: in the terminal, or as a GIF."""
+    if gif is not None:
+        _check_writable(Path(gif))
+    run = counterplay.load_run(folder)
+    from counterplay.agents import film
+
+    if gif is None:
+        film.show(film.frames(run, seed), delay)
+        return
+    shots = list(film.frames(run, seed))
+    film.write_gif(shots, Path(gif), delay)
+    click.echo(f"{len(shots)} frames in {gif}")
 
 
 def _sets(texts: Sequence[str], several: bool) -> dict[str, list[object]]:

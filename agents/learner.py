@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any, Protocol, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Protocol, get_args, get_origin, get_type_hints, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,15 @@ class Learner(Protocol):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
+        ...
+
+
+@runtime_checkable
+class Mixed(Protocol):
+    """A learner whose policy is itself random."""
+
+    def probabilities(self, step: Step) -> npt.NDArray[np.float32]:
+        """Return the agents' policies without exploring, [B, N, A], and remember what was seen."""
         ...
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from counterplay.agents import Entry
 from counterplay.agents.learner import meanings
-from counterplay.agents.train import Run
+from counterplay.agents.train import Run, Score, interval
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.report import DIM, HEADING, Paint, count, duration, table
 
@@ -51,6 +51,17 @@ def score(mean: float, low: float, high: float, episodes: int) -> str:
     """Return a mean return and its interval in words."""
     between = f" (95% interval {low:.4g} to {high:.4g})" if low == low else ""
     return f"{mean:.4g}{between}, {count(episodes, 'greedy episode')}"
+
+
+def evaluation(run: Run, found: Score, paint: Paint) -> Iterator[str]:
+    """Yield what greedy play of a run is worth."""
+    lines = [("run", f"{run.name} in {run.env}, seed {run.seed}, {count(run.steps, 'step')}")]
+    lines.append(("return", score(found.mean, found.low, found.high, found.episodes)))
+    if found.returns.ndim > 1:
+        for agent, own in enumerate(found.returns.T):
+            low, high = interval(own, 0.95)
+            lines.append((f"agent {agent}", score(float(own.mean()), low, high, found.episodes)))
+    yield from table(lines, paint)
 
 
 def figures(run: Run) -> dict[str, Any]:

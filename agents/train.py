@@ -14,10 +14,10 @@ import numpy.typing as npt
 import torch
 
 from counterplay.agents import find
-from counterplay.agents.learner import Learner
+from counterplay.agents.learner import Learner, Mixed
 from counterplay.agents.log import Log, Row
 from counterplay.agents.rollout import collect
-from counterplay.engine.env import Env, Task
+from counterplay.engine.env import Env, Task, blank
 from counterplay.engine.interrupt import interrupts
 from counterplay.engine.store import write_atomic
 
@@ -98,6 +98,25 @@ class Run:
         returns = np.concatenate(played)[:episodes]
         low, high = interval(totals(returns), confidence)
         return Score(float(totals(returns).mean()), low, high, episodes, returns)
+
+    def decide(
+        self, obs: npt.NDArray[np.float32], legal: npt.NDArray[np.bool_], agent: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """Return the policy without exploring, [M, A], at single observations [M, O], whose agents are [M].
+
+        Raises `ValueError` for agents that remember, whose policy depends on more than that.
+        """
+        for name in ("recurrent", "last_action"):
+            if getattr(self.settings, name, False):
+                raise ValueError(f"agents with {name}=true remember: their policy is no table over observations")
+        shown, rows = blank(self.task.spec, len(obs)), np.arange(len(obs))
+        shown.legal[:, :, 1:] = False
+        shown.obs[rows, agent], shown.legal[rows, agent] = obs, legal
+        self.learner.begin(len(obs))
+        if isinstance(self.learner, Mixed):
+            return self.learner.probabilities(shown)[rows, agent]
+        chosen = self.learner.act(shown, self.rng, explore=False)[rows, agent]
+        return np.eye(self.task.spec.actions, dtype=np.float32)[chosen]
 
     def save(self, folder: str | Path | None = None) -> None:
         """Write everything that `load` needs into the folder (by default where the run is kept), each file atomically.

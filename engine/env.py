@@ -109,6 +109,24 @@ class Drawn(Protocol):
         ...
 
 
+@runtime_checkable
+class Pictured(Protocol):
+    """An environment that may have pictures."""
+
+    def picture(self, episode: int) -> npt.NDArray[np.uint8] | None:
+        """Return that episode's present state, [height, width, 3], of the same size at every step; None without one."""
+        ...
+
+
+@runtime_checkable
+class Photogenic(Protocol):
+    """A task whose environments have pictures when they are asked for beforehand."""
+
+    def pictured(self) -> Task:
+        """Return the task with them, or as it is where it has none."""
+        ...
+
+
 def blank(spec: EnvSpec, batch: int) -> Step:
     """Return the arrays of a new environment: zeros, every action legal, no episode ended.
 

@@ -164,6 +164,84 @@ def test_a_folder_that_holds_a_run(run, folder):
         assert (code, says in err) == (2, True), err
 
 
+def test_evaluate(run, folder):
+    code, out, _ = run("evaluate", folder, "--episodes", 20)
+    assert code == 0
+    assert "20 greedy episodes" in out
+    data = json.loads(run("evaluate", folder, "--json", "--seed", 1)[1])
+    assert data["low"] <= data["return"] <= data["high"]
+    assert (data["learner"], data["steps"], data["played"]) == ("qmix", 200, 100)
+    assert data == json.loads(run("evaluate", folder, "--json", "--seed", 1)[1])
+
+
+def test_evaluate_measures_exploitability(run, tmp_path):
+    counterplay.train("iql", "kuhn", steps=60, out=tmp_path / "kuhn", **SMALL)
+    out = run("evaluate", tmp_path / "kuhn")[1]
+    assert "agent 1" in out
+    assert "Neither player can gain more than" in out
+    data = json.loads(run("evaluate", tmp_path / "kuhn", "--json")[1])
+    team = counterplay.load_run(tmp_path / "kuhn")
+    assert data["exploitability"] == counterplay.judge(team).exploitability
+    # A policy that is a table is worth what its episodes earn.
+    returns = team.evaluate(2000).returns
+    error = returns.std(axis=0) / 2000**0.5
+    assert abs(returns.mean(axis=0) - data["value"]).max() < 4 * error.max()
+
+
+def test_agents_that_remember_have_no_table(run, tmp_path):
+    counterplay.train("iql", "kuhn", steps=60, recurrent=True, out=tmp_path / "kuhn", **SMALL)
+    assert "not measured: agents with recurrent=true remember" in run("evaluate", tmp_path / "kuhn")[1]
+    with pytest.raises(ValueError, match="is none"):
+        counterplay.judge(counterplay.train("iql", ENV, steps=10, **SMALL))
+
+
+def test_watch(run, folder, tmp_path):
+    from PIL import Image
+
+    code, out, _ = run("watch", folder, "--seed", 3)
+    assert code == 0
+    scenes = out.split("\n\n")
+    assert scenes[0].startswith("the beginning\nround 0 of 5")
+    assert scenes[-1].startswith("step 5: actions ")
+    assert "the end" in scenes[-1]
+    assert len(scenes) == 6
+    assert out == run("watch", folder, "--seed", 3)[1]
+    code, out, _ = run("watch", folder, "--gif", tmp_path / "a.gif", "--delay", 0.1)
+    assert out == f"6 frames in {tmp_path / 'a.gif'}\n"
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.n_frames == 6
+
+
+def test_watch_takes_the_environments_own_pictures(run, tmp_path):
+    from PIL import Image
+
+    env = "pettingzoo:mpe2.simple_spread_v3(N=2, max_cycles=3)"
+    counterplay.train("vdn", env, steps=3, out=tmp_path / "run", **{**SMALL, "envs": 1}, test_episodes=1)
+    run("watch", tmp_path / "run", "--gif", tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.size == (700, 700)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["evaluate", "."], "holds no run"),
+        (["evaluate", "RUN", "--against", "x.cps"], "--against is for solutions"),
+        (["evaluate", "x.cps", "--episodes", "3"], "--episodes is for folders"),
+        (["evaluate", "RUN", "--episodes", "0"], "--episodes"),
+        (["watch", "/nowhere"], "holds no run"),
+        (["watch", "RUN", "--gif", "/nowhere/a.gif"], "cannot write"),
+        (["watch", "RUN", "--delay", "-1"], "--delay"),
+        (["learners", "qmx"], "did you mean 'qmix'"),
+        (["envs", "climbin"], "did you mean 'climbing'"),
+    ],
+)
+def test_other_mistakes(run, folder, arguments, says):
+    code, out, err = run(*(folder if word == "RUN" else word for word in arguments))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert says in err
+
+
 def test_curve():
     history: list[Row] = [{"steps": 100.0 * k, "return": 0.0, "test_return": k % 5} for k in range(1, 30)]
     lines = curve(history, 60, 12)

@@ -121,6 +121,12 @@ class Copies:
     def reset(self, rng: np.random.Generator) -> Step:
         return self.begin(rng.integers(0, 2**31, self.batch))
 
+    def picture(self, episode: int) -> npt.NDArray[np.uint8] | None:
+        """Return what the environment renders, [height, width, 3], or None where it has no picture."""
+        with self.blamed(episode):
+            drawn = self.copies[episode].render()
+        return drawn if isinstance(drawn, np.ndarray) and drawn.ndim == 3 else None
+
     def begin(self, seeds: npt.NDArray[np.int64]) -> Step:
         """Begin the copies' episodes from these seeds, [B]."""
         self.shown.reward[:] = 0

@@ -7,7 +7,7 @@ after another where it has none. An agent that is not (or no longer) in play has
 import re
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from typing import Any
@@ -138,6 +138,18 @@ class Parallel:
             raise
         except Exception as error:
             raise ValueError(f"{self.name} cannot be made: {type(error).__name__}: {error}") from error
+
+    def pictured(self) -> "Parallel":
+        """Return the environment with pictures of itself, where it comes by name and offers them."""
+        if not isinstance(self.make, Named):
+            return self
+        parameters = dict(self.make.parameters) | {"render_mode": "rgb_array"}
+        made = replace(self, make=Named(self.make.module, self.make.attribute, tuple(parameters.items())))
+        try:
+            made.make().close()
+        except Exception:  # it knows no such mode, or nothing to draw with is installed
+            return self
+        return made
 
     def start(self, batch: int) -> Env:
         from counterplay.games.envs.workers import Crew, cores
