@@ -716,10 +716,8 @@ def train(
     from counterplay.agents import find, pages
 
     if asks:
-        click.echo(click.get_current_context().get_help())
-        if learner is not None:
-            click.echo()
-            _print(pages.settings(find(learner), _paint, _width()))
+        about = [] if learner is None else ["", *pages.settings(find(learner), _paint, _width())]
+        _print([click.get_current_context().get_help(), *about])
         return 0
     if resume is None and (learner is None or env is None):
         raise ValueError("name a learner and an environment, as in: train qmix climbing; --help LEARNER lists settings")

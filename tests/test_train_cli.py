@@ -185,7 +185,7 @@ def test_evaluate_measures_exploitability(run, tmp_path):
     # A policy that is a table is worth what its episodes earn.
     returns = team.evaluate(2000).returns
     error = returns.std(axis=0) / 2000**0.5
-    assert abs(returns.mean(axis=0) - data["value"]).max() < 4 * error.max()
+    assert abs(returns.mean(axis=0) - data["value"]).max() < 4 * error.max() + 1e-9
 
 
 def test_agents_that_remember_have_no_table(run, tmp_path):
