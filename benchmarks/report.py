@@ -18,14 +18,14 @@ def one_thread() -> None:
         os.environ[name] = "1"
 
 
-def machine() -> dict[str, str]:
+def machine(peers: tuple[str, ...] = ("open_spiel", "LiteEFG", "noregret")) -> dict[str, str]:
     """Return what was measured on: processor, Python, and the versions of all who took part."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
         cpu = next((line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line), cpu)
     found = {"processor": cpu, "python": platform.python_version()}
-    for package in ("counterplay", "numba", "numpy", "open_spiel", "LiteEFG", "noregret"):
+    for package in ("counterplay", "numba", "numpy", *peers):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

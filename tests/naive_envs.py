@@ -135,7 +135,7 @@ class NaivePredatorPrey:
                 self.prey[p] = free[self.draw.below(len(free))]
         self.time += 1
         over = not self.predators or not self.prey
-        return reward, over, not over and self.time == task.limit
+        return reward, over, not over and self.time == task.steps
 
 
 def splitmix_seeds(seed, batch):

@@ -12,10 +12,10 @@ TASKS = [
     Foraging(size=5, players=3, food=1, coop=True, penalty=0.1),
     Foraging(size=5, players=4, food=1, reward="individual", penalty=0.5, normalize=False),
     Foraging(size=5, players=9, food=2, max_player_level=1, reward="individual"),
-    Foraging(size=6, players=4, food=3, sight=1, max_food_level=2, limit=30),
+    Foraging(size=6, players=4, food=3, sight=1, max_food_level=2, steps=30),
     Foraging(size=8, players=2, food=2, sight=2, coop=True, min_player_level=2, max_player_level=4),
     Foraging(size=10, players=3, food=3, sight=4, reward="individual"),
-    Foraging(size=7, players=1, food=2, max_player_level=1, limit=20),
+    Foraging(size=7, players=1, food=2, max_player_level=1, steps=20),
 ]
 
 
@@ -29,7 +29,7 @@ def original(task):
         field_size=(task.size, task.size),
         max_num_food=task.food,
         sight=task.sight or task.size,
-        max_episode_steps=task.limit,
+        max_episode_steps=task.steps,
         force_coop=task.coop,
         normalize_reward=task.normalize,
         penalty=task.penalty,
@@ -83,7 +83,7 @@ def test_step_by_step(task):
     for b, peer in enumerate(peers):
         assert np.array_equal(step.obs[b], inject(env, b, peer))
     lifted, ended = 0, np.zeros(batch, bool)
-    for time in range(1, task.limit + 1):
+    for time in range(1, task.steps + 1):
         actions = np.array([eager(rng, peer) for peer in peers])
         before = step.obs[ended].copy()
         step = env.step(actions)
@@ -96,7 +96,7 @@ def test_step_by_step(task):
             expected = rewards if task.reward == "individual" else sum(rewards)
             assert np.allclose(step.reward[b], expected, rtol=1e-6, atol=1e-6)
             over = peers[b].field.sum() == 0  # of its ends, those that are not the limit's
-            assert (step.terminated[b], step.truncated[b]) == (over, time == task.limit and not over)
+            assert (step.terminated[b], step.truncated[b]) == (over, time == task.steps and not over)
             assert done == (step.terminated[b] | step.truncated[b])
             lifted += max(rewards) > 0
         ended = step.terminated | step.truncated
@@ -154,7 +154,7 @@ def test_ids_of_lbforaging():
         ("foraging(min_player_level=3)", "min_player_level not above max_player_level"),
         ("foraging(min_food_level=3)", "min_food_level must be 1 to 2"),
         ("foraging(penalty=-1)", "penalty must be 0 or more"),
-        ("foraging(limit=0)", "limit must be 1 or more"),
+        ("foraging(steps=0)", "steps must be 1 or more"),
         ("foraging(reward=shared)", "reward must be team or individual, not 'shared'"),
     ],
 )

@@ -90,9 +90,9 @@ def test_switch_can_be_won():
 @pytest.mark.parametrize(
     "task",
     [
-        PredatorPrey(limit=60),
-        PredatorPrey(size=4, predators=3, prey=2, catchers=1, sight=3, limit=30),
-        PredatorPrey(size=3, predators=4, prey=3, sight=1, penalty=0.5, limit=40),
+        PredatorPrey(steps=60),
+        PredatorPrey(size=4, predators=3, prey=2, catchers=1, sight=3, steps=30),
+        PredatorPrey(size=3, predators=4, prey=3, sight=1, penalty=0.5, steps=40),
         PredatorPrey(size=2, predators=2, prey=2, sight=2, prize=1.5),
     ],
     ids=spec_of,
@@ -118,7 +118,7 @@ def test_predator_prey_step_by_step(task):
         ("predator_prey(catchers=5)", "catchers must be 1 to 4"),
         ("predator_prey(penalty=-2)", "penalty must be 0 or more"),
         ("predator_prey(sight=0)", "sight must be 1 to 10"),
-        ("predator_prey(limit=0)", "limit must be 1 or more"),
+        ("predator_prey(steps=0)", "steps must be 1 or more"),
     ],
 )
 def test_refused(text, complaint):

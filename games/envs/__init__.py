@@ -75,7 +75,7 @@ ENVS = (
         "predator_prey",
         "PredatorPrey",
         "Predators on a grid catch prey in twos, and are fined for trying alone",
-        ("predator_prey", "predator_prey(size=4, predators=3, prey=2, catchers=1, sight=3, limit=30)"),
+        ("predator_prey", "predator_prey(size=4, predators=3, prey=2, catchers=1, sight=3, steps=30)"),
     ),
     Entry(
         "spread",

@@ -36,7 +36,7 @@ class Foraging:
     Actions are none, north, south, west, east, load; one that cannot be done (into a wall or food, or loading beside no
     food) is none. Players who head for the same cell all stay, where a player that stays heads for its own cell. All
     players who load the same food lift it if their levels add up to its level; else each is fined `penalty`. The rules
-    end the episode when no food is left; after `limit` steps it is truncated (lbforaging says terminated).
+    end the episode when no food is left; after `steps` steps it is truncated (lbforaging says terminated).
 
     Players have levels `min_player_level` to `max_player_level`; food has `min_food_level` to `max_food_level` (0: the
     sum of the three lowest players' levels), and with `coop` always the highest: with up to three players, all have to
@@ -66,7 +66,7 @@ class Foraging:
     max_food_level: int = 0
     penalty: float = 0.0
     normalize: bool = True
-    limit: int = 50
+    steps: int = 50
     reward: str = "team"
 
     def __post_init__(self) -> None:
@@ -87,15 +87,15 @@ class Foraging:
             raise ValueError(f"min_food_level must be 1 to {highest}, the least that the highest food can be")
         if not self.penalty >= 0:
             raise ValueError(f"penalty must be 0 or more, not {self.penalty:g}")
-        if self.limit < 1:
-            raise ValueError(f"limit must be 1 or more, not {self.limit}")
+        if self.steps < 1:
+            raise ValueError(f"steps must be 1 or more, not {self.steps}")
         if self.reward not in ("team", "individual"):
             raise ValueError(f"reward must be team or individual, not {self.reward!r}")
 
     @property
     def spec(self) -> EnvSpec:
         seen = 3 * (self.food + self.players)
-        return EnvSpec(self.players, 6, seen, self.players * seen, self.limit, team=self.reward == "team")
+        return EnvSpec(self.players, 6, seen, self.players * seen, self.steps, team=self.reward == "team")
 
     def start(self, batch: int) -> "ForagingEnv":
         return ForagingEnv(self, batch)
@@ -138,7 +138,7 @@ class ForagingEnv:
         players, food = (task.min_player_level, task.max_player_level), (task.min_food_level, task.max_food_level)
         self._drawn = (self._board, *field, task.players, players, food, task.coop)
         paid = shown.reward.reshape(batch, -1)
-        self._game = (self._board, *field, paid, self._over, task.limit, task.penalty, task.normalize)
+        self._game = (self._board, *field, paid, self._over, task.steps, task.penalty, task.normalize)
 
     def reset(self, rng: np.random.Generator) -> Step:
         _reset(seeds(rng, self.batch), *self._drawn)
@@ -162,7 +162,7 @@ class ForagingEnv:
         for n, (at, level, _, _) in enumerate(things[:agents]):  # two in one cell: the last covers the others
             cells[at // _ROW][at % _ROW] = f"{chr(ord('a') + n % 26)}{level % 10}"
         reward = self._shown.reward[episode].sum()
-        legend = f"step {steps} of {self._task.limit}, food left: {left}, reward of the step: {reward:.3g}"
+        legend = f"step {steps} of {self._task.steps}, food left: {left}, reward of the step: {reward:.3g}"
         return "\n".join([*map(" ".join, cells), legend])
 
 
@@ -229,7 +229,7 @@ def _grow(
         for n in range(agents):
             free &= board[b, n, _AT] != at
         for f in range(agents, top):  # no food within a cell around, nor two cells away in its row or column
-            down, right = abs(_row(board, b, f) - row), abs(_column(board, b, f) - col)
+            down, right = abs((board[b, f, _AT] >> 16) - row), abs((board[b, f, _AT] & (_ROW - 1)) - col)
             free &= max(down, right) > 1 and (min(down, right) > 0 or max(down, right) > 2)
         if free:
             f = top
@@ -248,62 +248,54 @@ def _grow(
 
 
 @inlined
-def _row(board: I32, b: Index, k: Index) -> Any:
-    return np.int64(board[b, k, _AT]) >> 16
-
-
-@inlined
-def _column(board: I32, b: Index, k: Index) -> Any:
-    return np.int64(board[b, k, _AT]) & (_ROW - 1)
-
-
-@inlined
 def _observe(b: Index, board: I32, size: int, sight: int, obs: F32, agents: Index, end: Index) -> None:
-    """Write all observations of an episode. Everything is written where the next may stand, and kept if it is seen."""
-    three = np.uint64(3)
+    """Write all observations of an episode, without a branch that depends on who sees what.
+
+    Everything is written in turn to where the next thing in sight belongs; what is not in sight is written as nothing,
+    and stands there until the next is. Where all see everything, places are known beforehand: a third faster.
+    """
+    column, one, two, three = _ROW - 1, np.uint64(1), np.uint64(2), np.uint64(3)
+    food = end - agents
+    if sight >= size and np.uint64(board[b, end, _LEFT]) == food:
+        for n in range(agents):
+            for k in range(end):
+                if k >= agents:
+                    place = k - agents
+                else:
+                    place = food if k == n else food + k + np.uint64(k < n)
+                obs[b, n, three * place] = np.int64(board[b, k, _AT]) >> 16
+                obs[b, n, three * place + one] = np.int64(board[b, k, _AT]) & column
+                obs[b, n, three * place + two] = board[b, k, _LEVEL]
+        return
     for n in range(agents):
-        i = np.uint64(0)
-        if sight >= size:  # the usual case, in half the time
-            for f in range(agents, end):
-                _show(obs, b, n, i, board, f, 0, 0)
-                i += three if board[b, f, _LEVEL] > 0 else np.uint64(0)
-            _nothing(obs, b, n, i, (end - agents) * three)
-            i = (end - agents) * three
-            for m in range(agents):
-                _show(obs, b, n, i if m == n else i + three * (m + np.uint64(m < n)), board, m, 0, 0)
-            continue
-        row, col = _row(board, b, n), _column(board, b, n)
-        top, left = max(row - sight, 0), max(col - sight, 0)
-        for f in range(agents, end):  # what is gone is too far away
-            _show(obs, b, n, i, board, f, top, left)
-            seen = (abs(_row(board, b, f) - row) <= sight) & (abs(_column(board, b, f) - col) <= sight)
+        row, col = np.int64(board[b, n, _AT]) >> 16, np.int64(board[b, n, _AT]) & column
+        top: Any = max(row - sight, 0)
+        left: Any = max(col - sight, 0)
+        for k in range(end):
+            obs[b, n, three * k] = -1.0
+            obs[b, n, three * k + one] = -1.0
+            obs[b, n, three * k + two] = 0.0
+        i: Any = np.uint64(0)
+        for k in range(agents, end):  # what is gone is too far away
+            y, x = (np.int64(board[b, k, _AT]) >> 16) - top, (np.int64(board[b, k, _AT]) & column) - left
+            seen = (abs(y + top - row) <= sight) & (abs(x + left - col) <= sight)
+            obs[b, n, i] = y if seen else -1
+            obs[b, n, i + one] = x if seen else -1
+            obs[b, n, i + two] = board[b, k, _LEVEL] if seen else 0
             i += three if seen else np.uint64(0)
-        _nothing(obs, b, n, i, (end - agents) * three)
-        i = (end - agents) * three
-        _show(obs, b, n, i, board, n, top, left)
+        i = three * food
+        obs[b, n, i] = row - top
+        obs[b, n, i + one] = col - left
+        obs[b, n, i + two] = board[b, n, _LEVEL]
         i += three
-        for m in range(agents):
-            y, x = _row(board, b, m) - top, _column(board, b, m) - left
-            if (m != n) & (y >= 0) & (y <= 2 * sight) & (x >= 0) & (x <= 2 * sight):
-                _show(obs, b, n, i, board, m, top, left)
-                i += three
-        _nothing(obs, b, n, i, end * three)
-
-
-@inlined
-def _show(obs: F32, b: Index, n: Index, i: Index, board: I32, k: Index, top: int, left: int) -> None:
-    obs[b, n, i] = _row(board, b, k) - top
-    obs[b, n, i + np.uint64(1)] = _column(board, b, k) - left
-    obs[b, n, i + np.uint64(2)] = board[b, k, _LEVEL]
-
-
-@inlined
-def _nothing(obs: F32, b: Index, n: Index, i: Index, end: Index) -> None:
-    while i < end:
-        obs[b, n, i] = -1.0
-        obs[b, n, i + np.uint64(1)] = -1.0
-        obs[b, n, i + np.uint64(2)] = 0.0
-        i += np.uint64(3)
+        for k in range(agents):
+            if k != n:
+                y, x = (np.int64(board[b, k, _AT]) >> 16) - top, (np.int64(board[b, k, _AT]) & column) - left
+                seen = (y >= 0) & (y <= 2 * sight) & (x >= 0) & (x <= 2 * sight)
+                obs[b, n, i] = y if seen else -1
+                obs[b, n, i + one] = x if seen else -1
+                obs[b, n, i + two] = board[b, k, _LEVEL] if seen else 0
+                i += three if seen else np.uint64(0)
 
 
 @jit

@@ -32,7 +32,7 @@ class PredatorPrey:
     predators leave the grid. If fewer do, but some, the team is fined `penalty`. A prey that is not caught moves to a
     free cell beside it, any of them as likely. Walking out of the grid is not legal, nor is catch with no prey beside;
     who has left can only stay, and sees nothing. The rules end the episode when no prey or no predator is left; after
-    `limit` steps it is truncated.
+    `steps` steps it is truncated.
 
     An observation is the square of cells up to `sight` rows and columns away, in reading order: for each cell 1 for a
     predator (the one in the centre is itself), else 0, and 1 for a prey, else 0. What is beyond the edge is empty. The
@@ -48,7 +48,7 @@ class PredatorPrey:
     prize: float = 10.0
     catchers: int = 2
     sight: int = 2
-    limit: int = 200
+    steps: int = 200
 
     def __post_init__(self) -> None:
         if not 2 <= self.size <= 1000:
@@ -64,13 +64,13 @@ class PredatorPrey:
             raise ValueError(f"penalty must be 0 or more, not {self.penalty:g}")
         if not 1 <= self.sight <= self.size:
             raise ValueError(f"sight must be 1 to {self.size}, not {self.sight}")
-        if self.limit < 1:
-            raise ValueError(f"limit must be 1 or more, not {self.limit}")
+        if self.steps < 1:
+            raise ValueError(f"steps must be 1 or more, not {self.steps}")
 
     @property
     def spec(self) -> EnvSpec:
         window = 2 * (2 * self.sight + 1) ** 2
-        return EnvSpec(self.predators, 6, window, state=2 * self.size**2, limit=self.limit)
+        return EnvSpec(self.predators, 6, window, state=2 * self.size**2, limit=self.steps)
 
     def start(self, batch: int) -> "PredatorPreyEnv":
         return PredatorPreyEnv(self, batch)
@@ -102,7 +102,7 @@ class PredatorPreyEnv:
     def step(self, actions: npt.NDArray[Any]) -> Step:
         shown, task = self._shown, self._task
         actions = choices(actions, shown)
-        rules = (task.catchers, task.prize, task.penalty, task.limit)
+        rules = (task.catchers, task.prize, task.penalty, task.steps)
         if not _step(actions, *self._board, *rules, shown.reward, *self._over):
             raise illegal(actions, shown)
         return shown
@@ -113,7 +113,7 @@ class PredatorPreyEnv:
             if row != _GONE:
                 cells[row][col] = chr(ord("A") + k % 26) if k < self._task.predators else "o"
         steps, predators, prey = self._count[episode]
-        legend = f"step {steps} of {self._task.limit}, predators: {predators}, prey (o): {prey}"
+        legend = f"step {steps} of {self._task.steps}, predators: {predators}, prey (o): {prey}"
         return "\n".join([*map(" ".join, cells), legend, f"reward: {self._shown.reward[episode]:g}"])
 
 

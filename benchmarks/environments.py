@@ -1,0 +1,161 @@
+"""How many steps environments make in a second, beside the originals.
+
+    python benchmarks/environments.py             # measure, write results/environments.json, renew the table
+    python benchmarks/environments.py --table     # renew the table of docs/environments.md from the results
+
+A step is one move of all agents of one episode. Random legal actions are drawn beforehand, so that what is timed is
+`step` and, once an episode's length, `reset`, called from Python; steps of episodes that have ended do not count. Every
+figure is the median of rounds in which all take turns, in processor seconds of one core.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from itertools import count
+from statistics import median
+from typing import Any
+
+import report
+
+report.one_thread()
+
+import numpy as np  # noqa: E402
+
+from counterplay.games.envs import make_env  # noqa: E402
+
+ROUNDS = 15
+SECONDS = 0.15  # of each measurement
+BATCHES = (1, 32, 256, 4096)
+ENVS = (
+    "foraging(coop=true)",
+    "foraging(size=10, players=3, food=3, sight=2)",
+    "spread",
+    "predator_prey",
+    "switch",
+    "two_step",
+    "climbing",
+    "leduc",
+)
+
+
+def recorded(text: str, batch: int) -> tuple[int, Callable[[], object]]:
+    """Return how many steps some episodes take by random legal actions, and what plays them all again."""
+    env, draw, rng = make_env(text).start(batch), np.random.default_rng(1), np.random.default_rng(2)
+    plays: list[list[Any]] = []
+    steps = 0
+    for _ in range(max(1, 50_000 // (batch * env.spec.limit))):
+        step, actions = env.reset(rng), []
+        while not (ended := step.terminated | step.truncated).all():
+            steps += batch - int(np.count_nonzero(ended))
+            actions.append(np.argmax(draw.random(step.legal.shape, np.float32) * step.legal, axis=-1))
+            step = env.step(actions[-1])
+        plays.append(actions)
+
+    def again() -> None:
+        rng = np.random.default_rng(2)
+        for actions in plays:
+            env.reset(rng)
+            for chosen in actions:
+                env.step(chosen)
+
+    return steps, again
+
+
+def lbforaging(size: int, players: int, food: int, coop: bool, sight: int) -> tuple[int, Callable[[], object]]:
+    """Return the same of one episode of lbforaging."""
+    from lbforaging.foraging import ForagingEnv
+
+    env = ForagingEnv(players, 1, 2, 1, None, (size, size), food, sight, 50, coop)
+    draw = np.random.default_rng(1)
+    env.reset(seed=1)
+    actions = draw.integers(0, 6, (100, 50, players)).tolist()
+    turn = count()
+
+    def again() -> int:
+        env.reset()
+        for k, chosen in enumerate(actions[next(turn) % len(actions)]):
+            if env.step(chosen)[2]:
+                return k + 1
+        raise AssertionError("an episode has 50 steps at most")
+
+    return 0, again
+
+
+def mpe2(agents: int) -> tuple[int, Callable[[], object]]:
+    """Return the same of one episode of simple spread."""
+    from mpe2 import simple_spread_v3
+
+    env = simple_spread_v3.parallel_env(N=agents, max_cycles=25)
+    draw = np.random.default_rng(1)
+    env.reset(seed=1)
+    names = env.possible_agents
+    actions = [dict(zip(names, row, strict=True)) for row in draw.integers(0, 5, (25, agents)).tolist()]
+
+    def again() -> int:
+        env.reset()
+        for chosen in actions:
+            env.step(chosen)
+        return len(actions)
+
+    return 0, again
+
+
+PEERS: dict[str, tuple[str, Callable[[], tuple[int, Callable[[], object]]]]] = {
+    "foraging(coop=true)": ("lbforaging", lambda: lbforaging(8, 2, 2, True, 8)),
+    "foraging(size=10, players=3, food=3, sight=2)": ("lbforaging", lambda: lbforaging(10, 3, 3, False, 2)),
+    "spread": ("mpe2", lambda: mpe2(3)),
+}
+
+
+def speed(count: int, again: Callable[[], Any]) -> float:
+    """Return steps a second; where they were not counted beforehand, each call says how many it made."""
+    steps, begin, spent = 0, time.process_time(), 0.0
+    while spent < SECONDS:
+        steps += again() or count
+        spent = time.process_time() - begin
+    return steps / spent
+
+
+def measure() -> dict[str, Any]:
+    """Return medians of steps a second, by environment: the original's, and ours by size of batch."""
+    result: dict[str, Any] = {"machine": report.machine(("lbforaging", "mpe2")), "speed": {}}
+    for text in ENVS:
+        runs = {str(batch): recorded(text, batch) for batch in BATCHES}
+        if text in PEERS:
+            runs[PEERS[text][0]] = PEERS[text][1]()
+        rounds: dict[str, list[float]] = {name: [] for name in runs}
+        for _ in range(ROUNDS):
+            for name, run in runs.items():
+                rounds[name].append(speed(*run))
+        result["speed"][text] = {name: median(found) for name, found in rounds.items()}
+        print(text, {name: f"{found:,.0f}" for name, found in result["speed"][text].items()}, flush=True)
+    return result
+
+
+def number(steps: float) -> str:
+    """Return steps a second in millions or thousands."""
+    return f"{steps / 1e6:.3g} M" if steps >= 1e6 else f"{steps / 1e3:.3g} k"
+
+
+def write_page(result: dict[str, Any]) -> None:
+    """Renew the table of docs/environments.md."""
+    header = ["environment", "original", *(f"batch of {batch:,}" for batch in BATCHES), "32 beside the original"]
+    rows = []
+    for text, found in result["speed"].items():
+        peer = PEERS[text][0] if text in PEERS else None
+        original = f"{peer} {number(found[peer])}" if peer else "–"
+        ratio = report.times(found["32"] / found[peer]) if peer else "–"
+        rows.append([f"`{text}`", original, *(number(found[str(batch)]) for batch in BATCHES), ratio])
+    report.put("docs/environments.md", "speed", report.table(header, rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--table", action="store_true", help="renew the page from the last results")
+    if not parser.parse_args().table:
+        report.save("environments", measure())
+    write_page(report.load("environments"))
+
+
+if __name__ == "__main__":
+    main()
