@@ -259,10 +259,8 @@ def _observe(b: Index, board: I32, size: int, sight: int, obs: F32, agents: Inde
     if sight >= size and np.uint64(board[b, end, _LEFT]) == food:
         for n in range(agents):
             for k in range(end):
-                if k >= agents:
-                    place = k - agents
-                else:
-                    place = food if k == n else food + k + np.uint64(k < n)
+                beside = food + k + np.uint64(k < n) if k != n else food
+                place = k - agents if k >= agents else beside
                 obs[b, n, three * place] = np.int64(board[b, k, _AT]) >> 16
                 obs[b, n, three * place + one] = np.int64(board[b, k, _AT]) & column
                 obs[b, n, three * place + two] = board[b, k, _LEVEL]

@@ -24,7 +24,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class PredatorPrey:
-    """Predators hunt prey on a square of `size` x `size` cells (Böhmer, Kurin and Whiteson, ICML 2020, section 5.1).
+    """Predators hunt prey on a square of `size` x `size` cells (Böhmer, Kurin and Whiteson, ICML 2020).
 
     Actions are right, down, left, up, stay, catch; no cell holds two. First the predators move, in random order, each
     if the cell is free. Then comes the turn of every prey, in random order. If at least `catchers` of the predators

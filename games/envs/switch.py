@@ -17,7 +17,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Switch:
-    """The switch riddle (Foerster et al., NeurIPS 2016, section 6.1) for three agents or more, as JaxMARL has it.
+    """The switch riddle (Foerster et al., NeurIPS 2016) for three agents or more, as JaxMARL has it.
 
     Every day one agent, drawn at random from all, is in the room with the light, which is off at first. It does
     nothing, switches the light, or tells that all have been there: that ends the episode, with reward 1 for the team if

@@ -15,7 +15,7 @@ _PAYOFFS = np.array([[[7, 7], [7, 7]], [[0, 1], [1, 8]]], np.float32)
 
 @dataclass(frozen=True)
 class TwoStep:
-    """The two-step game (Rashid et al., ICML 2018, section 5.1), for two agents with two actions each.
+    """The two-step game (Rashid et al., ICML 2018, section 5), for two agents with two actions each.
 
     The first agent's first action leads to state 2A (action 0) or 2B (action 1); the second's then does nothing. In 2A
     every joint action pays 7; in 2B the second actions pay 8, one of them 1, none 0: only a team that can tell how both
