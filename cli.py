@@ -660,7 +660,8 @@ def envs(name: str | None) -> None:
             click.echo(_style(entry.name, bold=True) + text[len(entry.name) :])
             if takes := describe(entry.load()):
                 click.echo(_style(_fill(takes, 21), dim=True))
-        click.echo("\nEvery turn-based game is one too ('counterplay games'): its players are the agents.")
+        click.echo("\nEvery turn-based game is one too ('counterplay games'): its players are the agents. So is every")
+        click.echo("parallel environment of PettingZoo: pettingzoo:mpe2.simple_spread_v3(N=3).")
         click.echo("'counterplay envs NAME' explains one.")
         return
     entry = find(name.partition("(")[0].strip())

@@ -6,7 +6,7 @@ from random import Random
 import naive
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from counterplay.engine.form import sequence_form
@@ -104,6 +104,7 @@ def test_beside_the_rules(text):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 3]))
+@example(183, 2)  # a deal, and nothing to decide
 def test_random_games_beside_their_rules(seed, players):
     rng = Random(seed)
     dealt = players == 2 and seed % 3 == 0
@@ -160,6 +161,20 @@ def test_exploitability_of_the_uniform_policy(text, known):
     strategy = table(tree, np.ones(observations(tree).legal.shape, np.float32))
     np.testing.assert_allclose(strategy, uniform(tree))
     assert judge_table(sequence_form(tree), strategy).exploitability == pytest.approx(known, abs=1e-9)
+
+
+def test_players_paid_alike_are_a_team():
+    task = make_env("openspiel:tiny_hanabi")
+    assert task.spec.team
+    assert not make_env("kuhn").spec.team
+    every = observations(task.tree)
+    steps = [step for _, step in play(task, 500, 3, uniformly(np.random.default_rng(4)))]
+    paid = sum(step.reward for step in steps)
+    assert paid.shape == (500,)
+    assert paid.max() == 10
+    value = judge_table(sequence_form(task.tree), table(task.tree, np.ones(every.legal.shape))).value
+    assert value[0] == pytest.approx(value[1])
+    assert abs(paid.mean() - value[0]) < 4.5 * paid.std() / np.sqrt(500)
 
 
 def test_both_encodings_of_a_game_play_alike():
@@ -234,19 +249,19 @@ class Coin:
 def test_games_without_a_decision():
     """Where chance ends a game before anybody acts, one step passes and pays."""
     ended = np.zeros(1000, bool)
-    paid = np.zeros((1000, 1))
+    paid = np.zeros(1000)
     for _, step in play(
         TurnBased(Coin()), 1000, 0, lambda step: step.legal.shape[2] - 1 - step.legal[:, :, ::-1].argmax(-1)
     ):
         paid += step.reward
         ended |= step.terminated
-    assert set(paid[:, 0]) == {-1, 5}
+    assert set(paid) == {-1, 5}
     assert ended.all()
     never = TurnBased(Coin(0.0))
     assert (never.spec.limit, never.spec.actions) == (1, 1)
     (_, first), (_, last) = play(never, 2, 0, lambda step: np.zeros((2, 1), np.int64))
     assert not first.terminated.any()
-    assert last.reward.tolist() == [[-1], [-1]]
+    assert last.reward.tolist() == [-1, -1]
     assert table(never.tree, np.zeros((0, 1))).shape == (0, 1)
 
 

@@ -202,7 +202,8 @@ class OurTurns(_One, AECEnv):  # type: ignore[misc]
         actions[0, i] = action
         self.now = self.env.step(actions)
         self._cumulative_rewards[agent] = 0.0
-        self.rewards = dict(zip(self.possible_agents, self.now.reward[0].tolist(), strict=True))
+        rewards = np.broadcast_to(self.now.reward[0], self.spec.agents).tolist()
+        self.rewards = dict(zip(self.possible_agents, rewards, strict=True))
         self._accumulate_rewards()
         if self.now.terminated[0]:
             self.terminations = dict.fromkeys(self.agents, True)

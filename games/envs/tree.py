@@ -37,7 +37,7 @@ _NONE = -1  # no event
 
 @dataclass(frozen=True)
 class TurnBased:
-    """A game of the engine as an environment; every player is paid its own reward, at the end."""
+    """A game of the engine as an environment, paid at the end: a team's if all are always paid alike, else to each."""
 
     rules: Rules | DealtRules
 
@@ -65,7 +65,7 @@ class TurnBased:
             observation=layout.size,
             state=players * layout.size,
             limit=layout.limit,
-            team=False,
+            team=bool((self.tree.payoffs == self.tree.payoffs[:, :1]).all()),
         )
 
     def start(self, batch: int) -> Env:
@@ -107,7 +107,7 @@ def lay_out(tree: Tree) -> Layout:
     row[0] = _NONE
     public = tree.lanes > 1
     if public:
-        move = np.where(row >= 0, number[row], tree.slot)
+        move = np.where(row >= 0, np.append(number, _NONE)[row], tree.slot)
         events = np.stack([depth, move], axis=1)[1:]
         seen, index = np.unique(events, axis=0, return_inverse=True)
         moved, told = np.concatenate([[_NONE], index.ravel()]), np.full(len(tree.player), _NONE)
@@ -119,9 +119,8 @@ def lay_out(tree: Tree) -> Layout:
         rows = np.stack([own[of_row], np.ones(tree.rows, np.int64), number], axis=1)
         seen, index = np.unique(np.concatenate([sets, rows]), axis=0, return_inverse=True)
         of_set, by_row = np.split(index.ravel(), [len(sets)])
-        decision = tree.player >= 0
-        told = np.where(decision, of_set[np.where(decision, tree.infoset, 0)], _NONE) if len(sets) else row
-        moved = np.where(row >= 0, by_row[row], _NONE) if len(sets) else row
+        moved = np.append(by_row, _NONE)[row]
+        told = np.append(of_set, _NONE)[np.where(tree.player >= 0, tree.infoset, _NONE)]
     hands = tree.lanes if public else 0
     return Layout(
         names=names,

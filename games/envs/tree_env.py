@@ -37,11 +37,15 @@ class Game(NamedTuple):
 
 
 class Played(NamedTuple):
-    """Where the episodes are."""
+    """Where the episodes are, and what they show."""
 
     node: npt.NDArray[np.uint32]  # [B]
     deal: npt.NDArray[np.uint64]  # [B]
     luck: U64  # [B]
+    obs: npt.NDArray[np.float32]  # [B, P, O]
+    legal: npt.NDArray[np.bool_]  # [B, P, A]
+    paid: npt.NDArray[np.float32]  # [B, P]
+    terminated: npt.NDArray[np.bool_]  # [B]
 
 
 class TreeEnv:
@@ -73,24 +77,32 @@ class TreeEnv:
             hands=layout.hands > 0,
             events=layout.events,
         )
-        self.played = Played(
-            node=np.zeros(batch, np.uint32), deal=np.zeros(batch, np.uint64), luck=np.zeros(batch, np.uint64)
-        )
         shown = blank(self.spec, batch)
         self.shown = shown._replace(state=shown.obs.reshape(batch, -1))
+        self.played = Played(
+            node=np.zeros(batch, np.uint32),
+            deal=np.zeros(batch, np.uint64),
+            luck=np.zeros(batch, np.uint64),
+            obs=shown.obs,
+            legal=shown.legal,
+            paid=np.zeros((batch, tree.players), np.float32) if self.spec.team else shown.reward,
+            terminated=shown.terminated,
+        )
 
     def reset(self, rng: np.random.Generator) -> Step:
         self.played.luck[:] = seeds(rng, self.batch)
         self.shown.reward[:] = 0
         self.shown.terminated[:] = False
-        _deal(self.game, self.played, self.shown)
+        _deal(self.game, self.played)
         return self.shown
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
         actions = choices(actions, self.shown)
-        if not _legal(actions, self.shown):
+        if not _legal(actions, self.played):
             raise illegal(actions, self.shown)
-        _advance(self.game, self.played, actions, self.shown)
+        _advance(self.game, self.played, actions)
+        if self.spec.team:
+            self.shown.reward[:] = self.played.paid[:, 0]
         return self.shown
 
     def turn(self, episode: int) -> int:
@@ -114,14 +126,14 @@ class TreeEnv:
         if turn >= 0:
             now = f"to act: player {turn}: {', '.join(rules.moves(state))}"
         else:
-            now = f"over: {', '.join(f'player {p} {x:+g}' for p, x in enumerate(self.shown.reward[episode].tolist()))}"
+            now = f"over: {', '.join(f'player {p} {x:+g}' for p, x in enumerate(self.played.paid[episode].tolist()))}"
         return "\n".join([f"hands: {', '.join(hands) if tree.lanes > 1 else 'none'}", f"moves: {said or 'none'}", now])
 
 
 @inlined
-def _arrive(game: Game, played: Played, shown: Step, b: Any, node: Any) -> None:
+def _arrive(game: Game, played: Played, b: Any, node: Any) -> None:
     """Go on from a node that was just reached through chance to a decision or a leaf, and tell who has a say."""
-    obs, legal, events = shown.obs, shown.legal, np.uint64(game.events)
+    obs, legal, events = played.obs, played.legal, np.uint64(game.events)
     deal = played.deal[b]
     p: Any
     while game.player[node] == CHANCE:
@@ -152,9 +164,9 @@ def _arrive(game: Game, played: Played, shown: Step, b: Any, node: Any) -> None:
 
 
 @jit
-def _deal(game: Game, played: Played, shown: Step) -> None:
+def _deal(game: Game, played: Played) -> None:
     """Begin all games: deal, show everybody its seat and hand, and go on to the first decision."""
-    obs, deals = shown.obs, game.deals
+    obs, deals = played.obs, game.deals
     players = np.uint64(obs.shape[1])
     for b in range(np.uint64(len(obs))):
         # the first deal whose sum exceeds the number drawn, which has a positive chance
@@ -177,15 +189,15 @@ def _deal(game: Game, played: Played, shown: Step) -> None:
                 owner = players - np.uint64(1) - back
                 obs[b, owner, players + rest % game.lanes[owner]] = 1
                 rest //= game.lanes[owner]
-        _arrive(game, played, shown, b, np.uint64(0))
+        _arrive(game, played, b, np.uint64(0))
 
 
 @jit
-def _legal(actions: npt.NDArray[np.int64], shown: Step) -> bool:
+def _legal(actions: npt.NDArray[np.int64], played: Played) -> bool:
     """Tell whether all actions of running games are legal."""
-    legal = shown.legal
+    legal = played.legal
     for b in range(np.uint64(len(actions))):
-        if not shown.terminated[b]:
+        if not played.terminated[b]:
             for p in range(np.uint64(legal.shape[1])):
                 a = np.uint64(actions[b, p])  # a negative one becomes huge
                 if a >= np.uint64(legal.shape[2]) or not legal[b, p, a]:
@@ -194,13 +206,13 @@ def _legal(actions: npt.NDArray[np.int64], shown: Step) -> bool:
 
 
 @jit
-def _advance(game: Game, played: Played, actions: npt.NDArray[np.int64], shown: Step) -> None:
+def _advance(game: Game, played: Played, actions: npt.NDArray[np.int64]) -> None:
     """Play the action of who is to act in each running game, and whatever chance does after it."""
-    obs, reward, terminated = shown.obs, shown.reward, shown.terminated
+    obs, paid, terminated = played.obs, played.paid, played.terminated
     players, events = np.uint64(obs.shape[1]), np.uint64(game.events)
     for b in range(np.uint64(len(actions))):
         for p in range(players):
-            reward[b, p] = 0
+            paid[b, p] = 0
         if terminated[b]:
             continue
         node: Any = np.uint64(played.node[b])
@@ -214,10 +226,10 @@ def _advance(game: Game, played: Played, actions: npt.NDArray[np.int64], shown: 
             for p in range(players):
                 if game.public or p == mover:
                     obs[b, p, events + np.uint64(game.moved[node])] = 1
-            _arrive(game, played, shown, b, node)
+            _arrive(game, played, b, node)
             node = np.uint64(played.node[b])
         if game.player[node] == LEAF:
             leaf, deal = np.uint64(game.infoset[node]), played.deal[b]
             for p in range(players):
-                reward[b, p] = game.payoffs[game.outcome[leaf], p, deal] * game.stake[leaf]
+                paid[b, p] = game.payoffs[game.outcome[leaf], p, deal] * game.stake[leaf]
             terminated[b] = True
