@@ -274,8 +274,14 @@ def _spot(game: str | None, flags: dict[str, Any]) -> "Spot | None":
         return spot_from_flags(**flags)
     if given:
         raise ValueError(f"--{given[0]} goes with 'solve holdem'")
+    if game is not None and game.strip().lower().endswith(".cps"):
+        raise ValueError(
+            f"{game} is a solution, not a game: --resume {game} goes on with it, 'counterplay show' shows it"
+        )
     if game is None or not game.strip().lower().endswith(".toml"):
         return None
+    if not Path(game.strip()).exists():
+        raise ValueError(f"cannot read {game!r}: there is no such file")
     from counterplay.games.holdem.spot import load_spot
     from counterplay.solvers.spots import is_spot_file
 

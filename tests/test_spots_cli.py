@@ -262,6 +262,8 @@ def test_what_is_compiled_is_known(folder):
         (["solve", "misspelt.toml"], "stack"),
         (["solve", "card.toml"], "unknown card"),
         (["solve", "absent.toml"], "absent.toml"),
+        (["solve", "turn.cps"], "--resume turn.cps goes on"),
+        (["games", "absent.toml"], "no such file"),
         (["solve", "turn.toml", "--target", "half"], "per cent of the pot"),
         (["solve", "turn.toml", "--algorithm", "pcfr+"], "without prediction"),
         (["solve", "turn.toml", "--threads", "0"], "1 or more"),
