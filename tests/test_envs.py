@@ -83,6 +83,14 @@ def test_conformance(text):
         assert len(again) == len(steps)
         assert all(map(same, again, steps))
 
+    # what happens in the other episodes makes no difference to the last
+    rng, step, last = np.random.default_rng(9), env.reset(np.random.default_rng(1)), -1
+    for before, actions in zip(steps, chosen, strict=False):
+        assert same([array[last] for array in step], [array[last] for array in before])
+        others = legal_actions(rng, step)
+        others[last] = actions[last]
+        step = env.step(others)
+
     # an episode played alone is the same as among others
     alone, _ = play(task.start(1), 1, [actions[:1] for actions in chosen])
     for one, all_ in zip(alone, steps, strict=False):

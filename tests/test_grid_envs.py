@@ -11,7 +11,10 @@ from counterplay.games.envs.predator_prey import PredatorPrey
 from counterplay.games.envs.switch import NOTHING, SWITCH, TELL, Switch
 from counterplay.games.envs.two_step import TwoStep
 
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")  # random numbers wrap around
 
+
+@pytest.mark.nojit
 def test_two_step():
     plays = np.array(list(product(range(2), repeat=4))).reshape(-1, 2, 2)
     env = TwoStep().start(len(plays))
@@ -51,6 +54,7 @@ def held_against(naive, task, batch, seed, choose):
         ended = step.terminated | step.truncated
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize("agents", [3, 5])
 def test_switch_step_by_step(agents):
     draw = np.random.default_rng(2)
@@ -87,6 +91,7 @@ def test_switch_can_be_won():
     assert total.mean() > 0.05  # six days are few: agents 1, 0, 2, 0 have to come in this order or with 1 and 2 changed
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize(
     "task",
     [
