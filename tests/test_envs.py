@@ -101,6 +101,7 @@ def test_conformance(text):
 def test_spec_of(text):
     task = make_env(text)
     assert make_env(spec_of(task)) == task
+    assert spec_of(task).partition("(")[0] == text.partition("(")[0]
 
 
 @pytest.mark.parametrize("text", SPECS)

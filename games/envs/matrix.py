@@ -46,6 +46,11 @@ class MatrixGame:
         agents = len(self.shape)
         return EnvSpec(agents, max(self.shape), observation=agents, state=agents**2, limit=self.steps)
 
+    @property
+    def k(self) -> float:
+        """Return what the first actions pay: the penalty, if this is the penalty game, so that its spec can be told."""
+        return self.payoffs[0]
+
     def start(self, batch: int) -> "MatrixEnv":
         return MatrixEnv(self, batch)
 
