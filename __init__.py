@@ -7,7 +7,7 @@ Exploitability is NashConv divided by the number of players, in the game's units
 `train` takes a learner's name and an environment and returns a `Run`; `load_run` reads one from its folder.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError
@@ -19,7 +19,9 @@ if TYPE_CHECKING:  # the command line answers --help before any of these is need
     import numpy as np
     import numpy.typing as npt
 
+    from counterplay.agents.chart import Result
     from counterplay.agents.log import Row
+    from counterplay.agents.sweep import Progress as SweepProgress
     from counterplay.agents.train import Run
     from counterplay.engine.env import Task
     from counterplay.engine.form import SequenceForm
@@ -31,7 +33,7 @@ if TYPE_CHECKING:  # the command line answers --help before any of these is need
     from counterplay.solvers.spots import SpotSolution
     from counterplay.solvers.value import Judgement
 
-__all__ = ["Solution", "judge", "load", "load_run", "solve", "train"]
+__all__ = ["Solution", "judge", "load", "load_run", "solve", "sweep", "train"]
 
 try:
     __version__ = _version("counterplay")
@@ -461,6 +463,56 @@ def load_run(folder: str | Path, env: Any = None) -> "Run":
 
     run: Run = module("train").load(folder, make_task)
     return run
+
+
+def sweep(
+    learners: "str | Sequence[str]",
+    env: Any,
+    *,
+    out: str | Path,
+    seeds: int = 5,
+    steps: int | None = None,
+    settings: "Mapping[str, Sequence[object]] | None" = None,
+    workers: int | None = None,
+    on_progress: "Callable[[SweepProgress], None] | None" = None,
+    **options: Any,
+) -> "list[Result]":
+    """Train every learner with every combination of the settings' values, from each of the seeds 0 to `seeds` - 1.
+
+    Runs are processes of their own, `workers` at a time (one a core if None), and are kept in folders under `out`,
+    beside curves.png and results.json. A sweep that is started again leaves finished runs as they are, and goes on with
+    the others. `options` go to `train`. Ctrl-C makes the running ones save themselves; what is returned then is what
+    there is. As processes import the script that starts them, it has to do so under `if __name__ == "__main__":`.
+
+    Raises `ValueError` for what does not fit, before the first run, and at the end for a run that failed.
+    """
+    import json
+
+    from counterplay.agents import find, module
+    from counterplay.engine.store import write_atomic
+
+    names = [learners] if isinstance(learners, str) else list(learners)
+    grid = {name: list(values) for name, values in (settings or {}).items()}
+    for name in names:
+        find(name)
+    sweeping, chart = module("sweep"), module("chart")
+    jobs = sweeping.plan(names, grid, seeds, Path(out))
+    task, text = _task(env)
+    for job in jobs[: len(jobs) // seeds]:  # every variant, once: what does not fit is known before anything runs
+        module("train").begin(job.learner, task, text, settings=job.settings)
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot write {out}: {error.strerror or error}") from error
+    goal = module("train").Plan(**({} if steps is None else {"steps": steps})).steps
+    try:
+        sweeping.sweep(jobs, train, env, goal, workers, on_progress, **options)
+    finally:
+        found: list[Result] = chart.results(jobs)
+        if found:
+            write_atomic(Path(out) / "results.json", json.dumps(chart.figures(found)).encode())
+            chart.draw(found, text, Path(out) / "curves.png")
+    return found
 
 
 def judge(run: "Run") -> "Judgement":

@@ -745,6 +745,44 @@ def train(
     return INTERRUPTED if run.stopped_by == "interrupt" else 0
 
 
+@cli.command()
+@click.argument("learners")
+@click.argument("env")
+@click.option("--out", metavar="DIR", required=True, help="Where all runs are kept, the table and the figure.")
+@click.option("--seeds", type=_Count(), metavar="N", default=5, show_default=True, help="Runs of each, from 0 on.")
+@click.option("--steps", type=_Count(), metavar="N", help="Environment steps of each run; 200000.")
+@click.option("--set", "sets", multiple=True, metavar="NAME=A,B,...", help="A setting, and the values to try.")
+@click.option("--workers", type=_Count(), metavar="N", help="Runs at a time; one a core.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: bool, **options: Any) -> int:
+    """Train LEARNERS, such as qmix,vdn, in ENV over seeds and settings, on the machine's cores.
+
+    Ends with a table and a figure of learning curves with confidence bands. Started again, it leaves finished runs as
+    they are and goes on with the others; Ctrl-C keeps what there is.
+    """
+    from counterplay.agents import find
+
+    names = [name.strip() for name in learners.split(",")]
+    settings = _sets(sets, several=True)
+    for name in names:
+        find(name)  # before torch is imported
+    from counterplay.agents import chart
+    from counterplay.agents.watch import watching_sweep
+
+    with watching_sweep() as live:
+        found = counterplay.sweep(names, env, out=out, settings=settings, on_progress=live.progress, **options)
+    kept = Path(out) / "curves.png"
+    if as_json:
+        _print_json({"env": env, "folder": out, "figure": str(kept), "results": chart.figures(found)})
+    else:
+        _print(chart.lines(found, _paint))
+        click.echo(f"\nCurves with confidence bands: {kept}" if found else "\nNo run was tested yet.")
+    if not live.whole:
+        click.echo("Interrupted; the same command goes on.", err=True)
+        return INTERRUPTED
+    return 0
+
+
 def _evaluate_run(folder: str, episodes: int, seed: int, as_json: bool) -> None:
     """Tell what the team in a folder is worth."""
     run = counterplay.load_run(folder)

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 import numpy as np
 
 from counterplay.agents.log import Row
+from counterplay.agents.sweep import Job, Progress
 from counterplay.agents.train import Run
 from counterplay.engine.live import Display, Ticks, display, plot
-from counterplay.engine.report import duration
+from counterplay.engine.report import bar, count, duration
 
 
 def curve(history: Sequence[Row], width: int, height: int) -> list[str]:
@@ -88,6 +89,42 @@ class Watch:
         elif run.seconds >= self.next_line or run.steps >= run.plan.steps:
             print(f"{self.name}: {text}", file=sys.stderr, flush=True)
             self.next_line = max(run.seconds + 1.0, 1.1 * run.seconds)
+
+
+class SweepWatch:
+    """Tells standard error of a sweep: a bar for each run at work, or a line for each that has ended."""
+
+    def __init__(self, live: Display | None) -> None:
+        self.live = live
+        self.began: tuple[float, float] | None = None
+        self.finished, self.whole = -1, False
+
+    def progress(self, now: Progress) -> None:
+        """Tell how far the sweep is."""
+        clock, done = time.perf_counter(), now.finished + sum(now.running.values()) / now.steps
+        self.began = self.began or (clock, done)
+        parts = [f"{now.finished} of {count(now.jobs, 'run')} finished"]
+        if self.began[1] < done < now.jobs and clock > self.began[0] + 1:
+            parts.append(f"about {duration((now.jobs - done) * (clock - self.began[0]) / (done - self.began[1]))} left")
+        if self.live is not None:
+            self.live.line = " · ".join(parts)
+            bars = [_bar(job, steps / now.steps, now.tests.get(job)) for job, steps in now.running.items()]
+            self.live.curve = lambda width, height: bars[:height]
+        elif now.finished > self.finished:
+            print(f"sweep: {' · '.join(parts)}", file=sys.stderr, flush=True)
+        self.finished, self.whole = now.finished, now.finished == now.jobs
+
+
+def _bar(job: Job, share: float, test: float | None) -> str:
+    said = "" if test is None else f" · test {test:.4g}"
+    return f"{job.variant}, seed {job.seed:<3} {bar(share, 20):<20} {100 * share:3.0f}%{said}"
+
+
+@contextmanager
+def watching_sweep() -> Iterator[SweepWatch]:
+    """Yield a watch over a sweep, live where standard error is a terminal."""
+    with display("Sweeping") as live:
+        yield SweepWatch(live)
 
 
 @contextmanager
