@@ -775,8 +775,7 @@ def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: boo
     if as_json:
         _print_json({"env": env, "folder": out, "figure": str(kept), "results": chart.figures(found)})
     else:
-        _print(chart.lines(found, _paint))
-        click.echo(f"\nCurves with confidence bands: {kept}" if found else "\nNo run was tested yet.")
+        _print([*chart.lines(found, _paint), "", f"Curves with confidence bands: {kept}"] if found else [])
     if not live.whole:
         click.echo("Interrupted; the same command goes on.", err=True)
         return INTERRUPTED
@@ -784,7 +783,11 @@ def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: boo
 
 
 def _evaluate_run(folder: str, episodes: int, seed: int, as_json: bool) -> None:
-    """Tell what the team in a folder is worth."""
+    """Tell what the team in a folder, or each variant of a sweep, is worth."""
+    runs = sorted(Path(folder).glob("*/seed_*/run.json"))
+    if runs:
+        _evaluate_sweep(folder, [path.parent for path in runs], episodes, seed, as_json)
+        return
     run = counterplay.load_run(folder)
     from counterplay.agents import pages
     from counterplay.engine.report import meaning, small, table
@@ -811,6 +814,26 @@ def _evaluate_run(folder: str, episodes: int, seed: int, as_json: bool) -> None:
         _print(meaning(judged.value, judged.best, certain, {}))
     elif why:
         _print(table([("exploitability", f"not measured: {why}")], _paint))
+
+
+def _evaluate_sweep(folder: str, runs: list[Path], episodes: int, seed: int, as_json: bool) -> None:
+    """Tell what each variant's teams are worth: the mean over seeds of their mean returns, and its interval."""
+    import numpy as np
+
+    from counterplay.agents import module
+
+    chart, found = module("chart"), []
+    for variant in dict.fromkeys(path.parent.name for path in runs):
+        teams = [counterplay.load_run(path) for path in runs if path.parent.name == variant]
+        means = np.array([[team.evaluate(episodes, seed).mean] for team in teams])
+        steps = np.array([min(team.steps for team in teams)], float)
+        speed = float(np.mean([team.steps / max(team.seconds, 1e-9) for team in teams]))
+        found.append(chart.Result(variant, tuple(team.seed for team in teams), steps, means, speed))
+    if as_json:
+        _print_json({"folder": folder, "played": episodes, "results": chart.figures(found)})
+        return
+    click.echo(f"{folder}: {episodes} greedy episodes of each run; the interval is over seeds\n")
+    _print(chart.lines(found, _paint))
 
 
 @cli.command("watch")

@@ -91,7 +91,8 @@ def sweep(
     go on where they stopped. Ctrl-C makes the running ones save themselves. Raises `ValueError` for a run that failed,
     once the others are done.
     """
-    waiting = [job for job in jobs if job.done < steps]
+    had = {job: job.done for job in jobs}
+    waiting = [job for job in jobs if had[job] < steps]
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be 1 or more, not {workers}")
     count = workers or _cores()
@@ -99,16 +100,14 @@ def sweep(
     context.set_forkserver_preload(["counterplay.agents.train"])
     stop = context.Event()
     running: dict[Job, Worker] = {}
-    had: dict[Job, int] = {}
     tests: dict[Job, float] = {}
     failed: dict[Job, str] = {}
     ended = False
 
     def told() -> None:
         if on_progress is not None:
-            unfinished = len(waiting) + len(running) + len(failed)
-            left = {job: had[job] for job in running}
-            on_progress(Progress(len(jobs) - unfinished, len(jobs), left, tests, steps))
+            finished = sum(had[job] >= steps for job in jobs)
+            on_progress(Progress(finished, len(jobs), {job: had[job] for job in running}, tests, steps))
 
     told()
     try:
@@ -120,14 +119,16 @@ def sweep(
                     process = context.Process(target=_work, args=(train, env, job, steps, options, says, stop))
                     process.start()
                     says.close()  # the process has its own end; ours would keep the pipe open
-                    running[job], had[job] = Worker(process, heard), job.done
+                    running[job] = Worker(process, heard)
                 wait([worker.heard for worker in running.values()], timeout=0.2)
                 for job, worker in list(running.items()):
                     for message in _messages(worker.heard):
                         if isinstance(message, str):
                             worker.error = message
-                        else:
-                            had[job], tests[job] = message[0], tests.get(job, 0.0) if message[1] is None else message[1]
+                            continue
+                        had[job], test = message
+                        if test is not None:
+                            tests[job] = test
                     if worker.heard.closed:
                         worker.process.join()
                         del running[job]

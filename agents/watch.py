@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from counterplay.agents.log import Row
-from counterplay.agents.sweep import Job, Progress
+from counterplay.agents.sweep import Progress
 from counterplay.agents.train import Run
 from counterplay.engine.live import Display, Ticks, display, plot
 from counterplay.engine.report import bar, count, duration
@@ -104,20 +104,24 @@ class SweepWatch:
         clock, done = time.perf_counter(), now.finished + sum(now.running.values()) / now.steps
         self.began = self.began or (clock, done)
         parts = [f"{now.finished} of {count(now.jobs, 'run')} finished"]
-        if self.began[1] < done < now.jobs and clock > self.began[0] + 1:
+        if self.began[1] < done < now.jobs and clock > self.began[0] + 5:
             parts.append(f"about {duration((now.jobs - done) * (clock - self.began[0]) / (done - self.began[1]))} left")
         if self.live is not None:
             self.live.line = " · ".join(parts)
-            bars = [_bar(job, steps / now.steps, now.tests.get(job)) for job, steps in now.running.items()]
+            names = [f"{job.variant}, seed {job.seed}" for job in now.running]
+            bars = [
+                _bar(f"{name:<{max(map(len, names))}}", steps / now.steps, now.tests.get(job))
+                for name, (job, steps) in zip(names, now.running.items(), strict=True)
+            ]
             self.live.curve = lambda width, height: bars[:height]
         elif now.finished > self.finished:
             print(f"sweep: {' · '.join(parts)}", file=sys.stderr, flush=True)
         self.finished, self.whole = now.finished, now.finished == now.jobs
 
 
-def _bar(job: Job, share: float, test: float | None) -> str:
+def _bar(name: str, share: float, test: float | None) -> str:
     said = "" if test is None else f" · test {test:.4g}"
-    return f"{job.variant}, seed {job.seed:<3} {bar(share, 20):<20} {100 * share:3.0f}%{said}"
+    return f"{name}  {bar(share, 20):<20} {100 * share:3.0f}%{said}"
 
 
 @contextmanager

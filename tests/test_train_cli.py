@@ -13,6 +13,7 @@ import counterplay
 from counterplay.agents import LEARNERS
 from counterplay.agents.learner import meanings
 from counterplay.agents.log import Row
+from counterplay.agents.sweep import plan
 from counterplay.agents.watch import curve, short, ticks
 from counterplay.cli import main
 from counterplay.games.envs import ENVS
@@ -252,3 +253,87 @@ def test_curve():
     assert curve([{"steps": 1.0, "return": 2.0}, {"steps": 2.0, "return": 2.0}], 60, 12)  # a flat one too
     assert [name for _, name in ticks(0, 1, 4)] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
     assert [short(x) for x in (0.1 + 0.2, -130, 12000, 2.5e6)] == ["0.3", "-130", "12k", "2.5M"]
+
+
+def test_sweep(run, tmp_path):
+    out = tmp_path / "sweep"
+    words = ["sweep", "vdn", ENV, "--seeds", 2, "--steps", 100, "--out", out, *SETS, "--set", "lr=1e-3"]
+    code, said, err = run(*words)
+    assert code == 0
+    assert [line.split()[:3] for line in said.splitlines()[1:3]] == [
+        ["vdn", "lr=0.001", "2"],
+        ["vdn", "lr=0.0005", "2"],
+    ]
+    assert "sweep: 4 of 4 runs finished" in err
+    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("*/*/checkpoint.pt")}
+    assert len(kept) == 2
+    alone = counterplay.train("vdn", ENV, steps=100, seed=1, lr=1e-3, **SMALL)
+    swept = counterplay.load_run(out / "vdn" / "seed_1")
+    assert swept.history[-1]["loss"] == alone.history[-1]["loss"]
+
+    # Started again it only reports; what is missing, or has too few steps, is made up for.
+    data = json.loads(run(*words, "--json")[1])
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert data["results"] == json.loads((out / "results.json").read_text())
+    curve = data["results"][0]["curve"]
+    assert curve["steps"][-1] == 100
+    assert curve["low"][-1] <= curve["mean"][-1] <= curve["high"][-1]
+    said = run("evaluate", out, "--episodes", 5)[1]
+    assert "the interval is over seeds" in said
+    assert json.loads(run("evaluate", out, "--json")[1])["results"][0]["seeds"] == [0, 1]
+
+
+def test_sweep_plan(tmp_path):
+    jobs = plan(["vdn", "qmix"], {"lr": [1e-3, 5e-4], "hidden": [8]}, 3, tmp_path)
+    assert len({job.folder for job in jobs}) == len(jobs) == 12
+    assert [job.seed for job in jobs[::4]] == [0, 1, 2]
+    assert jobs[1].variant == "vdn lr=0.0005"
+    assert jobs[1].settings == {"lr": 5e-4, "hidden": 8}
+
+
+def test_sweep_keeps_what_an_interrupt_leaves(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "counterplay.cli",
+        "sweep",
+        "vdn",
+        ENV,
+        "--seeds",
+        "3",
+        "--steps",
+        "1000000",
+        *SETS,
+    ]
+    command += ["--out", str(tmp_path / "s"), "--workers", "1"]
+    rows = tmp_path / "s" / "vdn" / "seed_0" / "metrics.jsonl"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not (rows.exists() and rows.stat().st_size):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "the same command goes on" in err
+    assert counterplay.load_run(tmp_path / "s" / "vdn" / "seed_0").stopped_by == "interrupt"
+    assert not (tmp_path / "s" / "vdn" / "seed_1").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["vdm", ENV], "did you mean 'vdn'"),
+        (["vdn,vdn", ENV], "twice"),
+        (["vdn", "climbin"], "did you mean 'climbing'"),
+        (["vdn", ENV, "--set", "lr=1,"], "lr must be a number"),
+        (["vdn", ENV, "--set", "lrr=1,2"], "did you mean 'lr'"),
+        (["vdn", "kuhn"], "pays every agent its own"),
+        (["vdn", ENV, "--seeds", "0"], "--seeds"),
+        (["vdn", ENV, "--workers", "0"], "--workers"),
+    ],
+)
+def test_sweep_mistakes(run, tmp_path, arguments, says):
+    code, out, err = run("sweep", *arguments, "--out", tmp_path / "sweep")
+    assert (code, out) == (2, "")
+    assert says in err
+    assert not (tmp_path / "sweep").exists()
