@@ -12,25 +12,32 @@ from counterplay.engine.report import spoken
 from counterplay.engine.rules import CHANCE, LEAF
 from counterplay.games.envs.tree import TurnBased
 
+# What kernels need of a node, in one place: they go from node to node, and Numba takes few arrays faster than many.
+_NODE = np.dtype(
+    [
+        ("player", np.int32),  # who acts, CHANCE or LEAF
+        ("begin", np.uint32),  # the nodes after this one are after[begin] .. after[end]
+        ("end", np.uint32),
+        ("first", np.uint32),  # decision: its first row; leaf: its number
+        ("weight", np.uint32),
+        ("moved", np.int32),
+        ("told", np.int32),
+    ]
+)
+_LEAF = np.dtype([("outcome", np.uint32), ("stake", np.float64)])
+
 
 class Game(NamedTuple):
     """The tree as its kernels read it. D deals, each a hand for every player."""
 
-    player: npt.NDArray[np.int8]  # [N]
-    infoset: npt.NDArray[np.int64]  # [N]
-    begin: npt.NDArray[np.uint32]  # [N + 1] the nodes after node n are after[begin[n]] .. after[begin[n + 1]]
+    nodes: npt.NDArray[np.void]  # [N] of _NODE
     after: npt.NDArray[np.uint32]  # [N - 1]
-    first: npt.NDArray[np.int64]  # [I + 1]
-    number: npt.NDArray[np.int64]  # [R]
-    weight: npt.NDArray[np.int64]  # [N]
+    number: npt.NDArray[np.int64]  # [R] the action that plays the row
     weights: npt.NDArray[np.float64]  # [K, D]
     deals: npt.NDArray[np.float64]  # [<= D] sums of the deals' chances, up to each, to the last that can be
-    outcome: npt.NDArray[np.int64]  # [L]
-    stake: npt.NDArray[np.float64]  # [L]
+    leaves: npt.NDArray[np.void]  # [L] of _LEAF
     payoffs: npt.NDArray[np.float64]  # [T, P, D]
     lanes: npt.NDArray[np.uint64]  # [P]
-    moved: npt.NDArray[np.int32]  # [N]
-    told: npt.NDArray[np.int32]  # [N]
     public: bool
     hands: bool  # whether observations show them
     events: int
@@ -54,25 +61,31 @@ class TreeEnv:
     def __init__(self, task: TurnBased, batch: int):
         self.task, self.spec, self.batch = task, task.spec, batch
         tree, layout = task.tree, task.layout
-        after = np.argsort(tree.parent[1:], kind="stable") + 1
-        counts = np.bincount(tree.parent[1:], minlength=len(tree.player))
+        ends = np.cumsum(np.bincount(tree.parent[1:], minlength=len(tree.player)))
+        nodes = np.zeros(len(tree.player), _NODE)
+        decision = tree.player >= 0
+        nodes["player"], nodes["weight"], nodes["moved"], nodes["told"] = (
+            tree.player,
+            tree.weight,
+            layout.moved,
+            layout.told,
+        )
+        nodes["begin"][1:], nodes["end"] = ends[:-1], ends
+        nodes["first"] = np.where(
+            decision, tree.first[np.where(decision, tree.infoset, 0)], np.maximum(tree.infoset, 0)
+        )
+        leaves = np.zeros(len(tree.stake), _LEAF)
+        leaves["outcome"], leaves["stake"] = tree.outcome, tree.stake
         deals = np.cumsum(tree.weights[tree.weight[0]])
         self.game = Game(
-            player=tree.player,
-            infoset=tree.infoset,
-            begin=np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32),
-            after=after.astype(np.uint32),
-            first=tree.first,
+            nodes=nodes,
+            after=(np.argsort(tree.parent[1:], kind="stable") + 1).astype(np.uint32),
             number=layout.number,
-            weight=tree.weight,
             weights=tree.weights.reshape(len(tree.weights), -1),
             deals=deals[: np.searchsorted(deals, deals[-1]) + 1],
-            outcome=tree.outcome,
-            stake=tree.stake,
+            leaves=leaves,
             payoffs=tree.payoffs.reshape(len(tree.payoffs), tree.players, -1),
             lanes=np.array([len(labels) for labels in tree.hands], np.uint64),
-            moved=layout.moved,
-            told=layout.told,
             public=layout.public,
             hands=layout.hands > 0,
             events=layout.events,
@@ -98,16 +111,15 @@ class TreeEnv:
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
         actions = choices(actions, self.shown)
-        if not _legal(actions, self.played):
+        if not _advance(self.game, self.played, actions):
             raise illegal(actions, self.shown)
-        _advance(self.game, self.played, actions)
         if self.spec.team:
             self.shown.reward[:] = self.played.paid[:, 0]
         return self.shown
 
     def turn(self, episode: int) -> int:
         """Return who is to act, or `LEAF`."""
-        return int(self.game.player[self.played.node[episode]])
+        return int(self.task.tree.player[self.played.node[episode]])
 
     def render(self, episode: int) -> str:
         """Return three lines: who holds what, what was done, and who is to act or what was paid. Nothing is hidden."""
@@ -131,36 +143,34 @@ class TreeEnv:
 
 
 @inlined
-def _arrive(game: Game, played: Played, b: Any, node: Any) -> None:
+def _arrive(game: Game, played: Played, b: Any, at: Any) -> None:
     """Go on from a node that was just reached through chance to a decision or a leaf, and tell who has a say."""
-    obs, legal, events = played.obs, played.legal, np.uint64(game.events)
-    deal = played.deal[b]
-    p: Any
-    while game.player[node] == CHANCE:
-        left = unit(played.luck, b) * game.weights[game.weight[node], deal]
-        chosen = node
-        for k in range(game.begin[node], game.begin[node + np.uint64(1)]):
-            weight = game.weights[game.weight[game.after[k]], deal]
+    obs, legal, events, deal = played.obs, played.legal, np.uint64(game.events), played.deal[b]
+    node: Any = game.nodes[at]
+    while node["player"] == CHANCE:
+        left = unit(played.luck, b) * game.weights[node["weight"], deal]
+        for k in range(node["begin"], node["end"]):
+            weight = game.weights[game.nodes[game.after[k]]["weight"], deal]
             if weight > 0:
-                chosen = np.uint64(game.after[k])
+                at = np.uint64(game.after[k])
                 left -= weight
                 if left < 0:
                     break
-        node = chosen
+        node = game.nodes[at]
         if game.public:
             for p in range(np.uint64(obs.shape[1])):
-                obs[b, p, events + np.uint64(game.moved[node])] = 1
-    played.node[b] = node
+                obs[b, p, events + np.uint64(node["moved"])] = 1
+    played.node[b] = at
     for p in range(np.uint64(legal.shape[1])):
         for a in range(np.uint64(legal.shape[2])):
             legal[b, p, a] = a == 0
-    if game.player[node] >= 0:
-        p, infoset = np.uint64(game.player[node]), np.uint64(game.infoset[node])
-        legal[b, p, np.uint64(0)] = False
-        for row in range(np.uint64(game.first[infoset]), np.uint64(game.first[infoset + np.uint64(1)])):
-            legal[b, p, np.uint64(game.number[row])] = True
+    if node["player"] >= 0:
+        mover, first = np.uint64(node["player"]), np.uint64(node["first"])
+        legal[b, mover, np.uint64(0)] = False
+        for row in range(first, first + node["end"] - node["begin"]):
+            legal[b, mover, np.uint64(game.number[row])] = True
         if not game.public:
-            obs[b, p, events + np.uint64(game.told[node])] = 1
+            obs[b, mover, events + np.uint64(node["told"])] = 1
 
 
 @jit
@@ -193,43 +203,39 @@ def _deal(game: Game, played: Played) -> None:
 
 
 @jit
-def _legal(actions: npt.NDArray[np.int64], played: Played) -> bool:
-    """Tell whether all actions of running games are legal."""
-    legal = played.legal
+def _advance(game: Game, played: Played, actions: npt.NDArray[np.int64]) -> bool:
+    """Play the action of who is to act in each running game, and whatever chance does after it.
+
+    Where any action is not legal, return False and play nothing.
+    """
+    obs, legal, paid, terminated = played.obs, played.legal, played.paid, played.terminated
+    players, events = np.uint64(obs.shape[1]), np.uint64(game.events)
     for b in range(np.uint64(len(actions))):
-        if not played.terminated[b]:
-            for p in range(np.uint64(legal.shape[1])):
+        if not terminated[b]:
+            for p in range(players):
                 a = np.uint64(actions[b, p])  # a negative one becomes huge
                 if a >= np.uint64(legal.shape[2]) or not legal[b, p, a]:
                     return False
-    return True
-
-
-@jit
-def _advance(game: Game, played: Played, actions: npt.NDArray[np.int64]) -> None:
-    """Play the action of who is to act in each running game, and whatever chance does after it."""
-    obs, paid, terminated = played.obs, played.paid, played.terminated
-    players, events = np.uint64(obs.shape[1]), np.uint64(game.events)
     for b in range(np.uint64(len(actions))):
         for p in range(players):
             paid[b, p] = 0
         if terminated[b]:
             continue
-        node: Any = np.uint64(played.node[b])
-        if game.player[node] >= 0:  # where a game has no decision, its only step changes nothing
-            mover, infoset = np.uint64(game.player[node]), np.uint64(game.infoset[node])
-            row = np.uint64(game.first[infoset])
+        node: Any = game.nodes[played.node[b]]
+        if node["player"] >= 0:  # where a game has no decision, its only step changes nothing
+            mover, row = np.uint64(node["player"]), np.uint64(node["first"])
             slot = np.uint64(0)
             while game.number[row + slot] != actions[b, mover]:
                 slot += np.uint64(1)
-            node = np.uint64(game.after[game.begin[node] + slot])
+            at = np.uint64(game.after[node["begin"] + slot])
             for p in range(players):
                 if game.public or p == mover:
-                    obs[b, p, events + np.uint64(game.moved[node])] = 1
-            _arrive(game, played, b, node)
-            node = np.uint64(played.node[b])
-        if game.player[node] == LEAF:
-            leaf, deal = np.uint64(game.infoset[node]), played.deal[b]
+                    obs[b, p, events + np.uint64(game.nodes[at]["moved"])] = 1
+            _arrive(game, played, b, at)
+            node = game.nodes[played.node[b]]
+        if node["player"] == LEAF:
+            leaf, deal = game.leaves[node["first"]], played.deal[b]
             for p in range(players):
-                paid[b, p] = game.payoffs[game.outcome[leaf], p, deal] * game.stake[leaf]
+                paid[b, p] = game.payoffs[leaf["outcome"], p, deal] * leaf["stake"]
             terminated[b] = True
+    return True
