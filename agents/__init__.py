@@ -42,6 +42,8 @@ class Entry(NamedTuple):
 
 _Q = ("q_learning", "QLearning", "QLearningSettings")
 _QTRAN = ("qtran", "QTRAN", "QTRANSettings")
+_PPO = ("ppo", "PPO", "PPOSettings")
+_A2C = {"epochs": 1, "minibatches": 1, "gae_lambda": 1.0, "scale_advantages": False, "value_clip": 0.0}
 
 LEARNERS = (
     Entry("iql", *_Q, "Independent Q-learning: every agent for itself", {"mixer": "none"}),
@@ -54,6 +56,11 @@ LEARNERS = (
         "QTRAN-alt: QTRAN with a tighter, counterfactual constraint on the agents' values",
         {"counterfactual": True},
     ),
+    Entry("coma", "coma", "COMA", "COMASettings", "COMA: what an agent did against what it might have done alone"),
+    Entry("mappo", *_PPO, "MAPPO: clipped policy gradients, one critic that sees the state", {"central": True}),
+    Entry("ippo", *_PPO, "IPPO: clipped policy gradients, every agent for itself", {"central": False}),
+    Entry("a2c", *_PPO, "A2C: one step of policy gradient, one critic that sees the state", {"central": True, **_A2C}),
+    Entry("ia2c", *_PPO, "Independent A2C: one step, every agent for itself", {"central": False, **_A2C}),
 )
 
 

@@ -136,6 +136,21 @@ def mlp(inputs: int, hidden: int, outputs: int, layers: int = 2) -> nn.Sequentia
     return nn.Sequential(*parts, nn.Linear(widths[-1], outputs))
 
 
+def orthogonal(network: nn.Module, out: nn.Module, gain: float) -> None:
+    """Make a network's weights orthogonal, its biases 0, and the layer `out` small or large by `gain`.
+
+    The others get the gain that keeps the size of numbers through a ReLU (Saxe et al. 2014). What an agent's number and
+    last action add stays as it was.
+    """
+    for module in network.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if name.startswith("bias"):
+                nn.init.zeros_(parameter)
+            elif name.startswith("weight") and not isinstance(module, nn.Embedding):
+                for matrix in parameter if parameter.dim() == 3 else parameter[None]:  # agents may have one each
+                    nn.init.orthogonal_(matrix, gain if module is out else 2**0.5)
+
+
 class Scale(nn.Module):
     """Running mean and deviation of numbers [..., K], and the numbers made to have mean 0 and deviation 1 by them.
 
@@ -188,10 +203,18 @@ class Scales(nn.Module):
 
     def learn(self, episodes: Episodes) -> None:
         """Take in the steps that were played."""
+        self.learn_inputs(episodes)
+        self.learn_rewards(episodes)
+
+    def learn_inputs(self, episodes: Episodes) -> None:
+        """Take in observations and states alone."""
         filled = episodes.filled
         self.obs.learn(torch.from_numpy(episodes.obs[:, :-1][filled].reshape(-1, episodes.obs.shape[-1])))
         self.state.learn(torch.from_numpy(episodes.state[:, :-1][filled]))
-        self.reward.learn(torch.from_numpy(episodes.reward[filled].reshape(-1, 1)))
+
+    def learn_rewards(self, episodes: Episodes) -> None:
+        """Take in rewards alone."""
+        self.reward.learn(torch.from_numpy(episodes.reward[episodes.filled].reshape(-1, 1)))
 
 
 def copy_into(target: nn.Module, source: nn.Module, rate: float = 1.0) -> None:

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from counterplay.agents.learner import suits, within
 from counterplay.agents.mixers import make_mixer
-from counterplay.agents.off_policy import Batch, OffPolicy, OffPolicySettings, Rows, pick, spread, taken
+from counterplay.agents.off_policy import OffPolicy, OffPolicySettings
+from counterplay.agents.team import Batch, Rows, pick, spread, taken
 from counterplay.engine.env import EnvSpec
 
 

@@ -24,7 +24,8 @@ from torch import Tensor, nn
 
 from counterplay.agents.learner import suits, within
 from counterplay.agents.networks import mlp
-from counterplay.agents.off_policy import Batch, OffPolicy, OffPolicySettings, Rows, best, pick, spread, taken
+from counterplay.agents.off_policy import OffPolicy, OffPolicySettings
+from counterplay.agents.team import Batch, Rows, best, pick, spread, taken
 from counterplay.engine.env import EnvSpec
 
 

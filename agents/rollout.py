@@ -42,7 +42,7 @@ class Actor(Protocol):
         ...
 
     def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
-        """Return a legal action for every agent, [B, N]; without exploring, the same for the same past."""
+        """Return a legal action for every agent, [B, N]; without exploring as well as it can."""
         ...
 
 

@@ -33,7 +33,7 @@ def drawn(name, spec, options, seed=0):
     learner.replay.add(episodes)
     learner.replay.reprioritise(np.arange(9), rng.random(9))
     draw = learner.replay.draw(6, rng, 0.5)
-    return learner, learner._batch(draw.episodes, draw.weight)
+    return learner, learner.batch(draw.episodes, draw.weight)
 
 
 PARTS = {
@@ -85,7 +85,7 @@ def test_playing_and_learning_see_the_same_values(recurrent):
         seen.append(learner.scales.obs(torch.from_numpy(step.obs)).double().numpy())
         lasts.append(last)
         acting = learner._memory, learner._last
-        values.append(learner.values(step))
+        values.append(learner.outputs(step))
         learner._memory, learner._last = acting
         last = learner.act(step, rng, explore=True)
         step = env.step(last)

@@ -1,0 +1,137 @@
+"""COMA: counterfactual multi-agent policy gradients (Foerster et al., AAAI 2018; arXiv 1705.08926).
+
+Agents act by policies of what they see; one critic, which sees the state and what the others do, says for each agent
+what each of its actions would be worth. An agent's advantage is the value of what it did less what the team could
+expect had it, and it alone, acted by its policy anew (section 4.2, eq. 4).
+
+Departures from the paper: the critic learns from all steps at once, not backwards from the last one to the first; it
+and the agents take their step of gradient together, so that advantages are those of the critic before it; the critic
+sees neither an agent's own observation nor last actions beside the state (as in EPyMARL). Where time runs out, the
+target bootstraps from an action that is drawn from the policies for the last state.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from counterplay.agents.learner import suits, within
+from counterplay.agents.networks import orthogonal
+from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings, log_policy, numbers
+from counterplay.agents.returns import td_lambda
+from counterplay.agents.rollout import sample
+from counterplay.agents.team import Batch, Rows, pick, spread
+from counterplay.engine.env import EnvSpec
+
+
+@dataclass(frozen=True)
+class COMASettings(OnPolicySettings):
+    """What can be set of COMA."""
+
+    td_lambda: Annotated[float, "weighs short against long targets of the critic, 0 to 1"] = 0.8
+    target_rate: Annotated[float, "how far the target critic moves to the critic at an update; 1 copies"] = 0.01
+    target_every: Annotated[int, "updates between two moves of the target critic"] = 1
+    scale_advantages: Annotated[bool, "divide an update's advantages by their deviation"] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within(self, td_lambda=(0, 1), target_rate=(0, 1), target_every=(1, float("inf")))
+
+
+class Critic(nn.Module):
+    """What each of an agent's actions is worth, given the state, what the others do, and who it is (section 4.2).
+
+    The first layer takes all of it as one-hot vectors beside the state. Its part for the others' actions is a sum over
+    the agents of one row each, less the agent's own; so nothing is multiplied by zeros.
+    """
+
+    def __init__(self, state: int, agents: int, actions: int, hidden: int) -> None:
+        super().__init__()
+        self.agents, self.actions = agents, actions
+        bound = (state + agents * (actions + 1)) ** -0.5
+        self.state = nn.Linear(state, hidden)
+        self.others = nn.Parameter(torch.empty(agents * actions, hidden).uniform_(-bound, bound))
+        self.ids = nn.Parameter(torch.empty(agents, hidden).uniform_(-bound, bound))
+        self.second = nn.Linear(hidden, hidden)
+        self.out = nn.Linear(hidden, actions)
+        self.place: Tensor  # where each agent's actions begin
+        self.register_buffer("place", torch.arange(agents) * actions)
+
+    def forward(self, state: Tensor, action: Tensor) -> Tensor:
+        """Return values [R, N, A] in states [R, S] where the agents do `action`, [R, N]."""
+        each = F.embedding(action + self.place, self.others)  # [R, N, H]
+        others = each.sum(dim=1, keepdim=True) - each
+        x = F.relu(self.state(state)[:, None] + others + self.ids)
+        values: Tensor = self.out(F.relu(self.second(x)))
+        return values
+
+
+class COMA(OnPolicy):
+    """Agents with policies, a critic of joint actions and its target."""
+
+    settings: COMASettings
+
+    def __init__(self, spec: EnvSpec, settings: COMASettings, seed: int) -> None:
+        suits(spec, "coma", team=True)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            super().__init__(spec, settings)
+            shape = spec.state, spec.agents, spec.actions, settings.hidden
+            self.critic, self.target_critic = Critic(*shape), Critic(*shape)
+            if settings.orthogonal:
+                orthogonal(self.critic, self.critic.out, 1.0)
+            self.networks["critic"], self.targets["critic"] = self.critic, self.target_critic
+        self.ready()
+
+    def improve(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
+        """Follow the gradient once."""
+        loss, told = self.loss(batch, rng)
+        actor, critic = self.descend(loss, self.actor, self.judge)
+        self.follow(self.settings.target_rate, self.settings.target_every)
+        return numbers([told | {"gradient": actor, "critic_gradient": critic}])
+
+    def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of agents and critic, and figures by name."""
+        settings, rows = self.settings, batch.rows()
+        logits = self.logits(batch, rows)
+        states, actions = pick(batch.state, rows.seen), self.actions(logits.detach(), batch, rows, rng)
+        target = self.target(batch, rows, states, actions)
+        taken = actions.index_select(0, rows.now)
+        values = self.critic(states.index_select(0, rows.now), taken)  # [R, N, A]
+        chosen = values.gather(-1, taken[..., None])[..., 0]
+        value_loss = (chosen - target).square().mean()
+
+        decisions = self.decisions(logits, batch, rows)
+        worth = advantage(values.detach(), taken, decisions)
+        if settings.scale_advantages:
+            worth = worth / (decisions.mean(worth.square()).sqrt() + 1e-6)
+        gain, entropy = decisions.mean(worth * decisions.chosen), decisions.mean(decisions.entropy())
+        loss = value_loss - gain - settings.entropy * entropy
+        told = {"loss": loss, "value_loss": value_loss, "entropy": entropy, "value": chosen.mean()}
+        return loss, {name: figure.detach() for name, figure in told.items()}
+
+    def actions(self, logits: Tensor, batch: Batch, rows: Rows, rng: np.random.Generator) -> Tensor:
+        """Return the actions in the rows seen, [R', N]; where an episode has ended, some that might have followed."""
+        legal = pick(batch.legal, rows.seen)
+        log = log_policy(logits, legal, self.epsilon)
+        drawn = torch.from_numpy(sample(log.numpy(), legal.numpy(), rng))
+        return drawn.index_copy(0, rows.now, pick(batch.action, rows.step))
+
+    @torch.no_grad()
+    def target(self, batch: Batch, rows: Rows, states: Tensor, actions: Tensor) -> Tensor:
+        """Return what the critic should have said of the actions taken: TD(lambda), [R, N]."""
+        after = actions.index_select(0, rows.next)
+        values = self.target_critic(states.index_select(0, rows.next), after).gather(-1, after[..., None])[..., 0]
+        worth = spread(values, rows.step, batch.filled).numpy()
+        facts = batch.reward.numpy(), worth, batch.terminated.numpy(), batch.filled.numpy(), self.settings.gamma
+        found = td_lambda(*facts, self.settings.td_lambda)
+        return pick(torch.from_numpy(found), rows.step)
+
+
+def advantage(values: Tensor, taken: Tensor, decisions: Decisions) -> Tensor:
+    """Return the counterfactual advantages, [R, N], by values [R, N, A] and the actions taken, [R, N] (eq. 4)."""
+    baseline = (decisions.log.detach().exp() * values).sum(dim=-1)
+    return values.gather(-1, taken[..., None])[..., 0] - baseline

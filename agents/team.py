@@ -1,0 +1,250 @@
+"""What all our learners are made of: a team's networks and their memory, its scales, its exploration, its checkpoints.
+
+Learners from replay (`off_policy`) and from what was just played (`on_policy`) add how they choose and how they update.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from counterplay.agents.learner import within
+from counterplay.agents.networks import AgentNetwork, Scale, Scales, copy_into
+from counterplay.agents.rollout import Episodes
+from counterplay.engine.env import EnvSpec, Step
+
+
+@dataclass(frozen=True)
+class TeamSettings:
+    """What can be set of every learner."""
+
+    envs: Annotated[int, "episodes played side by side between updates"] = 8
+    gamma: Annotated[float, "discount of a step"] = 0.99
+    lr: Annotated[float, "learning rate of Adam"] = 5e-4
+    clip: Annotated[float, "largest norm of a gradient"] = 10.0
+    epsilon_start: Annotated[float, "share of random actions at the start"] = 1.0
+    epsilon_end: Annotated[float, "share of random actions at the end"] = 0.05
+    epsilon_steps: Annotated[int, "environment steps over which the share falls, in a straight line"] = 50_000
+    scale_rewards: Annotated[bool, "divide rewards by their running deviation"] = True
+    scale_inputs: Annotated[bool, "bring observations and states to mean 0 and deviation 1"] = True
+    hidden: Annotated[int, "width of hidden layers"] = 64
+    recurrent: Annotated[bool, "agents remember (GRU)"] = False
+    shared: Annotated[bool, "one network for all agents, not one each"] = True
+    ids: Annotated[bool, "a shared network sees which agent it is"] = True
+    last_action: Annotated[bool, "agents see their last actions"] = False
+
+    def __post_init__(self) -> None:
+        inf = float("inf")
+        within(
+            self,
+            envs=(1, inf),
+            gamma=(0, 1),
+            lr=(0, inf),
+            clip=(0, inf),
+            epsilon_start=(0, 1),
+            epsilon_end=(0, 1),
+            epsilon_steps=(0, inf),
+            hidden=(1, inf),
+        )
+
+
+class Batch(NamedTuple):
+    """Episodes, scaled, as tensors; cut to the longest."""
+
+    obs: Tensor  # [B, T + 1, N, O]
+    last: Tensor | None  # [B, T + 1, N] the action before, -1 for none; None where agents do not see it
+    state: Tensor  # [B, T + 1, S]
+    legal: Tensor  # [B, T + 1, N, A]
+    action: Tensor  # [B, T, N]
+    reward: Tensor  # [B, T] or [B, T, N]
+    terminated: Tensor  # [B, T]
+    filled: Tensor  # [B, T]
+    weight: Tensor  # [B] what each episode counts
+
+    def rows(self) -> "Rows":
+        """Return which rows are more than padding."""
+        filled = self.filled.numpy()
+        seen = np.pad(filled, ((0, 0), (1, 0)), constant_values=True)
+        place = (np.cumsum(seen) - 1).reshape(seen.shape)
+        now, following = place[:, :-1][filled], place[:, 1:][filled]
+        parts = np.flatnonzero(seen), np.flatnonzero(filled), now, following, filled.nonzero()[0]
+        found: list[Tensor] = [torch.from_numpy(part) for part in parts]
+        return Rows(*found)
+
+
+class Rows(NamedTuple):
+    """Where there is more than padding: networks without memory need not work on the rest.
+
+    R' rows were seen, since a step was taken there or an episode ended there; R steps were taken.
+    """
+
+    seen: Tensor  # [R'] among B * (T + 1)
+    step: Tensor  # [R] among B * T
+    now: Tensor  # [R] the rows, among those seen, that steps were taken in
+    next: Tensor  # [R] and those that they led to
+    episode: Tensor  # [R] whose step it is
+
+
+def pick(numbers: Tensor, rows: Tensor) -> Tensor:
+    """Return rows [R, ...] of numbers [B, T, ...]."""
+    return numbers.flatten(0, 1).index_select(0, rows)
+
+
+def spread(rows: Tensor, place: Tensor, like: Tensor) -> Tensor:
+    """Return numbers [B, T, ...] with the given rows [R, ...] in their places and 0 elsewhere; `like` is [B, T]."""
+    full = rows.new_zeros(like.numel(), *rows.shape[1:])
+    return full.index_copy(0, place, rows).view(*like.shape, *rows.shape[1:])
+
+
+def best(values: Tensor, legal: Tensor) -> Tensor:
+    """Return the legal action of the highest value, the first of equals; [..., A] becomes [...]."""
+    return values.masked_fill(~legal, -torch.inf).argmax(dim=-1)
+
+
+def taken(values: Tensor, action: Tensor) -> Tensor:
+    """Return the values of those actions; [..., A] becomes [...]."""
+    return values.gather(-1, action[..., None])[..., 0]
+
+
+class Team:
+    """Networks and what belongs to them.
+
+    `networks` are what gradients change, by name, with the agents' as "agents"; `targets` the slow copies of (some of)
+    them. Both are what a checkpoint holds.
+    """
+
+    def __init__(self, spec: EnvSpec, settings: TeamSettings) -> None:
+        self.spec, self.settings = spec, settings
+        self.agents = self.agent_network()
+        self.networks = nn.ModuleDict({"agents": self.agents})
+        self.targets = nn.ModuleDict()
+        self.scales = Scales(spec)
+        self.steps = self.updates = 0
+        self._memory: Tensor | None = None
+        self._last: Tensor | None = None
+
+    def agent_network(self, outputs: int | None = None, dueling: bool = False) -> AgentNetwork:
+        """Return a fresh network with that many outputs an agent, by default one for each action."""
+        spec, settings = self.spec, self.settings
+        return AgentNetwork(
+            spec.observation,
+            spec.agents,
+            spec.actions,
+            spec.actions if outputs is None else outputs,
+            hidden=settings.hidden,
+            recurrent=settings.recurrent,
+            shared=settings.shared,
+            ids=settings.ids,
+            last_action=settings.last_action,
+            dueling=dueling,
+        )
+
+    def features(self, agents: AgentNetwork, batch: Batch, rows: Tensor) -> Tensor:
+        """Return the agents' last hidden layer in rows [R] among B * (T + 1), [R, N, H]."""
+        if agents.memory is not None:
+            sequence = agents.features(batch.obs, batch.last)[0].transpose(0, 1)  # [T + 1, B, N, H], as it lies
+            steps, many = sequence.shape[:2]
+            return pick(sequence, rows % steps * many + rows // steps)
+        last = None if batch.last is None else pick(batch.last, rows)
+        return agents.features(pick(batch.obs, rows), last)[0]
+
+    def ready(self) -> None:
+        """Begin to learn: to be called once all networks and targets are there."""
+        for name, target in self.targets.items():
+            target.load_state_dict(self.networks[name].state_dict())
+            target.requires_grad_(False)
+        self.parameters = list(self.networks.parameters())
+        self.optimiser = torch.optim.Adam(self.groups(), lr=self.settings.lr, fused=True)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return the parameters in groups of one learning rate each, as optimisers take them."""
+        return [{"params": self.parameters}]
+
+    @property
+    def envs(self) -> int:
+        """How many episodes are played side by side between two calls of `learn`."""
+        return self.settings.envs
+
+    @property
+    def epsilon(self) -> float:
+        """The share of random actions now."""
+        s = self.settings
+        done = min(1.0, self.steps / s.epsilon_steps) if s.epsilon_steps else 1.0
+        return s.epsilon_start + done * (s.epsilon_end - s.epsilon_start)
+
+    def begin(self, batch: int) -> None:
+        """Forget what was seen: that many new episodes begin."""
+        self._memory = self.agents.start(batch)
+        self._last = torch.full((batch, 1, self.spec.agents), -1) if self.settings.last_action else None
+
+    @torch.inference_mode()
+    def outputs(self, step: Step) -> npt.NDArray[np.float32]:
+        """Return what the agents' networks say, [B, N, A], and remember what was seen."""
+        obs = self._scaled(self.scales.obs, torch.from_numpy(step.obs))
+        outputs, self._memory = self.agents(obs[:, None], self._last, self._memory)
+        found: npt.NDArray[np.float32] = outputs[:, 0].numpy()
+        return found
+
+    def remember(self, actions: npt.NDArray[np.int64]) -> None:
+        """Keep the actions chosen, for agents that see their last ones."""
+        if self._last is not None:
+            self._last = torch.from_numpy(actions)[:, None]
+
+    def batch(self, episodes: Episodes, weight: npt.NDArray[np.float32]) -> Batch:
+        """Return episodes, each counting so much ([B]), as networks take them."""
+        obs, state, legal, action, reward, terminated, filled = map(torch.from_numpy, episodes)
+        last = None
+        if self.settings.last_action:
+            last = torch.cat([torch.full_like(action[:, :1], -1), action], dim=1)
+        if self.settings.scale_rewards:
+            reward = reward / self.scales.reward.deviation
+        return Batch(
+            self._scaled(self.scales.obs, obs),
+            last,
+            self._scaled(self.scales.state, state),
+            legal,
+            action,
+            reward,
+            terminated,
+            filled,
+            torch.from_numpy(weight),
+        )
+
+    def descend(self, loss: Tensor, *clipped: list[nn.Parameter]) -> list[Tensor]:
+        """Follow the loss's gradient once; return the norms that those parameters' gradients had before clipping."""
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norms = [nn.utils.clip_grad_norm_(parameters, self.settings.clip) for parameters in clipped]
+        self.optimiser.step()
+        self.updates += 1
+        return norms
+
+    def follow(self, rate: float, every: int) -> None:
+        """Move the targets towards the networks, at every so many updates."""
+        if self.updates % every == 0:
+            for name, target in self.targets.items():
+                copy_into(target, self.networks[name], rate)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a resumed run needs: networks, targets, scales, optimiser, counters."""
+        return {
+            "networks": self.networks.state_dict(),
+            "targets": self.targets.state_dict(),
+            "scales": self.scales.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "counters": {"steps": self.steps, "updates": self.updates},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        for name, part in (("networks", self.networks), ("targets", self.targets), ("scales", self.scales)):
+            part.load_state_dict(state[name])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.steps, self.updates = state["counters"]["steps"], state["counters"]["updates"]
+
+    def _scaled(self, scale: Scale, numbers: Tensor) -> Tensor:
+        scaled: Tensor = scale(numbers) if self.settings.scale_inputs else numbers
+        return scaled
