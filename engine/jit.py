@@ -71,7 +71,13 @@ def jit(function: F, inline: bool = False) -> F:
     _CONFIG.CACHE_DIR = _FOLDER  # read as the function is decorated; other packages keep theirs
     try:
         compiled: Any = numba.njit(
-            cache=True, fastmath={"contract"}, error_model="numpy", nogil=True, forceinline=inline
+            cache=True,
+            fastmath={"contract"},
+            error_model="numpy",
+            nogil=True,
+            forceinline=inline,
+            no_cfunc_wrapper=True,
+            no_cpython_wrapper=inline,
         )(function)
     finally:
         _CONFIG.CACHE_DIR = elsewhere

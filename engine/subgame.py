@@ -1,13 +1,15 @@
 """`Subgame`: a heads-up betting game on run-outs of public cards, as the arrays that street-by-street kernels read.
 
-A street is one *template* (a small betting tree, contracted to its sequence form as in `engine.form`) played at many
-*instances* (one for each board, and for each way the street before can have ended). Lanes are a player's hole-card
+A street is one *template* (betting trees, contracted to their sequence form as in `engine.form`) played at many
+*instances* (boards). A template begins after one or more ways in which the street before can have ended, its *entries*:
+what follows them is on one board, and leaves on one board are summed side by side. Lanes are a player's hole-card
 combinations. What regrets and averages there are lies in one long table, an instance's part after another's, a
 decision's part [actions, lanes of its player] after another's.
 
-Shape letters: T templates, D decisions of all templates, I instances, B boards, C dealt cards, W lanes (the larger
-player's, padded to a multiple of eight; entry W is a lane that never holds anything). Payoffs are chips won or lost
-against the start of the subgame with half the pot each, so without rake they sum to zero.
+Shape letters: T templates, E entries of a template, D decisions of all templates, G groups of a street's ends, I
+instances, B boards, C dealt cards, W lanes (the larger player's, padded to a multiple of sixteen; entry W is a lane
+that never holds anything). Payoffs are chips won or lost against the start of the subgame with half the pot each, so
+without rake they sum to zero.
 """
 
 from typing import Any, NamedTuple
@@ -15,14 +17,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.simd import LANES
+
 RIVER, TURN, FLOP = 0, 1, 2  # streets by the number of streets still to come
 
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
 U32 = npt.NDArray[np.uint32]
 I32 = npt.NDArray[np.int32]
+U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
 
 
 class Subgame(NamedTuple):
@@ -31,11 +37,11 @@ class Subgame(NamedTuple):
     cards: U8  # [2, W + 1, 2] the two cards of each lane; 52, 52 where it pads
     lanes: U32  # [2] how many lanes are real
     same: U32  # [2, W + 1] the other player's lane with the same two cards, or W
-    reach: F32  # [2, W] weights of the ranges
+    reach: F32  # [2 E, W] weights of both ranges at each entry of instance 0
 
     decisions: U32  # [T, 3] player p's decisions are decisions[t, p] .. decisions[t, p + 1], parents first
-    sequences: U32  # [T] sequences of a template: its players' arrivals (0 and 1), then all actions
-    entries: I64  # [T] table entries of an instance
+    sequences: U32  # [T] sequences of a template: both players' arrivals at each entry (2 e + p), then all actions
+    size_of: I64  # [T] numbers that an instance has in a table
     parent: U32  # [D] the sequence that leads to the decision
     first: U32  # [D] its first sequence
     size: U32  # [D] its number of actions
@@ -50,15 +56,16 @@ class Subgame(NamedTuple):
     allins: U32  # [T + 1] showdowns with cards still to come
     allin_at: U32
     allin_pays: F32
-    nexts: U32  # [T + 1] ends of the street with betting to come
-    next_at: U32
-    next_template: U32
+    nexts: U32  # [T + 1] groups of ends of the street with betting to come: each goes on as one template
+    ends: U32  # [G + 1] ends of group g, the entries of its template: ends[g] .. ends[g + 1]
+    end_at: U32  # [., 2] both players' last sequences
+    next_template: U32  # [G]
 
     template: U32  # [I]
     board: U32  # [I]
     base: I64  # [I] where the instance's entries begin
     scale: I64  # [I] where the instance's decisions begin in the table of scales
-    child: I64  # [I] instances one street later: child + (end of street) * (cards dealt) + (card)
+    child: I64  # [I] instances one street later: child + (group) * (cards dealt) + (card)
 
     deals: U32  # [B + 1] the cards that may follow board b, up to suits: deals[b] .. deals[b + 1]
     card: U8  # [C]
@@ -92,22 +99,25 @@ class Tables(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """One street's working memory of one thread."""
+    """One street's working memory of one thread. The row after all sequences stands for leaves that are not there."""
 
-    plan: F32  # [sequences * W] both players' realisation plans, from their weight at the root on
-    sigma: F32  # [sequences * W] the updating player's strategy
-    value: F32  # [sequences * W] its counterfactual values
+    plan: F32  # [(sequences + 1) * W] both players' realisation plans, from their weight at the root on
+    sigma: F32  # [(sequences + 1) * W] both players' strategies
+    value: F32  # [(sequences + 1) * W] the counterfactual values of one of them
     block: F32  # [actions * W]
     norm: F32  # [W]
-    eight: F32  # [(W + 1) * 8] the other's plans at eight leaves
-    result: F32  # [(W + 1) * 8] the values of eight leaves
-    removal: F32  # [53 * 8] plans by card
+    rows: U64  # [16] where the rows of sixteen leaves begin
+    factor: F32  # [16] what they pay
+    packed: F32  # [(W + 1) * 16] the other's plans at sixteen leaves
+    result: F32  # [(W + 1) * 16] the values of sixteen leaves
+    removal: F32  # [53 * 16] plans by card
+    earned: F64  # [cards] what a player's average strategy earned after each card, times the chance of the card
 
 
 def scratch(game: Subgame) -> Scratch:
     """Return working memory that suits every template of the game."""
     w = game.reach.shape[1]
-    rows, actions = int(game.sequences.max()), int(game.size.max(initial=1))
+    rows, actions = int(game.sequences.max()) + 1, int(game.size.max(initial=1))
     f32 = np.float32
     return Scratch(
         plan=np.zeros(rows * w, f32),
@@ -115,15 +125,18 @@ def scratch(game: Subgame) -> Scratch:
         value=np.zeros(rows * w, f32),
         block=np.zeros(actions * w, f32),
         norm=np.zeros(w, f32),
-        eight=np.zeros((w + 1) * 8, f32),
-        result=np.zeros((w + 1) * 8, f32),
-        removal=np.zeros(53 * 8, f32),
+        rows=np.zeros(LANES, np.uint64),
+        factor=np.zeros(LANES, f32),
+        packed=np.zeros((w + 1) * LANES, f32),
+        result=np.zeros((w + 1) * LANES, f32),
+        removal=np.zeros(53 * LANES, f32),
+        earned=np.zeros(int(np.diff(game.deals.astype(np.int64)).max(initial=0))),
     )
 
 
 def tables(game: Subgame, compress: bool) -> Tables:
     """Return empty tables."""
-    entries = int(game.entries[game.template].sum())
+    entries = int(game.size_of[game.template].sum())
     decisions = game.decisions[game.template]
     scales = int((decisions[:, 2] - decisions[:, 0]).sum()) if compress else 0
     kind = np.int16 if compress else np.float32

@@ -62,7 +62,7 @@ def chips(target: float | str, pot: int) -> float:
 
 def footprint(game: Subgame, compress: bool) -> int:
     """Return the bytes that a run takes: tables, and run-outs with their orders and equities."""
-    entries = int(game.entries[game.template].sum())
+    entries = int(game.size_of[game.template].sum())
     decisions = game.decisions[game.template].astype(np.int64)
     scales = int((decisions[:, 2] - decisions[:, 0]).sum()) if compress else 0
     return (
@@ -145,8 +145,8 @@ class View:
     def _values(self) -> tuple[Pair, F64]:
         solution, place = self._solution, self._place
         laid = solution.layout
-        tree, lanes = laid.streets[place.template], nodes.lanes(laid, place)
-        last = laid.sequence[place.template]
+        tree, lanes = nodes.betting(laid, place), nodes.lanes(laid, place)
+        last = laid.sequence[place.template][place.entry]
         at = (int(last[place.line.node, 0]), int(last[place.line.node, 1]))
         ev, actions = [], np.zeros(0)
         for p in range(2):
@@ -310,7 +310,7 @@ class SpotSolution:
         none = np.zeros(0, np.float32)
         kept = Tables(**{name: self.state.get(name, none) for name in Tables._fields})
         game = self.layout.game
-        entries = int(game.entries[game.template].sum())
+        entries = int(game.size_of[game.template].sum())
         if not kept.regret.shape == kept.total.shape == (entries,):
             raise ValueError(f"the tables of {self.game} do not have the {entries:,} entries that the spot asks for")
         return SubgameCFR(game, self.spot.pot, VARIANTS[self.algorithm], threads=self.threads, kept=kept)
@@ -331,7 +331,7 @@ class SpotSolution:
         for step in place.steps:
             here = here.after(*step)
         plans = here.plans().astype(np.float64)
-        last, lanes = laid.sequence[place.template], nodes.lanes(laid, place)
+        last, lanes = laid.sequence[place.template][place.entry], nodes.lanes(laid, place)
         one, two = (plans[int(last[place.line.node, p]), lanes[p]] for p in range(2))
         after = children(tree, place.line.node)
         strategy = np.ones((1, len(lanes[player])))
@@ -357,7 +357,7 @@ class SpotSolution:
     def after(self, line: str = "") -> list[tuple[int, View]]:
         """Return the next decision for each card that may come after a line that ends a street, by card."""
         place = nodes.find(self.spot, self.layout, line)
-        tree = self.layout.streets[place.template]
+        tree = nodes.betting(self.layout, place)
         if tree.kind[place.line.node] != NEXT:
             now = standing(tree, place.line.node)
             raise ValueError(f"a report is of a line that ends a street, such as 'check check': there {now}")

@@ -15,7 +15,7 @@ import numpy as np
 from numba.extending import overload
 
 from counterplay.engine.jit import inlined, jit
-from counterplay.engine.simd import EIGHT, add8, column8, load8, mul8, store8, sub8, zero8
+from counterplay.engine.simd import LANES, WIDE, interleave, load, spread, store, total, zeros
 from counterplay.engine.subgame import Scratch, Subgame, Tables
 
 UPDATE, VALUE, BEST = 0, 1, 2
@@ -87,15 +87,13 @@ def _lock(game: Subgame, k: Any) -> Any:
 
 
 @inlined
-def _descend(game: Subgame, tables: Tables, work: Scratch, instance: Any, p: Any, mode: Any) -> None:
-    """Spread the plans of `work.plan` rows 0 and 1 over the instance's template; keep player p's strategy."""
+def _descend(game: Subgame, tables: Tables, work: Scratch, instance: Any, mode: Any) -> None:
+    """Spread the plans at the entries (the first rows of `work.plan`) over the instance's template."""
     w = np.uint64(game.reach.shape[1])
     t = game.template[instance]
     plan, sigma, block, norm = work.plan, work.sigma, work.block, work.norm
     start = game.decisions[t, 0]
     for q in range(2):
-        if q == p and mode == BEST:
-            continue
         lanes = np.uint64(game.lanes[q])
         for d in range(game.decisions[t, q], game.decisions[t, q + 1]):
             actions = np.uint64(game.size[d])
@@ -169,7 +167,7 @@ def _ascend(
     t = game.template[instance]
     plan, sigma, value, block, norm = work.plan, work.sigma, work.value, work.block, work.norm
     lanes = np.uint64(game.lanes[p])
-    pos, neg, avg = np.float32(pos), np.float32(neg), np.float32(avg)
+    gain, loss, keep = np.float32(pos), np.float32(neg), np.float32(avg)
     start = game.decisions[t, 0]
     low, high = game.decisions[t, p], game.decisions[t, p + 1]
     for back in range(high - low):
@@ -205,132 +203,122 @@ def _ascend(
             row, low_row = first + a * w, a * lanes
             for i in range(lanes):
                 q = block[low_row + i] + value[row + i] - norm[i]
-                block[low_row + i] = q * pos if q > _ZERO else q * neg
+                block[low_row + i] = q * gain if q > _ZERO else q * loss
         _keep(tables.regret, at, actions * lanes, tables.regret_scale, k, block)
         _fetch(tables.total, at, actions * lanes, tables.total_scale, k, block)
         for a in range(actions):
             row, low_row = first + a * w, a * lanes
             for i in range(lanes):
-                block[low_row + i] = block[low_row + i] * avg + plan[row + i]
+                block[low_row + i] = block[low_row + i] * keep + plan[row + i]
         _keep(tables.total, at, actions * lanes, tables.total_scale, k, block)
 
 
+_8, _NONE = np.uint64(8), np.uint64(0)
+
+
 @inlined
-def _pack(game: Subgame, work: Scratch, q: Any, at: Any, low: Any, count: Any) -> None:
-    """Lay player q's plans at up to eight leaves side by side; missing ones repeat the first."""
+def _places(game: Subgame, work: Scratch, t: Any, q: Any, at: Any, low: Any, count: Any) -> None:
+    """Set `work.rows` to where player q's rows of up to sixteen leaves begin, or the row for those not there."""
     w = np.uint64(game.reach.shape[1])
-    r0 = np.uint64(at[low, q]) * w
-    r1 = np.uint64(at[low + 1, q]) * w if count > 1 else r0
-    r2 = np.uint64(at[low + 2, q]) * w if count > 2 else r0
-    r3 = np.uint64(at[low + 3, q]) * w if count > 3 else r0
-    r4 = np.uint64(at[low + 4, q]) * w if count > 4 else r0
-    r5 = np.uint64(at[low + 5, q]) * w if count > 5 else r0
-    r6 = np.uint64(at[low + 6, q]) * w if count > 6 else r0
-    r7 = np.uint64(at[low + 7, q]) * w if count > 7 else r0
-    rows = (r0, r1, r2, r3, r4, r5, r6, r7)
-    for i in range(np.uint64(game.lanes[q])):
-        store8(work.eight, i * EIGHT, column8(work.plan, rows, i))
+    for j in range(LANES):
+        work.rows[j] = np.uint64(at[low + j, q] if j < count else game.sequences[t]) * w
 
 
 @inlined
-def _unpack(game: Subgame, work: Scratch, p: Any, at: Any, low: Any, count: Any) -> None:
-    """Add the values of up to eight leaves to player p's sequences that lead to them."""
-    w = np.uint64(game.reach.shape[1])
-    value, result = work.value, work.result
-    for j in range(np.uint64(count)):
-        row = np.uint64(at[low + j, p]) * w
-        for i in range(np.uint64(game.lanes[p])):
-            value[row + i] += result[i * EIGHT + j]
+def _factor(work: Scratch, pays: Any, low: Any, count: Any, column: Any, less: Any) -> Any:
+    """Return what up to sixteen leaves pay by a column of their table, less another's where that is not -1."""
+    for j in range(LANES):
+        x = pays[low + j, column] if j < count else _ZERO
+        work.factor[j] = x - pays[low + j, less] if j < count and less >= 0 else x
+    return load(work.factor, _NONE)
 
 
 @inlined
-def _factors(pays: Any, low: Any, count: Any, column: Any) -> Any:
-    return (
-        pays[low, column],
-        pays[low + 1, column] if count > 1 else _ZERO,
-        pays[low + 2, column] if count > 2 else _ZERO,
-        pays[low + 3, column] if count > 3 else _ZERO,
-        pays[low + 4, column] if count > 4 else _ZERO,
-        pays[low + 5, column] if count > 5 else _ZERO,
-        pays[low + 6, column] if count > 6 else _ZERO,
-        pays[low + 7, column] if count > 7 else _ZERO,
-    )
+def _blocks(game: Subgame, p: Any) -> Any:
+    """Return how many eights of lanes a player has."""
+    return (np.uint64(game.lanes[p]) + np.uint64(7)) // _8
+
+
+@inlined
+def _clear(a: Any) -> None:
+    for k in range(np.uint64(a.size) // WIDE):
+        store(a, k * WIDE, zeros())
 
 
 @inlined
 def _compatible(game: Subgame, work: Scratch, p: Any, factor: Any) -> None:
     """Set the result to factor times the other's plan over hands that share no card with each own hand."""
     q = 1 - p
-    eight, result, removal = work.eight, work.result, work.removal
-    for i in range(removal.size):
-        removal[i] = _ZERO
-    total = zero8()
+    packed, result, removal, cards = work.packed, work.result, work.removal, game.cards
+    _clear(removal)
+    everything = zeros()
     for i in range(np.uint64(game.lanes[q])):
-        x = load8(eight, i * EIGHT)
-        total = add8(total, x)
-        a, b = np.uint64(game.cards[q, i, 0]) * EIGHT, np.uint64(game.cards[q, i, 1]) * EIGHT
-        store8(removal, a, add8(load8(removal, a), x))
-        store8(removal, b, add8(load8(removal, b), x))
+        x = load(packed, i * WIDE)
+        everything = everything + x
+        a, b = np.uint64(cards[q, i, 0]) * WIDE, np.uint64(cards[q, i, 1]) * WIDE
+        store(removal, a, load(removal, a) + x)
+        store(removal, b, load(removal, b) + x)
     for i in range(np.uint64(game.lanes[p])):
-        a, b = np.uint64(game.cards[p, i, 0]) * EIGHT, np.uint64(game.cards[p, i, 1]) * EIGHT
-        x = sub8(sub8(total, load8(removal, a)), load8(removal, b))
-        x = add8(x, load8(eight, np.uint64(game.same[p, i]) * EIGHT))  # taken out twice
-        store8(result, i * EIGHT, mul8(x, factor))
+        a, b = np.uint64(cards[p, i, 0]) * WIDE, np.uint64(cards[p, i, 1]) * WIDE
+        x = everything - load(removal, a) - load(removal, b)
+        x = x + load(packed, np.uint64(game.same[p, i]) * WIDE)  # taken out twice
+        store(result, i * WIDE, x * factor)
 
 
 @inlined
 def _ranked(game: Subgame, work: Scratch, p: Any, river: Any, win: Any, lose: Any) -> None:
     """Add to the result: win times the other's plan over weaker hands, lose times that over stronger ones."""
     q = 1 - p
-    eight, result, removal = work.eight, work.result, work.removal
-    order = game.order
+    packed, result, removal, cards = work.packed, work.result, work.removal, game.cards
+    order, below, beyond = game.order, game.below, game.beyond
     place: Any = np.uint64(0)
-    for i in range(removal.size):
-        removal[i] = _ZERO
-    total = zero8()
-    for k in range(np.uint64(game.allowed[river, p])):
-        while place < game.below[river, p, k]:
+    count = np.uint64(game.allowed[river, p])
+    _clear(removal)
+    sum_ = zeros()
+    for k in range(count):
+        until = np.uint64(below[river, p, k])
+        while place < until:
             o = np.uint64(order[river, q, place])
             place += np.uint64(1)
-            x = load8(eight, o * EIGHT)
-            total = add8(total, x)
-            a, b = np.uint64(game.cards[q, o, 0]) * EIGHT, np.uint64(game.cards[q, o, 1]) * EIGHT
-            store8(removal, a, add8(load8(removal, a), x))
-            store8(removal, b, add8(load8(removal, b), x))
+            x = load(packed, o * WIDE)
+            sum_ = sum_ + x
+            a, b = np.uint64(cards[q, o, 0]) * WIDE, np.uint64(cards[q, o, 1]) * WIDE
+            store(removal, a, load(removal, a) + x)
+            store(removal, b, load(removal, b) + x)
         h = np.uint64(order[river, p, k])
-        a, b = np.uint64(game.cards[p, h, 0]) * EIGHT, np.uint64(game.cards[p, h, 1]) * EIGHT
-        x = sub8(sub8(total, load8(removal, a)), load8(removal, b))
-        store8(result, h * EIGHT, add8(load8(result, h * EIGHT), mul8(x, win)))
-    for i in range(removal.size):
-        removal[i] = _ZERO
-    total = zero8()
+        a, b = np.uint64(cards[p, h, 0]) * WIDE, np.uint64(cards[p, h, 1]) * WIDE
+        x = sum_ - load(removal, a) - load(removal, b)
+        store(result, h * WIDE, load(result, h * WIDE) + x * win)
+    _clear(removal)
+    sum_ = zeros()
     place = np.uint64(game.allowed[river, q])
-    count = np.uint64(game.allowed[river, p])
     for back in range(count):
         j = count - np.uint64(1) - back
-        while place > game.beyond[river, p, j]:
+        until = np.uint64(beyond[river, p, j])
+        while place > until:
             place -= np.uint64(1)
             o = np.uint64(order[river, q, place])
-            x = load8(eight, o * EIGHT)
-            total = add8(total, x)
-            a, b = np.uint64(game.cards[q, o, 0]) * EIGHT, np.uint64(game.cards[q, o, 1]) * EIGHT
-            store8(removal, a, add8(load8(removal, a), x))
-            store8(removal, b, add8(load8(removal, b), x))
+            x = load(packed, o * WIDE)
+            sum_ = sum_ + x
+            a, b = np.uint64(cards[q, o, 0]) * WIDE, np.uint64(cards[q, o, 1]) * WIDE
+            store(removal, a, load(removal, a) + x)
+            store(removal, b, load(removal, b) + x)
         h = np.uint64(order[river, p, j])
-        a, b = np.uint64(game.cards[p, h, 0]) * EIGHT, np.uint64(game.cards[p, h, 1]) * EIGHT
-        x = sub8(sub8(total, load8(removal, a)), load8(removal, b))
-        store8(result, h * EIGHT, add8(load8(result, h * EIGHT), mul8(x, lose)))
+        a, b = np.uint64(cards[p, h, 0]) * WIDE, np.uint64(cards[p, h, 1]) * WIDE
+        x = sum_ - load(removal, a) - load(removal, b)
+        store(result, h * WIDE, load(result, h * WIDE) + x * lose)
 
 
 @inlined
-def _leaves(game: Subgame, work: Scratch, instance: Any, p: Any) -> None:
+def _leaves(game: Subgame, work: Scratch, instance: Any, p: Any, mode: Any) -> Any:
     """Set player p's values to those of the template's folds and showdowns.
 
-    One loop for all kinds: each part that it calls is compiled into it once.
+    In mode BEST, return what the player's average strategy earns there; else 0. One loop for all kinds of leaves: each
+    part that it calls is compiled into it once.
     """
     w = np.uint64(game.reach.shape[1])
     t, board = game.template[instance], game.board[instance]
-    value, result = work.value, work.result
+    value, result, packed, plan = work.value, work.result, work.packed, work.plan
     raked = game.raked
     for i in range(np.uint64(game.sequences[t]) * w):
         value[i] = _ZERO
@@ -341,25 +329,38 @@ def _leaves(game: Subgame, work: Scratch, instance: Any, p: Any) -> None:
             at, pays, low, high = game.show_at, game.show_pays, game.shows[t], game.shows[t + 1]
         else:
             at, pays, low, high = game.allin_at, game.allin_pays, game.allins[t], game.allins[t + 1]
-        for first in range(np.int64(low), np.int64(high), 8):
-            count = min(np.int64(high) - first, 8)
+        if kind == 2 and not raked:
+            continue
+        for first in range(np.int64(low), np.int64(high), LANES):
+            count = min(np.int64(high) - first, LANES)
+            _places(game, work, t, 1 - p, at, first, count)
+            for k in range(_blocks(game, 1 - p)):
+                interleave(plan, work.rows, _NONE, k * _8, packed, k * _8 * WIDE)
+                interleave(plan, work.rows, _8, k * _8, packed, k * _8 * WIDE + _8)
             # What all hands get that share no card with one's own: a fold's payoff, or with rake a tie's.
             if kind == 0 or raked:
-                _pack(game, work, 1 - p, at, first, count)
-                _compatible(game, work, p, _factors(pays, first, count, p if kind == 0 else 2))
+                _compatible(game, work, p, _factor(work, pays, first, count, p if kind == 0 else 2, -1))
             else:
-                if kind == 1:
-                    _pack(game, work, 1 - p, at, first, count)
-                for i in range(np.uint64(game.lanes[p]) * EIGHT):
-                    result[i] = _ZERO
-            if kind == 1:
-                tie = _factors(pays, first, count, 2)  # zero without rake
-                win = sub8(_factors(pays, first, count, 0), tie)
-                lose = sub8(_factors(pays, first, count, 1), tie)
+                for i in range(np.uint64(game.lanes[p])):
+                    store(result, i * WIDE, zeros())
+            if kind == 1:  # beyond a tie's, which is zero without rake
+                win, lose = _factor(work, pays, first, count, 0, 2), _factor(work, pays, first, count, 1, 2)
                 _ranked(game, work, p, np.int64(game.river[board]), win, lose)
-            if kind < 2 or raked:
-                _unpack(game, work, p, at, first, count)
+            for i in range(np.uint64(game.lanes[p]), _blocks(game, p) * _8):
+                store(result, i * WIDE, zeros())
+            _places(game, work, t, p, at, first, count)
+            for k in range(_blocks(game, p)):
+                spread(result, k * _8 * WIDE, value, work.rows, _NONE, k * _8)
+                spread(result, k * _8 * WIDE + _8, value, work.rows, _8, k * _8)
     _all_in(game, work, p, np.int64(game.allins[t]), np.int64(game.allins[t + 1]), np.int64(game.equity[board]))
+    earned = 0.0
+    if mode == BEST:
+        for row in range(np.uint64(game.sequences[t])):
+            x, start = zeros(), row * w
+            for k in range(w // WIDE):
+                x = x + load(plan, start + k * WIDE) * load(value, start + k * WIDE)
+            earned += np.float64(total(x))
+    return earned
 
 
 @inlined
@@ -371,10 +372,10 @@ def _weigh(game: Subgame, matrix: Any, index: Any, p: Any, plan: Any, other: Any
     if p == 0:
         for h in range(own):
             row = start + h * w
-            x = zero8()
-            for k in range(w // EIGHT):
-                x = add8(x, mul8(load8(matrix, row + k * EIGHT), load8(plan, other + k * EIGHT)))
-            out[h] = ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]))
+            x = zeros()
+            for k in range(w // WIDE):
+                x = x + load(matrix, row + k * WIDE) * load(plan, other + k * WIDE)
+            out[h] = total(x)
         return
     for h in range(own):
         out[h] = _ZERO
@@ -404,32 +405,64 @@ def _all_in(game: Subgame, work: Scratch, p: Any, low: Any, high: Any, index: An
 
 
 @inlined
-def _deal(game: Subgame, above: Scratch, below: Scratch, end: Any, card: Any) -> None:
-    """Hand both plans at an end of the street on to the next street, without the hands that hold the card."""
+def _deal(game: Subgame, above: Scratch, below: Scratch, group: Any, card: Any) -> None:
+    """Hand both plans at a group of ends on to the next street, without the hands that hold the card."""
     w = np.uint64(game.reach.shape[1])
-    for q in range(2):
-        row, to = np.uint64(game.next_at[end, q]) * w, np.uint64(q) * w
-        for i in range(np.uint64(game.lanes[q])):
-            blocked = game.cards[q, i, 0] == card or game.cards[q, i, 1] == card
-            below.plan[to + i] = _ZERO if blocked else above.plan[row + i]
+    to = np.uint64(0)
+    for end in range(game.ends[group], game.ends[group + 1]):
+        for q in range(2):
+            row = np.uint64(game.end_at[end, q]) * w
+            for i in range(np.uint64(game.lanes[q])):
+                blocked = game.cards[q, i, 0] == card or game.cards[q, i, 1] == card
+                below.plan[to + i] = _ZERO if blocked else above.plan[row + i]
+            to += w
 
 
 @inlined
-def _collect(game: Subgame, work: Scratch, end: Any, p: Any, deal: Any, chance: Any, gained: Any, at: Any) -> None:
-    """Add what player p gained after a card, and after those that equal it up to suits, to the end of the street."""
+def _take(game: Subgame, work: Scratch, group: Any, p: Any, gained: Any, at: Any) -> None:
+    """Copy player p's values at a template's entries to rows of `gained`, from entry `at` on."""
     w = np.uint64(game.reach.shape[1])
-    row, card = np.uint64(game.next_at[end, p]) * w, game.card[deal]
-    value = work.value
-    chance = np.float32(chance)
-    for i in range(np.uint64(game.lanes[p])):
-        blocked = game.cards[p, i, 0] == card or game.cards[p, i, 1] == card
-        value[row + i] += _ZERO if blocked else chance * gained[at + i]
-    for k in range(game.twins[deal], game.twins[deal + 1]):
-        swap = game.twin[k]
-        for i in range(np.uint64(game.lanes[p])):
-            j = np.uint64(game.permuted[swap, p, i])
-            blocked = game.cards[p, j, 0] == card or game.cards[p, j, 1] == card
-            value[row + i] += _ZERO if blocked else chance * gained[at + j]
+    for e in range(np.uint64(game.ends[group + 1] - game.ends[group])):
+        row, to = (np.uint64(2) * e + np.uint64(p)) * w, np.uint64(at) + e * w
+        for i in range(w):
+            gained[to + i] = work.value[row + i]
+
+
+@inlined
+def _collect(game: Subgame, work: Scratch, group: Any, p: Any, board: Any, gained: Any, start: Any) -> None:
+    """Add what player p gained after each card, and after those that equal it up to suits, to a group of ends."""
+    w = np.uint64(game.reach.shape[1])
+    value, chance = work.value, game.chance[board]
+    at = np.uint64(start)
+    for deal in range(game.deals[board], game.deals[board + 1]):
+        card = game.card[deal]
+        for end in range(game.ends[group], game.ends[group + 1]):
+            row = np.uint64(game.end_at[end, p]) * w
+            for i in range(np.uint64(game.lanes[p])):
+                blocked = game.cards[p, i, 0] == card or game.cards[p, i, 1] == card
+                value[row + i] += _ZERO if blocked else chance * gained[at + i]
+            for k in range(game.twins[deal], game.twins[deal + 1]):
+                swap = game.twin[k]
+                for i in range(np.uint64(game.lanes[p])):
+                    j = np.uint64(game.permuted[swap, p, i])
+                    blocked = game.cards[p, j, 0] == card or game.cards[p, j, 1] == card
+                    value[row + i] += _ZERO if blocked else chance * gained[at + j]
+            at += w
+
+
+@inlined
+def _weighed(reach: Any, value: Any, p: Any, w: Any) -> Any:
+    """Return the sum of player p's values at the root by the weights of its hands, in 64 bits."""
+    found, start = 0.0, np.uint64(p) * w
+    for i in range(w):
+        found += np.float64(value[start + i]) * np.float64(reach[start + i])
+    return found
+
+
+@inlined
+def _weight(game: Subgame, board: Any, deal: Any) -> Any:
+    """Return the chance of a card or any that equals it up to suits, given hands that allow it."""
+    return np.float64(game.chance[board]) * np.float64(1 + game.twins[deal + 1] - game.twins[deal])
 
 
 @jit
@@ -439,34 +472,70 @@ def visit_rivers(
     above: Scratch,
     work: Scratch,
     instance: Any,
-    end: Any,
+    group: Any,
     low: Any,
     high: Any,
     gained: Any,
-    at: Any,
+    start: Any,
     p: Any,
     mode: Any,
     pos: Any,
     neg: Any,
     avg: Any,
 ) -> None:
-    """Visit the last street after an end of the street before, for cards low .. high of its board.
+    """Visit the last street after a group of ends of the street before, for cards low .. high of its board.
 
-    `above` holds the plans of that end's street, played at `instance`; player p's values after each card go to rows of
-    `gained`, from entry `at` on. Many run-outs share a call because a call hands over all arrays one by one.
+    `above` holds the plans of that street, played at `instance`; player p's values after each card go to rows of
+    `gained`, from entry `start` on. Many run-outs share a call because a call hands over all arrays one by one.
     """
     w = np.uint64(game.reach.shape[1])
     board = game.board[instance]
     deals = np.int64(game.deals[board + 1]) - np.int64(game.deals[board])
-    first = game.child[instance] + (np.int64(end) - np.int64(game.nexts[game.template[instance]])) * deals
+    first = game.child[instance] + (np.int64(group) - np.int64(game.nexts[game.template[instance]])) * deals
+    at, size = np.uint64(start), np.uint64(game.ends[group + 1] - game.ends[group]) * w
     for k in range(low, high):
-        _deal(game, above, work, end, game.card[np.int64(game.deals[board]) + k])
-        _descend(game, tables, work, first + k, p, mode)
-        _leaves(game, work, first + k, p)
+        deal = np.int64(game.deals[board]) + k
+        _deal(game, above, work, group, game.card[deal])
+        _descend(game, tables, work, first + k, mode)
+        work.earned[k] = _leaves(game, work, first + k, p, mode) * _weight(game, board, deal)
         _ascend(game, tables, work, first + k, p, mode, pos, neg, avg)
-        row, mine = np.uint64(at) + np.uint64(k - low) * w, np.uint64(p) * w
+        _take(game, work, group, p, gained, at)
+        at += size
+
+
+@jit
+def open_street(game: Subgame, tables: Tables, work: Scratch, instance: Any, silent: Any, p: Any, mode: Any) -> Any:
+    """Begin a visit of an instance with streets to come: its plans, and player p's values at its leaves.
+
+    Rows of plans in `silent` are set to zero. In mode BEST, return what the average strategy earns at the leaves.
+    """
+    w = np.uint64(game.reach.shape[1])
+    _descend(game, tables, work, instance, mode)
+    for row in silent:
         for i in range(w):
-            gained[row + i] = work.value[mine + i]
+            work.plan[np.uint64(row) * w + i] = _ZERO
+    return _leaves(game, work, instance, p, mode)
+
+
+@jit
+def close_street(
+    game: Subgame, tables: Tables, work: Scratch, instance: Any, p: Any, mode: Any, pos: Any, neg: Any, avg: Any
+) -> None:
+    """End a visit of an instance: gather player p's values from its leaves and ends to its entries."""
+    _ascend(game, tables, work, instance, p, mode, pos, neg, avg)
+
+
+@jit
+def collect_root(game: Subgame, work: Scratch, p: Any, gained: Any) -> None:
+    """Add what player p gained after each card to the ends of the root street."""
+    w = np.uint64(game.reach.shape[1])
+    board = game.board[0]
+    deals = np.uint64(game.deals[board + 1] - game.deals[board])
+    start = np.uint64(0)
+    t = game.template[0]
+    for group in range(game.nexts[t], game.nexts[t + 1]):
+        _collect(game, work, group, p, board, gained, start)
+        start += np.uint64(game.ends[group + 1] - game.ends[group]) * deals * w
 
 
 @jit
@@ -477,34 +546,27 @@ def visit_turn(
     lower: Scratch,
     gained: Any,
     instance: Any,
+    silent: Any,
     p: Any,
     mode: Any,
     pos: Any,
     neg: Any,
     avg: Any,
-) -> None:
-    """Visit an instance of the street before the last, and all that follows it; `gained` has a row for each card."""
-    w = np.uint64(game.reach.shape[1])
+) -> Any:
+    """Visit an instance of the street before the last, and all that follows it; `gained` has rows for each card.
+
+    In mode BEST, return what player p's average strategy earns.
+    """
     t, board = game.template[instance], game.board[instance]
-    _descend(game, tables, work, instance, p, mode)
-    _leaves(game, work, instance, p)
+    earned = open_street(game, tables, work, instance, silent, p, mode)
     deals = np.int64(game.deals[board + 1]) - np.int64(game.deals[board])
-    for end in range(game.nexts[t], game.nexts[t + 1]):
-        visit_rivers(game, tables, work, lower, instance, end, 0, deals, gained, 0, p, mode, pos, neg, avg)
+    for group in range(game.nexts[t], game.nexts[t + 1]):
+        visit_rivers(game, tables, work, lower, instance, group, 0, deals, gained, 0, p, mode, pos, neg, avg)
+        _collect(game, work, group, p, board, gained, 0)
         for k in range(deals):
-            deal = np.int64(game.deals[board]) + k
-            _collect(game, work, end, p, deal, game.chance[board], gained, np.uint64(k) * w)
-    _ascend(game, tables, work, instance, p, mode, pos, neg, avg)
-
-
-@jit
-def open_root(game: Subgame, tables: Tables, work: Scratch, p: Any, mode: Any) -> None:
-    """Begin a visit of the root (instance 0): its street's plans."""
-    w = game.reach.shape[1]
-    for q in range(2):
-        for i in range(w):
-            work.plan[q * w + i] = game.reach[q, i]
-    _descend(game, tables, work, 0, p, mode)
+            earned += lower.earned[k]
+    close_street(game, tables, work, instance, p, mode, pos, neg, avg)
+    return earned
 
 
 @jit
@@ -518,6 +580,8 @@ def visit_children(
     low: Any,
     high: Any,
     gained: Any,
+    earned: Any,
+    none: Any,
     p: Any,
     mode: Any,
     pos: Any,
@@ -525,51 +589,62 @@ def visit_children(
     avg: Any,
     streets: Any,
 ) -> None:
-    """Visit the root's children low .. high (ends of the street times cards); their values go to rows of `gained`.
+    """Visit the root's children low .. high (groups of ends times cards); their values go to rows of `gained`.
 
-    `inner` is working memory with a row for each card after a child, used where two streets follow the root's.
+    What player p's average strategy earns there goes to `earned`. `inner` is working memory with rows for each card
+    after a child, used where two streets follow the root's; `none` is an empty list of rows.
     """
     w = np.uint64(game.reach.shape[1])
-    t, board = game.template[0], game.board[0]
+    board, groups = game.board[0], np.int64(game.nexts[game.template[0]])
     deals = np.int64(game.deals[board + 1]) - np.int64(game.deals[board])
     index = low
     while index < high:
-        end, k = np.int64(game.nexts[t]) + index // deals, index % deals
-        at = np.uint64(index) * w
+        group, k = groups + index // deals, index % deals
+        before = np.int64(game.ends[group]) - np.int64(game.ends[groups])
+        size = np.int64(game.ends[group + 1]) - np.int64(game.ends[group])
+        at = np.uint64(before * deals + size * k) * w
         if streets == 2:
-            _deal(game, root, middle, end, game.card[np.int64(game.deals[board]) + k])
-            visit_turn(game, tables, middle, lower, inner, game.child[0] + index, p, mode, pos, neg, avg)
-            for i in range(w):
-                gained[at + i] = middle.value[np.uint64(p) * w + i]
+            deal = np.int64(game.deals[board]) + k
+            _deal(game, root, middle, group, game.card[deal])
+            found = visit_turn(game, tables, middle, lower, inner, game.child[0] + index, none, p, mode, pos, neg, avg)
+            earned[index] = found * _weight(game, board, deal)
+            _take(game, middle, group, p, gained, at)
             index += 1
         else:
             more = min(deals - k, high - index)
-            visit_rivers(game, tables, root, lower, 0, end, k, k + more, gained, at, p, mode, pos, neg, avg)
+            visit_rivers(game, tables, root, lower, 0, group, k, k + more, gained, at, p, mode, pos, neg, avg)
+            for j in range(k, k + more):
+                earned[index + j - k] = lower.earned[j]
             index += more
 
 
 @jit
-def close_root(
-    game: Subgame, tables: Tables, work: Scratch, gained: Any, p: Any, mode: Any, pos: Any, neg: Any, avg: Any
+def visit_root(
+    game: Subgame,
+    tables: Tables,
+    work: Scratch,
+    reach: Any,
+    silent: Any,
+    first: Any,
+    last: Any,
+    mode: Any,
+    rows: Any,
+    out: Any,
 ) -> None:
-    """End a visit of the root; row p of `work.value` then holds player p's value of each hand."""
+    """Visit a root with no street after it for players first .. last, once for each row (pos, neg, avg) of rules.
+
+    `reach` is that of the game, flat; rows of plans in `silent` are set to zero. Set `out[p]` to the sum of player p's
+    values by the weights of its hands and, in mode BEST, to what its average strategy earns.
+    """
     w = np.uint64(game.reach.shape[1])
-    t, board = game.template[0], game.board[0]
-    _leaves(game, work, 0, p)
-    deals = np.int64(game.deals[board + 1]) - np.int64(game.deals[board])
-    for end in range(game.nexts[t], game.nexts[t + 1]):
-        for k in range(deals):
-            index = (np.int64(end) - np.int64(game.nexts[t])) * deals + k
-            deal = np.int64(game.deals[board]) + k
-            _collect(game, work, end, p, deal, game.chance[board], gained, np.uint64(index) * w)
-    _ascend(game, tables, work, 0, p, mode, pos, neg, avg)
-
-
-@jit
-def iterate_root(game: Subgame, tables: Tables, work: Scratch, rows: Any) -> None:
-    """Run one alternating iteration for each row (pos, neg, avg) on a root with no street after it."""
-    nothing = np.zeros(0, np.float32)
     for t in range(rows.shape[0]):
-        for p in range(2):
-            open_root(game, tables, work, p, UPDATE)
-            close_root(game, tables, work, nothing, p, UPDATE, rows[t, 0], rows[t, 1], rows[t, 2])
+        for p in range(first, last):
+            for i in range(np.uint64(reach.size)):
+                work.plan[i] = reach[i]
+            _descend(game, tables, work, 0, mode)
+            for row in silent:
+                for i in range(w):
+                    work.plan[np.uint64(row) * w + i] = _ZERO
+            out[p, 1] = _leaves(game, work, 0, p, mode)
+            _ascend(game, tables, work, 0, p, mode, rows[t, 0], rows[t, 1], rows[t, 2])
+            out[p, 0] = _weighed(reach, work.value, p, w)

@@ -1,17 +1,30 @@
 """Runs of regret minimisation on a `Subgame`, on the kernels of `solvers.streets` and any number of threads."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from counterplay.engine.subgame import F32, Scratch, Subgame, Tables, scratch, tables
 from counterplay.solvers.cfr import Variant, schedule
-from counterplay.solvers.streets import BEST, UPDATE, VALUE, close_root, iterate_root, open_root, visit_children
+from counterplay.solvers.streets import (
+    BEST,
+    UPDATE,
+    VALUE,
+    close_street,
+    collect_root,
+    open_street,
+    visit_children,
+    visit_root,
+)
 from counterplay.solvers.value import Judgement
 
 _SHARES = 8  # parts that the root's children are cut into for each thread: the last to finish is not far behind
+
+_NONE = np.zeros(0, np.uint32)
 
 
 class SubgameCFR:
@@ -38,63 +51,79 @@ class SubgameCFR:
         self.iterations = 0
         self.tables = tables(game, compress) if kept is None else kept
         t, board = int(game.template[0]), int(game.board[0])
-        deals = int(game.deals[board + 1]) - int(game.deals[board])
-        self.children = (int(game.nexts[t + 1]) - int(game.nexts[t])) * deals
+        groups, cards = range(int(game.nexts[t]), int(game.nexts[t + 1])), np.diff(game.deals.astype(np.int64))
+        self.rows = int(game.sequences[t])
+        self.children = len(groups) * int(cards[board])
         self.streets = 0
         if self.children:
-            after = int(game.board[int(game.child[0])])
-            self.streets = 2 if game.deals[after + 1] > game.deals[after] else 1
+            self.streets = 2 if cards[int(game.board[int(game.child[0])])] else 1
         self.root = scratch(game)
-        cards = int(np.diff(game.deals.astype(np.int64)).max(initial=0))
+        self.reach = game.reach.ravel()
+        w, most = game.reach.shape[1], int(cards.max()) * int(np.diff(game.ends.astype(np.int64)).max(initial=0))
         self.work = [
-            (scratch(game), scratch(game), np.zeros(cards * game.reach.shape[1], np.float32))
+            (scratch(game), scratch(game), np.zeros(most * w if self.streets == 2 else 0, np.float32))
             for _ in range(max(threads, 1) if self.children else 0)
         ]
-        self.gained = np.zeros(self.children * game.reach.shape[1], np.float32)
-        self.pool = ThreadPoolExecutor(len(self.work)) if len(self.work) > 1 else None
-        self.deals = _deals(game)
+        ends = int(game.ends[groups.stop]) - int(game.ends[groups.start])
+        self.gained = np.zeros(ends * int(cards[board]) * w, np.float32)
+        self.earned = np.zeros(self.children)
+        self.pool = ThreadPoolExecutor(len(self.work) - 1) if len(self.work) > 1 else None
 
     def _visit(
-        self, p: int, mode: int, rule: tuple[float, float, float] = (1.0, 1.0, 1.0), at: tuple[int, int] | None = None
-    ) -> None:
-        open_root(self.game, self.tables, self.root, p, mode)
-        if at is not None:  # as if the other player never played what does not lead to the node, or follow it
-            q = 1 - p
-            rows = self.root.plan.reshape(-1, self.game.reach.shape[1])
-            rows[list(set(_sequences(self.game, q, q)) - set(_sequences(self.game, q, at[q])))] = 0.0
-        if self.children:
-            share = -(-self.children // (_SHARES * len(self.work)))
-            todo = iter(range(0, self.children, share))
-            lock = Lock()
+        self,
+        p: int,
+        mode: int,
+        rule: tuple[float, float, float] = (1.0, 1.0, 1.0),
+        silent: npt.NDArray[np.uint32] = _NONE,
+    ) -> tuple[float, float]:
+        """Visit all instances; return player p's values summed by the weights of its hands.
 
-            def help_out(middle: Scratch, lower: Scratch, inner: F32) -> None:
-                while True:
-                    with lock:
-                        low = next(todo, None)
-                    if low is None:
-                        return
-                    visit_children(
-                        self.game,
-                        self.tables,
-                        self.root,
-                        middle,
-                        lower,
-                        inner,
-                        low,
-                        min(low + share, self.children),
-                        self.gained,
-                        p,
-                        mode,
-                        *rule,
-                        self.streets,
-                    )
+        In mode BEST, also what its average strategy earns. `silent` are rows of the root's plans to set to zero.
+        """
+        if not self.children:
+            out = np.zeros((2, 2))
+            visit_root(self.game, self.tables, self.root, self.reach, silent, p, p + 1, mode, np.array([rule]), out)
+            return float(out[p, 0]), float(out[p, 1])
+        self.root.plan[: self.reach.size] = self.reach
+        earned = float(open_street(self.game, self.tables, self.root, 0, silent, p, mode))
+        share = -(-self.children // (_SHARES * len(self.work)))
+        todo = iter(range(0, self.children, share))
+        lock = Lock()
 
-            if self.pool is None:
-                help_out(*self.work[0])
-            else:
-                for done in [self.pool.submit(help_out, *work) for work in self.work]:
-                    done.result()
-        close_root(self.game, self.tables, self.root, self.gained, p, mode, *rule)
+        def help_out(middle: Scratch, lower: Scratch, inner: F32) -> None:
+            while True:
+                with lock:
+                    low = next(todo, None)
+                if low is None:
+                    return
+                visit_children(
+                    self.game,
+                    self.tables,
+                    self.root,
+                    middle,
+                    lower,
+                    inner,
+                    low,
+                    min(low + share, self.children),
+                    self.gained,
+                    self.earned,
+                    _NONE,
+                    p,
+                    mode,
+                    *rule,
+                    self.streets,
+                )
+
+        others = [self.pool.submit(help_out, *work) for work in self.work[1:]] if self.pool else []
+        help_out(*self.work[0])
+        for other in others:
+            other.result()
+        collect_root(self.game, self.root, p, self.gained)
+        close_street(self.game, self.tables, self.root, 0, p, mode, *rule)
+        w = self.game.reach.shape[1]
+        mine = slice(p * w, (p + 1) * w)
+        value = self.root.value[mine].astype(np.float64) @ self.reach[mine].astype(np.float64)
+        return float(value), earned + float(self.earned.sum())
 
     def worth(self, p: int, at: tuple[int, int]) -> F32:
         """Return player p's values with the average strategies from a node of the root street on, [sequences, W].
@@ -102,42 +131,55 @@ class SubgameCFR:
         `at` is both players' last sequences at the node. The rows at and below player p's own say what they are worth
         to each lane against the other's hands that get to the node, each with its weight; other rows mean nothing.
         """
-        self._visit(p, VALUE, at=at)
-        return self.root.value.reshape(-1, self.game.reach.shape[1])[: int(self.game.sequences[self.game.template[0]])]
+        q = 1 - p
+        silent = sorted(set(_sequences(self.game, q)) - set(_sequences(self.game, q, at[q])))
+        self._visit(p, VALUE, silent=np.array(silent, np.uint32))
+        return self._rows(self.root.value)
+
+    def _rows(self, numbers: F32) -> F32:
+        return numbers.reshape(-1, self.game.reach.shape[1])[: self.rows]
+
+    def _play(self) -> None:
+        """Lay the average strategies and their plans out on the root street."""
+        if self.children:
+            self.root.plan[: self.reach.size] = self.reach
+            open_street(self.game, self.tables, self.root, 0, _NONE, 0, VALUE)
+        else:
+            self._visit(0, VALUE)
 
     def plans(self) -> F32:
         """Return both players' average realisation plans on the root street, [sequences, W]."""
-        open_root(self.game, self.tables, self.root, 0, VALUE)
-        return self.root.plan.reshape(-1, self.game.reach.shape[1])[: int(self.game.sequences[self.game.template[0]])]
+        self._play()
+        return self._rows(self.root.plan)
 
     def strategy(self, p: int) -> F32:
         """Return player p's average strategy on the root street, [sequences, W]; rows that are not its own are 0."""
-        open_root(self.game, self.tables, self.root, p, VALUE)
-        rows = self.root.sigma.reshape(-1, self.game.reach.shape[1])[: int(self.game.sequences[self.game.template[0]])]
+        self._play()
+        rows = self._rows(self.root.sigma)
         own = np.zeros_like(rows)
-        below = _sequences(self.game, p, p)[1:]
+        below = _sequences(self.game, p)[len(self.game.reach) // 2 :]
         own[below] = rows[below]
         return own
 
-    def after(self, end: int, deal: int) -> "SubgameCFR":
-        """Return the part that follows an end of the root street and a card, to look at: the tables are shared.
+    def after(self, group: int, deal: int) -> "SubgameCFR":
+        """Return the part that follows a group of ends of the root street and a card, to look at: it shares the tables.
 
-        `end` counts among the ends of the root street with betting to come, `deal` among the cards dealt to its board.
+        `group` counts among those of the root street, `deal` among the cards dealt to its board.
         Values in it are those given that the card comes.
         """
         game, w = self.game, self.game.reach.shape[1]
-        board, row = int(game.board[0]), int(game.nexts[game.template[0]]) + end
+        board, number = int(game.board[0]), int(game.nexts[game.template[0]]) + group
         first, last = (int(x) for x in game.deals[board : board + 2])
-        rows = game.next_at[row].astype(np.int64)
-        reach = self.plans()[rows].copy()
-        reach[(game.cards[:, :w] == game.card[first + deal]).any(axis=2)] = 0.0
+        rows = game.end_at[int(game.ends[number]) : int(game.ends[number + 1])].astype(np.int64)
+        reach = self.plans()[rows]  # [E, 2, W]
+        reach[:, (game.cards[:, :w] == game.card[first + deal]).any(axis=2)] = 0.0
         moved = {}
         for name in ("template", "board", "base", "scale", "child"):  # the instance takes the place of the root
             array = getattr(game, name).copy()
-            array[0] = array[int(game.child[0]) + end * (last - first) + deal]
+            array[0] = array[int(game.child[0]) + group * (last - first) + deal]
             moved[name] = array
         return SubgameCFR(
-            game._replace(reach=reach, **moved),
+            game._replace(reach=reach.reshape(-1, w), **moved),
             self.pot,
             self.variant,
             threads=len(self.work),
@@ -148,24 +190,34 @@ class SubgameCFR:
         """Run that many iterations."""
         rows = schedule(self.variant, self.iterations, count, self.horizon)
         if not self.children:
-            iterate_root(self.game, self.tables, self.root, rows)
+            out = np.zeros((2, 2))
+            visit_root(self.game, self.tables, self.root, self.reach, _NONE, 0, 2, UPDATE, rows, out)
         else:
             for pos, neg, avg in rows.tolist():
                 for p in range(2):
                     self._visit(p, UPDATE, (pos, neg, avg))
         self.iterations += count
 
-    def _earned(self, p: int, mode: int) -> float:
-        self._visit(p, mode)
-        w, n = self.game.reach.shape[1], int(self.game.lanes[p])
-        value = self.root.value[p * w : p * w + n].astype(np.float64)
-        return float(value @ self.game.reach[p, :n]) / self.deals + self.pot / 2
-
     def judge(self) -> Judgement:
         """Return what the average strategies earn, in chips, and what best responses to them would."""
-        value = self._earned(0, VALUE)
-        other = self._earned(1, VALUE) if self.game.raked else self.pot - value
-        return Judgement((value, other), (self._earned(0, BEST), self._earned(1, BEST)))
+        (best, value), (best_other, other) = (self._visit(p, BEST) for p in range(2))
+        half = self.pot / 2
+        first, second = value / self.deals + half, other / self.deals + half
+        if not self.game.raked:  # zero-sum: one is known from the other, to the last digit
+            second = self.pot - first
+        return Judgement((first, second), (best / self.deals + half, best_other / self.deals + half))
+
+    @cached_property
+    def deals(self) -> float:
+        """Return the sum of the products of both players' weights over pairs of hands that share no card."""
+        w = self.game.reach.shape[1]
+        one, two = self.game.reach[:2].astype(np.float64)
+        by_card = [
+            np.bincount(self.game.cards[p, :w].ravel(), np.repeat(weights, 2), minlength=53)[:52]
+            for p, weights in enumerate((one, two))
+        ]
+        both = np.append(two, 0.0)[self.game.same[0, :w]]  # taken out twice
+        return float(one.sum() * two.sum() - by_card[0] @ by_card[1] + one @ both)
 
     def figures(self) -> dict[str, float]:
         """Return no further certificates."""
@@ -185,22 +237,11 @@ class SubgameCFR:
         self.iterations = iterations
 
 
-def _sequences(game: Subgame, p: int, at: int) -> list[int]:
-    """Return player p's sequences on the root street at or below one of them."""
-    found = [at]
+def _sequences(game: Subgame, p: int, *at: int) -> list[int]:
+    """Return player p's sequences on the root street at or below some of them; all where none is given."""
+    found = list(at) or list(range(p, len(game.reach), 2))
     t = int(game.template[0])
     for d in range(int(game.decisions[t, p]), int(game.decisions[t, p + 1])):
         if int(game.parent[d]) in found:
             found.extend(range(int(game.first[d]), int(game.first[d]) + int(game.size[d])))
     return found
-
-
-def _deals(game: Subgame) -> float:
-    """Return the sum of the products of both players' weights over pairs of hands that share no card."""
-    w = game.reach.shape[1]
-    one, two = game.reach[0].astype(np.float64), game.reach[1].astype(np.float64)
-    total = one.sum() * two.sum()
-    for card in range(52):
-        total -= one[(game.cards[0, :w] == card).any(axis=1)].sum() * two[(game.cards[1, :w] == card).any(axis=1)].sum()
-    both = np.append(two, 0.0)[game.same[0, :w]]
-    return float(total + (one * both).sum())

@@ -24,8 +24,9 @@ class Place(NamedTuple):
     """A node of the betting on some board, and the way to it through the layout."""
 
     line: Line
-    steps: tuple[tuple[int, int], ...]  # end of the street, and card dealt, for each street before
+    steps: tuple[tuple[int, int], ...]  # group of ends of the street, and card dealt, for each street before
     template: int
+    entry: int  # of the template
     suits: tuple[int, ...]  # suit s is called suits[s] in the layout
 
 
@@ -51,13 +52,13 @@ def _lock(spot: Spot, laid: Layout) -> Layout:
     for fixed in spot.locked:
         place = find(spot, laid, fixed.line.text)
         instance, t = 0, place.template
-        for end, deal in place.steps:
+        for group, deal in place.steps:
             board = int(game.board[instance])
             deals = int(game.deals[board + 1]) - int(game.deals[board])
-            instance = int(game.child[instance]) + end * deals + deal
-        child = children(laid.streets[t], fixed.line.node)[0]
+            instance = int(game.child[instance]) + group * deals + deal
+        child = children(betting(laid, place), fixed.line.node)[0]
         low, high = (int(d) for d in game.decisions[t, fixed.player : fixed.player + 2])
-        d = low + int(np.argmax(game.first[low:high] == laid.sequence[t][child, fixed.player]))
+        d = low + int(np.argmax(game.first[low:high] == laid.sequence[t][place.entry][child, fixed.player]))
         lock[int(game.scale[instance]) + d - int(game.decisions[t, 0])] = length
         mixes.append(fixed.mix[:, laid.combos[fixed.player]].astype(np.float32).ravel())
         length += mixes[-1].size
@@ -71,20 +72,35 @@ def deck(spot: Spot) -> tuple[int, ...]:
 
 def find(spot: Spot, laid: Layout, line: str) -> Place:
     """Return the place that a line leads to; raises `ValueError` for what is not possible."""
-    trees = dict(zip(laid.starts, laid.streets, strict=True))
+    trees = {tree.start: tree for tree in laid.streets}
     way = read_line(line, spot.board, trees, spot.betting, spot.variant == "short")
-    steps, at = list[tuple[int, int]](), 0
+    steps, at, template, entry = list[tuple[int, int]](), 0, 0, 0
     suits: tuple[int, ...] = (0, 1, 2, 3)
-    for start, node, card in way.passed:
+    for _, node, card in way.passed:
         deal, suits = _dealt(laid, at, card, suits)
-        steps.append((int((trees[start].kind[:node] == NEXT).sum()), deal - int(laid.game.deals[at])))
-        at = int(laid.game.after[deal])
-    return Place(way, tuple(steps), laid.starts.index(way.start), suits)
+        group, entry = _onward(laid, template, entry, node)
+        steps.append((group - int(laid.game.nexts[template]), deal - int(laid.game.deals[at])))
+        template, at = int(laid.game.next_template[group]), int(laid.game.after[deal])
+    return Place(way, tuple(steps), template, entry, suits)
+
+
+def _onward(laid: Layout, template: int, entry: int, node: int) -> tuple[int, int]:
+    """Return the group of ends that a node which ends its street is in, and its place there."""
+    trees = [laid.streets[k] for k in laid.entries[template]]
+    before = sum(int((tree.kind == NEXT).sum()) for tree in trees[:entry])
+    end = int(laid.game.ends[laid.game.nexts[template]]) + before + int((trees[entry].kind[:node] == NEXT).sum())
+    group = int(np.searchsorted(laid.game.ends, end, side="right")) - 1
+    return group, end - int(laid.game.ends[group])
+
+
+def betting(laid: Layout, place: Place) -> Street:
+    """Return the betting tree of a place."""
+    return laid.streets[laid.entries[place.template][place.entry]]
 
 
 def decision(laid: Layout, place: Place) -> tuple[Street, int]:
     """Return the betting tree of a place and who acts; raises `ValueError` where nobody does."""
-    tree = laid.streets[place.template]
+    tree = betting(laid, place)
     return tree, actor(tree, place.line)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.jit import jit
+from counterplay.engine.simd import LANES
 from counterplay.engine.subgame import Subgame
 from counterplay.games.holdem.betting import ALLIN, FOLD, NEXT, SHOWDOWN, Rules, Start, Street
 from counterplay.games.holdem.cards import COMBO_CARDS, permute_suits
@@ -22,9 +23,9 @@ class Layout(NamedTuple):
 
     game: Subgame
     combos: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # combo number of each player's lanes
-    starts: tuple[Start, ...]  # of each template
-    streets: tuple[Street, ...]  # the betting tree of each template
-    sequence: tuple[npt.NDArray[np.int64], ...]  # [T][N, 2] both players' last sequences at each node
+    streets: tuple[Street, ...]  # all betting trees of a street
+    entries: tuple[tuple[int, ...], ...]  # [T][E] the tree that follows each entry of a template
+    sequence: tuple[tuple[npt.NDArray[np.int64], ...], ...]  # [T][E][N, 2] both players' last sequences at each node
     boards: tuple[Cards, ...]  # [B]
     suits: tuple[tuple[int, ...], ...]  # [permuted] the suit permutations that twins stand for
 
@@ -52,7 +53,7 @@ def layout(
     """
     free = ~np.isin(COMBO_CARDS, board).any(axis=1)
     combos = tuple(np.flatnonzero((w > 0) & free).astype(np.int64) for w in weights)
-    width = -(-max(map(len, combos)) // 8) * 8
+    width = -(-max(map(len, combos)) // LANES) * LANES
     lane = np.full((2, 1326), width, np.int64)
     cards = np.full((2, width + 1, 2), 52, np.uint8)
     reach = np.zeros((2, width), np.float32)
@@ -64,8 +65,7 @@ def layout(
     for p in range(2):
         same[p, : len(combos[p])] = lane[1 - p, combos[p]]
 
-    starts, streets = tuple(trees), tuple(trees.values())
-    plan = _templates(streets, [len(c) for c in combos], rules, {s: k for k, s in enumerate(starts)}, rake)
+    plan = _templates(trees, [len(c) for c in combos], width, rules, rake)
     allins = {s.street for s, tree in trees.items() if (tree.kind == ALLIN).any()}
     outs = _boards(board, (*weights, *told), deck, symmetry, lane, width)
     river, order, allowed, below, beyond = _orders(outs.boards, combos, width, short)
@@ -96,90 +96,130 @@ def layout(
         mix=np.zeros(0, np.float32),
         raked=rake[0] > 0 and rake[1] > 0,
     )
-    return Layout(game, (combos[0], combos[1]), starts, streets, plan.sequence, outs.boards, outs.suits)
+    return Layout(
+        game, (combos[0], combos[1]), tuple(trees.values()), plan.entries, plan.sequence, outs.boards, outs.suits
+    )
 
 
 class _Templates(NamedTuple):
     arrays: dict[str, npt.NDArray[Any]]
-    sequence: tuple[npt.NDArray[np.int64], ...]
+    entries: tuple[tuple[int, ...], ...]
+    sequence: tuple[tuple[npt.NDArray[np.int64], ...], ...]
+
+
+_ROWS = 3 * 2**14  # sequences times lanes of a template: three such tables of 32-bit numbers take 576 kB of cache
+
+
+def _together(trees: list[int], rows: list[int], most: int) -> list[tuple[int, ...]]:
+    """Cut a street's ends, given by the trees that follow them, into groups of up to so many rows."""
+    groups, left = list[list[int]](), 0
+    for tree in trees:
+        if rows[tree] > left:
+            groups.append([])
+            left = max(most, rows[tree])
+        groups[-1].append(tree)
+        left -= rows[tree]
+    return [tuple(group) for group in groups]
 
 
 def _templates(
-    streets: tuple[Street, ...], lanes: list[int], rules: Rules, known: dict[Start, int], rake: tuple[float, float]
+    trees: dict[Start, Street], lanes: list[int], width: int, rules: Rules, rake: tuple[float, float]
 ) -> _Templates:
-    """Contract each street's betting tree to sequences, decisions and leaves."""
-    decisions, sequences, entries = [], [], []
+    """Contract the betting trees of each template to sequences, decisions and leaves."""
+    streets = list(trees.values())
+    known = {start: k for k, start in enumerate(trees)}
+    moves = [np.bincount(tree.parent[1:], minlength=len(tree.kind)) for tree in streets]
+    own = [  # decisions of both players in each tree, parents first
+        [[n for n in range(len(tree.kind)) if tree.kind[n] == p and m[n] > 1] for p in range(2)]
+        for tree, m in zip(streets, moves, strict=True)
+    ]
+    rows = [2 + sum(int(m[n]) for nodes in both for n in nodes) for both, m in zip(own, moves, strict=True)]
+    decisions, sequences, sizes, named = [], [], [], []
     parent, first, size, offset = list[int](), list[int](), list[int](), list[int]()
-    ends: dict[str, list[list[int]]] = {"fold": [], "show": [], "allin": [], "next": []}
+    ends: dict[str, list[list[int]]] = {"fold": [], "show": [], "allin": [], "end": []}
     pays: dict[str, list[list[float]]] = {"fold": [], "show": [], "allin": []}
-    starts: dict[str, list[int]] = {name: [0] for name in ends}
-    following: list[int] = []
-    named = []
-    for tree in streets:
-        count = len(tree.kind)
-        moves = np.bincount(tree.parent[1:], minlength=count)
-        own: list[list[int]] = [[], []]  # decisions of each player, parents first
-        for node in range(count):
-            if tree.kind[node] < FOLD and moves[node] > 1:
-                own[tree.kind[node]].append(node)
-        begin = [len(parent), len(parent) + len(own[0]), len(parent) + len(own[0]) + len(own[1])]
-        start_of: dict[int, int] = {}
-        total, at = 2, 0
+    starts: dict[str, list[int]] = {name: [0] for name in pays}
+    nexts, group_ends, following = [0], [0], list[int]()
+    templates = [(0,)]
+    number = {(0,): 0}
+    for entries in templates:  # grows as it goes
+        begin, total, at = [len(parent)], 2 * len(entries), 0
+        start_of: list[dict[int, int]] = [{} for _ in entries]
         for p in range(2):
-            for node in own[p]:
-                start_of[node] = total
-                first.append(total)
-                size.append(int(moves[node]))
-                offset.append(at)
-                total += int(moves[node])
-                at += int(moves[node]) * lanes[p]
-        last = np.zeros((count, 2), np.int64)
-        last[0] = (0, 1)
-        taken = np.zeros(count, np.int64)  # actions of a node seen so far
-        for node in range(1, count):
-            up = int(tree.parent[node])
-            last[node] = last[up]
-            if up in start_of:
-                last[node, tree.kind[up]] = start_of[up] + taken[up]
-                taken[up] += 1
-        for p in range(2):
-            parent.extend(int(last[node, p]) for node in own[p])
-        for node in range(count):
-            kind, pot = tree.kind[node], float(tree.pot(node))
-            if kind < FOLD:
-                continue
-            name = {FOLD: "fold", SHOWDOWN: "show", ALLIN: "allin", NEXT: "next"}[int(kind)]
-            ends[name].append(last[node].tolist())
-            taken_off = min(rake[0] * pot, rake[1]) if rake[0] > 0 else 0.0
-            win, lose = pot / 2 - taken_off, -pot / 2
-            if kind == FOLD:
-                pays["fold"].append([lose, win] if tree.folder[node] == 0 else [win, lose])
-            elif kind == NEXT:
-                following.append(known[tree.following(node, rules)])
-            else:
-                pays[name].append([win, lose, -taken_off / 2])
-        for name in ends:
-            starts[name].append(len(ends[name]))
+            for found, k in zip(start_of, entries, strict=True):
+                for node in own[k][p]:
+                    found[node] = total
+                    first.append(total)
+                    size.append(int(moves[k][node]))
+                    offset.append(at)
+                    total += int(moves[k][node])
+                    at += int(moves[k][node]) * lanes[p]
+            begin.append(len(first))
         decisions.append(begin)
         sequences.append(total)
-        entries.append(at)
-        named.append(last)
+        sizes.append(at)
+        last = [_last(streets[k], found, 2 * e) for e, (found, k) in enumerate(zip(start_of, entries, strict=True))]
+        named.append(tuple(last))
+        for p in range(2):
+            for k, at_node in zip(entries, last, strict=True):
+                parent.extend(int(at_node[node, p]) for node in own[k][p])
+        onward = list[int]()
+        for k, at_node in zip(entries, last, strict=True):
+            tree = streets[k]
+            for node in np.flatnonzero(tree.kind >= FOLD).tolist():
+                kind, pot = tree.kind[node], float(tree.pot(node))
+                name = {FOLD: "fold", SHOWDOWN: "show", ALLIN: "allin", NEXT: "end"}[int(kind)]
+                ends[name].append(at_node[node].tolist())
+                taken_off = min(rake[0] * pot, rake[1]) if rake[0] > 0 else 0.0
+                win, lose = pot / 2 - taken_off, -pot / 2
+                if kind == FOLD:
+                    pays["fold"].append([lose, win] if tree.folder[node] == 0 else [win, lose])
+                elif kind == NEXT:
+                    onward.append(known[tree.following(node, rules)])
+                else:
+                    pays[name].append([win, lose, -taken_off / 2])
+        for name, counted in starts.items():
+            counted.append(len(ends[name]))
+        for group in _together(onward, rows, _ROWS // width):
+            if group not in number:
+                number[group] = len(templates)
+                templates.append(group)
+            following.append(number[group])
+            group_ends.append(group_ends[-1] + len(group))
+        nexts.append(len(following))
     arrays: dict[str, npt.NDArray[Any]] = {
         "decisions": np.array(decisions, U32),
         "sequences": np.array(sequences, U32),
-        "entries": np.array(entries, np.int64),
+        "size_of": np.array(sizes, np.int64),
         "parent": np.array(parent, U32),
         "first": np.array(first, U32),
         "size": np.array(size, U32),
         "offset": np.array(offset, U32),
+        "nexts": np.array(nexts, U32),
+        "ends": np.array(group_ends, U32),
         "next_template": np.array(following, U32),
     }
     for name, leaves in ends.items():
-        arrays[f"{name}s"] = np.array(starts[name], U32)
         arrays[f"{name}_at"] = np.array(leaves, U32).reshape(-1, 2)
+    for name, counted in starts.items():
+        arrays[f"{name}s"] = np.array(counted, U32)
     for name, columns in (("fold", 2), ("show", 3), ("allin", 3)):
         arrays[f"{name}_pays"] = np.array(pays[name], np.float32).reshape(-1, columns)
-    return _Templates(arrays, tuple(named))
+    return _Templates(arrays, tuple(templates), tuple(named))
+
+
+def _last(tree: Street, start_of: dict[int, int], arrival: int) -> npt.NDArray[np.int64]:
+    """Return both players' last sequences at each node, [N, 2], given where those of each decision begin."""
+    last = np.zeros((len(tree.kind), 2), np.int64)
+    last[0] = (arrival, arrival + 1)
+    taken = dict.fromkeys(start_of, 0)  # actions of a decision seen so far
+    for node in range(1, len(tree.kind)):
+        up = int(tree.parent[node])
+        last[node] = last[up]
+        if up in start_of:
+            last[node, tree.kind[up]] = start_of[up] + taken[up]
+            taken[up] += 1
+    return last
 
 
 class _Boards(NamedTuple):
@@ -302,7 +342,9 @@ def equities(
     shape = (len(wanted), width, width)
     ahead = np.zeros(shape, np.float32)
     known: dict[Cards, list[npt.NDArray[np.int32]]] = {}
-    clash = (COMBO_CARDS[combos[0]][:, None, :, None] == COMBO_CARDS[combos[1]][None, :, None, :]).any(axis=(2, 3))
+    clash = np.zeros((len(combos[0]), len(combos[1])), bool)
+    if wanted:
+        clash = (COMBO_CARDS[combos[0]][:, None, :, None] == COMBO_CARDS[combos[1]][None, :, None, :]).any(axis=(2, 3))
     for k, b in enumerate(wanted):
         equity[b] = k
         rest = [c for c in deck if c not in boards[b]]
@@ -324,12 +366,12 @@ def equities(
 def _instances(plan: _Templates, outs: _Boards) -> dict[str, npt.NDArray[Any]]:
     """Number the instances of all streets: a street's children lie together, their tables in the order of visits."""
     arrays = plan.arrays
-    entries: list[int] = arrays["entries"].tolist()
+    sizes: list[int] = arrays["size_of"].tolist()
     counts = (arrays["decisions"][:, 2] - arrays["decisions"][:, 0]).tolist()
     nexts: list[int] = arrays["nexts"].tolist()
     following: list[int] = arrays["next_template"].tolist()
     template, board, base, scale, child = [0], [0], [0], [0], [0]
-    end, scales = entries[0], counts[0]
+    end, scales = sizes[0], counts[0]
 
     def open_children(instance: int) -> range:
         nonlocal end, scales
@@ -348,7 +390,7 @@ def _instances(plan: _Templates, outs: _Boards) -> dict[str, npt.NDArray[Any]]:
     def place(instance: int) -> None:
         nonlocal end, scales
         base[instance], scale[instance] = end, scales
-        end += entries[template[instance]]
+        end += sizes[template[instance]]
         scales += counts[template[instance]]
 
     for middle in open_children(0):
