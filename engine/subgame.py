@@ -102,8 +102,8 @@ class Scratch(NamedTuple):
     """One street's working memory of one thread. The row after all sequences stands for leaves that are not there."""
 
     plan: F32  # [(sequences + 1) * W] both players' realisation plans, from their weight at the root on
-    sigma: F32  # [(sequences + 1) * W] both players' strategies
-    value: F32  # [(sequences + 1) * W] the counterfactual values of one of them
+    sigma: F32  # [(sequences + 1) * W] the strategy of one of them
+    value: F32  # [(sequences + 1) * W] its counterfactual values
     block: F32  # [actions * W]
     norm: F32  # [W]
     rows: U64  # [16] where the rows of sixteen leaves begin

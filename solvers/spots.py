@@ -25,7 +25,7 @@ from counterplay.games.holdem.runouts import Layout
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
 from counterplay.solvers.cfr import VARIANTS
 from counterplay.solvers.run import Check, Limits, Method, Progress, Result, check_algorithm, run
-from counterplay.solvers.streets import iterate_root, visit_children
+from counterplay.solvers.streets import visit_children, visit_root
 from counterplay.solvers.subgame import SubgameCFR
 from counterplay.solvers.value import Judgement
 
@@ -90,7 +90,7 @@ def size_text(count: int) -> str:
 
 def is_compiled(spot: Spot) -> bool:
     """Tell whether the kernels that a spot takes are compiled; on a cache without them that takes half a minute."""
-    return jit.is_compiled(iterate_root if spot.street == STREETS[-1] else visit_children)
+    return jit.is_compiled(visit_root if spot.street == STREETS[-1] else visit_children)
 
 
 def cores() -> int:

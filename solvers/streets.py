@@ -23,13 +23,15 @@ _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 _TOP = np.float32(32767.0)
 
 
-def _fetch(table: Any, at: Any, count: Any, scales: Any, k: Any, block: Any) -> None:
-    """Set block to `count` entries of the table, in units of its scale."""
-    scale = scales[k] if scales.size else 1.0
-    block[:count] = table[at : at + count] * scale
+def _fetch(table: Any, at: Any, count: Any, scales: Any, k: Any, block: Any) -> Any:
+    """Return `count` entries of the table: themselves, or of 16 bits their values in block."""
+    if not scales.size:
+        return table[at : at + count]
+    block[:count] = table[at : at + count] * scales[k]
+    return block
 
 
-@overload(_fetch, strict=False)
+@overload(_fetch, strict=False, jit_options={"forceinline": True})
 def _fetch_jit(table, at, count, scales, k, block):  # type: ignore[no-untyped-def]
     if table.dtype.name == "int16":
 
@@ -37,27 +39,21 @@ def _fetch_jit(table, at, count, scales, k, block):  # type: ignore[no-untyped-d
             scale = scales[k]
             for i in range(count):
                 block[i] = np.float32(table[at + i]) * scale
+            return block
 
         return packed
-
-    def plain(table, at, count, scales, k, block):  # type: ignore[no-untyped-def]
-        for i in range(count):
-            block[i] = table[at + i]
-
-    return plain
+    return lambda table, at, count, scales, k, block: table[at : at + count]
 
 
 def _keep(table: Any, at: Any, count: Any, scales: Any, k: Any, block: Any) -> None:
-    """Set `count` entries of the table to block, in 16 bits by the largest of them."""
+    """Put what `_fetch` returned, and was changed since, back: in 16 bits by the largest of the entries."""
     if scales.size:
         top = np.abs(block[:count]).max()
         scales[k] = top / _TOP
         table[at : at + count] = np.rint(block[:count] * (_TOP / top if top > 0 else 0.0))
-    else:
-        table[at : at + count] = block[:count]
 
 
-@overload(_keep, strict=False)
+@overload(_keep, strict=False, jit_options={"forceinline": True})
 def _keep_jit(table, at, count, scales, k, block):  # type: ignore[no-untyped-def]
     if table.dtype.name == "int16":
 
@@ -72,12 +68,7 @@ def _keep_jit(table, at, count, scales, k, block):  # type: ignore[no-untyped-de
                 table[at + i] = np.int16(np.int32(x + np.float32(0.5) if x >= _ZERO else x - np.float32(0.5)))
 
         return packed
-
-    def plain(table, at, count, scales, k, block):  # type: ignore[no-untyped-def]
-        for i in range(count):
-            table[at + i] = block[i]
-
-    return plain
+    return lambda table, at, count, scales, k, block: None
 
 
 @inlined
@@ -87,8 +78,8 @@ def _lock(game: Subgame, k: Any) -> Any:
 
 
 @inlined
-def _descend(game: Subgame, tables: Tables, work: Scratch, instance: Any, mode: Any) -> None:
-    """Spread the plans at the entries (the first rows of `work.plan`) over the instance's template."""
+def _descend(game: Subgame, tables: Tables, work: Scratch, instance: Any, p: Any, mode: Any) -> None:
+    """Spread the plans at the entries (the first rows of `work.plan`) over the template; keep player p's strategy."""
     w = np.uint64(game.reach.shape[1])
     t = game.template[instance]
     plan, sigma, block, norm = work.plan, work.sigma, work.block, work.norm
@@ -99,16 +90,16 @@ def _descend(game: Subgame, tables: Tables, work: Scratch, instance: Any, mode: 
             actions = np.uint64(game.size[d])
             at = np.uint64(game.base[instance]) + game.offset[d]
             k = np.uint64(game.scale[instance]) + (d - start)
-            if mode == UPDATE:
-                _fetch(tables.regret, at, actions * lanes, tables.regret_scale, k, block)
-            else:
-                _fetch(tables.total, at, actions * lanes, tables.total_scale, k, block)
+            table, scales = tables.regret, tables.regret_scale
+            if mode != UPDATE:
+                table, scales = tables.total, tables.total_scale
+            weight = _fetch(table, at, actions * lanes, scales, k, block)
             for i in range(lanes):
-                norm[i] = _ZERO
-            for a in range(actions):
+                norm[i] = max(weight[i], _ZERO)
+            for a in range(np.uint64(1), actions):
                 row = a * lanes
                 for i in range(lanes):
-                    norm[i] += max(block[row + i], _ZERO)
+                    norm[i] += max(weight[row + i], _ZERO)
             for i in range(lanes):
                 norm[i] = _ONE / norm[i] if norm[i] > np.float32(1e-30) else _ZERO
             equal = _ONE / np.float32(actions)
@@ -117,9 +108,10 @@ def _descend(game: Subgame, tables: Tables, work: Scratch, instance: Any, mode: 
                 row = a * lanes
                 below = (np.uint64(game.first[d]) + a) * w
                 for i in range(lanes):
-                    x = max(block[row + i], _ZERO) * norm[i]
+                    x = max(weight[row + i], _ZERO) * norm[i]
                     x = x if norm[i] > _ZERO else equal
-                    sigma[below + i] = x
+                    if q == p:
+                        sigma[below + i] = x
                     plan[below + i] = x * plan[above + i]
             lock = _lock(game, k)
             if lock >= 0:
@@ -184,8 +176,8 @@ def _ascend(
                     norm[i] = max(norm[i], value[row + i])
         else:
             for i in range(lanes):
-                norm[i] = _ZERO
-            for a in range(actions):
+                norm[i] = sigma[first + i] * value[first + i]
+            for a in range(np.uint64(1), actions):
                 row = first + a * w
                 for i in range(lanes):
                     norm[i] += sigma[row + i] * value[row + i]
@@ -198,19 +190,19 @@ def _ascend(
         if mode != UPDATE:
             continue
         at = np.uint64(game.base[instance]) + game.offset[d]
-        _fetch(tables.regret, at, actions * lanes, tables.regret_scale, k, block)
+        regret = _fetch(tables.regret, at, actions * lanes, tables.regret_scale, k, block)
         for a in range(actions):
             row, low_row = first + a * w, a * lanes
             for i in range(lanes):
-                q = block[low_row + i] + value[row + i] - norm[i]
-                block[low_row + i] = q * gain if q > _ZERO else q * loss
-        _keep(tables.regret, at, actions * lanes, tables.regret_scale, k, block)
-        _fetch(tables.total, at, actions * lanes, tables.total_scale, k, block)
+                q = regret[low_row + i] + value[row + i] - norm[i]
+                regret[low_row + i] = q * (gain if q > _ZERO else loss)
+        _keep(tables.regret, at, actions * lanes, tables.regret_scale, k, regret)
+        summed = _fetch(tables.total, at, actions * lanes, tables.total_scale, k, block)
         for a in range(actions):
             row, low_row = first + a * w, a * lanes
             for i in range(lanes):
-                block[low_row + i] = block[low_row + i] * keep + plan[row + i]
-        _keep(tables.total, at, actions * lanes, tables.total_scale, k, block)
+                summed[low_row + i] = summed[low_row + i] * keep + plan[row + i]
+        _keep(tables.total, at, actions * lanes, tables.total_scale, k, summed)
 
 
 _8, _NONE = np.uint64(8), np.uint64(0)
@@ -405,17 +397,25 @@ def _all_in(game: Subgame, work: Scratch, p: Any, low: Any, high: Any, index: An
 
 
 @inlined
+def _free(game: Subgame, q: Any, card: Any, weight: Any, out: Any) -> None:
+    """Set out to the weight for each of player q's lanes, 0 for those that hold the card."""
+    for i in range(np.uint64(game.lanes[q])):
+        blocked = game.cards[q, i, 0] == card or game.cards[q, i, 1] == card
+        out[i] = _ZERO if blocked else weight
+
+
+@inlined
 def _deal(game: Subgame, above: Scratch, below: Scratch, group: Any, card: Any) -> None:
     """Hand both plans at a group of ends on to the next street, without the hands that hold the card."""
     w = np.uint64(game.reach.shape[1])
-    to = np.uint64(0)
-    for end in range(game.ends[group], game.ends[group + 1]):
-        for q in range(2):
+    for q in range(2):
+        _free(game, q, card, _ONE, below.norm)
+        to = np.uint64(q) * w
+        for end in range(game.ends[group], game.ends[group + 1]):
             row = np.uint64(game.end_at[end, q]) * w
             for i in range(np.uint64(game.lanes[q])):
-                blocked = game.cards[q, i, 0] == card or game.cards[q, i, 1] == card
-                below.plan[to + i] = _ZERO if blocked else above.plan[row + i]
-            to += w
+                below.plan[to + i] = below.norm[i] * above.plan[row + i]
+            to += np.uint64(2) * w
 
 
 @inlined
@@ -432,21 +432,19 @@ def _take(game: Subgame, work: Scratch, group: Any, p: Any, gained: Any, at: Any
 def _collect(game: Subgame, work: Scratch, group: Any, p: Any, board: Any, gained: Any, start: Any) -> None:
     """Add what player p gained after each card, and after those that equal it up to suits, to a group of ends."""
     w = np.uint64(game.reach.shape[1])
-    value, chance = work.value, game.chance[board]
+    value, norm = work.value, work.norm
     at = np.uint64(start)
     for deal in range(game.deals[board], game.deals[board + 1]):
-        card = game.card[deal]
+        _free(game, p, game.card[deal], game.chance[board], norm)
         for end in range(game.ends[group], game.ends[group + 1]):
             row = np.uint64(game.end_at[end, p]) * w
             for i in range(np.uint64(game.lanes[p])):
-                blocked = game.cards[p, i, 0] == card or game.cards[p, i, 1] == card
-                value[row + i] += _ZERO if blocked else chance * gained[at + i]
+                value[row + i] += norm[i] * gained[at + i]
             for k in range(game.twins[deal], game.twins[deal + 1]):
                 swap = game.twin[k]
                 for i in range(np.uint64(game.lanes[p])):
                     j = np.uint64(game.permuted[swap, p, i])
-                    blocked = game.cards[p, j, 0] == card or game.cards[p, j, 1] == card
-                    value[row + i] += _ZERO if blocked else chance * gained[at + j]
+                    value[row + i] += norm[j] * gained[at + j]
             at += w
 
 
@@ -496,7 +494,7 @@ def visit_rivers(
     for k in range(low, high):
         deal = np.int64(game.deals[board]) + k
         _deal(game, above, work, group, game.card[deal])
-        _descend(game, tables, work, first + k, mode)
+        _descend(game, tables, work, first + k, p, mode)
         work.earned[k] = _leaves(game, work, first + k, p, mode) * _weight(game, board, deal)
         _ascend(game, tables, work, first + k, p, mode, pos, neg, avg)
         _take(game, work, group, p, gained, at)
@@ -510,7 +508,7 @@ def open_street(game: Subgame, tables: Tables, work: Scratch, instance: Any, sil
     Rows of plans in `silent` are set to zero. In mode BEST, return what the average strategy earns at the leaves.
     """
     w = np.uint64(game.reach.shape[1])
-    _descend(game, tables, work, instance, mode)
+    _descend(game, tables, work, instance, p, mode)
     for row in silent:
         for i in range(w):
             work.plan[np.uint64(row) * w + i] = _ZERO
@@ -641,7 +639,7 @@ def visit_root(
         for p in range(first, last):
             for i in range(np.uint64(reach.size)):
                 work.plan[i] = reach[i]
-            _descend(game, tables, work, 0, mode)
+            _descend(game, tables, work, 0, p, mode)
             for row in silent:
                 for i in range(w):
                     work.plan[np.uint64(row) * w + i] = _ZERO

@@ -139,22 +139,22 @@ class SubgameCFR:
     def _rows(self, numbers: F32) -> F32:
         return numbers.reshape(-1, self.game.reach.shape[1])[: self.rows]
 
-    def _play(self) -> None:
-        """Lay the average strategies and their plans out on the root street."""
+    def _play(self, p: int) -> None:
+        """Lay both average plans and player p's average strategy out on the root street."""
         if self.children:
             self.root.plan[: self.reach.size] = self.reach
-            open_street(self.game, self.tables, self.root, 0, _NONE, 0, VALUE)
+            open_street(self.game, self.tables, self.root, 0, _NONE, p, VALUE)
         else:
-            self._visit(0, VALUE)
+            self._visit(p, VALUE)
 
     def plans(self) -> F32:
         """Return both players' average realisation plans on the root street, [sequences, W]."""
-        self._play()
+        self._play(0)
         return self._rows(self.root.plan)
 
     def strategy(self, p: int) -> F32:
         """Return player p's average strategy on the root street, [sequences, W]; rows that are not its own are 0."""
-        self._play()
+        self._play(p)
         rows = self._rows(self.root.sigma)
         own = np.zeros_like(rows)
         below = _sequences(self.game, p)[len(self.game.reach) // 2 :]
