@@ -3,13 +3,15 @@
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import save_file
 
 FORMAT = 1
 _KEY = "counterplay"
@@ -17,32 +19,42 @@ _KEY = "counterplay"
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Put the bytes at the path so that a reader finds either the old file or the whole new one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a file to write to that takes the path's place in the end: a reader finds the old one or the whole new."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
+        os.close(handle)
+        yield temporary
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         mask = os.umask(0)
         os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
+def write_atomic(path: Path, data: bytes) -> None:
+    """Put the bytes at the path, all or none of them."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
 def write(path: str | Path, arrays: Arrays, header: dict[str, Any]) -> None:
-    """Write a solution file; raises `ValueError` where the folder cannot be written to."""
+    """Write a solution file straight from the arrays; raises `ValueError` where the folder cannot be written to."""
     path = Path(path)
     text = json.dumps({"format": FORMAT, **header})
-    data = save({k: np.ascontiguousarray(v) for k, v in arrays.items() if v.size}, metadata={_KEY: text})
+    whole = {k: np.ascontiguousarray(v) for k, v in arrays.items() if v.size}
     try:
-        write_atomic(path, data)
-    except OSError as error:
-        raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
+        with replacing(path) as temporary:
+            save_file(whole, temporary, metadata={_KEY: text})
+    except (OSError, SafetensorError) as error:
+        told = error.strerror if isinstance(error, OSError) else None
+        raise ValueError(f"cannot write {path}: {told or error}") from error
 
 
 def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:

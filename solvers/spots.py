@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine import jit
+from counterplay.engine.memory import available
 from counterplay.engine.store import pack, unpack, write
 from counterplay.engine.subgame import Subgame, Tables
 from counterplay.games.holdem import nodes
@@ -61,7 +62,7 @@ def chips(target: float | str, pot: int) -> float:
 
 
 def footprint(game: Subgame, compress: bool) -> int:
-    """Return the bytes that a run takes: tables, and run-outs with their orders and equities."""
+    """Return the bytes that a run takes: tables, run-outs, orders, equities; saving takes none beyond the tables."""
     entries = int(game.size_of[game.template].sum())
     decisions = game.decisions[game.template].astype(np.int64)
     scales = int((decisions[:, 2] - decisions[:, 0]).sum()) if compress else 0
@@ -70,17 +71,6 @@ def footprint(game: Subgame, compress: bool) -> int:
         + 8 * scales
         + sum(array.nbytes for array in game if isinstance(array, np.ndarray))
     )
-
-
-def available() -> int:
-    """Return the bytes of memory that a new run may take."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def size_text(count: int) -> str:
