@@ -40,7 +40,8 @@ class Subgame(NamedTuple):
     reach: F32  # [2 E, W] weights of both ranges at each entry of instance 0
 
     decisions: U32  # [T, 3] player p's decisions are decisions[t, p] .. decisions[t, p + 1], parents first
-    sequences: U32  # [T] sequences of a template: both players' arrivals at each entry (2 e + p), then all actions
+    entries: U32  # [T] the number E of entries of a template
+    sequences: U32  # [T] sequences of a template: both players' arrivals at each entry (2 e + p), then actions
     size_of: I64  # [T] numbers that an instance has in a table
     parent: U32  # [D] the sequence that leads to the decision
     first: U32  # [D] its first sequence

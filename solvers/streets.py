@@ -302,6 +302,16 @@ def _ranked(game: Subgame, work: Scratch, p: Any, river: Any, win: Any, lose: An
 
 
 @inlined
+def _own(game: Subgame, t: Any, p: Any) -> Any:
+    """Return where the sequences that player p's decisions in a template lead to begin and end."""
+    low, high = game.decisions[t, p], game.decisions[t, p + 1]
+    if low == high:
+        return np.uint64(0), np.uint64(0)
+    last = high - np.uint32(1)
+    return np.uint64(game.first[low]), np.uint64(game.first[last]) + np.uint64(game.size[last])
+
+
+@inlined
 def _leaves(game: Subgame, work: Scratch, instance: Any, p: Any, mode: Any) -> Any:
     """Set player p's values to those of the template's folds and showdowns.
 
@@ -312,7 +322,11 @@ def _leaves(game: Subgame, work: Scratch, instance: Any, p: Any, mode: Any) -> A
     t, board = game.template[instance], game.board[instance]
     value, result, packed, plan = work.value, work.result, work.packed, work.plan
     raked = game.raked
-    for i in range(np.uint64(game.sequences[t]) * w):
+    start, stop = _own(game, t, p)
+    arrivals = np.uint64(2) * np.uint64(game.entries[t])
+    for i in range(arrivals * w):
+        value[i] = _ZERO
+    for i in range(start * w, stop * w):
         value[i] = _ZERO
     for kind in range(3):
         if kind == 0:
@@ -347,10 +361,11 @@ def _leaves(game: Subgame, work: Scratch, instance: Any, p: Any, mode: Any) -> A
     _all_in(game, work, p, np.int64(game.allins[t]), np.int64(game.allins[t + 1]), np.int64(game.equity[board]))
     earned = 0.0
     if mode == BEST:
-        for row in range(np.uint64(game.sequences[t])):
-            x, start = zeros(), row * w
-            for k in range(w // WIDE):
-                x = x + load(plan, start + k * WIDE) * load(value, start + k * WIDE)
+        for k in range(arrivals + stop - start):
+            row = (k if k < arrivals else start + k - arrivals) * w
+            x = zeros()
+            for i in range(w // WIDE):
+                x = x + load(plan, row + i * WIDE) * load(value, row + i * WIDE)
             earned += np.float64(total(x))
     return earned
 

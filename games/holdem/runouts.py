@@ -189,6 +189,7 @@ def _templates(
         nexts.append(len(following))
     arrays: dict[str, npt.NDArray[Any]] = {
         "decisions": np.array(decisions, U32),
+        "entries": np.array([len(entries) for entries in templates], U32),
         "sequences": np.array(sequences, U32),
         "size_of": np.array(sizes, np.int64),
         "parent": np.array(parent, U32),
