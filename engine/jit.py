@@ -58,6 +58,7 @@ _FOLDER = str(_cache_folder())
 
 # Four lanes written as four scalars become one vector instruction: 2.5 times faster leaf sums in lanes.
 _CONFIG: Any = numba.config
+_njit: Any = numba.njit  # its type knows nothing of wrappers
 _CONFIG.SLP_VECTORIZE = 1
 
 
@@ -65,12 +66,13 @@ def jit(function: F, inline: bool = False) -> F:
     """Compile a kernel on first call and keep the machine code on disk.
 
     Products and sums may contract into fused multiply-adds (one rounding in place of two); nothing else of IEEE
-    arithmetic is relaxed, so a result is the same on every run of one machine.
+    arithmetic is relaxed, so a result is the same on every run of one machine. There is no way in from C, nor from
+    Python for what is compiled into other kernels: taking apart a NamedTuple of arrays is long code to compile.
     """
     elsewhere = _CONFIG.CACHE_DIR
     _CONFIG.CACHE_DIR = _FOLDER  # read as the function is decorated; other packages keep theirs
     try:
-        compiled: Any = numba.njit(
+        compiled: Any = _njit(
             cache=True,
             fastmath={"contract"},
             error_model="numpy",

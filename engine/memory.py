@@ -7,7 +7,7 @@ from pathlib import Path
 
 def available(root: Path = Path("/")) -> int:
     """Return the bytes of memory that this process may still take; `root` is where the system's files are."""
-    return min(_of_machine(root), *_of_groups(root))
+    return min([_of_machine(root), *_of_groups(root)])
 
 
 def _of_machine(root: Path) -> int:
@@ -17,9 +17,8 @@ def _of_machine(root: Path) -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _of_groups(root: Path) -> Iterator[float]:
+def _of_groups(root: Path) -> Iterator[int]:
     """Yield what the limits of the process's control groups leave (version 2 and 1), each group's and its parents'."""
-    yield float("inf")
     for line in _lines(root / "proc/self/cgroup"):
         _, kinds, group = line.split(":", 2)
         if kinds not in ("", "memory"):

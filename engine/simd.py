@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import lower_builtin, models, register_model, type_callable
+from numba import extending, types
+
+# Without types of their own; the decorated functions are not called by name.
+_typed: Any = extending.type_callable
+_lowered: Any = extending.lower_builtin
 
 LANES = 16
 WIDE = np.uint64(LANES)
@@ -24,7 +27,7 @@ _EIGHT = ir.VectorType(ir.FloatType(), _HALF)
 _FLAGS = ("contract",)  # as in `engine.jit`
 
 
-class Floats(types.Type):  # type: ignore[misc]
+class Floats(types.Type):
     """The type of such a vector in kernels."""
 
     def __init__(self) -> None:
@@ -34,10 +37,10 @@ class Floats(types.Type):  # type: ignore[misc]
 _floats = Floats()
 
 
-@register_model(Floats)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]
+@extending.register_model(Floats)
+class _Model(extending.models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _FLOATS)
+        super().__init__(manager, kind, _FLOATS)  # type: ignore[no-untyped-call]
 
 
 def zeros() -> Any:
@@ -106,43 +109,43 @@ def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
     return [_shuffle(builder, b[r], b[r + 4], places) for places in (low, high) for r in range(4)]
 
 
-@type_callable(zeros)
+@_typed(zeros)
 def _(context: Any) -> Any:
     return lambda: _floats
 
 
-@lower_builtin(zeros)
+@_lowered(zeros)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return ir.Constant(_FLOATS, [0.0] * LANES)
 
 
-@type_callable(load)
+@_typed(load)
 def _(context: Any) -> Any:
     return lambda a, i: _floats
 
 
-@lower_builtin(load, types.Array, types.Integer)
+@_lowered(load, types.Array, types.Integer)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return _read(builder, _pointer(context, builder, signature.args[0], args[0], args[1], _FLOATS))
 
 
-@type_callable(store)
+@_typed(store)
 def _(context: Any) -> Any:
     return lambda a, i, x: types.none
 
 
-@lower_builtin(store, types.Array, types.Integer, Floats)
+@_lowered(store, types.Array, types.Integer, Floats)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     _write(builder, args[2], _pointer(context, builder, signature.args[0], args[0], args[1], _FLOATS))
     return context.get_dummy_value()
 
 
-@type_callable(total)
+@_typed(total)
 def _(context: Any) -> Any:
     return lambda x: types.float32
 
 
-@lower_builtin(total, Floats)
+@_lowered(total, Floats)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     x, count = args[0], LANES
     while count > 1:
@@ -153,11 +156,11 @@ def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 
 
 def _operation(operation: Any, name: str) -> None:
-    @type_callable(operation)
+    @_typed(operation)
     def _(context: Any) -> Any:
         return lambda x, y: _floats if x is y is _floats else None
 
-    @lower_builtin(operation, Floats, Floats)
+    @_lowered(operation, Floats, Floats)
     def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return getattr(builder, name)(*args, flags=_FLAGS)
 
@@ -182,12 +185,12 @@ def _columns(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> list
     return [_pointer(context, builder, kind, array, place, _EIGHT) for place in places]
 
 
-@type_callable(interleave)
+@_typed(interleave)
 def _(context: Any) -> Any:
     return lambda a, rows, k, i, out, to: types.none
 
 
-@lower_builtin(interleave, types.Array, types.Array, types.uint64, types.uint64, types.Array, types.uint64)
+@_lowered(interleave, types.Array, types.Array, types.uint64, types.uint64, types.Array, types.uint64)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     rows = _rows(context, builder, signature.args[:2], args[:2], args[2], args[3])
     columns = _columns(context, builder, signature.args[4], args[4], args[5])
@@ -196,12 +199,12 @@ def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return context.get_dummy_value()
 
 
-@type_callable(spread)
+@_typed(spread)
 def _(context: Any) -> Any:
     return lambda a, at, out, rows, k, i: types.none
 
 
-@lower_builtin(spread, types.Array, types.uint64, types.Array, types.Array, types.uint64, types.uint64)
+@_lowered(spread, types.Array, types.uint64, types.Array, types.Array, types.uint64, types.uint64)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     columns = _columns(context, builder, signature.args[0], args[0], args[1])
     rows = _rows(context, builder, signature.args[2:4], args[2:4], args[4], args[5])

@@ -140,8 +140,8 @@ def _templates(
     pays: dict[str, list[list[float]]] = {"fold": [], "show": [], "allin": []}
     starts: dict[str, list[int]] = {name: [0] for name in pays}
     nexts, group_ends, following = [0], [0], list[int]()
-    templates = [(0,)]
-    number = {(0,): 0}
+    templates: list[tuple[int, ...]] = [(0,)]
+    number: dict[tuple[int, ...], int] = {(0,): 0}
     for entries in templates:  # grows as it goes
         begin, total, at = [len(parent)], 2 * len(entries), 0
         start_of: list[dict[int, int]] = [{} for _ in entries]
