@@ -19,7 +19,6 @@ COMMANDS = {  # by the marker of the page: command, answers, lines that are kept
     "solve": ("solve hand.toml --out hand.cps", "", 0),
     "show": (f'show hand.cps --node "{RIVER} bet 21" --hands "TT, QTs"', "", 0),
     "range": (f'show hand.cps --node "{RIVER} bet 21" --player 1 --combos 3', "", 0),
-    "report": ('report hand.cps --node "check check"', "", 14),
     "export": (f'export hand.cps --to csv --node "{RIVER} bet 21"', "", 3),
     "play": ("play hand.cps --seat 0 --seed 5", "check check ? q", 0),
 }
@@ -36,6 +35,8 @@ def main() -> None:
         report.put("docs/poker.md", "poker-lock-file", f"```toml\n{LOCK.strip()}\n```")
         for name, command in COMMANDS.items():
             report.put("docs/poker.md", f"poker-{name}", tour.transcript(*command, folder))
+        cards = tour.transcript('report hand.cps --node "check check"', "", 14, folder, last=1)
+        report.put("docs/poker.md", "poker-report", cards)
         first = tour.transcript(LOCKED[0], "", 0, folder)
         second = tour.transcript(LOCKED[1], "", 0, folder, "  combo")
         report.put("docs/poker.md", "poker-lock", f"{first}\n\n{second}")

@@ -20,10 +20,11 @@ COMMANDS = (
 ENVIRONMENT = {"COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
 
 
-def transcript(command: str, answers: str, lines: int, folder: str, start: str = "") -> str:
+def transcript(command: str, answers: str, lines: int, folder: str, start: str = "", last: int = 0) -> str:
     """Return the command with what it prints, and the answers where they were typed.
 
-    It is cut after so many lines (0: none), and what comes before a line that begins with `start` is left out.
+    It is cut after so many lines (0: none) but for the `last` ones, and what comes before a line that begins with
+    `start` is left out.
     """
     done = subprocess.run(
         ["counterplay", *shlex.split(command)],
@@ -42,7 +43,8 @@ def transcript(command: str, answers: str, lines: int, folder: str, start: str =
     if start:
         text = f"...\n{text[text.index(chr(10) + start) + 1 :]}"
     if lines:
-        text = "\n".join([*text.splitlines()[:lines], "..."])
+        every = text.splitlines()
+        text = "\n".join([*every[:lines], "...", *every[len(every) - last :]])
     return f"```console\n$ counterplay {command}\n{text}\n```"
 
 

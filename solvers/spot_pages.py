@@ -88,14 +88,22 @@ def _some(view: View, player: int, hands: str | None) -> list[dict[str, Any]]:
 
 
 def run_outs(after: Sequence[tuple[int, View]]) -> list[dict[str, Any]]:
-    """Return the figures of the decision after each card, as `SpotSolution.after` gives them."""
-    return [{"card": card_name(card), **view.summary()} for card, view in after]
+    """Return the figures of the decision after each card, as `SpotSolution.after` gives them, and how often it comes.
+
+    `share` is the chance of the card given both ranges, their cards taken out.
+    """
+    met = [float(view.reach[0] @ view.matchups[0]) for _, view in after]
+    total = sum(met) or 1.0
+    return [
+        {"card": card_name(card), "share": weight / total, **view.summary()}
+        for weight, (card, view) in zip(met, after, strict=True)
+    ]
 
 
 def report(solution: SpotSolution, line: str, rows: Sequence[dict[str, Any]], paint: Paint) -> Iterator[str]:
     """Yield the report of `run_outs` after a line of play."""
     yield paint(f"{solution.game}, after {line}\n", HEADING)
-    yield from grid.runouts([(row["card"], row) for row in rows], paint)
+    yield from grid.runouts(rows, paint)
 
 
 def _locks(solution: SpotSolution) -> Iterator[tuple[str, str]]:

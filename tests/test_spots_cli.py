@@ -186,8 +186,15 @@ def test_report_goes_card_by_card(run):
     code, out, _ = run("report", "turn.cps", "--node", "check check")
     assert code == 0
     lines = out.splitlines()
-    assert len(lines) == 3 + 48
+    assert len(lines) == 3 + 48 + 1
+    assert lines[-1].split()[0] == "mean"
     data = json.loads(run("report", "turn.cps", "--node", "check check", "--json")[1])
+    assert sum(row["share"] for row in data["cards"]) == pytest.approx(1.0)
+    mean = sum(row["share"] * row["ev"][1] for row in data["cards"])
+    assert float(lines[-1].split()[2]) == pytest.approx(mean, abs=1e-3)
+    before = counterplay.load("turn.cps").at("check")  # the mean is what checking behind is worth
+    checks = before.shares[1] * before.strategy[0]
+    assert mean == pytest.approx(np.nansum(checks * before.action_ev[0]) / checks.sum(), abs=1e-3)
     by_card = {row["card"]: row for row in data["cards"]}
     assert by_card["2c"]["ev"] != by_card["As"]["ev"]
     assert by_card["2c"]["ev"] == pytest.approx(by_card["2d"]["ev"], abs=1e-3)  # one suit up to names

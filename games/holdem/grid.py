@@ -176,14 +176,21 @@ def combo_list(actions: Sequence[str], rows: Sequence[dict[str, Any]], limit: in
         yield "  the strategies never get here with these hands" if rows else "  the strategies never get here"
 
 
-def runouts(rows: Sequence[tuple[str, dict[str, Any]]], paint: Paint) -> Iterator[str]:
-    """Yield a table of next cards: both players' EV and equity, and how often each action is taken."""
-    actions = list(dict.fromkeys(action for _, row in rows for action in row["strategy"]))
+def runouts(rows: Sequence[dict[str, Any]], paint: Paint) -> Iterator[str]:
+    """Yield a table of next cards: both players' EV and equity, and how often each action is taken; and their mean."""
+    actions = list(dict.fromkeys(action for row in rows for action in row["strategy"]))
     wide = [max(len(action), 6) for action in actions]
     names = "  ".join(f"{action:>{w}}" for action, w in zip(actions, wide, strict=True))
     yield paint(f"  {'card':<5}{'OOP EV':>10}{'IP EV':>10}{'OOP eq':>8}{'IP eq':>8}  {names}", DIM)
-    for card, row in rows:
-        ev = "".join(f"{number(x, '.3f'):>10}" for x in row["ev"])
-        equity = "".join(f"{number(x, '.1%'):>8}" for x in row["equity"])
-        odds = "  ".join(f"{number(row['strategy'].get(a), '.1%'):>{w}}" for a, w in zip(actions, wide, strict=True))
-        yield f"  {card:<5}{ev}{equity}  {odds}"
+    shares = np.array([row["share"] for row in rows])
+    table = np.array(
+        [[*row["ev"], *row["equity"], *(row["strategy"].get(a) for a in actions)] for row in rows], np.float64
+    )
+    seen = shares > 0  # the others have no figures
+    mean = shares[seen] @ table[seen]
+    for name, figures in [*zip((row["card"] for row in rows), table, strict=True), ("mean", mean)]:
+        ev = "".join(f"{number(x, '.3f'):>10}" for x in figures[:2])
+        equity = "".join(f"{number(x, '.1%'):>8}" for x in figures[2:4])
+        odds = "  ".join(f"{number(x, '.1%'):>{w}}" for x, w in zip(figures[4:], wide, strict=True))
+        line = f"  {name:<5}{ev}{equity}  {odds}"
+        yield paint(line, HEADING) if name == "mean" else line
