@@ -88,6 +88,7 @@ class World(NamedTuple):
     force: npt.NDArray[np.float64]  # [B, N, 2]
     obs: npt.NDArray[np.float32]  # [B, N, O]
     reward: npt.NDArray[np.float32]  # [B, N]
+    total: npt.NDArray[np.float32]  # [B] the agents' rewards, added up
 
 
 class SpreadEnv:
@@ -106,6 +107,7 @@ class SpreadEnv:
             force=np.zeros(plane),
             obs=shown.obs,
             reward=np.zeros((batch, n), np.float32) if self.spec.team else shown.reward,
+            total=shown.reward if self.spec.team else np.zeros(batch, np.float32),
         )
         self.shown = shown._replace(state=shown.obs.reshape(batch, -1))
         self.clock = task.steps
@@ -132,11 +134,9 @@ class SpreadEnv:
             self.shown.reward[:] = 0
             return self.shown
         _move(self.world, self.task.local_ratio)
-        _observe(self.world)
-        if self.spec.team:
-            self.world.reward.sum(axis=1, out=self.shown.reward)
         self.clock += 1
-        self.shown.truncated[:] = self.clock == self.task.steps
+        if self.clock == self.task.steps:
+            self.shown.truncated[:] = True
         return self.shown
 
     def render(self, episode: int) -> str:
@@ -174,10 +174,33 @@ def _steer(actions: npt.NDArray[np.int64], force: npt.NDArray[np.float64]) -> bo
 
 
 @jit
-def _move(world: World, local: float) -> None:
-    """Move all agents by one tick and pay them. `force` is in units of `_FORCE` before, and is the whole force after.
+def _observe(world: World) -> None:
+    """Write what every agent sees; what the others say stays 0."""
+    place, velocity, landmark, obs = world.place, world.velocity, world.landmark, world.obs
+    batch, n, two = np.uint64(place.shape[0]), np.uint64(place.shape[1]), np.uint64(2)
+    for b in range(batch):
+        for i in range(n):
+            for k in range(two):
+                obs[b, i, k] = velocity[b, i, k]
+                obs[b, i, two + k] = place[b, i, k]
+            at = two + two
+            for j in range(n):
+                for k in range(two):
+                    obs[b, i, at + k] = landmark[b, j, k] - place[b, i, k]
+                at += two
+            for j in range(n):
+                if i != j:
+                    for k in range(two):
+                        obs[b, i, at + k] = place[b, j, k] - place[b, i, k]
+                    at += two
 
-    Positions move by the old velocity; contact forces are those of the old positions, like in mpe2's `World.step`.
+
+@jit
+def _move(world: World, local: float) -> None:
+    """Move all agents by one tick, pay them, and write what they see.
+
+    `force` is in units of `_FORCE` before, and is the whole force after. Positions move by the old velocity; contact
+    forces are those of the old positions, like in mpe2's `World.step`.
     """
     place, velocity, landmark, force, reward = world.place, world.velocity, world.landmark, world.force, world.reward
     batch, n = np.uint64(place.shape[0]), np.uint64(place.shape[1])
@@ -209,32 +232,15 @@ def _move(world: World, local: float) -> None:
                 x, y = place[b, i, 0] - landmark[b, j, 0], place[b, i, 1] - landmark[b, j, 1]
                 nearest = min(nearest, x * x + y * y)
             common -= np.sqrt(nearest)
+        total = 0.0
         for i in range(n):
             touched = 0.0
             for j in range(n):
                 x, y = place[b, i, 0] - place[b, j, 0], place[b, i, 1] - place[b, j, 1]
                 if i != j and np.sqrt(x * x + y * y) < _TOUCH:
                     touched += 1.0
-            reward[b, i] = (1.0 - local) * common - local * touched
-
-
-@jit
-def _observe(world: World) -> None:
-    """Write what every agent sees; what the others say stays 0."""
-    place, velocity, landmark, obs = world.place, world.velocity, world.landmark, world.obs
-    batch, n, two = np.uint64(place.shape[0]), np.uint64(place.shape[1]), np.uint64(2)
-    for b in range(batch):
-        for i in range(n):
-            for k in range(two):
-                obs[b, i, k] = velocity[b, i, k]
-                obs[b, i, two + k] = place[b, i, k]
-            at = two + two
-            for j in range(n):
-                for k in range(two):
-                    obs[b, i, at + k] = landmark[b, j, k] - place[b, i, k]
-                at += two
-            for j in range(n):
-                if i != j:
-                    for k in range(two):
-                        obs[b, i, at + k] = place[b, j, k] - place[b, i, k]
-                    at += two
+            paid = (1.0 - local) * common - local * touched
+            reward[b, i] = paid
+            total += paid
+        world.total[b] = total
+    _observe(world)
