@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from counterplay.engine.jit import inlined
 
+MAX_STEPS = 10**9  # that an environment of ours counts to
+
 _INT64 = np.dtype(np.int64)  # a ready one is found faster
 
 

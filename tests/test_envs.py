@@ -186,7 +186,7 @@ def test_matrix_game_of_three():
         ("matrix_game(payoffs=(1, 2, 3))", "need 1, 4, 9, ... payoffs, not 3"),
         ("matrix_game(payoffs=(1, 2, 3), shape=(2, 2))", "2 x 2 actions need 4 payoffs, not 3"),
         ("matrix_game(payoffs=(1,), shape=(0, 2))", "shape must be numbers of actions"),
-        ("climbing(steps=0)", "steps must be 1 or more"),
+        ("climbing(steps=0)", "steps must be 1 to 1,000,000,000"),
         ("penalty(k=3)", "k must be 0 or negative"),
     ],
 )

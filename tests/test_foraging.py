@@ -153,10 +153,12 @@ def test_ids_of_lbforaging():
         ("foraging(players=0)", "players must be 1 to 32"),
         ("foraging(size=3, food=2)", "food must be 1 to 1 with size 3"),
         ("foraging(sight=-1)", "sight must be 1 or more, or 0"),
+        ("foraging(max_player_level=9999)", "player levels must be 1 to 1000"),
+        ("foraging(max_food_level=-1)", "max_food_level must be 0 to 3000"),
         ("foraging(min_player_level=3)", "min_player_level not above max_player_level"),
         ("foraging(min_food_level=3)", "min_food_level must be 1 to 2"),
         ("foraging(penalty=-1)", "penalty must be 0 or more"),
-        ("foraging(steps=0)", "steps must be 1 or more"),
+        ("foraging(steps=0)", "steps must be 1 to 1,000,000,000"),
         ("foraging(reward=shared)", "reward must be team or individual, not 'shared'"),
     ],
 )

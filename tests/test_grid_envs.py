@@ -123,7 +123,7 @@ def test_predator_prey_step_by_step(task):
         ("predator_prey(catchers=5)", "catchers must be 1 to 4"),
         ("predator_prey(penalty=-2)", "penalty must be 0 or more"),
         ("predator_prey(sight=0)", "sight must be 1 to 10"),
-        ("predator_prey(steps=0)", "steps must be 1 or more"),
+        ("predator_prey(steps=0)", "steps must be 1 to 1,000,000,000"),
     ],
 )
 def test_refused(text, complaint):

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.random import below, seeds
+
+MAX_LEVEL = 1000
 
 NONE, NORTH, SOUTH, WEST, EAST, LOAD = range(6)
 
@@ -80,15 +82,17 @@ class Foraging:
             raise ValueError(f"food must be 1 to {(self.size - 2) ** 2} with size {self.size}, not {self.food}")
         if self.sight < 0:
             raise ValueError(f"sight must be 1 or more, or 0 to see everything, not {self.sight}")
-        if not 1 <= self.min_player_level <= self.max_player_level:
-            raise ValueError("player levels must be 1 or more, and min_player_level not above max_player_level")
+        if not 1 <= self.min_player_level <= self.max_player_level <= MAX_LEVEL:
+            raise ValueError(f"player levels must be 1 to {MAX_LEVEL}, and min_player_level not above max_player_level")
+        if not 0 <= self.max_food_level <= 3 * MAX_LEVEL:
+            raise ValueError(f"max_food_level must be 0 to {3 * MAX_LEVEL}, not {self.max_food_level}")
         highest = self.max_food_level or self.min_player_level * min(3, self.players)
         if not 1 <= self.min_food_level <= highest:
             raise ValueError(f"min_food_level must be 1 to {highest}, the least that the highest food can be")
         if not self.penalty >= 0:
             raise ValueError(f"penalty must be 0 or more, not {self.penalty:g}")
-        if self.steps < 1:
-            raise ValueError(f"steps must be 1 or more, not {self.steps}")
+        if not 1 <= self.steps <= MAX_STEPS:
+            raise ValueError(f"steps must be 1 to {MAX_STEPS:,}, not {self.steps}")
         if self.reward not in ("team", "individual"):
             raise ValueError(f"reward must be team or individual, not {self.reward!r}")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, lawful
+from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal, lawful
 from counterplay.engine.jit import jit
 
 MAX_PROFILES = 10_000_000
@@ -27,6 +27,8 @@ class MatrixGame:
     steps: int = 1
 
     def __post_init__(self) -> None:
+        if not np.isfinite(self.payoffs).all():
+            raise ValueError("payoffs must be finite numbers")
         count = len(self.payoffs)
         if not self.shape:
             side = isqrt(count)
@@ -38,8 +40,8 @@ class MatrixGame:
         if count != prod(self.shape):
             sizes = " x ".join(map(str, self.shape))
             raise ValueError(f"{sizes} actions need {prod(self.shape)} payoffs, not {count}")
-        if self.steps < 1:
-            raise ValueError(f"steps must be 1 or more, not {self.steps}")
+        if not 1 <= self.steps <= MAX_STEPS:
+            raise ValueError(f"steps must be 1 to {MAX_STEPS:,}, not {self.steps}")
 
     @property
     def spec(self) -> EnvSpec:

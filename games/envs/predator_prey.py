@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, lawful
+from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal, lawful
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.random import U64, below, seeds
 
@@ -64,8 +64,8 @@ class PredatorPrey:
             raise ValueError(f"penalty must be 0 or more, not {self.penalty:g}")
         if not 1 <= self.sight <= self.size:
             raise ValueError(f"sight must be 1 to {self.size}, not {self.sight}")
-        if self.steps < 1:
-            raise ValueError(f"steps must be 1 or more, not {self.steps}")
+        if not 1 <= self.steps <= MAX_STEPS:
+            raise ValueError(f"steps must be 1 to {MAX_STEPS:,}, not {self.steps}")
 
     @property
     def spec(self) -> EnvSpec:
