@@ -78,8 +78,8 @@ class Parallel:
     `make` makes one copy of it. Agents' rewards are added up with `reward="team"`, and kept apart with
     `reward="individual"`. After `limit` steps an episode is truncated; 0 takes the environment's own word (an attribute
     `max_cycles` or the like). `workers` are processes that share the copies (0: none; -1: one for each core, but none
-    for a single copy or a user's own object). With `pad`, agents may differ in the sizes of their observations (filled
-    up with zeros) and in their numbers of actions (those that an agent lacks are not legal).
+    for a user's own object); a single copy needs none. With `pad`, agents may differ in the sizes of their observations
+    (filled up with zeros) and in their numbers of actions (those that an agent lacks are not legal).
 
     An episode ends when no agent is left: truncated if time ran out for any of the last, otherwise terminated.
     """
@@ -157,8 +157,8 @@ class Parallel:
         blank(self.spec, batch)  # refuses a batch of none
         if isinstance(self.make, Given) and batch == 1:
             return Copies(self.name, self.spec, self.fit, [self.make.env])
-        usual = 0 if isinstance(self.make, Given) or batch == 1 else cores()
-        workers = min(batch, usual if self.workers < 0 else self.workers)
+        usual = 0 if isinstance(self.make, Given) else cores()
+        workers = min(batch, usual if self.workers < 0 else self.workers) if batch > 1 else 0
         return Crew(self, batch, workers) if workers else self.copies(batch)
 
     def copies(self, count: int) -> Copies:
