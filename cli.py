@@ -146,7 +146,7 @@ def _quoted(text: str) -> str:
 
 
 _SPOT_FLAGS = {
-    "board": (str, "CARDS", 'With "solve holdem": three to five cards, "Ks 9d 4c 7h 2s".'),
+    "board": (str, "CARDS", 'With "solve holdem": three to five cards, "Ks 9d 4c 7h 2s"; "" before the flop.'),
     "oop": (str, "RANGE", 'Hands of the player out of position, "TT+,AKs,KQo:0.5".'),
     "ip": (str, "RANGE", "Hands of the player in position."),
     "pot": (int, "CHIPS", "Chips in the middle."),
@@ -154,9 +154,11 @@ _SPOT_FLAGS = {
     "bets": (str, "SIZES", 'Sizes of bets, "33%,75%,all-in"; "none" for none.'),
     "raises": (str, "SIZES", "Sizes of raises, if not those of bets."),
     "leads": (str, "SIZES", "Sizes of bets out of position into the last aggressor."),
-    "limit": (str, "CHIPS", "Limit poker: the bet, or one each for flop, turn and river."),
+    "limit": (str, "CHIPS", "Limit poker: the bet, or one for each street (from the flop, if there is a board)."),
     "rake": (str, "RAKE", 'Per cent of the pot, and a cap in chips: "5%,3".'),
-    "variant": (str, "NAME", "holdem or short (six-plus)."),
+    "variant": (str, "NAME", "holdem, short (six-plus) or royal (twenty cards, ten to ace)."),
+    "last": (str, "STREET", "The street that ends the game: flop, turn or river."),
+    "blinds": (str, "CHIPS", 'Before the flop: the small blind, of the player in position, and the big one, "1,2".'),
 }
 _LOCK = "Spots, of flags or a file: fix a strategy, 'check bet 30: fold 0.5, call 0.5'; may be repeated."
 
@@ -224,7 +226,7 @@ def solve(
     gap = bool(temperature or (before and before.method.temperature))
     name = game or (before.game if before else "")
     subject = before.spot if spot is None and before and not isinstance(before, counterplay.Solution) else spot
-    pot = subject.pot if subject is not None else 0
+    pot = subject.middle if subject is not None else 0
 
     def on_memory(count: int) -> None:
         assert subject is not None
@@ -267,7 +269,9 @@ def _spot(game: str | None, flags: dict[str, Any]) -> "Spot | None":
     if game == "holdem":
         from counterplay.games.holdem.spot import spot_from_flags
 
-        missing = [name for name in ("board", "oop", "ip", "pot", "stack") if name not in given]
+        preflop = flags["board"] is not None and not flags["board"].strip()
+        needed = ("board", "stack") if preflop else ("board", "oop", "ip", "pot", "stack")
+        missing = [name for name in needed if name not in given]
         if missing:
             example = 'solve holdem --board "Ks 9d 4c 7h 2s" --oop "TT+,AKs" --ip QQ+ --pot 60 --stack 170 --bets 50%'
             raise ValueError(f"a spot needs --{missing[0]} too, as in: {example}; or name a .toml file")
@@ -617,8 +621,11 @@ def _opponent(solution: "Solution | SpotSolution") -> "tuple[Policy, str, float,
     from counterplay.solvers.spot_play import SpotPolicy
 
     spot = solution.spot
+    stacks, (small, big) = f"stacks are {spot.stack}", spot.betting.blinds
     intro = (
-        f"\nThe pot is {spot.pot}, stacks are {spot.stack}; who folds at once gets 0 chips, and the other {spot.pot}."
+        f"\nThe blinds are {small} and {big}, {stacks}; you get what you win, less what you put in."
+        if big
+        else f"\nThe pot is {spot.pot}, {stacks}; who folds at once gets 0 chips, and the other {spot.pot}."
     )
     return SpotPolicy(solution), intro, spot.pot / 2, lambda chips: f"{chips:+.2f} chips"
 

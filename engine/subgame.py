@@ -19,8 +19,6 @@ import numpy.typing as npt
 
 from counterplay.engine.simd import LANES
 
-RIVER, TURN, FLOP = 0, 1, 2  # streets by the number of streets still to come
-
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
 U32 = npt.NDArray[np.uint32]
@@ -35,6 +33,7 @@ class Subgame(NamedTuple):
     """The arrays that kernels read; none changes while solving."""
 
     cards: U8  # [2, W + 1, 2] the two cards of each lane; 52, 52 where it pads
+    held: U64  # [2, W + 1] the same as a set: card c is bit c
     lanes: U32  # [2] how many lanes are real
     same: U32  # [2, W + 1] the other player's lane with the same two cards, or W
     reach: F32  # [2 E, W] weights of both ranges at each entry of instance 0
@@ -68,13 +67,13 @@ class Subgame(NamedTuple):
     scale: I64  # [I] where the instance's decisions begin in the table of scales
     child: I64  # [I] instances one street later: child + (group) * (cards dealt) + (card)
 
-    deals: U32  # [B + 1] the cards that may follow board b, up to suits: deals[b] .. deals[b + 1]
-    card: U8  # [C]
+    deals: U32  # [B + 1] what may be dealt to board b, up to suits: deals[b] .. deals[b + 1]
+    dealt: U64  # [C] the cards, one or those of a flop, as a set
     after: U32  # [C] the board that they make
-    chance: F32  # [B] the chance of each card, given any two hands that allow it
-    twins: U32  # [C + 1] cards that equal card c up to suits: twins[c] .. twins[c + 1]
-    twin: U32  # [.] index into `permuted`
-    permuted: U16  # [., 2, W] the lane that plays, with the first card, the part of this lane with the twin
+    share: F32  # [C] the chance of a deal and all that equal it up to suits, given two hands, over the swaps of suits
+    swaps: U32  # [B + 1] the swaps of suits that leave a board as it is, none for one alone: swaps[b] .. swaps[b + 1]
+    swap: U32  # [.] index into `permuted`
+    permuted: U16  # [., 2, W] the lane that plays, with a deal, the part of this lane with the swapped deal
 
     river: U32  # [B] index of a full board into the next four, else 0
     order: U16  # [R, 2, W] lanes that the board allows, weakest first

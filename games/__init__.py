@@ -49,6 +49,16 @@ GAMES = (
         ),
     ),
     Entry(
+        "rhode_island",
+        "rhode_island",
+        "RhodeIsland",
+        "Rhode Island hold'em: one card each, two board cards, hands of three, limit betting",
+        (
+            "rhode_island(ranks=3, suits=2, raises=1)",
+            "rhode_island(ranks=2, suits=3, raises=2, bets=(1, 2, 2), ante=1)",
+        ),
+    ),
+    Entry(
         "liars_dice",
         "liars_dice",
         "LiarsDice",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, combinations_with_replacement
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from counterplay.engine.rules import CHANCE, LEAF, Outcome
 from counterplay.games.kuhn import rank_labels
@@ -155,10 +155,13 @@ class Leduc:
         stayed, board, paid = key
         winners: Sequence[int] = stayed
         if len(stayed) > 1:
-            strengths = {p: strength(self._hands[hands[p]] + board, self.ranks) for p in stayed}
+            strengths: dict[int, Any] = {p: self._strength(self._hands[hands[p]], board) for p in stayed}
             winners = [p for p in stayed if strengths[p] == max(strengths.values())]
         share = sum(paid) / len(winners)
         return [share - c if p in winners else -float(c) for p, c in enumerate(paid)]
+
+    def _strength(self, hand: Cards, board: Cards) -> tuple[Any, ...]:
+        return strength(hand + board, self.ranks)
 
     def sees(self, state: Betting) -> str:
         return state.label.strip()

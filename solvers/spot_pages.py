@@ -35,7 +35,7 @@ def summary(solution: SpotSolution, stopped: str, paint: Paint) -> Iterator[str]
             ("algorithm", solution.algorithm + (", 16 bits" if solution.compressed else "")),
             ("run", f"{run}: {stopped}"),
             ("EV", " · ".join(f"{p.upper()} {x:.3f}" for p, x in zip(PLAYERS, solution.value, strict=True))),
-            ("exploitability", share_of_pot(solution.exploitability, solution.spot.pot)),
+            ("exploitability", share_of_pot(solution.exploitability, solution.spot.middle)),
         ],
         paint,
     )
@@ -60,7 +60,7 @@ def decision(
     p = view.player if player is None else player
     rows = _some(view, p, hands)
     run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
-    yield f"{solution.game}: {run}, exploitability {share_of_pot(solution.exploitability, solution.spot.pot)}"
+    yield f"{solution.game}: {run}, exploitability {share_of_pot(solution.exploitability, solution.spot.middle)}"
     yield from (f"locked: {text}" for _, text in _locks(solution))
     yield ""
     yield from grid.header(view.summary(), paint)
@@ -122,14 +122,14 @@ def _kept(solution: SpotSolution) -> str:
 def holds(solution: SpotSolution, found: Judgement) -> bool:
     """Tell whether a judgement found what the solution claims."""
     pairs = zip((*found.value, *found.best), (*solution.value, *solution.best), strict=True)
-    return all(abs(a - b) <= _NEAR * solution.spot.pot for a, b in pairs)
+    return all(abs(a - b) <= _NEAR * solution.spot.middle for a, b in pairs)
 
 
 def measured(solution: SpotSolution, found: Judgement) -> dict[str, Any]:
     """Return what a judgement found, and whether it is what the solution claims, for JSON."""
     return {
         "exploitability": found.exploitability,
-        "exploitability_percent_pot": 100 * found.exploitability / solution.spot.pot,
+        "exploitability_percent_pot": 100 * found.exploitability / solution.spot.middle,
         "nash_conv": found.nash_conv,
         "value": found.value,
         "best_response": found.best,
@@ -140,7 +140,7 @@ def measured(solution: SpotSolution, found: Judgement) -> dict[str, Any]:
 
 def judgement(solution: SpotSolution, found: Judgement, paint: Paint) -> Iterator[str]:
     """Yield what a judgement found, beside what the solution claims."""
-    pot = solution.spot.pot
+    pot = solution.spot.middle
     verdict = "it holds" if holds(solution, found) else "IT DOES NOT HOLD"
     yield from table(
         [

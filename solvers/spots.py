@@ -1,7 +1,7 @@
 """Hold'em spots: from a spot to its solution, its file, and a view of any of its decisions.
 
 Values are chips of the starting pot and of what is won beyond it, player 0 out of position (OOP); exploitability is
-NashConv divided by two, in chips and in per cent of the starting pot.
+NashConv divided by two, in chips and in per cent of the starting pot, blinds included.
 """
 
 import os
@@ -80,7 +80,7 @@ def size_text(count: int) -> str:
 
 def is_compiled(spot: Spot) -> bool:
     """Tell whether the kernels that a spot takes are compiled; on a cache without them that takes half a minute."""
-    return jit.is_compiled(visit_root if spot.street == STREETS[-1] else visit_children)
+    return jit.is_compiled(visit_root if spot.street == STREETS[spot.betting.last] else visit_children)
 
 
 def cores() -> int:
@@ -257,7 +257,9 @@ class SpotSolution:
     @property
     def game(self) -> str:
         """Return what the spot is called."""
-        return f"{self.spot.variant} {self.spot.street} {format_cards(self.spot.board)}"
+        last = STREETS[self.spot.betting.last]
+        where = format_cards(self.spot.board) or f"to {last}"
+        return f"{self.spot.variant} {self.spot.street} {where}"
 
     @property
     def algorithm(self) -> str:
@@ -277,7 +279,7 @@ class SpotSolution:
     @property
     def exploitability_percent_pot(self) -> float:
         """Return exploitability in per cent of the starting pot."""
-        return 100 * self.exploitability / self.spot.pot
+        return 100 * self.exploitability / self.spot.middle
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -351,6 +353,10 @@ class SpotSolution:
         if tree.kind[place.line.node] != NEXT:
             now = standing(tree, place.line.node)
             raise ValueError(f"a report is of a line that ends a street, such as 'check check': there {now}")
+        if tree.start.street == 0:
+            raise ValueError(
+                f"a report goes card by card, and after {line!r} three come at once: name them in brackets"
+            )
         rest = [card for card in nodes.deck(self.spot)[::-1] if card not in place.line.board]
         return [(card, self.at(f"{line} [{format_cards([card])}]")) for card in rest]
 
@@ -423,7 +429,7 @@ def solve(
         raise ValueError(f"threads must be 1 or more, not {threads}")
     if iterations is None and target is None and time is None:
         target = DEFAULT_TARGET
-    limits = Limits(iterations, None if target is None else chips(target, spot.pot), time)
+    limits = Limits(iterations, None if target is None else chips(target, spot.middle), time)
     chosen = resume.method if resume is not None else _method(algorithm, iterations)
     workers = threads or cores()
     laid = resume.layout if resume is not None else nodes.lay_out(spot)

@@ -412,19 +412,19 @@ def _all_in(game: Subgame, work: Scratch, p: Any, low: Any, high: Any, index: An
 
 
 @inlined
-def _free(game: Subgame, q: Any, card: Any, weight: Any, out: Any) -> None:
-    """Set out to the weight for each of player q's lanes, 0 for those that hold the card."""
+def _free(game: Subgame, q: Any, deal: Any, weight: Any, out: Any) -> None:
+    """Set out to the weight for each of player q's lanes, 0 for those that hold a card dealt."""
+    dealt = game.dealt[deal]
     for i in range(np.uint64(game.lanes[q])):
-        blocked = game.cards[q, i, 0] == card or game.cards[q, i, 1] == card
-        out[i] = _ZERO if blocked else weight
+        out[i] = _ZERO if game.held[q, i] & dealt else weight
 
 
 @inlined
-def _deal(game: Subgame, above: Scratch, below: Scratch, group: Any, card: Any) -> None:
-    """Hand both plans at a group of ends on to the next street, without the hands that hold the card."""
+def _deal(game: Subgame, above: Scratch, below: Scratch, group: Any, deal: Any) -> None:
+    """Hand both plans at a group of ends on to the next street, without the hands that hold a card dealt."""
     w = np.uint64(game.reach.shape[1])
     for q in range(2):
-        _free(game, q, card, _ONE, below.norm)
+        _free(game, q, deal, _ONE, below.norm)
         to = np.uint64(q) * w
         for end in range(game.ends[group], game.ends[group + 1]):
             row = np.uint64(game.end_at[end, q]) * w
@@ -445,22 +445,39 @@ def _take(game: Subgame, work: Scratch, group: Any, p: Any, gained: Any, at: Any
 
 @inlined
 def _collect(game: Subgame, work: Scratch, group: Any, p: Any, board: Any, gained: Any, start: Any) -> None:
-    """Add what player p gained after each card, and after those that equal it up to suits, to a group of ends."""
+    """Add what player p gained after each deal, and after those that equal it up to suits, to a group of ends.
+
+    Deals that equal each other up to suits were played once. With a group of swaps G, the sum over all swaps of a
+    deal's part is |G| over their number times the sum over the deals that they make; so parts are added up, each with
+    its share, before the swaps are made.
+    """
     w = np.uint64(game.reach.shape[1])
-    value, norm = work.value, work.norm
+    value, norm, lanes = work.value, work.norm, np.uint64(game.lanes[p])
     at = np.uint64(start)
-    for deal in range(game.deals[board], game.deals[board + 1]):
-        _free(game, p, game.card[deal], game.chance[board], norm)
-        for end in range(game.ends[group], game.ends[group + 1]):
-            row = np.uint64(game.end_at[end, p]) * w
-            for i in range(np.uint64(game.lanes[p])):
-                value[row + i] += norm[i] * gained[at + i]
-            for k in range(game.twins[deal], game.twins[deal + 1]):
-                swap = game.twin[k]
-                for i in range(np.uint64(game.lanes[p])):
-                    j = np.uint64(game.permuted[swap, p, i])
-                    value[row + i] += norm[j] * gained[at + j]
-            at += w
+    if game.swaps[board] == game.swaps[board + 1]:
+        for deal in range(game.deals[board], game.deals[board + 1]):
+            _free(game, p, deal, game.share[deal], norm)
+            for end in range(game.ends[group], game.ends[group + 1]):
+                row = np.uint64(game.end_at[end, p]) * w
+                for i in range(lanes):
+                    value[row + i] += norm[i] * gained[at + i]
+                at += w
+        return
+    step = np.uint64(game.ends[group + 1] - game.ends[group]) * w
+    for end in range(game.ends[group], game.ends[group + 1]):
+        for i in range(lanes):
+            norm[i] = _ZERO
+        part, row = at, np.uint64(game.end_at[end, p]) * w
+        for deal in range(game.deals[board], game.deals[board + 1]):
+            dealt, share = game.dealt[deal], game.share[deal]
+            for i in range(lanes):
+                norm[i] += _ZERO if game.held[p, i] & dealt else share * gained[part + i]
+            part += step
+        for k in range(game.swaps[board], game.swaps[board + 1]):
+            swap = game.swap[k]
+            for i in range(lanes):
+                value[row + i] += norm[np.uint64(game.permuted[swap, p, i])]
+        at += w
 
 
 @inlined
@@ -474,8 +491,8 @@ def _weighed(reach: Any, value: Any, p: Any, w: Any) -> Any:
 
 @inlined
 def _weight(game: Subgame, board: Any, deal: Any) -> Any:
-    """Return the chance of a card or any that equals it up to suits, given hands that allow it."""
-    return np.float64(game.chance[board]) * np.float64(1 + game.twins[deal + 1] - game.twins[deal])
+    """Return the chance of a deal or any that equals it up to suits, given hands that allow it."""
+    return np.float64(game.share[deal]) * np.float64(max(game.swaps[board + 1] - game.swaps[board], 1))
 
 
 @jit
@@ -496,9 +513,9 @@ def visit_rivers(
     neg: Any,
     avg: Any,
 ) -> None:
-    """Visit the last street after a group of ends of the street before, for cards low .. high of its board.
+    """Visit the last street after a group of ends of the street before, for deals low .. high to its board.
 
-    `above` holds the plans of that street, played at `instance`; player p's values after each card go to rows of
+    `above` holds the plans of that street, played at `instance`; player p's values after each deal go to rows of
     `gained`, from entry `start` on. Many run-outs share a call because a call hands over all arrays one by one.
     """
     w = np.uint64(game.reach.shape[1])
@@ -508,7 +525,7 @@ def visit_rivers(
     at, size = np.uint64(start), np.uint64(game.ends[group + 1] - game.ends[group]) * w
     for k in range(low, high):
         deal = np.int64(game.deals[board]) + k
-        _deal(game, above, work, group, game.card[deal])
+        _deal(game, above, work, group, deal)
         _descend(game, tables, work, first + k, p, mode)
         work.earned[k] = _leaves(game, work, first + k, p, mode) * _weight(game, board, deal)
         _ascend(game, tables, work, first + k, p, mode, pos, neg, avg)
@@ -566,7 +583,7 @@ def visit_turn(
     neg: Any,
     avg: Any,
 ) -> Any:
-    """Visit an instance of the street before the last, and all that follows it; `gained` has rows for each card.
+    """Visit an instance of the street before the last, and all that follows it; `gained` has rows for each deal.
 
     In mode BEST, return what player p's average strategy earns.
     """
@@ -602,9 +619,9 @@ def visit_children(
     avg: Any,
     streets: Any,
 ) -> None:
-    """Visit the root's children low .. high (groups of ends times cards); their values go to rows of `gained`.
+    """Visit the root's children low .. high (groups of ends times deals); their values go to rows of `gained`.
 
-    What player p's average strategy earns there goes to `earned`. `inner` is working memory with rows for each card
+    What player p's average strategy earns there goes to `earned`. `inner` is working memory with rows for each deal
     after a child, used where two streets follow the root's; `none` is an empty list of rows.
     """
     w = np.uint64(game.reach.shape[1])
@@ -618,7 +635,7 @@ def visit_children(
         at = np.uint64(before * deals + size * k) * w
         if streets == 2:
             deal = np.int64(game.deals[board]) + k
-            _deal(game, root, middle, group, game.card[deal])
+            _deal(game, root, middle, group, deal)
             found = visit_turn(game, tables, middle, lower, inner, game.child[0] + index, none, p, mode, pos, neg, avg)
             earned[index] = found * _weight(game, board, deal)
             _take(game, middle, group, p, gained, at)

@@ -162,17 +162,17 @@ class SubgameCFR:
         return own
 
     def after(self, group: int, deal: int) -> "SubgameCFR":
-        """Return the part that follows a group of ends of the root street and a card, to look at: it shares the tables.
+        """Return the part that follows a group of ends of the root street and a deal, to look at: it shares the tables.
 
-        `group` counts among those of the root street, `deal` among the cards dealt to its board.
-        Values in it are those given that the card comes.
+        `group` counts among those of the root street, `deal` among the deals to its board.
+        Values in it are those given that deal.
         """
         game, w = self.game, self.game.reach.shape[1]
         board, number = int(game.board[0]), int(game.nexts[game.template[0]]) + group
         first, last = (int(x) for x in game.deals[board : board + 2])
         rows = game.end_at[int(game.ends[number]) : int(game.ends[number + 1])].astype(np.int64)
         reach = self.plans()[rows]  # [E, 2, W]
-        reach[:, (game.cards[:, :w] == game.card[first + deal]).any(axis=2)] = 0.0
+        reach[:, game.held[:, :w] & game.dealt[first + deal] != 0] = 0.0
         moved = {}
         for name in ("template", "board", "base", "scale", "child"):  # the instance takes the place of the root
             array = getattr(game, name).copy()

@@ -12,6 +12,7 @@ from pokerkit import Street as PokerKitStreet
 
 from counterplay.games.holdem.betting import (
     ALLIN,
+    BOARD,
     FOLD,
     NEXT,
     SHOWDOWN,
@@ -40,7 +41,7 @@ def menu(bet: str, raises: str = "none", lead: str | None = None) -> Menu:
 def no_limit(bet: str, raises: str = "none", lead: str | None = None, **options: object) -> NoLimit:
     """Return rules with the same menu for both players on all streets."""
     both = (menu(bet, raises, lead), menu(bet, raises))
-    return NoLimit((both, both, both), **options)  # type: ignore[arg-type]
+    return NoLimit((None, both, both, both), **options)  # type: ignore[arg-type]
 
 
 def actions(tree: Street, line: str = "") -> list[str]:
@@ -175,7 +176,7 @@ def test_river_a():
 @given(
     st.integers(1, 200),
     st.integers(1, 500),
-    st.sampled_from(STREETS),
+    st.sampled_from(STREETS[1:]),
     st.lists(st.sampled_from(["33%", "75%", "all-in", "7c", "e"]), max_size=3),
     st.lists(st.sampled_from(["60%", "2.5x", "50c", "a"]), max_size=2),
     st.integers(0, 3) | st.none(),
@@ -225,18 +226,18 @@ def test_streets_follow_one_another():
     trees = street_trees(rules, "flop", 60, 170)
     flop = next(iter(trees.values()))
     start = flop.following(follow(flop, "check bet 30 call"), rules)
-    assert start == (1, 120, 140, True)
+    assert start == (2, 120, 140, True)
     assert actions(trees[start]) == ["check", "bet 120"]
     assert actions(trees[start], "check") == ["check", "bet 60"]
     start = flop.following(follow(flop, "bet 30 call"), rules)
-    assert start == (1, 120, 140, False)
+    assert start == (2, 120, 140, False)
     assert actions(trees[start]) == ["check", "bet 60"]
-    assert flop.following(follow(flop, "check check"), rules) == (1, 60, 170, False)
+    assert flop.following(follow(flop, "check check"), rules) == (2, 60, 170, False)
     assert not any(tree.start.lead for tree in street_trees(no_limit("50%"), "flop", 60, 170).values())
     barred = street_tree(no_limit("50%", lead="none", add_allin=Fraction(100)), "turn", 60, 170, lead=True)
     assert actions(barred) == ["check"]
     seen = {start.street for start in trees}
-    assert seen == {0, 1, 2}
+    assert seen == {1, 2, 3}
     reached = {tree.following(int(n), rules) for tree in trees.values() for n in np.flatnonzero(tree.kind == NEXT)}
     assert reached | {flop.start} == set(trees)
 
@@ -244,7 +245,8 @@ def test_streets_follow_one_another():
 def test_refusals():
     rules = no_limit("50%")
     for arguments, says in [
-        (("preflop", 60, 170), "flop, turn or river"),
+        (("showdown", 60, 170), "preflop, flop, turn, river"),
+        (("preflop", 60, 170), "no bet sizes are given for the preflop"),
         (("river", 0, 170), "at least one chip"),
         (("river", 60, 0), "at least one chip"),
     ]:
@@ -255,7 +257,7 @@ def test_refusals():
     with pytest.raises(ValueError, match="more than 100 nodes"):
         street_trees(no_limit("50%", "60%"), "flop", 60, 170, max_nodes=100)
     with pytest.raises(ValueError, match="no bet sizes are given for the turn"):
-        street_trees(NoLimit((rules.menus[0], None, None)), "flop", 60, 170)
+        street_trees(NoLimit((None, rules.menus[1], None, None)), "flop", 60, 170)
     with pytest.raises(ValueError, match="smallest bet is 4"):
         no_limit("3c", min_bet=4)
     for options in ({"add_allin": Fraction(-1)}, {"raise_cap": -1}, {"min_bet": 0}):
@@ -267,11 +269,11 @@ def test_refusals():
 
 
 def test_fixed_limit():
-    tree = street_tree(FixedLimit((2, 4, 4)), "turn", 10, 100)
+    tree = street_tree(FixedLimit((None, 2, 4, 4)), "turn", 10, 100)
     assert actions(tree) == ["check", "bet 4"]
     assert actions(tree, "bet 4 raise 8 raise 12") == ["fold", "call", "raise 16"]
     assert actions(tree, "bet 4 raise 8 raise 12 raise 16") == ["fold", "call"]
-    short = street_tree(FixedLimit((2, 4, 4)), "turn", 10, 5)
+    short = street_tree(FixedLimit((None, 2, 4, 4)), "turn", 10, 5)
     assert actions(short, "bet 4") == ["fold", "call", "raise 5"]
     assert short.kind[follow(short, "bet 4 raise 5 call")] == ALLIN
 
@@ -283,7 +285,7 @@ def pokerkit(first: int, pot: int, stack: int, least: list[int], limit: int | No
         PokerKitStreet(
             False,
             (False, False) if street == first else (),
-            (street + 3) if street == first else 1,
+            BOARD[street] if street == first else 1,
             False,
             Opening.POSITION,
             least[street],
@@ -308,9 +310,9 @@ def pokerkit(first: int, pot: int, stack: int, least: list[int], limit: int | No
 
 def check_a_hand(rules: NoLimit | FixedLimit, chance: random.Random) -> int:
     """Play a random hand by our trees and by PokerKit at once; return the number of decisions."""
-    street, pot, stack = chance.randrange(3), 2 * chance.randint(1, 60), chance.randint(1, 400)
+    street, pot, stack = chance.randint(1, 3), 2 * chance.randint(1, 60), chance.randint(1, 400)
     limited = isinstance(rules, FixedLimit)
-    least = [bet or 1 for bet in rules.bets] if isinstance(rules, FixedLimit) else [rules.min_bet] * 3
+    least = [bet or 1 for bet in rules.bets] if isinstance(rules, FixedLimit) else [rules.min_bet] * 4
     hand = pokerkit(street, pot, stack, least, rules.cap if isinstance(rules, FixedLimit) else None)
     tree, node, decisions = street_tree(rules, STREETS[street], pot, stack), 0, 0
     while True:
@@ -358,7 +360,9 @@ def test_legality_against_pokerkit(limited):
     for _ in range(150):
         rules: NoLimit | FixedLimit
         if limited:
-            rules = FixedLimit((chance.randint(1, 9), chance.randint(1, 9), chance.randint(1, 9)), chance.randint(1, 5))
+            rules = FixedLimit(
+                (None, chance.randint(1, 9), chance.randint(1, 9), chance.randint(1, 9)), chance.randint(1, 5)
+            )
         else:
             rules = no_limit(
                 ",".join(chance.sample(bets, chance.randint(1, 3))),

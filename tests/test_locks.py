@@ -185,14 +185,16 @@ def test_suits_are_swapped_only_where_the_lock_allows(hands):
     for run in runs:
         run.advance(60)
     assert len(both[0].boards) < len(both[1].boards)
-    assert runs[0].judge().value == pytest.approx(runs[1].judge().value, abs=2e-3)
-    assert runs[0].judge().best == pytest.approx(runs[1].judge().best, abs=2e-3)
+    one, two = (run.judge() for run in runs)
+    near = one.nash_conv + two.nash_conv  # rounding breaks ties in regret, and the runs part
+    assert one.value == pytest.approx(two.value, abs=near)
+    assert one.best == pytest.approx(two.best, abs=near)
 
 
 def test_a_card_of_a_lock_is_dealt_for_itself():
     given = SPOTS["one suit"]
     free, locked = nodes.lay_out(replace(given, locks=())), nodes.lay_out(given)
-    assert len(locked.game.card) >= len(free.game.card)
+    assert len(locked.game.dealt) >= len(free.game.dealt)
     view = solved("one suit").at("check check [2h] check")
     assert view.locked.all()
     assert view.frequencies["check"] == pytest.approx(1.0)

@@ -91,6 +91,7 @@ def test_sizes_come_from_the_closest_table():
         return Menu(parse_sizes(bet, "bet"), parse_sizes(raises, "raise"), lead)
 
     assert betting.menus == (
+        None,
         (menu("20,50%", "2x"), menu("20,50%", "2x")),  # IP's raises are OOP's too
         (menu("10%", "2x", "25%"), menu("", "2x")),
         (menu("e", ""), menu("10%", "2x")),  # the common [bets] comes before the other's
@@ -101,7 +102,7 @@ def test_what_one_side_leaves_out_it_takes_from_the_other():
     text = HEAD + RANGES + '[bets.river.oop]\nbet = ["50%", 30]\n[bets.river.ip]\n'
     spot = parse_spot(text)
     assert isinstance(spot.betting, NoLimit)
-    oop, ip = spot.betting.menus[2] or ()
+    oop, ip = spot.betting.menus[3] or ()
     assert oop == ip
     assert oop.raises == (Size("%", Fraction(1, 2)),)  # raises left out by both: the bets', less chips
 
@@ -128,18 +129,18 @@ def test_flags_say_what_a_file_says():
     assert flags == spot
     given = {"board": "Ks9d4c7h", "oop": "QQ", "ip": "JJ", "pot": 60, "stack": 170}
     limit = spot_from_flags(**given, limit="2,4,4", rake="5%,3", aggressor=None)
-    assert limit.betting == FixedLimit((None, 4, 4))
+    assert limit.betting == FixedLimit((None, None, 4, 4))
     assert limit.rake == Rake(5, 3)
     assert spot_from_flags(**given, limit="4", rake="2.5").rake == Rake(2.5, math.inf)
     quick = spot_from_flags(**given, bets="33%,75%,all-in", add_allin="150%", raise_cap=2, min_bet=2, force_allin=0.1)
     assert isinstance(quick.betting, NoLimit)
     assert (quick.betting.add_allin, quick.betting.force_allin) == (Fraction(3, 2), Fraction(1, 10))
-    assert quick.betting.menus[1] == quick.betting.menus[2]
+    assert quick.betting.menus[2] == quick.betting.menus[3]
     for wrong, says in [
         ({"bets": "33%", "stock": 3}, "no key 'stock'.*'stack'"),
         ({"bets": "33%,"}, "bets.bet: '' is not a bet size"),
         ({"bets": "2x"}, "bets.bet: '2x' makes no legal bet"),
-        ({"limit": "2,4"}, "one each for flop, turn and river"),
+        ({"limit": "2,4"}, "one each for flop and turn and river"),
         ({"limit": "two"}, "limit must be chips"),
         ({"bets": "33%", "rake": "5,3,1"}, "rake must be"),
         ({"bets": "33%", "rake": "five"}, "rake must be"),
@@ -200,7 +201,7 @@ def test_a_spot_is_written_back_whole(spot):
 
 def test_a_limit_spot_is_written_back_whole():
     spot = parse_spot(HEAD + RANGES + "[limit]\nriver = 4\ncap = 3\n[rake]\npercent = 1")
-    assert spot.betting == FixedLimit((None, None, 4), 3)
+    assert spot.betting == FixedLimit((None, None, None, 4), 3)
     assert parse_spot(to_toml(spot)) == spot
 
 
@@ -209,7 +210,7 @@ def test_a_limit_spot_is_written_back_whole():
     [
         ('"Ks 9d', '"Ks Ks', "Ks"),
         ('"Ks 9d', '"Kx 9d', "board: .*Kx"),
-        ('"Ks 9d 4c 7h 2s"', '"Ks 9d"', "3 cards .flop., 4 .turn. or 5 .river., not 2"),
+        ('"Ks 9d 4c 7h 2s"', '"Ks 9d"', "3 cards .flop., 4 .turn., 5 .river. or none, not 2"),
         ('"Ks 9d 4c 7h 2s"', '"Ks 9d 4c 7h 2s 2c"', "not 6"),
         ('"Ks 9d 4c 7h 2s"', "9", "board must be a text in quotes"),
         ("pot = 60", "", "needs 'pot'"),
@@ -223,7 +224,11 @@ def test_a_limit_spot_is_written_back_whole():
         ("stack = 170", 'stack = "deep"', "stack must be a number"),
         ("stack = 170", "stock = 170", "no key 'stock' .did you mean 'stack'"),
         ("stack = 170", "stack = 170\n[river]\nbet = []\n", "no key 'river'"),
-        ("stack = 170", 'stack = 170\nvariant = "shart"', "one of holdem, short, not 'shart' .did you mean 'short'"),
+        (
+            "stack = 170",
+            'stack = 170\nvariant = "shart"',
+            "one of holdem, short, royal, not 'shart' .did you mean 'short'",
+        ),
         ("stack = 170", 'stack = 170\nvariant = "short"', "4c, which a short deck does not have"),
         ("stack = 170", 'stack = 170\naggressor = "button"', "aggressor must be 'oop' or 'ip'"),
         ("stack = 170", 'stack = 170\nadd_allin = "much"', "multiple of the pot"),

@@ -1,5 +1,8 @@
 """Public betting of one street between two players: player 0 is out of position (OOP) and first, player 1 in position.
 
+Before the flop with blinds player 1 has the small blind and is first, and player 0, the big blind, may still raise when
+it is only called.
+
 Chips are whole numbers. Both players start a street with the same stack behind, and amounts count from the start of
 the street: `raise 80` puts in 80 in all. A raise is at least as large as the bet or raise before it, unless all-in.
 """
@@ -14,7 +17,9 @@ import numpy.typing as npt
 
 from counterplay.games.holdem.sizes import Facing, Size, amounts
 
-STREETS = ("flop", "turn", "river")
+STREETS = ("preflop", "flop", "turn", "river")
+BOARD = (0, 3, 4, 5)  # cards on the board by street
+RIVER = STREETS.index("river")
 PLAYERS = ("oop", "ip")
 FOLD, SHOWDOWN, ALLIN, NEXT = 2, 3, 4, 5
 MAX_NODES = 500_000
@@ -47,7 +52,8 @@ class NoLimit:
 
     `menus[street][player]` lists sizes, None for a street that is not played. All-in is added where it puts at most
     `add_allin` times the pot on top of the call, and a bet becomes all-in where at most `force_allin` times the pot
-    would be left behind after a call. `raise_cap` is the number of raises a street, the bet not counted.
+    would be left behind after a call. `raise_cap` is the number of raises a street, the bet not counted. Hands are
+    shown after the street `last`; `blinds` are the small one, of player 1, and the big one, a bet before the flop.
     """
 
     menus: tuple[tuple[Menu, Menu] | None, ...]
@@ -55,10 +61,13 @@ class NoLimit:
     force_allin: Fraction = Fraction(0)
     raise_cap: int | None = None
     min_bet: int = 1
+    last: int = RIVER
+    blinds: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         if len(self.menus) != len(STREETS):
-            raise ValueError(f"menus must have one entry each for flop, turn and river, not {len(self.menus)}")
+            raise ValueError(f"menus must have one entry each for {', '.join(STREETS)}, not {len(self.menus)}")
+        _check_blinds(self.blinds)
         for name in ("add_allin", "force_allin"):
             if getattr(self, name) < 0:
                 raise ValueError(
@@ -91,21 +100,28 @@ class NoLimit:
         lead = menu.lead if turn.lead and turn.player == 0 else None
         sizes = menu.raises if turn.raises else menu.bet if lead is None else lead
         least = turn.last + max(turn.raised, self.min_bet)
-        facing = Facing(turn.pot, turn.last, least, turn.stack, len(STREETS) - turn.street)
+        facing = Facing(turn.pot, turn.last, least, turn.stack, self.last + 1 - turn.street)
         barred = turn.raises == 0 and lead == ()  # a player who may not lead does not move in either
         return amounts(sizes, facing, Fraction(0) if barred else self.add_allin, self.force_allin)
 
 
 @dataclass(frozen=True)
 class FixedLimit:
-    """Limit betting: every bet and raise on a street is by `bets[street]` chips; `cap` counts them, the bet too."""
+    """Limit betting: every bet and raise on a street is by `bets[street]` chips; `cap` counts them, the bet too.
+
+    Hands are shown after the street `last`; `blinds` are the small one, of player 1, and the big one, which counts as
+    the first bet before the flop.
+    """
 
     bets: tuple[int | None, ...]
     cap: int = 4
+    last: int = RIVER
+    blinds: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         if len(self.bets) != len(STREETS) or any(bet is not None and bet < 1 for bet in self.bets):
-            raise ValueError(f"a limit has a positive number of chips for flop, turn and river, not {self.bets}")
+            raise ValueError(f"a limit has a positive number of chips for {', '.join(STREETS)}, not {self.bets}")
+        _check_blinds(self.blinds)
         if self.cap < 0:
             raise ValueError(f"limit.cap must be zero or more bets and raises a street, not {self.cap}")
 
@@ -128,20 +144,25 @@ class FixedLimit:
 Rules = NoLimit | FixedLimit
 
 
+def _check_blinds(blinds: tuple[int, int]) -> None:
+    if blinds != (0, 0) and not 0 <= blinds[0] < blinds[1]:
+        raise ValueError(f"blinds must be a small one and a larger big one, or (0, 0), not {blinds}")
+
+
 class Start(NamedTuple):
     """All that the betting of a street depends on, the rules apart."""
 
     street: int  # index into STREETS
     pot: int  # in the middle
-    stack: int  # behind, of each player
+    stack: int  # behind, of each player, blinds not yet posted
     lead: bool = False  # OOP called the last bet of the street before, and the rules tell leads from bets
 
 
 class Street(NamedTuple):
-    """The betting of one street, nodes in preorder; node 0 is OOP's first decision. N nodes."""
+    """The betting of one street, nodes in preorder; node 0 is the first decision. N nodes."""
 
     start: Start
-    kind: npt.NDArray[np.int8]  # [N] who acts, 0 or 1, or how it ended: FOLD, SHOWDOWN (river), ALLIN, NEXT
+    kind: npt.NDArray[np.int8]  # [N] who acts, 0 or 1, or how it ended: FOLD, SHOWDOWN, ALLIN, NEXT
     parent: npt.NDArray[np.int32]  # [N] -1 at the root
     size: npt.NDArray[np.int32]  # [N] nodes of the subtree, itself included
     action: tuple[str, ...]  # [N] what led here: "check", "bet 20", "raise 80", "call", "fold"; "" at the root
@@ -166,15 +187,19 @@ def street_tree(
     """Return the betting of a street that starts with `pot` in the middle and `stack` behind for each player.
 
     `lead` says that OOP called the last bet before this street. Raises `ValueError` for an unknown street, one that
-    the rules leave out, a pot or stack that is not positive, and a tree of more than `max_nodes` nodes.
+    the rules leave out, a pot (where no blinds are posted) or stack that is not positive, a stack that the big blind
+    puts all in, and a tree of more than `max_nodes` nodes.
     """
     if street not in STREETS:
-        raise ValueError(f"a street is flop, turn or river, not {street!r}")
+        raise ValueError(f"a street is {', '.join(STREETS)}, not {street!r}")
     index = STREETS.index(street)
-    if not rules.plays(index):
+    if not rules.plays(index) or index > rules.last:
         raise ValueError(f"no bet sizes are given for the {street}")
-    if pot < 1 or stack < 1:
+    big = rules.blinds[1] if index == 0 else 0
+    if pot < (not big) or stack < 1:
         raise ValueError(f"a street needs a pot and stacks of at least one chip, not {pot} and {stack}")
+    if stack <= big:
+        raise ValueError(f"the stack must be more than the big blind of {big}, not {stack}")
     return _grow(rules, Start(index, pot, stack, lead and rules.leads(index)), 0, max_nodes)
 
 
@@ -216,7 +241,8 @@ class _Point(NamedTuple):
 def _grow(rules: Rules, start: Start, nodes: int, max_nodes: int) -> Street:
     """Return a street's tree; `nodes` of the `max_nodes` are taken."""
     points: list[_Point] = []
-    stack = [_Point(-1, "", 0, (0, 0))]
+    small, big = rules.blinds if start.street == 0 else (0, 0)
+    stack = [_Point(-1, "", 1, (big, small), raised=big, raises=1) if big else _Point(-1, "", 0, (0, 0))]
     while stack:
         if nodes + len(points) >= max_nodes:
             raise ValueError(
@@ -245,14 +271,16 @@ def _grow(rules: Rules, start: Start, nodes: int, max_nodes: int) -> Street:
 def _moves(rules: Rules, start: Start, point: _Point, node: int) -> list[_Point]:
     """Return what may follow a decision: fold and call, or check, then bets or raises in rising order."""
     me, last = point.kind, max(point.paid)
-    closed = SHOWDOWN if start.street == len(STREETS) - 1 else ALLIN if last == start.stack else NEXT
-    if point.raises:
-        moves = [
-            _Point(node, "fold", FOLD, point.paid, folder=me),
-            _Point(node, "call", closed, (last, last), caller=me),
-        ]
+    closed = SHOWDOWN if start.street == rules.last else ALLIN if last == start.stack else NEXT
+    blinds = start.street == 0 and rules.blinds[1] > 0
+    if point.paid[me] < last:
+        option = blinds and me == 1 and point.raises == 1  # the small blind called: the big blind may raise
+        ended = 0 if option else closed
+        call = _Point(node, "call", ended, (last, last), point.raised, point.raises, caller=-1 if option else me)
+        moves = [_Point(node, "fold", FOLD, point.paid, folder=me), call]
     else:
-        moves = [_Point(node, "check", 1 if me == 0 else closed, (0, 0))]
+        over = me == (0 if blinds else 1)
+        moves = [point._replace(parent=node, action="check", kind=closed if over else 1 - me)]
     lead = start.lead and me == 0
     turn = Turn(start.street, me, start.pot + 2 * last, start.stack, last, point.raised, point.raises, lead)
     for amount in rules.amounts(turn):

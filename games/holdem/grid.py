@@ -47,7 +47,8 @@ def header(summary: dict[str, Any], paint: Paint) -> Iterator[str]:
     where = f"after {summary['node']}" if summary["node"] else "first to act"
     share = summary["locked"]
     held = "" if not share else " · locked" if share > 0.9999 else f" · {share:.1%} locked"
-    yield paint(f"{summary['player'].upper()} {where} · {summary['board']} · pot {summary['pot']}{held}", HEADING)
+    board = summary["board"] or summary["street"]
+    yield paint(f"{summary['player'].upper()} {where} · {board} · pot {summary['pot']}{held}", HEADING)
     yield paint(f"  {'':<5}{'EV':>10}{'equity':>10}{'realised':>10}", DIM)
     for p, name in enumerate(PLAYERS):
         ev, equity, realised = (summary[key][p] for key in ("ev", "equity", "realisation"))

@@ -1,35 +1,35 @@
 """Lines of play: what was done and dealt from the start of a subgame, "check bet 30 call [Ah] check".
 
-Cards in brackets go on to the next street.
+Cards in brackets go on to the next street: one, or the three of a flop.
 """
 
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from counterplay.games.holdem.betting import NEXT, PLAYERS, STREETS, Rules, Start, Street, children, follow
+from counterplay.games.holdem.betting import BOARD, NEXT, PLAYERS, STREETS, Rules, Start, Street, children, follow
 from counterplay.games.holdem.cards import format_cards, parse_cards
+
+Cards = tuple[int, ...]
 
 
 class Line(NamedTuple):
     """A line that was read: its text as it is written here, and the node of the betting that it leads to."""
 
     text: str
-    board: tuple[int, ...]
-    passed: tuple[tuple[Start, int, int], ...]  # streets before: their start, the node that ended them, the card dealt
+    board: Cards
+    passed: tuple[tuple[Start, int, Cards], ...]  # streets before: start, the node that ended them, the cards dealt
     start: Start
     node: int
 
 
-def read_line(
-    text: str, board: tuple[int, ...], trees: Mapping[Start, Street], rules: Rules, short: bool = False
-) -> Line:
+def read_line(text: str, board: Cards, trees: Mapping[Start, Street], rules: Rules, short: bool = False) -> Line:
     """Read a line from a board on; `trees` is what `betting.street_trees` gives, the first street first.
 
     Raises `ValueError` for what is not possible there.
     """
     start, node = next(iter(trees)), 0
-    passed, said = list[tuple[Start, int, int]](), list[str]()
+    passed, said = list[tuple[Start, int, Cards]](), list[str]()
     for part in re.findall(r"\[[^\]]*\]?|[^\[]+", text):
         tree = trees[start]
         if not part.startswith("["):
@@ -38,10 +38,11 @@ def read_line(
         if tree.kind[node] != NEXT:
             raise ValueError(f"{part} cannot be dealt there: {standing(tree, node)}")
         said += _words(tree, node)
-        card = _card(part, board, short)
-        passed.append((start, node, card))
-        start, board, node = tree.following(node, rules), (*board, card), 0
-        said.append(f"[{format_cards([card])}]")
+        after = tree.following(node, rules)
+        deal = _deal(part, board, BOARD[after.street] - len(board), short)
+        passed.append((start, node, deal))
+        start, board, node = after, (*board, *deal), 0
+        said.append(f"[{format_cards(deal)}]")
     said += _words(trees[start], node)
     return Line(" ".join(said), board, tuple(passed), start, node)
 
@@ -51,7 +52,9 @@ def actor(tree: Street, line: Line) -> int:
     kind = int(tree.kind[line.node])
     if kind == NEXT:
         over = f"the {STREETS[tree.start.street]} is over after {line.text!r}"
-        raise ValueError(f"{over}: go on with the next card in brackets, such as [{_example(line.board)}]")
+        more = BOARD[tree.start.street + 1] - len(line.board)
+        cards = "card" if more == 1 else f"{more} cards"
+        raise ValueError(f"{over}: go on with the next {cards} in brackets, such as [{_example(line.board, more)}]")
     if kind > 1:
         raise ValueError(f"nobody acts after {line.text!r}: the betting is over")
     return kind
@@ -73,14 +76,15 @@ def _words(tree: Street, node: int) -> list[str]:
     return words[::-1]
 
 
-def _example(board: tuple[int, ...]) -> str:
-    return format_cards([next(c for c in range(51, -1, -1) if c not in board)])
+def _example(board: Cards, more: int) -> str:
+    return format_cards([c for c in range(51, -1, -1) if c not in board][:more])
 
 
-def _card(part: str, board: tuple[int, ...], short: bool) -> int:
+def _deal(part: str, board: Cards, more: int, short: bool) -> Cards:
     cards = parse_cards(part.strip("[]"), short)
-    if len(cards) != 1 or not part.endswith("]"):
-        raise ValueError(f"brackets hold the one card that comes next, such as [{_example(board)}], not {part!r}")
-    if cards[0] in board:
+    if len(cards) != more or not part.endswith("]"):
+        come = "the one card that comes" if more == 1 else f"the {more} cards that come"
+        raise ValueError(f"brackets hold {come} next, such as [{_example(board, more)}], not {part!r}")
+    if not set(cards).isdisjoint(board):
         raise ValueError(f"{part} is on the board already ({format_cards(board)})")
-    return cards[0]
+    return cards

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.games.holdem.betting import NEXT, Street, children, street_trees
+from counterplay.games.holdem.betting import BOARD, NEXT, Street, children, street_trees
 from counterplay.games.holdem.cards import COMBO_CARDS, compatible, format_cards, permute_suits
 from counterplay.games.holdem.lines import Line, actor, read_line
-from counterplay.games.holdem.runouts import Layout, equities, layout
+from counterplay.games.holdem.runouts import Layout, equities, layout, moved
 from counterplay.games.holdem.spot import LOWEST_RANK, Spot
 from counterplay.games.holdem.strength import strengths
 
@@ -24,7 +24,7 @@ class Place(NamedTuple):
     """A node of the betting on some board, and the way to it through the layout."""
 
     line: Line
-    steps: tuple[tuple[int, int], ...]  # group of ends of the street, and card dealt, for each street before
+    steps: tuple[tuple[int, int], ...]  # group of ends of the street, and deal, for each street before
     template: int
     entry: int  # of the template
     suits: tuple[int, ...]  # suit s is called suits[s] in the layout
@@ -36,7 +36,7 @@ def lay_out(spot: Spot, symmetry: bool = True) -> Layout:
     short = spot.variant == "short"
     rake = (spot.rake.percent / 100, spot.rake.cap)
     told = [row for fixed in spot.locked for row in fixed.mix]  # what suits must leave alone beside board and ranges
-    told += [compatible([card]) for fixed in spot.locked for _, _, card in fixed.line.passed]
+    told += [compatible(deal) for fixed in spot.locked for _, _, deal in fixed.line.passed]
     laid = layout(
         spot.board, (spot.weights[0], spot.weights[1]), trees, spot.betting, rake, deck(spot), short, symmetry, told
     )
@@ -76,8 +76,8 @@ def find(spot: Spot, laid: Layout, line: str) -> Place:
     way = read_line(line, spot.board, trees, spot.betting, spot.variant == "short")
     steps, at, template, entry = list[tuple[int, int]](), 0, 0, 0
     suits: tuple[int, ...] = (0, 1, 2, 3)
-    for _, node, card in way.passed:
-        deal, suits = _dealt(laid, at, card, suits)
+    for _, node, cards in way.passed:
+        deal, suits = _dealt(laid, at, cards, suits)
         group, entry = _onward(laid, template, entry, node)
         steps.append((group - int(laid.game.nexts[template]), deal - int(laid.game.deals[at])))
         template, at = int(laid.game.next_template[group]), int(laid.game.after[deal])
@@ -104,19 +104,19 @@ def decision(laid: Layout, place: Place) -> tuple[Street, int]:
     return tree, actor(tree, place.line)
 
 
-def _dealt(laid: Layout, at: int, card: int, suits: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
-    """Return the deal that stands for a card on a board of the layout, and the suits renamed for it."""
-    game = laid.game
-    wanted = card // 4 * 4 + suits[card % 4]
+def _dealt(laid: Layout, at: int, cards: tuple[int, ...], suits: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """Return the deal that stands for cards on a board of the layout, and the suits renamed for it."""
+    game, on_board = laid.game, len(laid.boards[at])
+    wanted = sorted(moved(c, suits) for c in cards)
     for deal in range(int(game.deals[at]), int(game.deals[at + 1])):
-        first = int(game.card[deal])
-        if first == wanted:
+        first = laid.boards[int(game.after[deal])][on_board:]
+        if sorted(first) == wanted:
             return deal, suits
-        for k in range(int(game.twins[deal]), int(game.twins[deal + 1])):
-            swap = laid.suits[int(game.twin[k])]
-            if first // 4 * 4 + swap[first % 4] == wanted:
+        for k in range(int(game.swaps[at]), int(game.swaps[at + 1])):
+            swap = laid.suits[int(game.swap[k])]
+            if sorted(moved(c, swap) for c in first) == wanted:
                 return deal, tuple(swap.index(s) for s in suits)
-    raise ValueError(f"[{format_cards([card])}] cannot come on this board")
+    raise ValueError(f"[{format_cards(cards)}] cannot come on this board")
 
 
 def lanes(laid: Layout, place: Place) -> tuple[I64, I64]:
@@ -148,12 +148,13 @@ def equity(spot: Spot, board: tuple[int, ...], combos: tuple[I64, I64], reach: t
     """Return the share of the pot that each combo of both players would win if all were checked down; NaN: no rival."""
     short = spot.variant == "short"
     one, two = len(combos[0]), len(combos[1])
-    if len(board) == 5:
+    full = BOARD[spot.betting.last]
+    if len(board) == full:
         ranks = [strengths(np.array(board, np.uint8), c, short).astype(np.int64) for c in combos]
         ahead = np.sign(ranks[0][:, None] - ranks[1][None, :]).astype(np.float64)
     else:
         width = max(one, two)
-        table = equities((board,), combos, deck(spot), short, {len(board) - 3}, width)[1]
+        table = equities((board,), combos, deck(spot), short, {BOARD.index(len(board))}, width, full)[1]
         ahead = table.reshape(width, width)[:one, :two].astype(np.float64)
     cards = [COMBO_CARDS[c] for c in combos]
     apart = ~(cards[0][:, None, :, None] == cards[1][None, :, None, :]).any(axis=(2, 3))

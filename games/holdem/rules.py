@@ -6,26 +6,32 @@ street-by-street solver and the engine's own sequence form then give the same va
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
 from counterplay.engine.rules import CHANCE, LEAF, Outcome
-from counterplay.games.holdem.betting import ALLIN, FOLD, NEXT, Start, Street, children, street_trees
+from counterplay.games.holdem.betting import ALLIN, BOARD, FOLD, NEXT, Start, Street, children, street_trees
 from counterplay.games.holdem.cards import COMBO_CARDS, format_cards
 from counterplay.games.holdem.spot import LOWEST_RANK, Spot
 from counterplay.games.holdem.strength import strengths
 
 
 class Point(NamedTuple):
-    """What everybody sees. `due` is the number of cards to be dealt before anything else happens."""
+    """What everybody sees. `due` is the number of cards to be dealt, at once, before anything else happens."""
 
     start: Start
     node: int
     board: tuple[int, ...]
     due: int
     label: str
+
+
+@lru_cache(maxsize=4)
+def _draws(deck: tuple[int, ...], board: tuple[int, ...], cards: int) -> list[tuple[int, ...]]:
+    return list(combinations([c for c in deck if c not in board], cards))
 
 
 @dataclass(frozen=True)
@@ -74,32 +80,32 @@ class HoldemRules:
         kind = int(self._trees[state.start].kind[state.node])
         return kind if kind < FOLD else LEAF
 
-    def _rest(self, state: Point) -> list[int]:
-        return [c for c in self._deck if c not in state.board]
+    def _deals(self, state: Point) -> list[tuple[int, ...]]:
+        return _draws(tuple(self._deck), state.board, state.due)
 
     def moves(self, state: Point) -> Sequence[str]:
         if state.due:
-            return [format_cards([c]) for c in self._rest(state)]
+            return [format_cards(deal) for deal in self._deals(state)]
         tree = self._trees[state.start]
         return [tree.action[child] for child in children(tree, state.node)]
 
     def chance(self, state: Point, hands: tuple[int, ...]) -> Sequence[float]:
         held = self._cards(hands)
-        rest = self._rest(state)
-        left = len(rest) - sum(c in held for c in rest)
-        return [0.0 if c in held else 1.0 / left for c in rest]
+        free = [held.isdisjoint(deal) for deal in self._deals(state)]
+        return [1.0 / sum(free) if can else 0.0 for can in free]
 
     def play(self, state: Point, move: int) -> Point:
         if state.due:
-            card = self._rest(state)[move]
-            label = f"{state.label} [{format_cards([card])}]"
-            return state._replace(board=(*state.board, card), due=state.due - 1, label=label)
+            deal = self._deals(state)[move]
+            label = f"{state.label} [{format_cards(deal)}]"
+            return state._replace(board=(*state.board, *deal), due=0, label=label)
         tree = self._trees[state.start]
         child = children(tree, state.node)[move]
         label = f"{state.label} {tree.action[child]}".strip()
         if tree.kind[child] == NEXT:
-            return Point(tree.following(child, self.spot.betting), 0, state.board, 1, label)
-        due = 5 - len(state.board) if tree.kind[child] == ALLIN else 0
+            start = tree.following(child, self.spot.betting)
+            return Point(start, 0, state.board, BOARD[start.street] - len(state.board), label)
+        due = BOARD[self.spot.betting.last] - len(state.board) if tree.kind[child] == ALLIN else 0
         return Point(state.start, child, state.board, due, label)
 
     def outcome(self, state: Point) -> Outcome:

@@ -1,7 +1,8 @@
 """From a spot's ranges, board and betting to the `Subgame` that solvers read: run-outs, hand orders, suit symmetry."""
 
 from collections.abc import Sequence
-from itertools import permutations
+from itertools import combinations, permutations
+from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from counterplay.engine.jit import jit
 from counterplay.engine.simd import LANES
 from counterplay.engine.subgame import Subgame
-from counterplay.games.holdem.betting import ALLIN, FOLD, NEXT, SHOWDOWN, Rules, Start, Street
+from counterplay.games.holdem.betting import ALLIN, BOARD, FOLD, NEXT, SHOWDOWN, STREETS, Rules, Start, Street
 from counterplay.games.holdem.cards import COMBO_CARDS, permute_suits
 from counterplay.games.holdem.strength import strengths
 
@@ -27,10 +28,11 @@ class Layout(NamedTuple):
     entries: tuple[tuple[int, ...], ...]  # [T][E] the tree that follows each entry of a template
     sequence: tuple[tuple[npt.NDArray[np.int64], ...], ...]  # [T][E][N, 2] both players' last sequences at each node
     boards: tuple[Cards, ...]  # [B]
-    suits: tuple[tuple[int, ...], ...]  # [permuted] the suit permutations that twins stand for
+    suits: tuple[tuple[int, ...], ...]  # [permuted] the suit permutations that swaps stand for
 
 
-def _move(card: int, suits: tuple[int, ...]) -> int:
+def moved(card: int, suits: tuple[int, ...]) -> int:
+    """Return the card with its suit s renamed `suits[s]`."""
     return card // 4 * 4 + suits[card % 4]
 
 
@@ -50,7 +52,11 @@ def layout(
     `weights` are both ranges over combos, [1326]; `trees` comes from `betting.street_trees`; `rake` is the share of
     the final pot that is taken, and its cap in chips. With `symmetry`, cards that equal each other up to a swap of
     suits that changes neither board nor ranges, nor what else is `told` of combos, [1326] each, are dealt once.
+    Raises `ValueError` for a subgame of four streets.
     """
+    if rules.last - BOARD.index(len(board)) > 2:
+        span = f"from {STREETS[BOARD.index(len(board))]} to {STREETS[rules.last]}"
+        raise ValueError(f"a subgame spans three streets at most, and {span} are four: begin later, or end earlier")
     free = ~np.isin(COMBO_CARDS, board).any(axis=1)
     combos = tuple(np.flatnonzero((w > 0) & free).astype(np.int64) for w in weights)
     width = -(-max(map(len, combos)) // LANES) * LANES
@@ -67,23 +73,24 @@ def layout(
 
     plan = _templates(trees, [len(c) for c in combos], width, rules, rake)
     allins = {s.street for s, tree in trees.items() if (tree.kind == ALLIN).any()}
-    outs = _boards(board, (*weights, *told), deck, symmetry, lane, width)
-    river, order, allowed, below, beyond = _orders(outs.boards, combos, width, short)
-    equity, ahead = equities(outs.boards, combos, deck, short, allins, width)
+    outs = _boards(board, (*weights, *told), deck, BOARD[: rules.last + 1], symmetry, lane, width)
+    river, order, allowed, below, beyond = _orders(outs.boards, combos, BOARD[rules.last], width, short)
+    equity, ahead = equities(outs.boards, combos, deck, short, allins, width, BOARD[rules.last])
     nests = _instances(plan, outs)
     game = Subgame(
         cards=cards,
+        held=np.bitwise_or.reduce(np.uint64(1) << cards.astype(np.uint64), axis=2),
         lanes=np.array([len(c) for c in combos], U32),
         same=same,
         reach=reach,
         **plan.arrays,
         **nests,
         deals=np.array(outs.deals, U32),
-        card=np.array(outs.card, np.uint8),
+        dealt=np.array([sum(1 << card for card in deal) for deal in outs.dealt], np.uint64),
         after=np.array(outs.after, U32),
-        chance=np.array([1.0 / max(len(deck) - len(b) - 4, 1) for b in outs.boards], np.float32),
-        twins=np.array(outs.twins, U32),
-        twin=np.array(outs.twin, U32),
+        share=np.array(outs.share, np.float32),
+        swaps=np.array(outs.swaps, U32),
+        swap=np.array(outs.swap, U32),
         permuted=outs.permuted,
         river=river,
         order=order,
@@ -226,10 +233,11 @@ def _last(tree: Street, start_of: dict[int, int], arrival: int) -> npt.NDArray[n
 class _Boards(NamedTuple):
     boards: tuple[Cards, ...]
     deals: list[int]
-    card: list[int]
+    dealt: list[Cards]
     after: list[int]
-    twins: list[int]
-    twin: list[int]
+    share: list[float]
+    swaps: list[int]
+    swap: list[int]
     permuted: npt.NDArray[np.uint16]
     suits: tuple[tuple[int, ...], ...]
 
@@ -238,59 +246,62 @@ def _boards(
     board: Cards,
     told: Sequence[npt.NDArray[Any]],
     deck: Cards,
+    sizes: tuple[int, ...],
     symmetry: bool,
     lane: npt.NDArray[np.int64],
     width: int,
 ) -> _Boards:
-    """Deal on from the board, each card once up to suits that leave what is told of combos as it is."""
+    """Deal on to boards of the streets' `sizes`, each deal once up to suits that leave what is told as it is."""
     identity = (0, 1, 2, 3)
     group = [
         suits
         for suits in permutations(identity)
         if symmetry
-        and {_move(c, suits) for c in board} == set(board)
+        and {moved(c, suits) for c in board} == set(board)
         and all(np.array_equal(x[permute_suits(suits)], x) for x in told)
-    ]
+    ] or [identity]
     boards, groups = [board], [group]
-    deals, card, after, twins, twin = [0], list[int](), list[int](), [0], list[int]()
-    swaps: dict[tuple[int, ...], int] = {}
+    deals, dealt, after, share = [0], list[Cards](), list[int](), list[float]()
+    swaps, swap = [0], list[int]()
+    known: dict[tuple[int, ...], int] = {}
     at = 0
     while at < len(boards):
         now, fixing = boards[at], groups[at]
-        seen: set[int] = set()
-        for c in deck if len(now) < 5 else ():
-            if c in now or c in seen:
+        more = next((size - len(now) for size in sizes if size > len(now)), 0)
+        chance = 1.0 / comb(max(len(deck) - len(now) - 4, more), more)  # given any two hands that allow the deal
+        seen: set[Cards] = set()
+        for deal in combinations([c for c in deck if c not in now], more) if more else ():
+            if deal in seen:
                 continue
-            seen.add(c)
-            card.append(c)
+            images = [tuple(sorted(moved(c, suits) for c in deal)) for suits in fixing]
+            seen.update(images)
+            dealt.append(deal)
             after.append(len(boards))
-            for suits in fixing:
-                moved = _move(c, suits)
-                if moved not in seen:
-                    seen.add(moved)
-                    twin.append(swaps.setdefault(suits, len(swaps)))
-            twins.append(len(twin))
-            boards.append((*now, c))
-            groups.append([suits for suits in fixing if _move(c, suits) == c])
-        deals.append(len(card))
+            share.append(chance * len(set(images)) / len(fixing))
+            boards.append((*now, *deal))
+            groups.append([suits for suits, image in zip(fixing, images, strict=True) if image == deal])
+        if more and len(fixing) > 1:
+            swap.extend(known.setdefault(suits, len(known)) for suits in fixing)
+        swaps.append(len(swap))
+        deals.append(len(dealt))
         at += 1
-    permuted = np.zeros((len(swaps), 2, width), np.uint16)
-    for suits, k in swaps.items():
-        back = tuple(suits.index(s) for s in range(4))  # the hand that plays, with the first card, this one's part
+    permuted = np.zeros((len(known), 2, width), np.uint16)
+    for suits, k in known.items():
+        back = tuple(suits.index(s) for s in range(4))  # the hand that plays, with the deal, the part of this one
         for p in range(2):
             combos = np.flatnonzero(lane[p] < width)
             permuted[k, p, lane[p, combos]] = lane[p, permute_suits(back)[combos]]
-    return _Boards(tuple(boards), deals, card, after, twins, twin, permuted, tuple(swaps))
+    return _Boards(tuple(boards), deals, dealt, after, share, swaps, swap, permuted, tuple(known))
 
 
 def _orders(
-    boards: tuple[Cards, ...], combos: tuple[npt.NDArray[np.int64], ...], width: int, short: bool
+    boards: tuple[Cards, ...], combos: tuple[npt.NDArray[np.int64], ...], full: int, width: int, short: bool
 ) -> tuple[npt.NDArray[Any], ...]:
-    """Sort both players' hands on every full board; boards of the same five cards share."""
+    """Sort both players' hands on every board of `full` cards; boards of the same cards share."""
     index: dict[Cards, int] = {}
     river = np.zeros(len(boards), U32)
     for b, cards in enumerate(boards):
-        if len(cards) == 5:
+        if len(cards) == full:
             river[b] = index.setdefault(tuple(sorted(cards)), len(index))
     count = len(index)
     order = np.zeros((count, 2, width), np.uint16)
@@ -336,9 +347,10 @@ def equities(
     short: bool,
     allins: set[int],
     width: int,
+    full: int = 5,
 ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]:
     """Return who is ahead by how much after all cards to come, for each board on whose street players may be all-in."""
-    wanted = [b for b, cards in enumerate(boards) if len(cards) < 5 and len(cards) - 3 in allins]
+    wanted = [b for b, cards in enumerate(boards) if len(cards) < full and BOARD.index(len(cards)) in allins]
     equity = np.zeros(len(boards), U32)
     shape = (len(wanted), width, width)
     ahead = np.zeros(shape, np.float32)
@@ -346,22 +358,38 @@ def equities(
     clash = np.zeros((len(combos[0]), len(combos[1])), bool)
     if wanted:
         clash = (COMBO_CARDS[combos[0]][:, None, :, None] == COMBO_CARDS[combos[1]][None, :, None, :]).any(axis=(2, 3))
+    one, two = map(len, combos)
     for k, b in enumerate(wanted):
         equity[b] = k
         rest = [c for c in deck if c not in boards[b]]
-        coming = [(c,) for c in rest]
-        if len(boards[b]) == 3:
-            coming = [(c, d) for i, c in enumerate(rest) for d in rest[i + 1 :]]  # type: ignore[misc]
-        left = len(rest) - 4
-        chance = 1.0 / left if len(boards[b]) == 4 else 2.0 / (left * (left - 1))
-        for more in coming:
-            full = tuple(sorted((*boards[b], *more)))
-            if full not in known:
-                known[full] = [strengths(full, c, short) for c in combos]
-            mine, theirs = known[full]
-            _compare(mine, theirs, ahead[k], chance)
-        ahead[k, : len(combos[0]), : len(combos[1])][clash] = 0.0
+        due = full - len(boards[b])
+        chance = 1.0 / comb(len(rest) - 4, due)
+        swaps = [suits for suits in permutations(range(4)) if _fixes(suits, boards[b], combos)]
+        part = ahead[k] if len(swaps) == 1 else np.zeros((width, width), np.float32)
+        seen: set[Cards] = set()
+        for more in combinations(rest, due):
+            if more in seen:
+                continue
+            images = {tuple(sorted(moved(c, suits) for c in more)) for suits in swaps}
+            seen |= images
+            cards = tuple(sorted((*boards[b], *more)))
+            if cards not in known:
+                known[cards] = [strengths(cards, c, short) for c in combos]
+            mine, theirs = known[cards]
+            _compare(mine, theirs, part, chance * len(images) / len(swaps))
+        if len(swaps) > 1:  # what equals up to suits was dealt once; as in the solver, the swaps are made at the end
+            for suits in swaps:
+                rows, columns = (np.searchsorted(c, permute_suits(suits)[c]) for c in combos)
+                ahead[k, :one, :two] += part[rows[:, None], columns[None, :]]
+        ahead[k, :one, :two][clash] = 0.0
     return equity, ahead.ravel()
+
+
+def _fixes(suits: tuple[int, ...], board: Cards, combos: tuple[npt.NDArray[np.int64], ...]) -> bool:
+    """Tell whether a renaming of suits leaves the board and the sets of combos as they are."""
+    if {moved(c, suits) for c in board} != set(board):
+        return False
+    return all(np.array_equal(np.sort(permute_suits(suits)[c]), c) for c in combos)
 
 
 def _instances(plan: _Templates, outs: _Boards) -> dict[str, npt.NDArray[Any]]:

@@ -2,12 +2,14 @@
 
 | key | what it says | left out |
 |---|---|---|
-| `board` | three to five cards: `"Ks 9d 4c"` | needed |
-| `pot` | chips in the middle, a whole number | needed |
-| `stack` | chips behind, of each player | needed |
-| `variant` | `"holdem"`, or `"short"` (six-plus: no cards below a six) | holdem |
+| `board` | three to five cards: `"Ks 9d 4c"`; `""` before the flop | needed |
+| `pot` | chips in the middle, a whole number: needed, but with blinds it is what is there beside them | 0 |
+| `stack` | chips behind, of each player, blinds not yet posted | needed |
+| `variant` | `"holdem"`, `"short"` (six-plus: no cards below a six) or `"royal"` (twenty cards, ten to ace) | holdem |
+| `last` | the street that ends the game: with `"flop"` hands of five cards are shown after the flop | river |
+| `blinds` | before the flop: IP's small blind and OOP's big one, `[1, 2]` | none |
 | `aggressor` | who bet last on the street before: with `"ip"`, OOP's first bet is a lead | neither |
-| `range.oop`, `range.ip` | the hands of both players: `"TT+, AKs, KQo:0.5"` | needed |
+| `range.oop`, `range.ip` | the hands of both players, needed on a board: `"TT+, AKs, KQo:0.5"` | all |
 | `bets` ... `.bet` | sizes of bets: `["33%", "75%", "all-in"]`; `[]` for none | needed |
 | `bets` ... `.raise` | sizes of raises | the bets', less amounts in chips |
 | `bets` ... `.lead` | sizes of OOP's first bet after it called on the street before | the bets' |
@@ -15,8 +17,8 @@
 | `force_allin` | make a bet all-in where a call would leave at most so many times the pot | never |
 | `raise_cap` | raises a street, the bet not counted | no cap |
 | `min_bet` | the smallest bet, in chips | 1 |
-| `limit.flop`, `.turn`, `.river` | the bet of limit poker, in chips, in place of `bets` | no limit |
-| `limit.cap` | bets and raises a street | 4 |
+| `limit.preflop`, `.flop`, `.turn`, `.river` | the bet of limit poker, in chips, in place of `bets` | no limit |
+| `limit.cap` | bets and raises a street, the big blind among them | 4 |
 | `rake.percent` | taken from the pot at the end, chips that were not called left alone | 0 |
 | `rake.cap` | at most so many chips | no cap |
 | `lock` | strategies that are fixed, `[[lock]]` with `node`, `strategy`, `hands` | none |
@@ -37,8 +39,17 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.spec import suggestion
-from counterplay.games.holdem.betting import PLAYERS, STREETS, FixedLimit, Rules, Street, street_tree, street_trees
-from counterplay.games.holdem.cards import COMBO_CARDS, SHORT_FIRST, compatible, format_cards, parse_cards
+from counterplay.games.holdem.betting import (
+    BOARD,
+    PLAYERS,
+    STREETS,
+    FixedLimit,
+    Rules,
+    Street,
+    street_tree,
+    street_trees,
+)
+from counterplay.games.holdem.cards import COMBO_CARDS, RANKS, SHORT_FIRST, compatible, format_cards, parse_cards
 from counterplay.games.holdem.locks import Fixed, Lock, fix, parse_lock, read_locks, write_lock
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.games.holdem.tables import (
@@ -53,7 +64,7 @@ from counterplay.games.holdem.tables import (
     write_betting,
 )
 
-LOWEST_RANK = {"holdem": 0, "short": SHORT_FIRST // 4}
+LOWEST_RANK = {"holdem": 0, "short": SHORT_FIRST // 4, "royal": RANKS.index("T")}
 MAX_CHIPS = 10**9
 
 
@@ -99,15 +110,15 @@ class Spot:
         if low:
             raise ValueError(f"the board has {format_cards(low[:1])}, which a {self.variant} deck does not have")
         for name in ("pot", "stack"):
-            chips = getattr(self, name)
-            if not 1 <= chips <= MAX_CHIPS:
+            chips, least = getattr(self, name), 0 if name == "pot" and any(self.betting.blinds) else 1
+            if not least <= chips <= MAX_CHIPS:
                 given = f"{chips:,}" if abs(chips) < 10**18 else "a number far beyond"
-                raise ValueError(f"the {name} must be 1 to {MAX_CHIPS:,} chips, not {given}")
+                raise ValueError(f"the {name} must be {least} to {MAX_CHIPS:,} chips, not {given}")
         if not 0 <= self.rake.percent < 100:
             raise ValueError(f"rake.percent must be at least 0 and below 100, not {self.rake.percent:g}")
         if not self.rake.cap >= 0:
             raise ValueError(f"rake.cap must be zero or more chips, not {self.rake.cap:g}")
-        for street in STREETS[len(self.board) - 3 :]:
+        for street in STREETS[BOARD.index(len(self.board)) : self.betting.last + 1]:
             if not self.betting.plays(STREETS.index(street)):
                 fixed = isinstance(self.betting, FixedLimit)
                 missing = f"limit.{street} is missing" if fixed else f"bets.{street} has no bet sizes"
@@ -122,7 +133,12 @@ class Spot:
     @property
     def street(self) -> str:
         """Return the street that the subgame starts on."""
-        return STREETS[len(self.board) - 3]
+        return STREETS[BOARD.index(len(self.board))]
+
+    @property
+    def middle(self) -> int:
+        """Return the chips in the middle when the first player acts: the pot, and blinds."""
+        return self.pot + sum(self.betting.blinds)
 
     @cached_property
     def weights(self) -> npt.NDArray[np.float64]:
@@ -133,7 +149,7 @@ class Spot:
                 weights[player] = parse_range(text)
             except ValueError as error:
                 raise ValueError(f"range.{PLAYERS[player]}: {error}") from None
-        weights[:, ~compatible(self.board, self.variant == "short")] = 0.0
+        weights[:, ~compatible(self.board) | (COMBO_CARDS[:, 1] < 4 * LOWEST_RANK[self.variant])] = 0.0
         weights.flags.writeable = False
         return weights
 
@@ -163,9 +179,8 @@ class Spot:
         held = (self.weights > 0).astype(np.int64)
         for player, combos in enumerate(held.sum(axis=1)):
             if not combos:
-                raise ValueError(
-                    f"range.{PLAYERS[player]} has no hand that is possible on the board {format_cards(self.board)}"
-                )
+                where = f"on the board {format_cards(self.board)}" if self.board else f"in a {self.variant} deck"
+                raise ValueError(f"range.{PLAYERS[player]} has no hand that is possible {where}")
         # Pairs of combos, less those that share a card: shared cards counted one by one count equal combos twice.
         cards = np.stack([np.bincount(COMBO_CARDS.ravel(), np.repeat(hands, 2), 52) for hands in held])
         pairs = held[0].sum() * held[1].sum() - (cards[0] * cards[1]).sum() + (held[0] * held[1]).sum()
@@ -189,8 +204,8 @@ class Spot:
 
 
 def _check_board(board: Sequence[int]) -> None:
-    if not 3 <= len(board) <= 5:
-        raise ValueError(f"the board must have 3 cards (flop), 4 (turn) or 5 (river), not {len(board)}")
+    if len(board) not in BOARD:
+        raise ValueError(f"the board must have 3 cards (flop), 4 (turn), 5 (river) or none, not {len(board)}")
     if len(set(board)) < len(board):
         raise ValueError(f"the board {format_cards(board)} has a card twice")
 
@@ -219,34 +234,45 @@ def parse_spot(text: str) -> Spot:
 def spot_from_flags(
     *,
     board: str,
-    oop: str,
-    ip: str,
-    pot: int,
     stack: int,
+    oop: str | None = None,
+    ip: str | None = None,
+    pot: int | None = None,
     bets: str | None = None,
     raises: str | None = None,
     leads: str | None = None,
     limit: str | None = None,
     rake: str | None = None,
+    blinds: str | None = None,
     **options: Any,
 ) -> Spot:
     """Return a spot whose sizes are the same on every street and for both players.
 
     `bets`, `raises` and `leads` are sizes with commas ("33%,75%,all-in"; "none"). `limit` is the bet of each street
-    from the flop on, with commas, or of all streets; `rake` is per cent and cap ("5,3", "5%"). `options` are top-level
-    keys of a file: variant, aggressor, add_allin, force_allin, raise_cap, min_bet; None stands for left out.
+    from the flop on (with an empty board from before it to the last), with commas, or of all streets; `rake` is per
+    cent and cap ("5,3", "5%"), `blinds` both ("1,2"). `options` are top-level keys of a file: variant, last, aggressor,
+    add_allin, force_allin, raise_cap, min_bet; None stands for left out.
     """
-    data: dict[str, Any] = {"board": board, "pot": pot, "stack": stack, "range": {"oop": oop, "ip": ip}}
-    data |= {key: value for key, value in options.items() if value is not None}
+    data: dict[str, Any] = {"board": board, "stack": stack}
+    ranges = {key: value for key, value in (("oop", oop), ("ip", ip)) if value is not None}
+    data |= {"range": ranges} if ranges else {}
+    data |= {key: value for key, value in {"pot": pot, **options}.items() if value is not None}
+    if blinds is not None:
+        data["blinds"] = [
+            _as_number(part, "blinds", "two numbers of chips, such as '1,2'") for part in blinds.split(",")
+        ]
     sizes = {"bet": bets, "raise": raises, "lead": leads}
     given = {key: value for key, value in sizes.items() if value is not None}
     if given:
         data["bets"] = given
     if limit is not None:
         chips = [_as_number(part, "limit", "chips with commas, such as '2,4,4'") for part in limit.split(",")]
-        if len(chips) not in (1, len(STREETS)):
-            raise ValueError(f"limit must be one bet, or one each for flop, turn and river, not {limit!r}")
-        data["limit"] = dict(zip(STREETS, chips * (len(STREETS) // len(chips)), strict=True))
+        last = options.get("last") or STREETS[-1]
+        streets: tuple[str, ...] = STREETS if not board.strip() else STREETS[1:]
+        streets = streets[: streets.index(last) + 1] if last in streets else streets
+        if len(chips) not in (1, len(streets)):
+            raise ValueError(f"limit must be one bet, or one each for {' and '.join(streets)}, not {limit!r}")
+        data["limit"] = dict(zip(streets, chips * (len(streets) // len(chips)), strict=True))
     if rake is not None:
         parts = [
             _as_number(part.strip().removesuffix("%"), "rake", "such as '5%' or '5%,3'") for part in rake.split(",")
@@ -266,6 +292,10 @@ def _as_number(text: str, name: str, form: str) -> float:
 
 def _build(data: Mapping[str, Any]) -> Spot:
     check_keys(data, TOP, "")
+    if "blinds" in data:
+        data = {"pot": 0, **data}
+    if isinstance(data.get("board"), str) and not data["board"].strip():
+        data = {**data, "range": {**dict.fromkeys(PLAYERS, "random"), **as_table(data, "range", PLAYERS)}}
     for key in ("board", "pot", "stack", "range"):
         if key not in data:
             raise ValueError(f"a spot needs {key!r}" + (": [range] with oop and ip" if key == "range" else ""))
@@ -285,7 +315,7 @@ def _build(data: Mapping[str, Any]) -> Spot:
         ranges=(as_text(ranges["oop"], "range.oop"), as_text(ranges["ip"], "range.ip")),
         pot=as_chips(data["pot"], "pot"),
         stack=as_chips(data["stack"], "stack"),
-        betting=read_betting(data, len(board) - 3, aggressor),
+        betting=read_betting(data, BOARD.index(len(board)), aggressor),
         rake=Rake(
             float(as_number(rake.get("percent", 0), "rake.percent")),
             float(as_number(rake["cap"], "rake.cap")) if "cap" in rake else math.inf,

@@ -8,12 +8,12 @@ from fractions import Fraction
 from typing import Any
 
 from counterplay.engine.spec import suggestion
-from counterplay.games.holdem.betting import PLAYERS, STREETS, FixedLimit, Menu, NoLimit, Rules
+from counterplay.games.holdem.betting import PLAYERS, RIVER, STREETS, FixedLimit, Menu, NoLimit, Rules
 from counterplay.games.holdem.sizes import Role, Size, parse_sizes
 
 TOP = (
     *("board", "pot", "stack", "variant", "aggressor", "range", "bets", "add_allin", "force_allin", "raise_cap"),
-    *("min_bet", "limit", "rake", "lock"),
+    *("min_bet", "limit", "rake", "last", "blinds", "lock"),
 )
 
 _ONLY_NO_LIMIT = ("bets", "add_allin", "force_allin", "raise_cap", "min_bet")
@@ -22,29 +22,45 @@ _ROLES: tuple[Role, ...] = ("bet", "raise", "lead")
 
 def read_betting(data: Mapping[str, Any], first: int, aggressor: str) -> Rules:
     """Return the rules that a file's data describe for a subgame from street number `first` on."""
+    last = as_text(data.get("last", STREETS[RIVER]), "last")
+    if last not in STREETS:
+        raise ValueError(f"last must be the street that ends the game ({', '.join(STREETS)}), not {last!r}")
+    if STREETS.index(last) < first:
+        raise ValueError(f"last is the {last}, and the board has the cards of the {STREETS[first]}")
+    frame = STREETS.index(last), _blinds(data, first)
     if "limit" in data:
         for key in _ONLY_NO_LIMIT:
             if key in data:
                 raise ValueError(f"a spot with [limit] has no {key!r}: every bet of a street has one size")
-        return _fixed_limit(as_table(data, "limit", (*STREETS, "cap")), first)
+        return _fixed_limit(as_table(data, "limit", (*STREETS, "cap")), first, *frame)
     if "bets" in data:
-        return _no_limit(data, first, aggressor)
+        return _no_limit(data, first, aggressor, *frame)
     raise ValueError(f'a spot needs bet sizes, such as [bets.{STREETS[first]}] with bet = ["50%", "all-in"]')
 
 
-def _fixed_limit(limit: Mapping[str, Any], first: int) -> FixedLimit:
+def _blinds(data: Mapping[str, Any], first: int) -> tuple[int, int]:
+    given = data.get("blinds", [0, 0])
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise ValueError(f"blinds must be the small one and the big one, such as [1, 2], not {given!r}")
+    if first > 0 and "blinds" in data:
+        raise ValueError(f"blinds are posted before the flop, and the board has the cards of the {STREETS[first]}")
+    return as_chips(given[0], "the small blind"), as_chips(given[1], "the big blind")
+
+
+def _fixed_limit(limit: Mapping[str, Any], first: int, last: int, blinds: tuple[int, int]) -> FixedLimit:
     bets = [as_chips(limit[street], f"limit.{street}") if street in limit else None for street in STREETS]
     for street, bet in zip(STREETS, bets, strict=True):
         if bet is not None and bet < 1:
             raise ValueError(f"limit.{street} must be at least one chip, not {bet}")
-    return FixedLimit((*[None] * first, *bets[first:]), as_whole(limit.get("cap", 4), "limit.cap"))
+    played = tuple(bet if first <= i <= last else None for i, bet in enumerate(bets))
+    return FixedLimit(played, as_whole(limit.get("cap", 4), "limit.cap"), last, blinds)
 
 
-def _no_limit(data: Mapping[str, Any], first: int, aggressor: str) -> NoLimit:
+def _no_limit(data: Mapping[str, Any], first: int, aggressor: str, last: int, blinds: tuple[int, int]) -> NoLimit:
     sizes: dict[str, tuple[Size, ...]] = {}  # by the name of the key, "bets.river.ip.raise"
     _read_sizes(data["bets"], "bets", (*STREETS, *PLAYERS), sizes)
     useless = [f"bets.{STREETS[first]}.lead", f"bets.{STREETS[first]}.oop.lead"]
-    if STREETS[first] == STREETS[-1]:
+    if first == last:
         useless += ["bets.lead", "bets.oop.lead"]
     for where in useless if aggressor != "ip" else ():
         if where in sizes:
@@ -54,13 +70,15 @@ def _no_limit(data: Mapping[str, Any], first: int, aggressor: str) -> NoLimit:
             )
     menus = list[tuple[Menu, Menu] | None]()
     for i, street in enumerate(STREETS):
-        menus.append(_menus(street, sizes, i > first or aggressor == "ip") if i >= first else None)
+        menus.append(_menus(street, sizes, i > first or aggressor == "ip") if first <= i <= last else None)
     return NoLimit(
         tuple(menus),
         _threshold(data.get("add_allin", 0), "add_allin"),
         _threshold(data.get("force_allin", 0), "force_allin"),
         as_whole(data["raise_cap"], "raise_cap") if "raise_cap" in data else None,
         as_chips(data.get("min_bet", 1), "min_bet"),
+        last,
+        blinds,
     )
 
 
@@ -168,10 +186,14 @@ def _threshold(value: object, name: str) -> Fraction:
 
 def write_betting(rules: Rules) -> tuple[list[str], list[tuple[str, list[str]]]]:
     """Return the lines at the top and the tables, by name, from which `read_betting` reads equal rules."""
+    lines, tables = list[str](), list[tuple[str, list[str]]]()
+    if rules.last != RIVER:
+        lines.append(f"last = {quote(STREETS[rules.last])}")
+    if any(rules.blinds):
+        lines.append(f"blinds = {list(rules.blinds)}")
     if isinstance(rules, FixedLimit):
         rows = [f"{street} = {bet}" for street, bet in zip(STREETS, rules.bets, strict=True) if bet is not None]
-        return [], [("limit", [*rows, f"cap = {rules.cap}"])]
-    lines, tables = list[str](), list[tuple[str, list[str]]]()
+        return lines, [("limit", [*rows, f"cap = {rules.cap}"])]
     for name in ("add_allin", "force_allin"):
         if ratio := getattr(rules, name):
             lines.append(f"{name} = {Decimal(ratio.numerator) / Decimal(ratio.denominator):f}")
