@@ -17,8 +17,6 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.jit import inlined
-
 MAX_STEPS = 10**9  # that an environment of ours counts to
 
 _INT64 = np.dtype(np.int64)  # a ready one is found faster
@@ -178,20 +176,3 @@ def illegal(actions: npt.NDArray[Any], step: Step) -> ValueError:
             allowed = ", ".join(map(str, legal))
             return ValueError(f"episode {b}, agent {n}: action {actions[b, n]} is not legal; legal are {allowed}")
     raise AssertionError("every action is legal")
-
-
-@inlined
-def lawful(
-    actions: npt.NDArray[np.int64],  # [B, N]
-    legal: npt.NDArray[np.bool_],  # [B, N, A]
-    terminated: npt.NDArray[np.bool_],  # [B]
-    truncated: npt.NDArray[np.bool_],  # [B]
-) -> bool:
-    """Return whether every action of a running episode is legal: kernels ask before they change anything."""
-    for b in range(np.uint64(len(actions))):
-        if not (terminated[b] or truncated[b]):
-            for n in range(np.uint64(actions.shape[1])):
-                a = np.uint64(actions[b, n])  # a negative one becomes huge
-                if a >= np.uint64(legal.shape[2]) or not legal[b, n, a]:
-                    return False
-    return True

@@ -317,6 +317,12 @@ def test_a_worker_that_dies_is_noticed():
     env.step(zeros(env))
 
 
+def test_workers_start_light():
+    code = "import sys, counterplay.games.envs.workers; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"numba", "scipy", "torch"}.isdisjoint(done.stdout.split())
+
+
 def running(pid):
     try:
         with open(f"/proc/{pid}/stat") as file:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal, lawful
+from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.jit import jit
+from counterplay.engine.legal import lawful
 
 MAX_PROFILES = 10_000_000
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, lawful
+from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.jit import Index, inlined, jit
+from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64, below, seeds
 
 NOTHING, SWITCH, TELL = range(3)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from counterplay.engine.env import Step, blank, choices, illegal
 from counterplay.engine.jit import inlined, jit
+from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64, seeds, unit
 from counterplay.engine.report import spoken
 from counterplay.engine.rules import CHANCE, LEAF
@@ -208,14 +209,10 @@ def _advance(game: Game, played: Played, actions: npt.NDArray[np.int64]) -> bool
 
     Where any action is not legal, return False and play nothing.
     """
-    obs, legal, paid, terminated = played.obs, played.legal, played.paid, played.terminated
+    obs, paid, terminated = played.obs, played.paid, played.terminated
     players, events = np.uint64(obs.shape[1]), np.uint64(game.events)
-    for b in range(np.uint64(len(actions))):
-        if not terminated[b]:
-            for p in range(players):
-                a = np.uint64(actions[b, p])  # a negative one becomes huge
-                if a >= np.uint64(legal.shape[2]) or not legal[b, p, a]:
-                    return False
+    if not lawful(actions, played.legal, terminated, terminated):
+        return False
     for b in range(np.uint64(len(actions))):
         for p in range(players):
             paid[b, p] = 0

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, lawful
+from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.jit import jit
+from counterplay.engine.legal import lawful
 
 # What the team is paid in states 2A and 2B, by the first and the second agent's action.
 _PAYOFFS = np.array([[[7, 7], [7, 7]], [[0, 1], [1, 8]]], np.float32)
