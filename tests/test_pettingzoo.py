@@ -19,7 +19,8 @@ from pettingzoo.utils import turn_based_aec_to_parallel
 from test_tree_env import Coin
 
 from counterplay.engine.env import Task
-from counterplay.games.envs import make_env, spec_of
+from counterplay.games import GAMES
+from counterplay.games.envs import ENVS, make_env, spec_of
 from counterplay.games.envs.copies import Copies
 from counterplay.games.envs.pettingzoo import Named, from_parallel
 from counterplay.games.envs.spread import Spread
@@ -437,14 +438,13 @@ def test_missing_package(monkeypatch):
 
 # --- ours as theirs
 
-PARALLEL = [
-    "climbing(steps=3)",
-    "matrix_game(payoffs=(1, 0, 0, 2, 0, 3), shape=(3, 1, 2), steps=4)",
-    "spread(steps=7)",
-    "spread(agents=2, reward=individual, continuous=true)",
-    "leduc",
-]
-TURNS = ["kuhn", "kuhn(players=3)", "leduc", "goofspiel", "rock_paper_scissors", "openspiel:kuhn_poker"]
+PARALLEL = [*(text for entry in ENVS for text in entry.examples), "spread(reward=individual, continuous=true)", "leduc"]
+TURNS = [*(text for entry in GAMES for text in entry.examples), "openspiel:kuhn_poker"]
+
+
+@pytest.fixture
+def root(monkeypatch, request):
+    monkeypatch.chdir(request.config.rootpath)
 
 
 @pytest.mark.parametrize("text", PARALLEL)
@@ -456,7 +456,7 @@ def test_parallel_api(text, capsys):
 
 
 @pytest.mark.parametrize("text", TURNS)
-def test_aec_api(text, capsys):
+def test_aec_api(text, root, capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "Observation is not a NumPy array")  # as PettingZoo's own classic games
