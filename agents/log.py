@@ -32,8 +32,11 @@ class Log:
         self._events = SummaryWriter(folder, purge_step=purge, flush_secs=10)
 
     def add(self, row: Row) -> None:
-        """Write a row; TensorBoard's step is the environment's."""
-        self._lines.write(line(row))
+        """Write a row; TensorBoard's step is the environment's. Raises `ValueError` where there is no room left."""
+        try:
+            self._lines.write(line(row))
+        except OSError as error:
+            raise ValueError(f"cannot write {self._lines.name}: {error.strerror or error}") from error
         for name, figure in row.items():
             if name != "steps" and math.isfinite(figure):
                 self._events.add_scalar(name, figure, int(row["steps"]))

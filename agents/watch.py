@@ -50,7 +50,7 @@ def short(number: float) -> str:
     for scale, unit in ((1e6, "M"), (1e3, "k")):
         if abs(number) >= scale:
             return f"{number / scale:.4g}{unit}"
-    return f"{round(number, 9):.3g}"
+    return f"{round(number, 9):.{4 if abs(number) >= 1 else 3}g}"
 
 
 def line(run: Run, row: Row, left: float | None = None) -> str:

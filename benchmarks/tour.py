@@ -6,16 +6,23 @@ python benchmarks/tour.py
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 
 import report
 
-COMMANDS = (
+SOLVING = (
     ("solve leduc --out leduc.cps", "", 0),
     ("show leduc.cps", "", 22),
     ("evaluate leduc.cps", "", 0),
     ("play leduc.cps --seed 3", "check fold ? q", 0),
+)
+TRAINING = (
+    ("train qmix two_step --steps 6000 --set epsilon_end=1 --out runs/two_step", "", 0, "learner"),
+    ("watch runs/two_step", "", 0, ""),
+    ("sweep qmix,vdn two_step --seeds 3 --steps 6000 --set epsilon_end=1 --out runs/sweep", "", 0, "    "),
 )
 ENVIRONMENT = {"COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
 
@@ -51,7 +58,10 @@ def transcript(command: str, answers: str, lines: int, folder: str, start: str =
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["counterplay", "solve", "leduc"], cwd=folder, check=True, capture_output=True)  # compiles
-        report.put("README.md", "tour", "\n\n".join(transcript(*c, folder) for c in COMMANDS))
+        report.put("README.md", "tour", "\n\n".join(transcript(*c, folder) for c in SOLVING))
+        told = [transcript(*command, folder, start) for *command, start in TRAINING]
+        report.put("README.md", "team", "\n\n".join(told))
+        shutil.copy(Path(folder) / "runs" / "sweep" / "curves.png", report.FIGURES / "two_step.png")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import counterplay
+from counterplay.agents import LEARNERS
 from counterplay.games import GAMES
+from counterplay.games.envs import ENVS
 from counterplay.solvers.run import ALGORITHMS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -111,6 +113,7 @@ def test_python_examples_run(page, tmp_path, monkeypatch, capsys):
         exec(compile(block, page.name, "exec"), vars(module))
 
 
-def test_readme_names_every_game_and_algorithm():
+def test_readme_names_all_of_every_catalogue():
     text = (ROOT / "README.md").read_text()
-    assert [name for name in [*(entry.name for entry in GAMES), *ALGORITHMS] if f"`{name}`" not in text] == []
+    names = [entry.name for entries in (GAMES, ENVS, LEARNERS) for entry in entries]
+    assert [name for name in (*names, *ALGORITHMS) if f"`{name}`" not in text] == []

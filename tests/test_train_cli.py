@@ -135,6 +135,7 @@ MISTAKES = [
     (["qmix", "spread(continuous=true)"], "actions are continuous"),
     (["qmix", "spread(reward=individual)"], "pays every agent its own"),
     (["vdn", "kuhn"], "pays every agent its own"),
+    (["qmix", "pettingzoo:mpe2.simple_adversary_v3"], "agents differ in their observations"),
     (["qmix", ENV, "--out", "/proc/nothing/run"], "cannot write"),
     (["qmix", ENV, "--out", __file__], "cannot write"),
     (["--resume", "/nowhere"], "holds no run"),
