@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,8 @@ import torch
 from torch import nn
 
 import counterplay
+from counterplay.agents import LEARNERS, find
+from counterplay.agents.rollout import collect
 from counterplay.agents.train import Plan, advance, interval
 from counterplay.engine.env import EnvSpec, blank
 from counterplay.games.envs import make_env
@@ -98,6 +100,34 @@ def test_a_resumed_run_ends_as_if_it_had_not_stopped(tmp_path, monkeypatch, opti
     assert again.evaluate(50).mean == whole.evaluate(50).mean
     lines = [json.loads(text) for text in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert lines == again.history
+
+
+@pytest.mark.parametrize("entry", LEARNERS, ids=lambda entry: entry.name)
+def test_every_learner_resumes(tmp_path, monkeypatch, entry):
+    monkeypatch.setattr("counterplay.agents.train.ROWS", 3)
+    known = {field.name for field in fields(entry.load_settings())}
+    small = {name: value for name, value in SMALL.items() if name in known}
+    whole = counterplay.train(entry.name, ENV, steps=120, **small)
+    counterplay.train(entry.name, ENV, steps=120, out=tmp_path / "run", stop=after(7), **small)
+    again = counterplay.train(resume=tmp_path / "run")
+    assert told(again) == told(whole)
+    assert again.history[-1]["loss"] == whole.history[-1]["loss"]
+
+
+@pytest.mark.parametrize("name", ["iql", "ippo", "ia2c"])
+def test_what_a_policy_is_worth_is_what_its_episodes_earn(name):
+    """The judgement of a policy that was learned in a game, beside episodes of the policy itself."""
+    known = {field.name for field in fields(find(name).load_settings())}
+    small = {setting: value for setting, value in SMALL.items() if setting in known}
+    run = counterplay.train(name, "kuhn", steps=200, **small)
+    judged = counterplay.judge(run)
+    assert 0 <= judged.exploitability <= 2
+    if name == "iql":
+        returns = run.evaluate(2000).returns  # greedy, as the policy is
+    else:
+        returns = collect(run.playing(2000), run.learner, np.random.default_rng(0), explore=True).returns()
+    error = returns.std(axis=0) / 2000**0.5
+    assert np.all(np.abs(returns.mean(axis=0) - judged.value) < 5 * error + 1e-9)
 
 
 def test_a_seed_is_a_run():
