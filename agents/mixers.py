@@ -65,5 +65,10 @@ def make_mixer(name: str, agents: int, state: int) -> nn.Module | None:
         kind = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"cannot import the mixer {name!r}: {error}") from None
-    mixer: nn.Module = kind(agents, state)
+    try:
+        mixer = kind(agents, state)
+    except TypeError as error:
+        raise ValueError(f"the mixer {name!r} has to be made with (agents, state size): {error}") from None
+    if not isinstance(mixer, nn.Module):
+        raise ValueError(f"the mixer {name!r} has to be a torch.nn.Module, not {type(mixer).__name__}")
     return mixer

@@ -10,7 +10,7 @@ episodes are played side by side, then updates catch up, so that there is still 
 
 With `pessimism` below 1, errors that would lower a value count for less: for agents by themselves that is hysteretic
 Q-learning (Matignon et al. 2007; Omidshafiei et al. 2017), with QMIX the optimistic weights of Weighted QMIX (Rashid et
-al. 2020, eq. 7) with QMIX's own target instead of a further, unrestricted network's.
+al. 2020) with QMIX's own target instead of a further, unrestricted network's.
 """
 
 from dataclasses import dataclass

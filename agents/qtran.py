@@ -3,16 +3,17 @@
 Son et al. 2019, "QTRAN: Learning to Factorize with Transformation for Cooperative Multi-Agent Reinforcement Learning"
 (ICML, arXiv 1905.05408). The joint value Q_jt learns from the team's reward like DQN. The agents' values Q_i, with a
 state's value V_jt, follow it: D(u) = sum_i Q_i(u_i) - Q_jt(u) + V_jt has to be 0 at the agents' best actions and 0 or
-more elsewhere, and then those are Q_jt's best as well (theorem 1, equations 4a and 4b). QTRAN-base asks that of the
-actions taken (equations 7 and 8); QTRAN-alt asks that the least D over each agent's actions, the others' given, is 0
-(theorem 2, equations 9 and 10), for which its joint network tells the values of all of an agent's actions at once.
+more elsewhere, and then those are Q_jt's best as well (theorem 1, conditions 4a and 4b). QTRAN-base asks that of the
+agents' best actions (the loss L_opt) and of those taken (L_nopt); QTRAN-alt asks, in place of the second, that the
+least D over each agent's actions, the others' given, is 0 (theorem 2; L_nopt-min), for which its joint network tells
+the values of all of an agent's actions at once.
 
 Departures from the paper. The joint networks see the environment's state too, as in PyMARL: `joint=state` is its
 "coma_critic", `joint=features` its "qtran_paper", except that there the state's value sees the agents' features as well
-(as in the paper, section 4.1), and that the linear layer at the end of the features' encoding is merged with the one
-that follows the sum over agents. Double Q-learning, soft targets, scaled rewards and inputs as in `q_learning`. The
-alternative's joint value has N estimates, one for each agent's own actions: each learns from the same target, which
-takes their mean.
+(as in the paper), and that the linear layer at the end of the features' encoding is merged with the one that follows
+the sum over agents. Double Q-learning, soft targets, scaled rewards and inputs as in `q_learning`. The alternative's
+joint value has N estimates, one for each agent's own actions: each learns from the same target, which takes their mean.
+Both constraints weigh 1, where PyMARL gives the second 0.1.
 """
 
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ class QTRAN(OffPolicy):
         self.ready()
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Return L_td + opt L_opt + nopt L_nopt (equation 6), the TD errors, and the three by name."""
+        """Return L_td + opt L_opt + nopt L_nopt (or L_nopt-min), the TD errors, and the three by name."""
         settings, joint = self.settings, self.networks["joint"]
         rows = batch.rows()
         every = self.features(self.agents, batch, rows.seen)  # [R', N, H]

@@ -254,7 +254,7 @@ def q_loss(learner, batch):
 
 
 def qtran_parts(learner, batch):
-    """Return L_td, L_opt and L_nopt (or L_nopt-min) of QTRAN (Son et al. 2019, equations 6 to 10)."""
+    """Return L_td, L_opt and L_nopt (or L_nopt-min) of QTRAN (Son et al. 2019)."""
     settings, spec = learner.settings, learner.spec
     networks, targets = learner.networks, learner.targets
     alt = settings.counterfactual

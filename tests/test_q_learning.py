@@ -192,6 +192,8 @@ def test_refuses_rewards_of_ones_own(name):
         ({"mixer": "sum"}, "no mixer 'sum'; the mixers are none, vdn, qmix"),
         ({"mixer": "no_such_module:Mixer"}, "cannot import the mixer"),
         ({"mixer": "math:Mixer"}, "cannot import the mixer"),
+        ({"mixer": "math:sqrt"}, "has to be made with"),
+        ({"mixer": "math:gcd"}, "has to be a torch.nn.Module, not int"),
     ],
 )
 def test_refuses_unknown_mixers(options, message):
