@@ -646,12 +646,11 @@ def _answer(prompt: str) -> str:
 @click.argument("name", required=False)
 def learners(name: str | None) -> None:
     """List the learners, or explain one of them."""
-    from counterplay.agents import LEARNERS, find
+    from counterplay.agents import LEARNERS, find, module
 
     if name is not None:
-        from counterplay.agents import pages
-
-        _print(pages.settings(find(name), _paint, _width()))
+        entry = find(name)
+        _print(module("pages").settings(entry, _paint, _width()))
         return
     for entry in LEARNERS:
         click.echo(_style(f"{entry.name:<12}", bold=True) + entry.summary)
@@ -727,18 +726,18 @@ def train(
 
     'counterplay learners' and 'counterplay envs' list both. Ctrl-C ends a run and keeps what there is.
     """
-    from counterplay.agents import find, pages
+    from counterplay.agents import find, module
 
+    entry = None if learner is None else find(learner)
     if asks:
-        about = [] if learner is None else ["", *pages.settings(find(learner), _paint, _width())]
+        about = [] if entry is None else ["", *module("pages").settings(entry, _paint, _width())]
         _print([click.get_current_context().get_help(), *about])
         return 0
     if resume is None and (learner is None or env is None):
         raise ValueError("name a learner and an environment, as in: train qmix climbing; --help LEARNER lists settings")
     options |= {name: values[0] for name, values in _sets(sets, several=False).items()}
-    from counterplay.agents.watch import watching
-
-    with watching(f"{learner} {env}" if resume is None else resume) as watch:
+    pages = module("pages")
+    with module("watch").watching(f"{learner} {env}" if resume is None else resume) as watch:
         run = counterplay.train(learner, env, seed=seed, resume=resume, on_row=watch.row, **options)
     if as_json:
         _print_json({**pages.figures(run), **pages.last_test(run)})
@@ -767,16 +766,14 @@ def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: boo
     Ends with a table and a figure of learning curves with confidence bands. Started again, it leaves finished runs as
     they are and goes on with the others; Ctrl-C keeps what there is.
     """
-    from counterplay.agents import find
+    from counterplay.agents import find, module
 
     names = [name.strip() for name in learners.split(",")]
     settings = _sets(sets, several=True)
     for name in names:
         find(name)  # before torch is imported
-    from counterplay.agents import chart
-    from counterplay.agents.watch import watching_sweep
-
-    with watching_sweep() as live:
+    chart = module("chart")
+    with module("watch").watching_sweep() as live:
         found = counterplay.sweep(names, env, out=out, settings=settings, on_progress=live.progress, **options)
     kept = Path(out) / "curves.png"
     if as_json:

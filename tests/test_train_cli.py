@@ -244,6 +244,14 @@ def test_other_mistakes(run, folder, arguments, says):
     assert says in err
 
 
+@pytest.mark.parametrize("words", [["train", "qmix", ENV], ["learners", "qmix"], ["sweep", "qmix", ENV, "--out", "x"]])
+def test_without_torch(words):
+    code = f"import sys; sys.modules['torch'] = None; from counterplay.cli import main; main({words})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == 'counterplay: learners need PyTorch: pip install "counterplay[learn]"\n'
+
+
 def test_curve():
     history: list[Row] = [{"steps": 100.0 * k, "return": 0.0, "test_return": k % 5} for k in range(1, 30)]
     lines = curve(history, 60, 12)
