@@ -187,7 +187,10 @@ def load(folder: str | Path, make_task: Callable[[str], Task]) -> Run:
     try:
         run.learner.restore(saved["learner"])
     except (KeyError, RuntimeError, ValueError) as error:
-        raise ValueError(f"the environment {told['env']} is not the one that the run in {folder} was of") from error
+        raise ValueError(
+            f"the run in {folder} does not fit into this {told['env']}: it was made by another version of it, "
+            "or of Counterplay"
+        ) from error
     run.rng.bit_generator.state = saved["rng"]
     run.plan, run.folder, run.stopped_by = Plan(**told["plan"]), folder, told["stopped_by"]
     run.steps, run.episodes, run.seconds = told["steps"], told["episodes"], told["seconds"]

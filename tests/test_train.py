@@ -215,7 +215,7 @@ def test_an_environment_of_ones_own(tmp_path):
     assert counterplay.load_run(tmp_path / "task", Coin()).evaluate(10).mean == 3
     run = counterplay.train(resume=tmp_path / "task", env=Coin(), steps=330)
     assert run.steps == 330
-    with pytest.raises(ValueError, match="not the one"):
+    with pytest.raises(ValueError, match="does not fit into this Coin"):
         counterplay.load_run(tmp_path / "task", make_env(ENV))
     with pytest.raises(ValueError, match="an environment is a spec"):
         train("iql", 3)
