@@ -269,11 +269,8 @@ def test_sweep(run, tmp_path):
     words = ["sweep", "vdn", ENV, "--seeds", 2, "--steps", 100, "--out", out, *SETS, "--set", "lr=1e-3"]
     code, said, err = run(*words)
     assert code == 0
-    assert [line.split()[:3] for line in said.splitlines()[1:3]] == [
-        ["vdn", "lr=0.001", "2"],
-        ["vdn", "lr=0.0005", "2"],
-    ]
-    assert "sweep: 4 of 4 runs finished" in err
+    assert said.splitlines()[1].split()[:2] == ["vdn", "2"]
+    assert "sweep: 2 of 2 runs finished" in err
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
     kept = {path: path.stat().st_mtime_ns for path in out.glob("*/*/checkpoint.pt")}
     assert len(kept) == 2
