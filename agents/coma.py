@@ -31,6 +31,8 @@ from counterplay.engine.env import EnvSpec
 class COMASettings(OnPolicySettings):
     """What can be set of COMA."""
 
+    lr: Annotated[float, "learning rate of the agents (Adam)"] = 1e-3
+    critic_lr: Annotated[float, "learning rate of the critic (Adam)"] = 1e-3
     td_lambda: Annotated[float, "weighs short against long targets of the critic, 0 to 1"] = 0.8
     target_rate: Annotated[float, "how far the target critic moves to the critic at an update; 1 copies"] = 0.01
     target_every: Annotated[int, "updates between two moves of the target critic"] = 1

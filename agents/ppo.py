@@ -34,9 +34,13 @@ from counterplay.engine.env import EnvSpec
 class PPOSettings(OnPolicySettings):
     """What can be set of MAPPO, IPPO and both kinds of A2C."""
 
+    envs: Annotated[int, "episodes played side by side between updates"] = 32
+    lr: Annotated[float, "learning rate of the agents (Adam)"] = 1e-3
+    critic_lr: Annotated[float, "learning rate of the critic (Adam)"] = 1e-3
+    clip: Annotated[float, "largest norm of a gradient"] = 1.0
     central: Annotated[bool, "one critic that sees the state, not one for each agent that sees what it does"] = True
     epochs: Annotated[int, "times that an update goes through what was played"] = 4
-    minibatches: Annotated[int, "parts, of whole episodes, that an epoch is made of"] = 1
+    minibatches: Annotated[int, "parts, of whole episodes, that an epoch is made of"] = 4
     ratio_clip: Annotated[float, "how far probabilities may move from the old ones, as a share of them"] = 0.2
     value_clip: Annotated[float, "how far a value may move from the old one, in its deviations; 0: any"] = 0.2
     gae_lambda: Annotated[float, "weighs short against long advantages, 0 to 1; 1: all rewards to the end"] = 0.95
@@ -147,7 +151,7 @@ class PPO(OnPolicy):
         settings = self.settings
         facts = self.facts(batch)
         figures: list[dict[str, Tensor]] = []
-        kl, epochs = 0.0, 0
+        kl = 0.0
         for part, known in self._parts(batch, facts, rng):
             loss, told = self.loss(part, known)
             kl = told["kl"].item()
@@ -155,8 +159,7 @@ class PPO(OnPolicy):
                 break
             actor, critic = self.descend(loss, self.actor, self.judge)
             figures.append(told | {"gradient": actor, "critic_gradient": critic})
-            epochs += 1
-        return numbers(figures) | {"kl": kl, "epochs": epochs / settings.minibatches}
+        return numbers(figures) | {"kl": kl, "epochs": len(figures) / self._count(batch)}
 
     @torch.no_grad()
     def facts(self, batch: Batch) -> Facts:
@@ -212,12 +215,16 @@ class PPO(OnPolicy):
 
     def _parts(self, batch: Batch, facts: Facts, rng: np.random.Generator) -> Iterator[tuple[Batch, Facts]]:
         """Yield the minibatches of all epochs, one after another."""
-        settings = self.settings
-        for _ in range(settings.epochs):
-            if settings.minibatches == 1:
+        for _ in range(self.settings.epochs):
+            count = self._count(batch)
+            if count == 1:
                 yield batch, facts
                 continue
-            for part in np.array_split(rng.permutation(len(batch.filled)), settings.minibatches):
+            for part in np.array_split(rng.permutation(len(batch.filled)), count):
                 chosen = torch.from_numpy(part)
                 some = Batch(*(None if whole is None else whole[chosen] for whole in batch))  # type: ignore[arg-type]
                 yield some, Facts(*(whole[chosen] for whole in facts))
+
+    def _count(self, batch: Batch) -> int:
+        """Return how many minibatches there are: none is empty where an environment plays fewer episodes."""
+        return min(self.settings.minibatches, len(batch.filled))

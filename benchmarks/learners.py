@@ -29,7 +29,7 @@ SPREAD, SPREAD_KEY = "spread", "pz-mpe-simple-spread-v3"
 REPLAY = "envs=16, updates=1, batch=32, replay=5000, warmup=32, hidden=64"
 # EPyMARL's COMA and MAPPO play 10 episodes and learn from them once, with recurrent agents.
 COMA = "envs=10, recurrent=True, hidden=64"
-MAPPO = "envs=10, recurrent=True, hidden=128, epochs=4"
+MAPPO = "envs=10, recurrent=True, hidden=128, epochs=4, minibatches=1"
 
 
 class Pair(NamedTuple):

@@ -158,8 +158,8 @@ def test_nobody_had_a_choice(name):
 def test_kl_stop():
     rng = np.random.default_rng(1)
     episodes = naive.some_episodes(SPEC, rng)
-    free = PPO(SPEC, PPOSettings(lr=0.05, epochs=8), 1).learn(episodes, rng)
-    held = PPO(SPEC, PPOSettings(lr=0.05, epochs=8, kl_stop=0.01), 1).learn(episodes, rng)
+    free = PPO(SPEC, PPOSettings(lr=0.05, epochs=8, minibatches=1), 1).learn(episodes, rng)
+    held = PPO(SPEC, PPOSettings(lr=0.05, epochs=8, minibatches=1, kl_stop=0.01), 1).learn(episodes, rng)
     assert free["epochs"] == 8
     assert 1 <= held["epochs"] < 8
     assert held["kl"] > 0.01  # what made it stop
@@ -215,11 +215,11 @@ def test_orthogonal(shared, recurrent):
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("mappo", {"minibatches": 2, "lr_steps": 2000}),
-        ("mappo", {"recurrent": True, "last_action": True}),
-        ("ippo", {"recurrent": True, "shared": False, "kl_stop": 0.01}),
-        ("a2c", {"n_step": 5}),
-        ("ia2c", {}),
+        ("mappo", {"envs": 10, "minibatches": 2, "lr_steps": 2000}),
+        ("mappo", {"envs": 10, "recurrent": True, "last_action": True}),
+        ("ippo", {"envs": 10, "recurrent": True, "shared": False, "kl_stop": 0.01}),
+        ("a2c", {"envs": 10, "n_step": 5}),
+        ("ia2c", {"envs": 10}),
         ("coma", {"recurrent": True, "epsilon_start": 0.5, "epsilon_end": 0.02, "epsilon_steps": 2000}),
     ],
 )
