@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.subgame import F32, Scratch, Subgame, Tables, scratch, tables
+from counterplay.engine.subgame import F32, F64, Scratch, Subgame, Tables, scratch, tables
 from counterplay.solvers.cfr import Variant, schedule
 from counterplay.solvers.streets import (
     BEST,
@@ -69,6 +69,14 @@ class SubgameCFR:
         self.earned = np.zeros(self.children)
         self.pool = ThreadPoolExecutor(len(self.work) - 1) if len(self.work) > 1 else None
 
+    def _visit_river(
+        self, first: int, last: int, mode: int, rows: F64, silent: npt.NDArray[np.uint32] = _NONE
+    ) -> list[list[float]]:
+        """Visit a root without children for players first .. last, once for each rule; return as `_visit` for each."""
+        out = np.zeros((2, 2))
+        visit_root(self.game, self.tables, self.root, self.reach, silent, first, last, mode, rows, out)
+        return out.tolist()
+
     def _visit(
         self,
         p: int,
@@ -81,9 +89,8 @@ class SubgameCFR:
         In mode BEST, also what its average strategy earns. `silent` are rows of the root's plans to set to zero.
         """
         if not self.children:
-            out = np.zeros((2, 2))
-            visit_root(self.game, self.tables, self.root, self.reach, silent, p, p + 1, mode, np.array([rule]), out)
-            return float(out[p, 0]), float(out[p, 1])
+            worth, earned = self._visit_river(p, p + 1, mode, np.array([rule]), silent)[p]
+            return worth, earned
         self.root.plan[: self.reach.size] = self.reach
         earned = float(open_street(self.game, self.tables, self.root, 0, silent, p, mode))
         share = -(-self.children // (_SHARES * len(self.work)))
@@ -190,8 +197,7 @@ class SubgameCFR:
         """Run that many iterations."""
         rows = schedule(self.variant, self.iterations, count, self.horizon)
         if not self.children:
-            out = np.zeros((2, 2))
-            visit_root(self.game, self.tables, self.root, self.reach, _NONE, 0, 2, UPDATE, rows, out)
+            self._visit_river(0, 2, UPDATE, rows)
         else:
             for pos, neg, avg in rows.tolist():
                 for p in range(2):
@@ -200,7 +206,10 @@ class SubgameCFR:
 
     def judge(self) -> Judgement:
         """Return what the average strategies earn, in chips, and what best responses to them would."""
-        (best, value), (best_other, other) = (self._visit(p, BEST) for p in range(2))
+        if self.children:
+            (best, value), (best_other, other) = (self._visit(p, BEST) for p in range(2))
+        else:
+            (best, value), (best_other, other) = self._visit_river(0, 2, BEST, np.ones((1, 3)))
         half = self.pot / 2
         first, second = value / self.deals + half, other / self.deals + half
         if not self.game.raked:  # zero-sum: one is known from the other, to the last digit
