@@ -114,15 +114,16 @@ def draw(found: dict[str, Any]) -> None:
         for trial in TRIALS:
             runs = found.get(f"{env}: {trial.label}")
             if trial.env == env and runs:
-                at = np.array([step for step, _ in runs[0]["curve"]])
+                at = np.array([step for step, _ in runs[0]["curve"]]) / 1000
                 returns = np.array([[trial.convert(mean) for _, mean in run["curve"]] for run in runs])
+                spelled = "one seed" if len(runs) == 1 else f"{len(runs)} seeds"
                 colour = {"COMA": "C1", "MAPPO": "C0"}[trial.label]
-                axis.plot(at, returns.mean(axis=0), color=colour, label=f"{trial.label}, {len(runs)} seeds")
+                axis.plot(at, returns.mean(axis=0), color=colour, label=f"{trial.label}, {spelled}")
                 axis.fill_between(at, returns.min(axis=0), returns.max(axis=0), color=colour, alpha=0.15)
         published = next(float(trial.published) for trial in TRIALS if trial.env == env)
         axis.axhline(published, color="grey", linewidth=0.8, linestyle="--", label="published best")
         axis.set_title(env, fontsize=10)
-        axis.set_xlabel("environment steps")
+        axis.set_xlabel("thousand environment steps")
         axis.set_ylabel("return")
         axis.grid(alpha=0.3)
         axis.legend(frameon=False, fontsize=8)
