@@ -174,7 +174,8 @@ def load(folder: str | Path, make_task: Callable[[str], Task]) -> Run:
     """
     folder = Path(folder)
     if not holds_run(folder):
-        raise ValueError(f"{folder} holds no run: there is no {CHECKPOINT_FILE} in it")
+        what = "is a folder that holds no run" if folder.is_dir() else "holds no run"
+        raise ValueError(f"{folder} {what}: there is no {CHECKPOINT_FILE} in it")
     try:
         saved = torch.load(folder / CHECKPOINT_FILE, weights_only=True)
         told = saved["run"]

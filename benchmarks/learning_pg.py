@@ -48,6 +48,8 @@ def as_published(mean: float) -> float:
     return 2 * mean - 75
 
 
+SPREAD = {"envs": 32, "lr_steps": 20_000_000}
+REPLAY = {"updates": 3, "epsilon_steps": 100_000}
 FORAGING = "foraging(size=8, players=2, food=2, coop=true)"
 TRIALS = (
     Trial("climbing", "climbing", "COMA", "coma", 40_000, 5, "175"),
@@ -55,7 +57,8 @@ TRIALS = (
     Trial("penalty", "penalty", "COMA", "coma", 40_000, 5, "50"),
     Trial("penalty", "penalty", "MAPPO", "mappo", 20_000, 5, "50"),
     Trial("foraging 8x8-2p-2f-coop", FORAGING, "MAPPO", "mappo", 500_000, 1, "1.00"),
-    Trial("spread", "spread", "MAPPO", "mappo", 2_000_000, 1, "-133", {"envs": 128}, as_published),
+    Trial("foraging 8x8-2p-2f-coop", FORAGING, "VDN", "vdn", 2_000_000, 1, "1.00", REPLAY),
+    Trial("spread", "spread", "MAPPO", "mappo", 20_000_000, 1, "-133", SPREAD, as_published),
 )
 
 
@@ -68,14 +71,14 @@ def train(trial: Trial, seed: int) -> dict[str, Any]:
     return {"curve": curve, "seconds": time.process_time() - began}
 
 
-def measure(envs: Sequence[str]) -> None:
-    """Train on these environments, and keep what was found of others."""
+def measure(envs: Sequence[str], learners: Sequence[str]) -> None:
+    """Train these learners on these environments, and keep what was found of others."""
     try:
         found = report.load("learning_pg")["trials"]
     except FileNotFoundError:
         found = {}
     for trial in TRIALS:
-        if trial.env.split()[0] in envs:
+        if trial.env.split()[0] in envs and trial.learner in learners:
             runs: list[dict[str, Any]] = []
             for seed in range(trial.seeds):
                 runs.append(train(trial, seed))
@@ -117,7 +120,7 @@ def draw(found: dict[str, Any]) -> None:
                 at = np.array([step for step, _ in runs[0]["curve"]]) / 1000
                 returns = np.array([[trial.convert(mean) for _, mean in run["curve"]] for run in runs])
                 spelled = "one seed" if len(runs) == 1 else f"{len(runs)} seeds"
-                colour = {"COMA": "C1", "MAPPO": "C0"}[trial.label]
+                colour = {"COMA": "C1", "MAPPO": "C0", "VDN": "C2", "QMIX": "C3"}[trial.label]
                 axis.plot(at, returns.mean(axis=0), color=colour, label=f"{trial.label}, {spelled}")
                 axis.fill_between(at, returns.min(axis=0), returns.max(axis=0), color=colour, alpha=0.15)
         published = next(float(trial.published) for trial in TRIALS if trial.env == env)
@@ -135,10 +138,12 @@ def main() -> None:
     envs = list(dict.fromkeys(trial.env.split()[0] for trial in TRIALS))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(envs), help="environments to train on, of " + ", ".join(envs))
+    parser.add_argument("--learners", help="learners to train, by their names: vdn,mappo; all")
     parser.add_argument("--table", action="store_true", help="train nothing")
     options = parser.parse_args()
     if not options.table:
-        measure(options.only.split(","))
+        chosen = options.learners.split(",") if options.learners else [trial.learner for trial in TRIALS]
+        measure(options.only.split(","), chosen)
     found = report.load("learning_pg")["trials"]
     put_table(found)
     draw(found)

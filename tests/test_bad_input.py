@@ -171,7 +171,7 @@ OTHER = [
     (["evaluate", "kuhn.cps", "--against", "nothing.cps"], "there is no file"),
     (["evaluate", "renamed.cps"], "not those that this solution was made for"),
     (["evaluate", "unknown.cps"], "there is no game 'chess'"),
-    (["evaluate"], "Missing argument 'FILE'"),
+    (["evaluate"], "Missing argument 'FILE"),
     (["show", "kuhn.cps", "--player", "2"], "0 to 1"),
     (["show", "kuhn.cps", "--player", "-1"], "0 to 1"),
     (["show", "kuhn.cps", "--infoset", "ace"], "one of them is"),
