@@ -40,7 +40,7 @@ class PPOSettings(OnPolicySettings):
     clip: Annotated[float, "largest norm of a gradient"] = 1.0
     central: Annotated[bool, "one critic that sees the state, not one for each agent that sees what it does"] = True
     epochs: Annotated[int, "times that an update goes through what was played"] = 4
-    minibatches: Annotated[int, "parts, of whole episodes, that an epoch is made of"] = 4
+    minibatches: Annotated[int, "parts, of whole episodes, that an epoch is made of; one an episode at most"] = 4
     ratio_clip: Annotated[float, "how far probabilities may move from the old ones, as a share of them"] = 0.2
     value_clip: Annotated[float, "how far a value may move from the old one, in its deviations; 0: any"] = 0.2
     gae_lambda: Annotated[float, "weighs short against long advantages, 0 to 1; 1: all rewards to the end"] = 0.95
@@ -62,11 +62,6 @@ class PPOSettings(OnPolicySettings):
             n_step=(0, inf),
             kl_stop=(0, inf),
         )
-        if self.minibatches > self.envs:
-            raise ValueError(
-                f"minibatches are made of whole episodes: {self.envs} episodes (envs) make at most {self.envs}, "
-                f"not {self.minibatches}"
-            )
 
 
 class ValueScale(nn.Module):

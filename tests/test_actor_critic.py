@@ -241,8 +241,6 @@ def test_refusals():
     continuous = EnvSpec(agents=2, actions=2, observation=3, state=6, limit=5, continuous=True)
     with pytest.raises(ValueError, match="actor-critic chooses among actions"):
         PPO(continuous, PPOSettings(), 1)
-    with pytest.raises(ValueError, match=r"3 episodes \(envs\) make at most 3, not 4"):
-        PPOSettings(envs=3, minibatches=4)
     with pytest.raises(ValueError, match=r"mappo: gae_lambda must be between 0 and 1, not 1.5"):
         find("mappo").with_settings({"gae_lambda": 1.5})
     with pytest.raises(ValueError, match=r"mappo has no parameter 'entropi'.*'entropy'"):
