@@ -224,3 +224,15 @@ def copy_into(target: nn.Module, source: nn.Module, rate: float = 1.0) -> None:
         theirs: list[Tensor] = list(source.parameters())
         if ours:  # a sum has no parameters
             torch._foreach_lerp_(ours, theirs, rate)  # at 1 exactly theirs
+
+
+@torch.no_grad()
+def clip(parameters: list[nn.Parameter], most: float) -> Tensor:
+    """Scale the parameters' gradients down to that norm of all of them together, if it is more; return what it was.
+
+    As `torch.nn.utils.clip_grad_norm_`, less its sorting by device and type.
+    """
+    grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
+    torch._foreach_mul_(grads, (most / (norm + 1e-6)).clamp(max=1.0))
+    return norm

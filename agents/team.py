@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from counterplay.agents.learner import within
-from counterplay.agents.networks import AgentNetwork, Scale, Scales, copy_into
+from counterplay.agents.networks import AgentNetwork, Scale, Scales, clip, copy_into
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec, Step
+from counterplay.engine.jit import jit
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,10 @@ class Batch(NamedTuple):
     def rows(self) -> "Rows":
         """Return which rows are more than padding."""
         filled = self.filled.numpy()
-        seen = np.pad(filled, ((0, 0), (1, 0)), constant_values=True)
-        place = (np.cumsum(seen) - 1).reshape(seen.shape)
-        now, following = place[:, :-1][filled], place[:, 1:][filled]
-        parts = np.flatnonzero(seen), np.flatnonzero(filled), now, following, filled.nonzero()[0]
-        found: list[Tensor] = [torch.from_numpy(part) for part in parts]
+        steps = int(filled.sum())
+        seen, (step, now, following, episode) = np.empty(steps + len(filled), np.int64), np.empty((4, steps), np.int64)
+        _find_rows(filled, seen, step, now, following, episode)
+        found: list[Tensor] = [torch.from_numpy(part) for part in (seen, step, now, following, episode)]
         return Rows(*found)
 
 
@@ -86,6 +86,21 @@ class Rows(NamedTuple):
     now: Tensor  # [R] the rows, among those seen, that steps were taken in
     next: Tensor  # [R] and those that they led to
     episode: Tensor  # [R] whose step it is
+
+
+@jit
+def _find_rows(filled: Any, seen: Any, step: Any, now: Any, following: Any, episode: Any) -> None:  # pragma: no cover
+    batch, steps = filled.shape
+    row = taken = 0
+    for b in range(batch):
+        seen[row] = b * (steps + 1)
+        row += 1
+        for t in range(steps):
+            if filled[b, t]:
+                seen[row] = b * (steps + 1) + t + 1
+                step[taken], now[taken], following[taken], episode[taken] = b * steps + t, row - 1, row, b
+                row += 1
+                taken += 1
 
 
 def pick(numbers: Tensor, rows: Tensor) -> Tensor:
@@ -215,9 +230,10 @@ class Team:
 
     def descend(self, loss: Tensor, *clipped: list[nn.Parameter]) -> list[Tensor]:
         """Follow the loss's gradient once; return the norms that those parameters' gradients had before clipping."""
-        self.optimiser.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
         loss.backward()  # type: ignore[no-untyped-call]
-        norms = [nn.utils.clip_grad_norm_(parameters, self.settings.clip) for parameters in clipped]
+        norms = [clip(parameters, self.settings.clip) for parameters in clipped]
         self.optimiser.step()
         self.updates += 1
         return norms

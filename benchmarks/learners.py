@@ -2,7 +2,7 @@
 
     python benchmarks/learners.py --peer ~/epymarl --peer-python ~/epymarl/.venv/bin/python
     python benchmarks/learners.py                  # ours alone, beside EPyMARL's recorded figures
-    python benchmarks/learners.py --only qmix,vdn --rounds 1
+    python benchmarks/learners.py --only qmix,vdn   # those alone, and keep what was found of the others
     python benchmarks/learners.py --table          # renew the table of docs/training.md from the results
 
 An environment step is all agents of one episode moving. Both sides have EPyMARL's default network, batch, replay and
@@ -83,7 +83,7 @@ def cpu_seconds(command: list[str], folder: str | None = None) -> tuple[float, s
     environment = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")}
     done = subprocess.run(command, check=False, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, done.stdout
 
@@ -119,13 +119,14 @@ def theirs(pair: Pair, peer: Path, python: str, short: int, more: int) -> float:
     return more / (found[1] - found[0])
 
 
-def table(result: dict[str, object]) -> str:
+def table(found: dict[str, dict[str, float]]) -> str:
     rows = []
-    for row in result["rows"]:  # type: ignore[attr-defined]
-        peer = f"{row['theirs']:,.0f}" if row["theirs"] else f"({row['recorded']:,.0f} recorded)"
-        against = row["theirs"] or row["recorded"]
-        rows.append([row["name"], f"{row['ours']:,.0f}", peer, f"{row['ours'] / against:.1f}"])
-    return report.table(["", "Counterplay, steps/s", "EPyMARL, steps/s", "times"], rows)
+    for pair in PAIRS:
+        if row := found.get(pair.name):
+            peer = f"{row['theirs']:,.0f}" if row["theirs"] else f"({pair.recorded:,.0f} recorded)"
+            times = row["ours"] / (row["theirs"] or pair.recorded)
+            rows.append([pair.name, f"{row['ours']:,.0f}", peer, f"**{times:.1f}×**"])
+    return report.table(["", "Counterplay, steps/s", "EPyMARL, steps/s", "faster"], rows)
 
 
 def main() -> None:
@@ -138,7 +139,10 @@ def main() -> None:
     options = parser.parse_args()
     if not options.table:
         chosen = options.only.lower().split(",") if options.only else [""]
-        rows = []
+        try:
+            found = report.load("learners")["rows"]
+        except FileNotFoundError:
+            found = {}
         for pair in PAIRS:
             if not any(pair.name.lower().startswith(word) for word in chosen):
                 continue
@@ -147,17 +151,15 @@ def main() -> None:
             for _ in range(options.rounds):
                 mine.append(ours(pair, 4_000, 40_000))
                 if options.peer:
-                    peer.append(theirs(pair, options.peer, options.peer_python, 2_500, 5_000))
-            row = {"name": pair.name, "ours": statistics.median(mine), "recorded": pair.recorded}
-            row["theirs"] = statistics.median(peer) if peer else None
-            rows.append(row)
-            print(json.dumps(row), flush=True)
-        result = {"machine": report.machine(), "rows": rows}
-        print(table(result))
-        if options.only is None:
-            report.save("learners", result)
-    if options.only is None:
-        report.put("docs/training.md", "learners", table(report.load("learners")))
+                    try:
+                        peer.append(theirs(pair, options.peer, options.peer_python, 2_500, 5_000))
+                    except RuntimeError as error:
+                        print(error, file=sys.stderr)
+            row = {"ours": statistics.median(mine), "theirs": statistics.median(peer) if peer else None}
+            found[pair.name] = row
+            report.save("learners", {"machine": report.machine(("torch",)), "rows": found})
+            print(pair.name, json.dumps(row), flush=True)
+    report.put("docs/training.md", "learners", table(report.load("learners")["rows"]))
 
 
 if __name__ == "__main__":
