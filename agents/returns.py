@@ -20,7 +20,8 @@ Mask = npt.NDArray[np.bool_]
 def td_lambda(reward: Floats, value: Floats, terminated: Mask, filled: Mask, gamma: float, trace: float) -> Floats:
     """Return lambda-returns (Sutton and Barto 2018, eq. 12.20); `trace` is lambda, 0 the one-step target.
 
-    G[t] = r[t] + gamma ((1 - lambda) v[t] + lambda G[t + 1]), where v stands in for G past the last step.
+    G[t] = r[t] + gamma ((1 - lambda) v[t] + lambda G[t + 1]), where v stands in for G past the last step. Less the
+    value of the state that a step is taken in, that is its generalised advantage (Schulman et al. 2016, eq. 16).
     """
     reward, value, shape = _flat(reward, value)
     out = np.zeros_like(value)
@@ -34,20 +35,6 @@ def n_step(reward: Floats, value: Floats, terminated: Mask, filled: Mask, gamma:
     out = np.zeros_like(value)
     _n_step(reward, value, terminated, filled, gamma, steps, out)
     return out.reshape(shape)
-
-
-def gae(
-    reward: Floats, value: Floats, following: Floats, terminated: Mask, filled: Mask, gamma: float, trace: float
-) -> Floats:
-    """Return generalised advantages (Schulman et al. 2016, eq. 16); `trace` is lambda.
-
-    `value[b, t]` is the value of the state in which step t is taken, `following[b, t]` of the one that it leads to.
-    """
-    returns = td_lambda(reward, following, terminated, filled, gamma, trace)
-    mask = filled if returns.ndim == 2 else filled[..., None]
-    # G^lambda - v is the sum of discounted TD errors whose weights are those of GAE.
-    advantage: Floats = np.where(mask, returns - value, np.float32(0))
-    return advantage
 
 
 def _flat(reward: Floats, value: Floats) -> tuple[Floats, Floats, tuple[int, ...]]:
