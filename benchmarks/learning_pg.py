@@ -58,7 +58,7 @@ TRIALS = (
     Trial("penalty", "penalty", "MAPPO", "mappo", 20_000, 5, "50"),
     Trial("foraging 8x8-2p-2f-coop", FORAGING, "MAPPO", "mappo", 500_000, 1, "1.00"),
     Trial("foraging 8x8-2p-2f-coop", FORAGING, "VDN", "vdn", 2_000_000, 1, "1.00", REPLAY),
-    Trial("spread", "spread", "MAPPO", "mappo", 20_000_000, 1, "-133.5", SPREAD, as_published),
+    Trial("spread", "spread", "MAPPO", "mappo", 20_000_000, 1, "-133", SPREAD, as_published),
 )
 
 
