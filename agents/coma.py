@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from counterplay.agents.dense import Dense, dense
 from counterplay.agents.learner import suits, within
 from counterplay.agents.networks import orthogonal
 from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings, log_policy, numbers
@@ -54,11 +55,11 @@ class Critic(nn.Module):
         super().__init__()
         self.agents, self.actions = agents, actions
         bound = (state + agents * (actions + 1)) ** -0.5
-        self.state = nn.Linear(state, hidden)
+        self.state = Dense(state, hidden)
         self.others = nn.Parameter(torch.empty(agents * actions, hidden).uniform_(-bound, bound))
         self.ids = nn.Parameter(torch.empty(agents, hidden).uniform_(-bound, bound))
-        self.second = nn.Linear(hidden, hidden)
-        self.out = nn.Linear(hidden, actions)
+        self.second = Dense(hidden, hidden)
+        self.out = Dense(hidden, actions)
         self.place: Tensor  # where each agent's actions begin
         self.register_buffer("place", torch.arange(agents) * actions)
 
@@ -67,8 +68,7 @@ class Critic(nn.Module):
         each = F.embedding(action + self.place, self.others)  # [R, N, H]
         others = each.sum(dim=1, keepdim=True) - each
         x = F.relu(self.state(state)[:, None] + others + self.ids)
-        values: Tensor = self.out(F.relu(self.second(x)))
-        return values
+        return dense(x, [self.second, self.out])
 
 
 class COMA(OnPolicy):
@@ -91,7 +91,7 @@ class COMA(OnPolicy):
     def improve(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
         """Follow the gradient once."""
         loss, told = self.loss(batch, rng)
-        actor, critic = self.descend(loss, self.actor, self.judge)
+        actor, critic = self.descend(loss)
         self.follow(self.settings.target_rate, self.settings.target_every)
         return numbers([told | {"gradient": actor, "critic_gradient": critic}])
 

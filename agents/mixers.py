@@ -5,9 +5,17 @@ A mixer is a module that is made with (agents, state size) and called with value
 """
 
 from importlib import import_module
+from itertools import pairwise
+from typing import Any
 
-import torch.nn.functional as F
+import numpy as np
+import torch
 from torch import Tensor, nn
+
+from counterplay.agents.dense import Dense, branches
+from counterplay.agents.smooth import elu
+from counterplay.engine.jit import inlined, jit
+from counterplay.engine.simd import WIDE, load, total
 
 
 class VDN(nn.Module):
@@ -31,19 +39,113 @@ class QMIX(nn.Module):
 
     def __init__(self, agents: int, state: int, embed: int = 32, hidden: int = 64) -> None:
         super().__init__()
-        self.agents, self.embed = agents, embed
-        self.weight = nn.Sequential(nn.Linear(state, hidden), nn.ReLU(), nn.Linear(hidden, agents * embed))
-        self.bias = nn.Linear(state, embed)
-        self.weight_out = nn.Sequential(nn.Linear(state, hidden), nn.ReLU(), nn.Linear(hidden, embed))
-        self.bias_out = nn.Sequential(nn.Linear(state, embed), nn.ReLU(), nn.Linear(embed, 1))
+
+        def network(*widths: int) -> nn.ModuleList:
+            return nn.ModuleList(Dense(before, after) for before, after in pairwise(widths))
+
+        self.weight, self.bias = network(state, hidden, agents * embed), network(state, embed)
+        self.weight_out, self.bias_out = network(state, hidden, embed), network(state, embed, 1)
 
     def forward(self, values: Tensor, states: Tensor) -> Tensor:
         """Mix."""
-        weight = self.weight(states).abs().unflatten(-1, (self.agents, self.embed))
-        # A sum of products rather than a batched matrix product: the matrices are one row by a few.
-        hidden = F.elu((values[..., None] * weight).sum(dim=-2) + self.bias(states))
-        mixed: Tensor = (hidden * self.weight_out(states).abs()).sum(dim=-1) + self.bias_out(states)[..., 0]
+        parts = branches(states, [self.weight, self.bias, self.weight_out, self.bias_out])  # type: ignore[list-item]
+        mixed: Tensor = _TwoLayers.apply(values, *parts)  # type: ignore[no-untyped-call]
         return mixed
+
+
+class _TwoLayers(torch.autograd.Function):
+    """out_r = sum_e |v_re| elu(sum_n |w_rne| q_rn + b_re) + c_r, each row r with its own weights w, b, v and c.
+
+    One kernel a way: there are more rows than numbers in one, too many and too small for matrix products.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, w: Tensor, b: Tensor, v: Tensor, c: Tensor) -> Tensor:
+        out, hidden = q.new_empty(q.shape[:-1]), torch.empty_like(b)
+        q = q.contiguous()
+        _mix(q.shape[-1], b.shape[-1], *map(_flat, (q, w, b, v, c, hidden, out)))
+        ctx.save_for_backward(q, w, v, hidden)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+        q, w, v, hidden = ctx.saved_tensors
+        grad = grads[0].contiguous()
+        to_q, to_w, to_b, to_v = (torch.empty_like(part) for part in (q, w, v, v))
+        _mix_back(q.shape[-1], v.shape[-1], *map(_flat, (grad, q, w, v, hidden, to_q, to_w, to_b, to_v)))
+        return to_q, to_w, to_b, to_v, grad[..., None]
+
+
+def _flat(tensor: Tensor) -> Any:
+    return tensor.detach().view(-1).numpy()
+
+
+@jit
+def _mix(
+    agents: int, embed: int, q: Any, w: Any, b: Any, v: Any, c: Any, hidden: Any, out: Any
+) -> None:  # pragma: no cover
+    many, size = np.uint64(agents), np.uint64(embed)
+    parts = np.zeros((size + WIDE) // WIDE * WIDE, np.float32)  # of a sum: sixteen at a time
+    for r in range(np.uint64(len(out))):
+        at = r * size
+        for e in range(size):
+            hidden[at + e] = b[at + e]
+        for n in range(many):
+            value, start = q[r * many + n], (r * many + n) * size
+            for e in range(size):
+                hidden[at + e] += value * abs(w[start + e])
+        for e in range(size):
+            hidden[at + e] = elu(hidden[at + e])
+        for e in range(size):
+            parts[e] = hidden[at + e] * abs(v[at + e])
+        out[r] = c[r] + _sum(parts)
+
+
+@jit
+def _mix_back(
+    agents: int,
+    embed: int,
+    grad: Any,
+    q: Any,
+    w: Any,
+    v: Any,
+    hidden: Any,
+    to_q: Any,
+    to_w: Any,
+    to_b: Any,
+    to_v: Any,
+) -> None:  # pragma: no cover
+    many, size = np.uint64(agents), np.uint64(embed)
+    one, none = np.float32(1), np.float32(0)
+    parts = np.zeros((size + WIDE) // WIDE * WIDE, np.float32)
+    for r in range(np.uint64(len(grad))):
+        at, slope = r * size, grad[r]
+        for e in range(size):
+            h, weight = hidden[at + e], v[at + e]
+            to_v[at + e] = slope * h * _sign(weight)
+            to_b[at + e] = slope * abs(weight) * (h + one if h < none else one)
+        for n in range(many):
+            value, start = q[r * many + n], (r * many + n) * size
+            for e in range(size):
+                weight = w[start + e]
+                to_w[start + e] = to_b[at + e] * value * _sign(weight)
+            for e in range(size):
+                parts[e] = to_b[at + e] * abs(w[start + e])
+            to_q[r * many + n] = _sum(parts)
+
+
+@inlined
+def _sign(x: Any) -> Any:  # pragma: no cover
+    up = np.float32(1) if x > 0 else np.float32(0)
+    return np.float32(-1) if x < 0 else up
+
+
+@inlined
+def _sum(parts: Any) -> Any:  # pragma: no cover
+    found = load(parts, np.uint64(0))
+    for i in range(WIDE, np.uint64(len(parts)), WIDE):
+        found = found + load(parts, i)
+    return total(found)
 
 
 MIXERS: dict[str, type[nn.Module]] = {"vdn": VDN, "qmix": QMIX}

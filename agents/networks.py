@@ -3,34 +3,17 @@
 Shape letters: B episodes, T steps, N agents, A actions, O observation, S state, H hidden, K outputs.
 """
 
-from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from counterplay.agents.dense import Dense, dense
 from counterplay.agents.gru import GRU
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec
-
-
-class Dense(nn.Module):
-    """A linear layer [..., N, I] -> [..., N, K], with one weight matrix for all agents or one for each."""
-
-    def __init__(self, inputs: int, outputs: int, agents: int, shared: bool) -> None:
-        super().__init__()
-        self.copies = 1 if shared else agents
-        bound = inputs**-0.5
-        self.weight = nn.Parameter(torch.empty(self.copies, outputs, inputs).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(self.copies, outputs).uniform_(-bound, bound))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply the layer."""
-        if self.copies == 1:
-            return F.linear(x, self.weight[0], self.bias[0])
-        rows = x.reshape(-1, *x.shape[-2:]).transpose(0, 1)  # [N, rows, I]
-        out = torch.baddbmm(self.bias[:, None], rows, self.weight.transpose(1, 2))
-        return out.transpose(0, 1).reshape(*x.shape[:-1], -1)
+from counterplay.engine.jit import jit
 
 
 class AgentNetwork(nn.Module):
@@ -60,10 +43,10 @@ class AgentNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.agents, self.hidden, self.shared = agents, hidden, shared
-        self.first = Dense(observation, hidden, agents, shared)
+        copies = 1 if shared else agents
+        self.first = Dense(observation, hidden, copies)
         bound = observation**-0.5
         self.ids = nn.Parameter(torch.empty(agents, hidden).uniform_(-bound, bound)) if ids and shared else None
-        copies = 1 if shared else agents
         # Row 0 of each copy is for "none yet".
         self.last = nn.Embedding(copies * (actions + 1), hidden) if last_action else None
         if self.last is not None:
@@ -71,10 +54,10 @@ class AgentNetwork(nn.Module):
             self.register_buffer(
                 "offset", torch.arange(copies) * (actions + 1) if not shared else torch.zeros(1).long()
             )
-        self.second = None if recurrent else Dense(hidden, hidden, agents, shared)
-        self.memory = nn.ModuleList(GRU(hidden, hidden) for _ in range(copies)) if recurrent else None
-        self.out = Dense(hidden, outputs, agents, shared)
-        self.value = Dense(hidden, 1, agents, shared) if dueling else None
+        self.second = None if recurrent else Dense(hidden, hidden, copies)
+        self.memory = GRU(hidden, hidden, copies) if recurrent else None
+        self.out = Dense(hidden, outputs, copies)
+        self.value = Dense(hidden, 1, copies) if dueling else None
 
     def start(self, batch: int) -> Tensor | None:
         """Return the memory of agents that have seen nothing, [B, N, H]; None without recurrence."""
@@ -88,6 +71,9 @@ class AgentNetwork(nn.Module):
         `obs` is [B, T, N, O]; `last`, [B, T, N], the action before each step, -1 for none; `memory` as `start` gives
         it (None: nothing seen), [B, N, H].
         """
+        if self.second is not None and self.value is None:
+            bias, plus = self._told(last)
+            return dense(obs, [self.first, self.second, self.out], bias=bias, plus=plus), memory
         x, memory = self.features(obs, last, memory)
         return self.head(x), memory
 
@@ -95,18 +81,14 @@ class AgentNetwork(nn.Module):
         self, obs: Tensor, last: Tensor | None = None, memory: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """Return the last hidden layer, [B, T, N, H], and the memory; takes what `forward` takes."""
-        if self.memory is not None:  # steps first, [T, B, N, ...]
-            obs, last = obs.transpose(0, 1).contiguous(), None if last is None else last.transpose(0, 1)
-        x = self.first(obs)
-        if self.ids is not None:
-            x = x + self.ids
-        if self.last is not None:
-            assert last is not None, "these agents see their last actions"
-            x = x + self.last(last + 1 + self.offset)
-        x = F.relu(x)
         if self.second is not None:
-            return F.relu(self.second(x)), memory
-        x = self._remember(x, memory)
+            bias, plus = self._told(last)
+            return dense(obs, [self.first, self.second], bias=bias, plus=plus, relu=True), memory
+        assert self.memory is not None
+        bias, plus = self._told(None if last is None else last.transpose(0, 1))  # steps first, [T, B, N, ...]
+        gates = dense(obs.transpose(0, 1), [self.first, self.memory.into], bias=bias, plus=plus)
+        x = self.memory.run(gates.flatten(1, 2), None if memory is None else memory.flatten(0, 1))
+        x = x.view(*gates.shape[:3], -1)
         return x.transpose(0, 1), x[-1]
 
     def head(self, x: Tensor) -> Tensor:
@@ -116,24 +98,13 @@ class AgentNetwork(nn.Module):
             values = self.value(x) + values - values.mean(dim=-1, keepdim=True)
         return values
 
-    def _remember(self, x: Tensor, memory: Tensor | None) -> Tensor:
-        """Return what is remembered after each step, [T, B, N, H], of inputs [T, B, N, H]."""
-        assert self.memory is not None
-        if self.shared:
-            start = None if memory is None else memory.flatten(0, 1)
-            out: Tensor = self.memory[0](x.flatten(1, 2), start).view(x.shape)
-            return out
-        parts = [gru(x[:, :, n], None if memory is None else memory[:, n]) for n, gru in enumerate(self.memory)]
-        return torch.stack(parts, dim=2)
-
-
-def mlp(inputs: int, hidden: int, outputs: int, layers: int = 2) -> nn.Sequential:
-    """Return a plain network with that many hidden layers, each followed by a ReLU."""
-    widths = [inputs, *[hidden] * layers]
-    parts: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        parts += [nn.Linear(before, after), nn.ReLU()]
-    return nn.Sequential(*parts, nn.Linear(widths[-1], outputs))
+    def _told(self, last: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """Return what the first layer adds for the agents' numbers, bias included, and for their last actions."""
+        bias = None if self.ids is None else self.first.bias + self.ids
+        if self.last is None:
+            return bias, None
+        assert last is not None, "these agents see their last actions"
+        return bias, self.last(last + 1 + self.offset)
 
 
 def orthogonal(network: nn.Module, out: nn.Module, gain: float) -> None:
@@ -191,7 +162,21 @@ class Scale(nn.Module):
     @torch.no_grad()
     def forward(self, numbers: Tensor) -> Tensor:
         """Return the numbers scaled."""
-        return ((numbers - self.shift) / self.deviation).clamp_(-self.most, self.most)
+        numbers = numbers.contiguous()
+        found = torch.empty_like(numbers)
+        before, after = numbers.view(-1).numpy(), found.view(-1).numpy()
+        _rescale(before, self.shift.numpy(), self.deviation.numpy(), after, np.float32(self.most))
+        return found
+
+
+@jit
+def _rescale(numbers: Any, shift: Any, deviation: Any, found: Any, most: Any) -> None:  # pragma: no cover
+    width = np.uint64(len(shift))
+    for start in range(np.uint64(0), np.uint64(len(numbers)), width):
+        for k in range(width):
+            value = (numbers[start + k] - shift[k]) / deviation[k]
+            value = most if value > most else value
+            found[start + k] = -most if value < -most else value
 
 
 class Scales(nn.Module):
@@ -215,24 +200,3 @@ class Scales(nn.Module):
     def learn_rewards(self, episodes: Episodes) -> None:
         """Take in rewards alone."""
         self.reward.learn(torch.from_numpy(episodes.reward[episodes.filled].reshape(-1, 1)))
-
-
-def copy_into(target: nn.Module, source: nn.Module, rate: float = 1.0) -> None:
-    """Move every parameter of the target that share of the way to the source's; 1 copies."""
-    with torch.no_grad():
-        ours: list[Tensor] = list(target.parameters())
-        theirs: list[Tensor] = list(source.parameters())
-        if ours:  # a sum has no parameters
-            torch._foreach_lerp_(ours, theirs, rate)  # at 1 exactly theirs
-
-
-@torch.no_grad()
-def clip(parameters: list[nn.Parameter], most: float) -> Tensor:
-    """Scale the parameters' gradients down to that norm of all of them together, if it is more; return what it was.
-
-    As `torch.nn.utils.clip_grad_norm_`, less its sorting by device and type.
-    """
-    grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
-    torch._foreach_mul_(grads, (most / (norm + 1e-6)).clamp(max=1.0))
-    return norm

@@ -17,7 +17,7 @@ from counterplay.agents.networks import AgentNetwork
 from counterplay.agents.replay import Replay
 from counterplay.agents.returns import n_step, td_lambda
 from counterplay.agents.rollout import Episodes, epsilon_greedy, greedy
-from counterplay.agents.team import Batch, Rows, Team, TeamSettings, best, pick, spread
+from counterplay.agents.team import Batch, Rows, Team, TeamSettings, pick, spread
 from counterplay.engine.env import EnvSpec, Step
 
 
@@ -83,18 +83,18 @@ class OffPolicy(Team, ABC):
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Return the loss, the TD errors [B, T] or [B, T, N] (0 where nothing is filled), and figures by name."""
 
-    @torch.no_grad()
-    def following(self, batch: Batch, rows: Rows, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what the target agents make of the states that steps led to, given the agents' values [R', N, A].
+    def best(self, values: Tensor, batch: Batch, rows: Tensor) -> Tensor:
+        """Return the best legal actions, [R, N], by values [R, N, A] in rows [R] among B * (T + 1)."""
+        return torch.from_numpy(greedy(values.detach().numpy(), pick(batch.legal, rows).numpy()))
 
-        That is their last hidden layer [R, N, H], their action values [R, N, A], and the best legal actions [R, N]: by
-        the agents' own values with double Q-learning (van Hasselt et al. 2016), else by the targets'.
+    def following(self, batch: Batch, rows: Rows, values: Tensor, after: Tensor) -> Tensor:
+        """Return what is played, [R, N], in the states that steps led to, by the agents' values [R', N, A].
+
+        That is the best action by those with double Q-learning (van Hasselt et al. 2016), else by the target agents'
+        values in the states that steps led to, `after` [R, N, A].
         """
-        at = rows.seen.index_select(0, rows.next)
-        features = self.features(self.target_agents, batch, at)
-        after = self.target_agents.head(features)
         judge = values.index_select(0, rows.next) if self.settings.double else after
-        return features, after, best(judge, pick(batch.legal, at))
+        return self.best(judge, batch, rows.seen.index_select(0, rows.next))
 
     def returns(self, batch: Batch, rows: Rows, after: Tensor) -> Tensor:
         """Return targets of the steps from the values of the states that they led to, [R] or [R, N] both."""
@@ -135,7 +135,7 @@ class OffPolicy(Team, ABC):
         draw = self.replay.draw(settings.batch, rng, settings.priority_beta)
         batch = self.batch(draw.episodes, draw.weight)
         loss, error, figures = self.loss(batch)
-        (norm,) = self.descend(loss, self.parameters)
+        (norm,) = self.descend(loss)
         self.follow(settings.target_rate, settings.target_every)
         if settings.priority > 0:
             size = error.detach().abs().flatten(1).sum(dim=1) / batch.filled.sum(dim=1)

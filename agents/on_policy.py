@@ -6,7 +6,7 @@ rows seen (`team.Rows`), N agents, A actions.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -79,15 +79,13 @@ class OnPolicy(Team, ABC):
         if settings.orthogonal:
             orthogonal(self.agents, self.agents.out, 0.01)
 
-    def groups(self) -> list[dict[str, Any]]:
-        """Return the agents' parameters and the critic's, each with their learning rate."""
-        self.actor = list(self.networks["agents"].parameters())
-        self.judge = list(self.networks["critic"].parameters())
-        return [{"params": self.actor, "lr": self.settings.lr}, {"params": self.judge, "lr": self.settings.critic_lr}]
+    def groups(self) -> list[tuple[list[str], float]]:
+        """Return the agents and the critic, each with their learning rate."""
+        return [(["agents"], self.settings.lr), (["critic"], self.settings.critic_lr)]
 
     def logits(self, batch: Batch, rows: Rows) -> Tensor:
         """Return the agents' logits in the rows seen, [R', N, A]."""
-        return self.agents.head(self.features(self.agents, batch, rows.seen))
+        return self.ask(self.agents, batch, rows.seen)
 
     def decisions(self, logits: Tensor, batch: Batch, rows: Rows) -> Decisions:
         """Return the decisions at the steps taken, out of logits in the rows seen, [R', N, A]."""
@@ -124,8 +122,7 @@ class OnPolicy(Team, ABC):
         settings = self.settings
         if settings.lr_steps:
             left = max(0.0, 1 - self.steps / settings.lr_steps)
-            for group, rate in zip(self.optimiser.param_groups, (settings.lr, settings.critic_lr), strict=True):
-                group["lr"] = rate * left
+            self.optimiser.rates = [rate * left for _, rate in self.groups()]
         # Inputs keep the scale that they were played with until the update is done: the gradient is of that policy.
         self.scales.learn_rewards(episodes)
         told = self.improve(self.batch(episodes, np.ones(len(episodes.filled), np.float32)), rng)

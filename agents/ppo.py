@@ -22,8 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents.dense import MLP
 from counterplay.agents.learner import suits, within
-from counterplay.agents.networks import AgentNetwork, mlp, orthogonal
+from counterplay.agents.networks import AgentNetwork, orthogonal
 from counterplay.agents.on_policy import OnPolicy, OnPolicySettings, numbers
 from counterplay.agents.returns import n_step, td_lambda
 from counterplay.agents.team import Batch, Rows, pick, spread
@@ -127,13 +128,12 @@ class PPO(OnPolicy):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             super().__init__(spec, settings)
-            self.critic: nn.Sequential | AgentNetwork
+            self.critic: MLP | AgentNetwork
             if settings.central:
-                self.critic = mlp(spec.state, settings.hidden, 1 if spec.team else spec.agents)
-                self.last: nn.Module = self.critic[-1]
+                self.critic = MLP(spec.state, settings.hidden, 1 if spec.team else spec.agents)
             else:
                 self.critic = self.agent_network(outputs=1)
-                self.last = self.critic.out
+            self.last = self.critic.out
             if settings.orthogonal:
                 orthogonal(self.critic, self.last, 1.0)
             self.networks["critic"] = self.critic
@@ -152,7 +152,7 @@ class PPO(OnPolicy):
             kl = told["kl"].item()
             if settings.kl_stop and kl > settings.kl_stop:
                 break
-            actor, critic = self.descend(loss, self.actor, self.judge)
+            actor, critic = self.descend(loss)
             figures.append(told | {"gradient": actor, "critic_gradient": critic})
         return numbers(figures) | {"kl": kl, "epochs": len(figures) / self._count(batch)}
 
@@ -204,7 +204,7 @@ class PPO(OnPolicy):
     def _said(self, batch: Batch, rows: Rows) -> Tensor:
         """Return what the critic says in the rows seen, [R', K]."""
         if isinstance(self.critic, AgentNetwork):
-            return self.critic.head(self.features(self.critic, batch, rows.seen))[..., 0]
+            return self.ask(self.critic, batch, rows.seen)[..., 0]
         said: Tensor = self.critic(pick(batch.state, rows.seen))
         return said
 

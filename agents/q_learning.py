@@ -57,7 +57,7 @@ class QLearning(OffPolicy):
         """Return the mean squared TD error, the TD errors and the mean value."""
         rows = batch.rows()
         states = pick(batch.state, rows.seen)  # [R', S]
-        values = self.agents.head(self.features(self.agents, batch, rows.seen))  # [R', N, A]
+        values = self.ask(self.agents, batch, rows.seen)  # [R', N, A]
         played = taken(values.index_select(0, rows.now), pick(batch.action, rows.step))  # [R, N]
         mixed = self._mix(self.networks, played, states.index_select(0, rows.now))  # [R], or [R, N] without a mixer
         error = mixed - self.target(batch, rows, values.detach(), states)
@@ -70,10 +70,9 @@ class QLearning(OffPolicy):
     @torch.no_grad()
     def target(self, batch: Batch, rows: Rows, values: Tensor, states: Tensor) -> Tensor:
         """Return what the (mixed) value of each step should have been, [R], or [R, N] without a mixer."""
-        _, after, greedy = self.following(batch, rows, values)
-        return self.returns(
-            batch, rows, self._mix(self.targets, taken(after, greedy), states.index_select(0, rows.next))
-        )
+        after = self.ask(self.target_agents, batch, rows.seen.index_select(0, rows.next))
+        played = taken(after, self.following(batch, rows, values, after))
+        return self.returns(batch, rows, self._mix(self.targets, played, states.index_select(0, rows.next)))
 
     @staticmethod
     def _mix(modules: nn.ModuleDict, values: Tensor, states: Tensor) -> Tensor:

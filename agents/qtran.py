@@ -23,10 +23,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from counterplay.agents.dense import MLP, Dense
 from counterplay.agents.learner import suits, within
-from counterplay.agents.networks import mlp
 from counterplay.agents.off_policy import OffPolicy, OffPolicySettings
-from counterplay.agents.team import Batch, Rows, best, pick, spread, taken
+from counterplay.agents.team import Batch, Rows, pick, spread, taken
 from counterplay.engine.env import EnvSpec
 
 
@@ -60,18 +60,18 @@ class JointValue(nn.Module):
         super().__init__()
         agents, actions = spec.agents, spec.actions
         self.counterfactual = counterfactual
-        self.state = nn.Linear(spec.state, hidden)
+        self.state = Dense(spec.state, hidden)
         # A one-hot vector times a matrix is a row of it. Among features agents share it: those tell who is who.
         self.action = nn.Embedding(actions if features else agents * actions, hidden)
         bound = (spec.state + agents * actions) ** -0.5
         nn.init.uniform_(self.action.weight, -bound, bound)
         self.register_buffer("offset", torch.zeros(1).long() if features else torch.arange(agents) * actions)
-        self.feature = nn.Linear(features, hidden) if features else None
+        self.feature = Dense(features, hidden) if features else None
         self.join = nn.Linear(hidden, hidden, bias=False) if features else None
         # Whose actions are asked for: told by the agent's features, or by its number.
-        self.own = nn.Linear(features, hidden) if features and counterfactual else None
+        self.own = Dense(features, hidden) if features and counterfactual else None
         self.ids = nn.Parameter(torch.empty(agents, hidden).uniform_(-bound, bound)) if counterfactual else None
-        self.rest = mlp(hidden, hidden, actions if counterfactual else 1, layers=1)
+        self.rest = MLP(hidden, hidden, actions if counterfactual else 1, layers=1)
 
     def forward(self, states: Tensor, actions: Tensor, features: Tensor | None) -> Tensor:
         """Return the values in states [..., S] of joint actions [..., N], with the agents' features [..., N, H]."""
@@ -95,10 +95,10 @@ class StateValue(nn.Module):
 
     def __init__(self, spec: EnvSpec, hidden: int, features: int) -> None:
         super().__init__()
-        self.state = nn.Linear(spec.state, hidden)
-        self.feature = nn.Linear(features, hidden) if features else None
+        self.state = Dense(spec.state, hidden)
+        self.feature = Dense(features, hidden) if features else None
         self.join = nn.Linear(hidden, hidden, bias=False) if features else None
-        self.rest = mlp(hidden, hidden, 1, layers=1)
+        self.rest = MLP(hidden, hidden, 1, layers=1)
 
     def forward(self, states: Tensor, features: Tensor | None) -> Tensor:
         """Return the values of states [..., S], with the agents' features [..., N, H]."""
@@ -137,7 +137,7 @@ class QTRAN(OffPolicy):
         states, legal, action = pick(batch.state, at), pick(batch.legal, at), pick(batch.action, rows.step)
         features = self._told(every.index_select(0, rows.now))
         values = values.index_select(0, rows.now)
-        greedy = best(values.detach(), legal)  # [R, N]
+        greedy = self.best(values, batch, at)  # [R, N]
         state = self.networks["state"](states, features)  # [R]
         each = taken(values, action)  # [R, N]
         total, most = each.sum(dim=-1) + state, taken(values, greedy).sum(dim=-1) + state  # [R]
@@ -164,8 +164,10 @@ class QTRAN(OffPolicy):
     @torch.no_grad()
     def target(self, batch: Batch, rows: Rows, values: Tensor) -> Tensor:
         """Return what the joint value of each step should have been, [R]."""
-        features, _, greedy = self.following(batch, rows, values)
-        states = pick(batch.state, rows.seen.index_select(0, rows.next))
+        at = rows.seen.index_select(0, rows.next)
+        features = self.features(self.target_agents, batch, at)
+        greedy = self.following(batch, rows, values, self.target_agents.head(features))
+        states = pick(batch.state, at)
         after = self.targets["joint"](states, greedy, self._told(features))
         if self.settings.counterfactual:
             after = taken(after, greedy).mean(dim=-1)

@@ -3,6 +3,7 @@
 Learners from replay (`off_policy`) and from what was just played (`on_policy`) add how they choose and how they update.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
@@ -11,8 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents.adam import Adam, flatten
 from counterplay.agents.learner import within
-from counterplay.agents.networks import AgentNetwork, Scale, Scales, clip, copy_into
+from counterplay.agents.networks import AgentNetwork, Scale, Scales
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.jit import jit
@@ -114,11 +116,6 @@ def spread(rows: Tensor, place: Tensor, like: Tensor) -> Tensor:
     return full.index_copy(0, place, rows).view(*like.shape, *rows.shape[1:])
 
 
-def best(values: Tensor, legal: Tensor) -> Tensor:
-    """Return the legal action of the highest value, the first of equals; [..., A] becomes [...]."""
-    return values.masked_fill(~legal, -torch.inf).argmax(dim=-1)
-
-
 def taken(values: Tensor, action: Tensor) -> Tensor:
     """Return the values of those actions; [..., A] becomes [...]."""
     return values.gather(-1, action[..., None])[..., 0]
@@ -159,12 +156,21 @@ class Team:
 
     def features(self, agents: AgentNetwork, batch: Batch, rows: Tensor) -> Tensor:
         """Return the agents' last hidden layer in rows [R] among B * (T + 1), [R, N, H]."""
+        return self._in_rows(agents, agents.features, batch, rows)
+
+    def ask(self, agents: AgentNetwork, batch: Batch, rows: Tensor) -> Tensor:
+        """Return the agents' outputs in rows [R] among B * (T + 1), [R, N, K]."""
+        return self._in_rows(agents, agents, batch, rows)
+
+    @staticmethod
+    def _in_rows(agents: AgentNetwork, part: Callable[..., Any], batch: Batch, rows: Tensor) -> Tensor:
+        found: Tensor
         if agents.memory is not None:
-            sequence = agents.features(batch.obs, batch.last)[0].transpose(0, 1)  # [T + 1, B, N, H], as it lies
-            steps, many = sequence.shape[:2]
-            return pick(sequence, rows % steps * many + rows // steps)
-        last = None if batch.last is None else pick(batch.last, rows)
-        return agents.features(pick(batch.obs, rows), last)[0]
+            found = part(batch.obs, batch.last)[0].transpose(0, 1)  # [T + 1, B, N, ...], as it lies
+            steps, many = found.shape[:2]
+            return pick(found, rows % steps * many + rows // steps)
+        found = part(pick(batch.obs, rows), None if batch.last is None else pick(batch.last, rows))[0]
+        return found
 
     def ready(self) -> None:
         """Begin to learn: to be called once all networks and targets are there."""
@@ -172,11 +178,18 @@ class Team:
             target.load_state_dict(self.networks[name].state_dict())
             target.requires_grad_(False)
         self.parameters = list(self.networks.parameters())
-        self.optimiser = torch.optim.Adam(self.groups(), lr=self.settings.lr, fused=True)
+        groups = self.groups()
+        self.optimiser = Adam([([self.networks[name] for name in names], rate) for names, rate in groups])
+        fast = {
+            name: part
+            for (names, _), parts in zip(groups, self.optimiser.parts, strict=True)
+            for name, part in zip(names, parts, strict=True)
+        }
+        self._pairs = [(flatten([target])[0], fast[name]) for name, target in self.targets.items()]
 
-    def groups(self) -> list[dict[str, Any]]:
-        """Return the parameters in groups of one learning rate each, as optimisers take them."""
-        return [{"params": self.parameters}]
+    def groups(self) -> list[tuple[list[str], float]]:
+        """Return the names of the networks in groups, and the learning rate of each; groups are clipped apart."""
+        return [(list(self.networks), self.settings.lr)]
 
     @property
     def envs(self) -> int:
@@ -228,21 +241,19 @@ class Team:
             torch.from_numpy(weight),
         )
 
-    def descend(self, loss: Tensor, *clipped: list[nn.Parameter]) -> list[Tensor]:
-        """Follow the loss's gradient once; return the norms that those parameters' gradients had before clipping."""
+    def descend(self, loss: Tensor) -> list[Tensor]:
+        """Follow the loss's gradient once; return the norm that each group's gradient had before clipping."""
         for parameter in self.parameters:
             parameter.grad = None
         loss.backward()  # type: ignore[no-untyped-call]
-        norms = [clip(parameters, self.settings.clip) for parameters in clipped]
-        self.optimiser.step()
         self.updates += 1
-        return norms
+        return self.optimiser.step(self.settings.clip)
 
     def follow(self, rate: float, every: int) -> None:
         """Move the targets towards the networks, at every so many updates."""
         if self.updates % every == 0:
-            for name, target in self.targets.items():
-                copy_into(target, self.networks[name], rate)
+            for target, network in self._pairs:
+                target.lerp_(network, rate)  # at 1 exactly the network's
 
     def state(self) -> dict[str, Any]:
         """Return all that a resumed run needs: networks, targets, scales, optimiser, counters."""

@@ -91,18 +91,17 @@ def sigmoid(x):
     return 1.0 / (1.0 + np.exp(-x))
 
 
-def linear(p, name, x, copy=None):
-    """Return W x + b; `copy` chooses among one layer for each agent."""
+def linear(p, name, x, copy=0):
+    """Return a layer of x: weights [C, I, K] of `Dense`, with `copy` going round, or [K, I] as PyTorch has them."""
     weight, bias = p[f"{name}.weight"], p.get(f"{name}.bias")
-    if copy is not None:
-        weight, bias = weight[copy % len(weight)], bias[copy % len(bias)]
+    if weight.ndim == 3:
+        return x @ weight[copy % len(weight)] + bias[copy % len(bias)]
     return weight @ x + (0.0 if bias is None else bias)
 
 
-def gru(p, name, x, memory):
+def gru(p, name, x, memory, copy):
     """Return a gated recurrent unit's next memory (Cho et al. 2014, in the form that `nn.GRU` documents)."""
-    inward = p[f"{name}.weight_in"] @ x + p[f"{name}.bias_in"]
-    back = p[f"{name}.weight_hidden"] @ memory + p[f"{name}.bias_hidden"]
+    inward, back = linear(p, f"{name}.into", x, copy), linear(p, name, memory, copy)
     (r, z, n), (rr, zz, nn) = np.split(inward, 3), np.split(back, 3)
     update, new = sigmoid(z + zz), np.tanh(n + sigmoid(r + rr) * nn)
     return (1 - update) * new + update * memory
@@ -128,7 +127,7 @@ def agents_of(network, obs, last):
             if "second.weight" in p:
                 x = relu(linear(p, "second", x, n))
             else:
-                x = memory[n] = gru(p, f"memory.{0 if shared else n}", x, memory[n])
+                x = memory[n] = gru(p, "memory", x, memory[n], n)
             q = linear(p, "out", x, n)
             if "value.weight" in p:
                 q = q - q.mean() + linear(p, "value", x, n)
@@ -142,10 +141,10 @@ def qmix(mixer, values, state):
     p = parameters(mixer)
 
     def two(name):
-        return linear(p, f"{name}.2", relu(linear(p, f"{name}.0", state)))
+        return linear(p, f"{name}.1", relu(linear(p, f"{name}.0", state)))
 
     weight, out = np.abs(two("weight")).reshape(len(values), -1), np.abs(two("weight_out"))
-    bias = linear(p, "bias", state)
+    bias = linear(p, "bias.0", state)
     total = two("bias_out")[0]
     for k in range(len(bias)):
         x = sum(values[n] * weight[n, k] for n in range(len(values))) + bias[k]
@@ -169,7 +168,7 @@ def joint_value(network, state, action, hidden):
         return p["action.weight"][n * actions + action[n]]
 
     def out(seen):
-        return linear(p, "rest.2", relu(linear(p, "rest.0", relu(seen))))
+        return linear(p, "rest.out", relu(linear(p, "rest.layers.0", relu(seen))))
 
     def joined(those):
         total = sum((each(n) for n in those), np.zeros(len(p["state.bias"])))
@@ -191,7 +190,7 @@ def state_value(network, state, hidden):
     seen = linear(p, "state", state)
     if "feature.weight" in p:
         seen = seen + linear(p, "join", sum(relu(linear(p, "feature", h)) for h in hidden))
-    return linear(p, "rest.2", relu(linear(p, "rest.0", relu(seen))))[0]
+    return linear(p, "rest.out", relu(linear(p, "rest.layers.0", relu(seen))))[0]
 
 
 # Losses of learners from replay.

@@ -9,7 +9,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from counterplay.agents import find  # noqa: E402
-from counterplay.agents.networks import AgentNetwork, mlp, orthogonal  # noqa: E402
+from counterplay.agents.dense import MLP  # noqa: E402
+from counterplay.agents.networks import AgentNetwork, orthogonal  # noqa: E402
 from counterplay.agents.ppo import PPO, PPOSettings, ValueScale  # noqa: E402
 from counterplay.agents.train import advance, begin, load  # noqa: E402
 from counterplay.engine.env import EnvSpec, Step  # noqa: E402
@@ -204,12 +205,12 @@ def test_orthogonal(shared, recurrent):
     network = AgentNetwork(20, 3, 4, 2, hidden=6, shared=shared, recurrent=recurrent)
     orthogonal(network, network.out, 0.01)
     for first, out in zip(network.first.weight, network.out.weight, strict=True):
-        assert torch.allclose(first @ first.T, 2 * torch.eye(6), atol=1e-4)
-        assert torch.allclose(out @ out.T, 1e-4 * torch.eye(2), atol=1e-6)
+        assert torch.allclose(first.T @ first, 2 * torch.eye(6), atol=1e-4)
+        assert torch.allclose(out.T @ out, 1e-4 * torch.eye(2), atol=1e-6)
     assert not network.first.bias.any()
-    plain = mlp(5, 8, 3)
-    orthogonal(plain, plain[-1], 1.0)
-    assert torch.allclose(plain[-1].weight @ plain[-1].weight.T, torch.eye(3), atol=1e-5)
+    plain = MLP(5, 8, 3)
+    orthogonal(plain, plain.out, 1.0)
+    assert torch.allclose(plain.out.weight[0].T @ plain.out.weight[0], torch.eye(3), atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_critic_sees_the_others():
     state = torch.from_numpy(rng.normal(size=(5, 6))).float()
     action = torch.from_numpy(rng.integers(0, 4, (5, 3)))
     values = critic(state, action)
-    first = torch.cat([critic.state.weight, critic.others.T, critic.ids.T], dim=1)
+    first = torch.cat([critic.state.weight[0].T, critic.others.T, critic.ids.T], dim=1)
     for r, n in product(range(5), range(3)):
         acts = torch.zeros(3, 4)
         for other in {0, 1, 2} - {n}:

@@ -1,0 +1,340 @@
+"""Dense layers, one after another, with backpropagation written out.
+
+Networks of agents are small and their batches are some thousand rows: a block of rows goes through all layers while it
+is in the cache, both ways, with no operation between (`engine.products`).
+
+Shape letters: R rows, C copies of a layer, I inputs, K outputs.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from counterplay.engine.jit import Index, inlined, jit
+from counterplay.engine.products import affine, multiply, transpose
+
+_BLOCK = np.uint64(96)  # rows: what three layers of 64 make of them fits the second cache
+_NOTHING = np.zeros(0, np.float32)
+
+
+class Dense(nn.Module):
+    """A linear layer [..., I] -> [..., K]; with several copies [..., C, I] -> [..., C, K], one weight matrix for each.
+
+    Weights are [C, I, K], biases [C, K]; both begin uniform within the square root of 1 / I, as PyTorch's do.
+    """
+
+    def __init__(self, inputs: int, outputs: int, copies: int = 1) -> None:
+        super().__init__()
+        bound = inputs**-0.5
+        self.weight = nn.Parameter(torch.empty(copies, inputs, outputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(copies, outputs).uniform_(-bound, bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer."""
+        return dense(x, [self])
+
+
+class MLP(nn.Module):
+    """A plain network: hidden layers, each followed by a ReLU, and outputs, [..., I] -> [..., K]."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, layers: int = 2) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Dense(inputs if not i else hidden, hidden) for i in range(layers))
+        self.out = Dense(hidden, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the network."""
+        return dense(x, [*self.layers, self.out])
+
+
+def dense(
+    x: Tensor, layers: Sequence[Dense], *, bias: Tensor | None = None, plus: Tensor | None = None, relu: bool = False
+) -> Tensor:
+    """Return x gone through the layers, with a ReLU between any two, and after the last if asked for.
+
+    `x` is [..., I], or [..., C, I] where layers have C copies. The first layer adds `plus`, [..., K], if given, and
+    `bias`, [P, K], in place of its own: the rows of x take turns through the P, which C divides.
+    """
+    parameters: list[Tensor] = [parameter for layer in layers for parameter in (layer.weight, layer.bias)]
+    if bias is not None:
+        parameters[1] = bias
+    if plus is not None:
+        plus = plus.expand(*x.shape[:-1], layers[0].weight.shape[-1])
+    return _through(x, (len(layers),), parameters, plus, relu)[0]
+
+
+def branches(x: Tensor, networks: Sequence[Sequence[Dense]]) -> tuple[Tensor, ...]:
+    """Return what several networks make of the same x: as `dense` of each, in less time."""
+    parameters = [parameter for layers in networks for layer in layers for parameter in (layer.weight, layer.bias)]
+    return _through(x, tuple(map(len, networks)), parameters, None, False)
+
+
+def _through(
+    x: Tensor, depths: tuple[int, ...], parameters: Sequence[Tensor], plus: Tensor | None, relu: bool
+) -> tuple[Tensor, ...]:
+    if x.dtype != torch.float32:
+        raise TypeError(f"dense layers take 32-bit floats, not {x.dtype}")
+    if not torch.is_grad_enabled():
+        return _run(x, plus, depths, relu, False, parameters)[-1]
+    found: tuple[Tensor, ...] = _Dense.apply(x, plus, depths, relu, *parameters)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _Shape(NamedTuple):
+    """Of networks whose parameters follow one another in a flat array."""
+
+    layers: Any  # u64 [layers, 5]: inputs, outputs, where weights begin, where biases begin, how many biases take turns
+    ends: Any  # u64 [networks] the layer after each network's last
+    copies: int
+    hidden: int  # outputs of all layers but the last ones
+    outputs: list[int]  # of each network
+    sizes: list[int]  # of the parameters
+
+
+@lru_cache(maxsize=256)
+def _shape(depths: tuple[int, ...], *shapes: tuple[int, ...]) -> _Shape:
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    layers = np.array(
+        [
+            [*weight[1:], starts[2 * i], starts[2 * i + 1], bias[0]]
+            for i, (weight, bias) in enumerate(zip(shapes[::2], shapes[1::2], strict=True))
+        ],
+        np.uint64,
+    )
+    ends = np.cumsum(depths).astype(np.uint64)
+    outputs = [int(width) for width in layers[ends - np.uint64(1), 1]]
+    return _Shape(layers, ends, shapes[0][0], int(layers[:, 1].sum()) - sum(outputs), outputs, sizes)
+
+
+def _run(
+    x: Tensor, plus: Tensor | None, depths: tuple[int, ...], relu: bool, keep: bool, parameters: Sequence[Tensor]
+) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
+    """Return x as the kernel read it, the parameters one after another, what hidden layers made, and the outputs."""
+    x, shape = x.contiguous(), _shape(depths, *[parameter.shape for parameter in parameters])
+    rows = x.numel() // x.shape[-1]
+    flat = torch.cat([parameter.reshape(-1) for parameter in parameters])
+    outs = tuple(x.new_empty(*x.shape[:-1], width) for width in shape.outputs)
+    kept = x.new_empty((rows if keep else int(_BLOCK)) * shape.hidden)
+    _forward(
+        _flat(x),
+        _NOTHING if plus is None else _flat(plus.contiguous()),
+        _flat(flat),
+        shape.layers,
+        shape.ends,
+        shape.copies,
+        rows,
+        keep,
+        relu,
+        _flat(kept),
+        tuple(map(_flat, outs)),
+    )
+    return x, flat, kept, outs
+
+
+class _Dense(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, plus: Tensor | None, depths: tuple[int, ...], relu: bool, *parameters: Tensor
+    ) -> tuple[Tensor, ...]:
+        x, flat, kept, outs = _run(x, plus, depths, relu, True, parameters)
+        ctx.save_for_backward(x, flat, kept, *outs)
+        shapes = [parameter.shape for parameter in parameters]
+        ctx.about = depths, relu, shapes, () if plus is None else plus.shape
+        return outs
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, flat, kept, *outs = ctx.saved_tensors
+        (depths, relu, shapes, more), wanted = ctx.about, ctx.needs_input_grad
+        shape = _shape(depths, *shapes)
+        to_x = torch.zeros_like(x) if wanted[0] else None
+        to_plus = x.new_empty(more) if wanted[1] else None
+        to_flat = torch.zeros_like(flat)
+        _backward(
+            _flat(x),
+            tuple(_flat(grad.contiguous()) for grad in grads),
+            _flat(flat),
+            shape.layers,
+            shape.ends,
+            shape.copies,
+            x.numel() // x.shape[-1],
+            relu,
+            _flat(kept),
+            tuple(map(_flat, outs)),
+            _flat(to_flat),
+            _NOTHING if to_x is None else _flat(to_x),
+            _NOTHING if to_plus is None else _flat(to_plus),
+        )
+        parts = zip(torch.split(to_flat, shape.sizes), shapes, strict=True)
+        return to_x, to_plus, None, None, *(part.view(shape) for part, shape in parts)
+
+
+def _flat(tensor: Tensor) -> Any:
+    return tensor.detach().numpy().reshape(-1)
+
+
+@inlined
+def _rectify(a: Any, at: Index, row: Index, rows: Index, columns: Index) -> None:  # pragma: no cover
+    for i in range(rows):
+        for j in range(columns):
+            value = a[at + i * row + j]
+            a[at + i * row + j] = np.float32(0) if value < 0 else value  # what is not a number stays
+
+
+@jit
+def _forward(
+    x: Any,
+    plus: Any,
+    flat: Any,
+    layers: Any,
+    ends: Any,
+    copies: int,
+    rows: int,
+    keep: bool,
+    relu: bool,
+    kept: Any,
+    outs: Any,
+) -> None:  # pragma: no cover
+    """Take rows of x through the networks, a block of one copy's rows after another.
+
+    What hidden layers make is kept, [rows, K] a layer, one layer after another; without `keep`, that of a block only.
+    """
+    many, turn, one = np.uint64(rows), np.uint64(copies), np.uint64(1)
+    most = many if keep else _BLOCK
+    for copy in range(turn):
+        first: Index = copy
+        while first < many:
+            block = min(_BLOCK, (many - first + turn - one) // turn)
+            place, layer = np.uint64(0), np.uint64(0)
+            for network in range(len(outs)):
+                source, at, step = x, first * layers[layer, 0], turn * layers[layer, 0]
+                begin, end = layer, ends[network]
+                while layer < end:
+                    inputs, outputs, weight, bias, biases = layers[layer]
+                    last = layer + one == end
+                    target = outs[network] if last else kept
+                    if last:
+                        start, distance = first * outputs, turn * outputs
+                    elif keep:
+                        start, distance = place + first * outputs, turn * outputs
+                    else:
+                        start, distance = place, outputs
+                    weight += copy * inputs * outputs
+                    if biases == turn:
+                        affine(
+                            source, at, step, flat, weight, bias + copy * outputs,
+                            target, start, distance, block, outputs, inputs,
+                        )  # fmt: skip
+                    else:
+                        for i in range(block):
+                            own = bias + (first + i * turn) % biases * outputs
+                            for j in range(outputs):
+                                target[start + i * distance + j] = flat[own + j]
+                        multiply(
+                            source, at, step, one, flat, weight, outputs,
+                            target, start, distance, block, outputs, inputs,
+                        )  # fmt: skip
+                    if layer == begin and len(plus):
+                        for i in range(block):
+                            for j in range(outputs):
+                                target[start + i * distance + j] += plus[(first + i * turn) * outputs + j]
+                    if relu or not last:
+                        _rectify(target, start, distance, block, outputs)
+                        source, at, step = target, start, distance
+                    if not last:
+                        place += most * outputs
+                    layer += one
+            first += block * turn
+
+
+@jit
+def _backward(
+    x: Any,
+    grads: Any,
+    flat: Any,
+    layers: Any,
+    ends: Any,
+    copies: int,
+    rows: int,
+    relu: bool,
+    kept: Any,
+    outs: Any,
+    to_flat: Any,
+    to_x: Any,
+    to_plus: Any,
+) -> None:  # pragma: no cover
+    """Take gradients of the outputs back: add to those of parameters and of x (if it is not empty), set `plus`'s."""
+    many, turn, zero, one = np.uint64(rows), np.uint64(copies), np.uint64(0), np.uint64(1)
+    turned = np.empty(len(flat), np.float32)
+    widest = zero
+    for layer in range(np.uint64(len(layers))):
+        inputs, outputs, weight, _, _ = layers[layer]
+        widest = max(widest, inputs, outputs)
+        for copy in range(turn):
+            transpose(flat, weight + copy * inputs * outputs, inputs, outputs, turned)
+    slope, before = np.empty(_BLOCK * widest, np.float32), np.empty(_BLOCK * widest, np.float32)
+    for copy in range(turn):
+        first: Index = copy
+        while first < many:
+            block = min(_BLOCK, (many - first + turn - one) // turn)
+            place, begin = zero, zero
+            for network in range(len(outs)):
+                end = ends[network]
+                outputs, grad = layers[end - one, 1], grads[network]
+                for i in range(block):
+                    row = (first + i * turn) * outputs
+                    for j in range(outputs):
+                        slope[i * outputs + j] = grad[row + j]
+                if relu:
+                    _stop(slope, block, outputs, outs[network], first * outputs, turn * outputs)
+                for layer in range(begin, end - one):
+                    place += many * layers[layer, 1]
+                behind = place
+                for back in range(end - begin):
+                    layer = end - one - back
+                    inputs, outputs, weight, bias, biases = layers[layer]
+                    weight += copy * inputs * outputs
+                    for i in range(block):
+                        own = bias + (first + i * turn) % biases * outputs
+                        for j in range(outputs):
+                            to_flat[own + j] += slope[i * outputs + j]
+                    if layer == begin:
+                        source, at, step = x, first * inputs, turn * inputs
+                        if len(to_plus):
+                            for i in range(block):
+                                for j in range(outputs):
+                                    to_plus[(first + i * turn) * outputs + j] = slope[i * outputs + j]
+                    else:
+                        behind -= many * inputs
+                        source, at, step = kept, behind + first * inputs, turn * inputs
+                    multiply(
+                        source, at, one, step, slope, zero, outputs, to_flat, weight, outputs, inputs, outputs, block
+                    )
+                    if layer > begin:
+                        before[: block * inputs] = 0
+                        multiply(
+                            slope, zero, outputs, one, turned, weight, inputs,
+                            before, zero, inputs, block, inputs, outputs,
+                        )  # fmt: skip
+                        _stop(before, block, inputs, kept, at, step)
+                        slope, before = before, slope
+                    elif len(to_x):
+                        multiply(
+                            slope, zero, outputs, one, turned, weight, inputs, to_x, at, step, block, inputs, outputs
+                        )
+                begin = end
+            first += block * turn
+
+
+@inlined
+def _stop(slope: Any, rows: Index, columns: Index, made: Any, at: Index, step: Index) -> None:  # pragma: no cover
+    """Stop gradients [rows, columns] where a ReLU made 0."""
+    for i in range(rows):
+        for j in range(columns):
+            through = slope[i * columns + j]
+            slope[i * columns + j] = np.float32(0) if made[at + i * step + j] <= 0 else through

@@ -1,0 +1,221 @@
+"""Products of small matrices inside kernels.
+
+Learners multiply thousands of rows by matrices of some tens of numbers a side. A library for large matrices packs its
+operands first and returns between a product and what comes next; here a block of rows goes through all layers while it
+is in the cache, and a product runs at the speed of the processor's multiply-adds (`benchmarks/products.py`).
+
+Matrices lie anywhere in flat arrays of 32-bit floats; offsets, distances and sizes are unsigned (see `engine.simd`).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import extending, types
+
+from counterplay.engine.jit import Index, jit
+from counterplay.engine.simd import LANES
+
+_typed: Any = extending.type_callable
+_lowered: Any = extending.lower_builtin
+
+_FLOATS = ir.VectorType(ir.FloatType(), LANES)
+_INTS = ir.VectorType(ir.IntType(32), LANES)
+_BITS = ir.VectorType(ir.IntType(1), LANES)
+_FLAGS = ("contract",)  # as in `engine.jit`
+
+# How many vectors of sixteen floats a block of four rows is wide. The block's sums stay in registers: with AVX-512
+# there are 32 of such vectors, elsewhere 16 of half a vector or a quarter.
+_WIDE = 4 if llvm.get_host_cpu_features().get("avx512f") else 1
+_ROWS, _TALL = np.uint64(4), np.uint64(8)
+_ONE, _LANES, _PANEL = np.uint64(1), np.uint64(LANES), np.uint64(_WIDE * LANES)
+
+
+def _block(rows: int, vectors: int) -> Callable[..., None]:
+    """Return a part of kernels that adds the product of `rows` rows of a, and columns of b, to c.
+
+    It takes what `multiply` takes, with offsets of the block, then how many numbers of a row's vector count (all, if
+    there are several). Sums go over `depth` in order, each of them a chain of multiply-adds.
+    """
+
+    def block(*_: Any) -> None:
+        raise NotImplementedError("this is for kernels alone")
+
+    @_typed(block)
+    def _(context: Any) -> Any:
+        return lambda a, at, row, column, b, b_at, b_row, c, c_at, c_row, depth, numbers: types.none
+
+    u = types.uint64
+
+    @_lowered(block, types.Array, u, u, u, types.Array, u, u, types.Array, u, u, u, u)
+    def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        a, b, c = (context.make_array(signature.args[i])(context, builder, args[i]).data for i in (0, 4, 7))
+        _, at, row, column, _, b_at, b_row, _, c_at, c_row, depth, numbers = args
+        lanes = _Lanes(builder, numbers if vectors == 1 else None)
+
+        def number(n: int) -> Any:
+            return ir.Constant(at.type, n)
+
+        starts = [builder.add(at, builder.mul(row, number(m))) for m in range(rows)]
+        places = [
+            builder.add(builder.add(c_at, builder.mul(c_row, number(m))), number(LANES * n))
+            for m in range(rows)
+            for n in range(vectors)
+        ]
+        before, sums = builder.block, [lanes.load(c, place) for place in places]
+        head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
+        builder.branch(head)
+
+        builder.position_at_end(head)
+        k = builder.phi(at.type)
+        k.add_incoming(number(0), before)
+        carried = [builder.phi(_FLOATS) for _ in sums]
+        for each, value in zip(carried, sums, strict=True):
+            each.add_incoming(value, before)
+        builder.cbranch(builder.icmp_unsigned("<", k, depth), body, done)
+
+        builder.position_at_end(body)
+        across, down = builder.mul(k, column), builder.add(b_at, builder.mul(k, b_row))
+        factors = [lanes.load(b, builder.add(down, number(LANES * n))) for n in range(vectors)]
+        following = []
+        for m, start in enumerate(starts):
+            factor = lanes.repeat(builder.load(builder.gep(a, [builder.add(start, across)])))
+            for n in range(vectors):
+                product = builder.fmul(factor, factors[n], flags=_FLAGS)
+                following.append(builder.fadd(carried[m * vectors + n], product, flags=_FLAGS))
+        k.add_incoming(builder.add(k, number(1)), builder.block)
+        for each, value in zip(carried, following, strict=True):
+            each.add_incoming(value, builder.block)
+        builder.branch(head)
+
+        builder.position_at_end(done)
+        for value, place in zip(carried, places, strict=True):
+            lanes.store(value, c, place)
+        return context.get_dummy_value()
+
+    return block
+
+
+class _Lanes:
+    """Loads and stores of sixteen floats, or of the first few of them (`numbers`), in code that is being built."""
+
+    def __init__(self, builder: Any, numbers: Any) -> None:
+        self.builder, self.mask = builder, None
+        if numbers is not None:
+            places = ir.Constant(_INTS, list(range(LANES)))
+            limit = self.repeat(builder.trunc(numbers, ir.IntType(32)))
+            self.mask = builder.icmp_unsigned("<", places, limit)
+
+    def repeat(self, number: Any) -> Any:
+        """Return a number sixteen times."""
+        nothing = ir.Constant(ir.VectorType(number.type, LANES), ir.Undefined)
+        one = self.builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+        return self.builder.shuffle_vector(one, nothing, ir.Constant(_INTS, [0] * LANES))
+
+    def load(self, data: Any, place: Any) -> Any:
+        """Return what lies there, and 0 beyond."""
+        pointer = self._pointer(data, place)
+        if self.mask is None:
+            found = self.builder.load(pointer)
+            found.align = 4
+            return found
+        zero = ir.Constant(_FLOATS, [0.0] * LANES)
+        return self._call("load", _FLOATS, [pointer, ir.Constant(ir.IntType(32), 4), self.mask, zero])
+
+    def store(self, value: Any, data: Any, place: Any) -> None:
+        """Put it there."""
+        pointer = self._pointer(data, place)
+        if self.mask is None:
+            self.builder.store(value, pointer).align = 4
+        else:
+            self._call("store", ir.VoidType(), [value, pointer, ir.Constant(ir.IntType(32), 4), self.mask])
+
+    def _pointer(self, data: Any, place: Any) -> Any:
+        return self.builder.bitcast(self.builder.gep(data, [place]), _FLOATS.as_pointer())
+
+    def _call(self, name: str, result: Any, args: list[Any]) -> Any:
+        module, full = self.builder.module, f"llvm.masked.{name}.v{LANES}f32.p0v{LANES}f32"
+        function = module.globals.get(full)
+        if function is None:
+            function = ir.Function(module, ir.FunctionType(result, [arg.type for arg in args]), full)
+        return self.builder.call(function, args)
+
+
+_wide, _wide_row, _narrow, _narrow_row = _block(4, _WIDE), _block(1, _WIDE), _block(8, 1), _block(1, 1)
+
+
+@jit
+def multiply(
+    a: Any,
+    at: Index,
+    row: Index,
+    column: Index,
+    b: Any,
+    b_at: Index,
+    b_row: Index,
+    c: Any,
+    c_at: Index,
+    c_row: Index,
+    rows: Index,
+    columns: Index,
+    depth: Index,
+) -> None:  # pragma: no cover
+    """Add the product of a, [rows, depth], and b, [depth, columns], to c, [rows, columns].
+
+    Entry (i, k) of a is a[at + i row + k column], so that a may lie transposed; entry (k, j) of b is b[b_at + k b_row +
+    j], and entry (i, j) of c is c[c_at + i c_row + j].
+    """
+    j = np.uint64(0)
+    while j + _PANEL <= columns:
+        i = np.uint64(0)
+        while i + _ROWS <= rows:
+            _wide(a, at + i * row, row, column, b, b_at + j, b_row, c, c_at + i * c_row + j, c_row, depth, _LANES)
+            i += _ROWS
+        while i < rows:
+            _wide_row(a, at + i * row, row, column, b, b_at + j, b_row, c, c_at + i * c_row + j, c_row, depth, _LANES)
+            i += _ONE
+        j += _PANEL
+    while j < columns:
+        numbers = min(_LANES, columns - j)
+        i = np.uint64(0)
+        while i + _TALL <= rows:
+            _narrow(a, at + i * row, row, column, b, b_at + j, b_row, c, c_at + i * c_row + j, c_row, depth, numbers)
+            i += _TALL
+        while i < rows:
+            _narrow_row(
+                a, at + i * row, row, column, b, b_at + j, b_row, c, c_at + i * c_row + j, c_row, depth, numbers
+            )
+            i += _ONE
+        j += _LANES
+
+
+@jit
+def affine(
+    a: Any,
+    at: Index,
+    row: Index,
+    b: Any,
+    weight: Index,
+    bias: Index,
+    c: Any,
+    c_at: Index,
+    c_row: Index,
+    rows: Index,
+    columns: Index,
+    depth: Index,
+) -> None:  # pragma: no cover
+    """Set c to a b plus a bias, the same in all rows; b[weight:] is [depth, columns] and b[bias:] is [columns]."""
+    for i in range(rows):
+        for j in range(columns):
+            c[c_at + i * c_row + j] = b[bias + j]
+    multiply(a, at, row, _ONE, b, weight, columns, c, c_at, c_row, rows, columns, depth)
+
+
+@jit
+def transpose(a: Any, at: Index, rows: Index, columns: Index, out: Any) -> None:  # pragma: no cover
+    """Put the transpose of a matrix, [columns, rows], at the same place of another array."""
+    for i in range(rows):
+        for j in range(columns):
+            out[at + j * rows + i] = a[at + i * columns + j]
