@@ -19,194 +19,211 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from counterplay.agents.dense import Dense
-from counterplay.agents.smooth import tanh
-from counterplay.engine.jit import Index, inlined, jit
+from counterplay.agents.smooth import sigmoid, tanh
+from counterplay.engine.jit import jit
 from counterplay.engine.products import multiply, transpose
 
-_ONE, _HALF = np.float32(1), np.float32(0.5)
+_ONE = np.float32(1)
 
 
 class GRU(nn.Module):
     """H numbers a row and step out of I, with memory; with several copies, rows take turns through them.
 
-    `into` is Wr, Wz, Wn side by side, and their biases; `weight`, [C, H, 3H], and `bias`, [C, 3H], those of the memory.
+    Weights are Wr, Wz, Wn side by side, [C, I, 3H], and Ur, Uz, Un, [C, H, 3H]; biases of both [C, 3H].
     """
 
     def __init__(self, inputs: int, hidden: int, copies: int = 1) -> None:
         super().__init__()
         bound = hidden**-0.5
-        self.into = Dense(inputs, 3 * hidden, copies)
-        nn.init.uniform_(self.into.weight, -bound, bound)
-        nn.init.uniform_(self.into.bias, -bound, bound)
-        self.weight = nn.Parameter(torch.empty(copies, hidden, 3 * hidden).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.empty(copies, 3 * hidden).uniform_(-bound, bound))
+
+        def drawn(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(copies, *shape).uniform_(-bound, bound))
+
+        self.weight_in, self.weight_hidden = drawn(inputs, 3 * hidden), drawn(hidden, 3 * hidden)
+        self.bias_in, self.bias_hidden = drawn(3 * hidden), drawn(3 * hidden)
 
     def forward(self, x: Tensor, start: Tensor | None = None) -> Tensor:
         """Return what is remembered after each step, [T, R, H], of inputs [T, R, I]; `start` [R, H] or nothing."""
-        steps, rows = x.shape[:2]
-        copies = len(self.weight)
-        gates = self.into(x.view(steps, rows // copies, copies, -1)).view(steps, rows, -1)
-        return self.run(gates, start)
-
-    def run(self, gates: Tensor, start: Tensor | None = None) -> Tensor:
-        """Return the same from what the inputs add to the gates, [T, R, 3H]: what `into` makes of them."""
         if start is None:
-            start = gates.new_zeros(gates.shape[1], self.weight.shape[1])
-        out: Tensor = _Sequence.apply(gates, start, self.weight, self.bias)  # type: ignore[no-untyped-call]
+            start = x.new_zeros(x.shape[1], self.weight_hidden.shape[1])
+        tensors = x, start, self.weight_in, self.bias_in, self.weight_hidden, self.bias_hidden
+        if not torch.is_grad_enabled():
+            return _run(False, *tensors)[-1][1:]
+        out: Tensor = _Sequence.apply(*tensors)  # type: ignore[no-untyped-call]
         return out
 
 
+def _run(keep: bool, *tensors: Tensor) -> tuple[Tensor, ...]:
+    """Return the tensors as the kernel read them, what it kept of the steps, and what was remembered at each."""
+    x, start, *parameters = (tensor.contiguous() for tensor in tensors)
+    (steps, rows, inputs), hidden = x.shape, start.shape[1]
+    memory = x.new_empty(steps + 1, rows, hidden)
+    memory[0] = start.detach()
+    kept = x.new_empty(steps if keep else 1, rows, 4 * hidden)  # r, z, n and h Un + cn of every step
+    arrays = [tensor.detach().numpy().reshape(-1) for tensor in (x, *parameters, kept, memory)]
+    _forward(steps, rows, inputs, hidden, len(parameters[0]), keep, *arrays)
+    return x, *parameters, kept, memory
+
+
 class _Sequence(torch.autograd.Function):
-    """All steps, given what the inputs add to the gates."""
+    """All steps."""
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, start: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        steps, rows, _ = gates.shape
-        hidden = start.shape[1]
-        memory = gates.new_empty(steps + 1, rows, hidden)
-        memory[0] = start
-        kept = gates.new_empty(steps, rows, 4 * hidden)  # r, z, n and h Un + cn of every step
-        tensors = gates.contiguous(), weight.contiguous(), bias.contiguous(), kept, memory
-        _forward(steps, rows, hidden, len(weight), *(tensor.detach().view(-1).numpy() for tensor in tensors))
-        ctx.save_for_backward(memory, kept, weight)
+    def forward(ctx: Any, *tensors: Tensor) -> Tensor:
+        x, weight_in, _, weight, _, kept, memory = _run(True, *tensors)
+        ctx.save_for_backward(x, weight_in, weight, kept, memory)
         return memory[1:]
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        memory, kept, weight = ctx.saved_tensors
-        steps, rows, hidden = grads[0].shape
-        to_gates, slope = kept.new_empty(steps, rows, 3 * hidden), kept.new_zeros(rows, hidden)
-        to_weight, to_bias = torch.zeros_like(weight), weight.new_zeros(len(weight), 3 * hidden)
-        tensors = grads[0].contiguous(), weight.contiguous(), kept, memory, slope, to_gates, to_weight, to_bias
-        _backward(steps, rows, hidden, len(weight), *(tensor.detach().view(-1).numpy() for tensor in tensors))
-        return to_gates, slope, to_weight, to_bias
-
-
-@inlined
-def _step(
-    t: Index, rows: Index, hidden: Index, gates: Any, from_memory: Any, kept: Any, memory: Any
-) -> None:  # pragma: no cover
-    """Make memory[t + 1] out of memory[t]. Flat arrays, unsigned indices and short loops: so they vectorise."""
-    size, two, three = hidden, np.uint64(2) * hidden, np.uint64(3) * hidden
-    for i in range(rows):
-        row = t * rows + i
-        g, p, k, m = row * three, i * three, row * (two + two), row * size
-        after = m + rows * size
-        for j in range(two):
-            kept[k + j] = _HALF + _HALF * tanh(_HALF * (gates[g + j] + from_memory[p + j]))
-        for j in range(size):
-            kept[k + three + j] = from_memory[p + two + j]
-        for j in range(size):
-            kept[k + two + j] = tanh(gates[g + two + j] + kept[k + j] * from_memory[p + two + j])
-        for j in range(size):
-            n = kept[k + two + j]
-            memory[after + j] = n + kept[k + size + j] * (memory[m + j] - n)
-
-
-@inlined
-def _step_back(
-    t: Index,
-    rows: Index,
-    hidden: Index,
-    grad: Any,
-    kept: Any,
-    memory: Any,
-    slope: Any,
-    to_gates: Any,
-    to_products: Any,
-    direct: Any,
-) -> None:  # pragma: no cover
-    """Take the slope at memory[t + 1], `slope` + grad[t], to the gates, and what reaches memory[t] past them."""
-    size, two, three = hidden, np.uint64(2) * hidden, np.uint64(3) * hidden
-    for i in range(rows):
-        row = t * rows + i
-        g, k, m, h = row * three, row * (two + two), row * size, i * size
-        for j in range(size):
-            direct[h + j] = slope[h + j] + grad[m + j]
-        for j in range(size):
-            z, n = kept[k + size + j], kept[k + two + j]
-            to_gates[g + size + j] = direct[h + j] * (memory[m + j] - n) * z * (_ONE - z)
-        for j in range(size):
-            n = kept[k + two + j]
-            to_gates[g + two + j] = direct[h + j] * (_ONE - kept[k + size + j]) * (_ONE - n * n)
-        for j in range(size):
-            r = kept[k + j]
-            to_gates[g + j] = to_gates[g + two + j] * kept[k + three + j] * r * (_ONE - r)
-        p = i * three
-        for j in range(two):
-            to_products[p + j] = to_gates[g + j]
-        for j in range(size):
-            to_products[p + two + j] = to_gates[g + two + j] * kept[k + j]
-        for j in range(size):
-            direct[h + j] *= kept[k + size + j]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+        x, weight_in, weight, kept, memory = ctx.saved_tensors
+        (steps, rows, inputs), hidden, copies = x.shape, memory.shape[2], len(weight)
+        given = grads[0].contiguous(), x, weight_in, weight, kept, memory
+        to_biases = [weight.new_zeros(copies, 3 * hidden) for _ in range(2)]
+        to_x, slope = torch.zeros_like(x), x.new_zeros(rows, hidden)
+        found = to_x, slope, torch.zeros_like(weight_in), to_biases[0], torch.zeros_like(weight), to_biases[1]
+        arrays = [tensor.detach().numpy().reshape(-1) for tensor in (*given, *found)]
+        _backward(steps, rows, inputs, hidden, copies, *arrays)
+        return found
 
 
 @jit
 def _forward(
-    steps: int, rows: int, hidden: int, copies: int, gates: Any, weight: Any, bias: Any, kept: Any, memory: Any
+    steps: int,
+    rows: int,
+    inputs: int,
+    hidden: int,
+    copies: int,
+    keep: bool,
+    x: Any,
+    weight_in: Any,
+    bias_in: Any,
+    weight: Any,
+    bias: Any,
+    kept: Any,
+    memory: Any,
 ) -> None:  # pragma: no cover
-    """Go through all steps: what the memory adds to the gates is one product a step and copy."""
-    size, many, turn = np.uint64(hidden), np.uint64(rows), np.uint64(copies)
-    three, one = np.uint64(3) * size, np.uint64(1)
-    from_memory = np.empty(many * three, np.float32)
+    """Go through all steps. A step is kept as [R, 4H], and its sums are made there: r and z, x Wn + bn, h Un + cn.
+
+    Loops that read and write one array at several places write to a small one between, or they would not vectorise.
+    """
+    many, size, turn, one = np.uint64(rows), np.uint64(hidden), np.uint64(copies), np.uint64(1)
+    two, three, four, width = size + size, size * np.uint64(3), size * np.uint64(4), np.uint64(inputs)
+    inner = np.empty(size, np.float32)
     for t in range(np.uint64(steps)):
+        at = t * many * four if keep else np.uint64(0)
         for i in range(many):
-            own = i % turn * three
-            for j in range(three):
-                from_memory[i * three + j] = bias[own + j]
+            place, own = at + i * four, i % turn * three
+            for j in range(two):
+                kept[place + j] = bias_in[own + j] + bias[own + j]
+            for j in range(two, three):
+                kept[place + j] = bias_in[own + j]
+                kept[place + size + j] = bias[own + j]
         for copy in range(turn):
+            count = (many + turn - one - copy) // turn
+            place, step = at + copy * four, turn * four
+            own, before = copy * size * three, (t * many + copy) * size
             multiply(
-                memory, (t * many + copy) * size, turn * size, one,
-                weight, copy * size * three, three,
-                from_memory, copy * three, turn * three,
-                (many + turn - one - copy) // turn, three, size,
+                x, (t * many + copy) * width, turn * width, one, weight_in, copy * width * three, three,
+                kept, place, step, count, three, width,
             )  # fmt: skip
-        _step(t, many, size, gates, from_memory, kept, memory)
+            multiply(
+                memory, before, turn * size, one, weight, own, three,
+                kept, place, step, count, two, size,
+            )  # fmt: skip
+            multiply(
+                memory, before, turn * size, one, weight, own + two, three,
+                kept, place + three, step, count, size, size,
+            )  # fmt: skip
+        for i in range(many):
+            k, m = at + i * four, (t * many + i) * size
+            after = m + many * size
+            for j in range(two):
+                kept[k + j] = sigmoid(kept[k + j])
+            for j in range(size):
+                inner[j] = kept[k + two + j] + kept[k + j] * kept[k + three + j]
+            for j in range(size):
+                kept[k + two + j] = tanh(inner[j])
+            for j in range(size):
+                n = kept[k + two + j]
+                memory[after + j] = n + kept[k + size + j] * (memory[m + j] - n)
 
 
 @jit
 def _backward(
     steps: int,
     rows: int,
+    inputs: int,
     hidden: int,
     copies: int,
     grad: Any,
+    x: Any,
+    weight_in: Any,
     weight: Any,
     kept: Any,
     memory: Any,
+    to_x: Any,
     slope: Any,
-    to_gates: Any,
+    to_weight_in: Any,
+    to_bias_in: Any,
     to_weight: Any,
     to_bias: Any,
 ) -> None:  # pragma: no cover
-    """Go back through all steps; `slope` begins as zeros and ends as the gradient of the memory at the start."""
-    size, many, turn = np.uint64(hidden), np.uint64(rows), np.uint64(copies)
-    three, one = np.uint64(3) * size, np.uint64(1)
-    turned = np.empty(len(weight), np.float32)
+    """Go back through all steps; `slope` begins as zeros and ends as the gradient of the memory at the start.
+
+    A step's gradients are [R, 4H], those of its sums, in the same order; of r and z they are both products'.
+    """
+    many, size, turn, one = np.uint64(rows), np.uint64(hidden), np.uint64(copies), np.uint64(1)
+    two, three, four, width = size + size, size * np.uint64(3), size * np.uint64(4), np.uint64(inputs)
+    turned_in, turned = np.empty(len(weight_in), np.float32), np.empty(len(weight), np.float32)
     for copy in range(turn):
+        transpose(weight_in, copy * width * three, width, three, turned_in)
         transpose(weight, copy * size * three, size, three, turned)
-    to_products = np.empty(many * three, np.float32)
-    direct = np.empty(many * size, np.float32)
+    to_sums, inner = np.empty(many * four, np.float32), np.empty(size, np.float32)
     for back in range(np.uint64(steps)):
         t = np.uint64(steps) - one - back
-        _step_back(t, many, size, grad, kept, memory, slope, to_gates, to_products, direct)
         for i in range(many):
+            m, h, d = (t * many + i) * size, i * size, i * four
+            k = (t * many + i) * four
+            for j in range(size):
+                slope[h + j] += grad[m + j]
+            for j in range(size):
+                z, n = kept[k + size + j], kept[k + two + j]
+                to_sums[d + size + j] = slope[h + j] * (memory[m + j] - n) * z * (_ONE - z)
+            for j in range(size):
+                n = kept[k + two + j]
+                inner[j] = slope[h + j] * (_ONE - kept[k + size + j]) * (_ONE - n * n)
+            for j in range(size):
+                r = kept[k + j]
+                to_sums[d + j] = inner[j] * kept[k + three + j] * r * (_ONE - r)
+            for j in range(size):
+                to_sums[d + two + j] = inner[j]
+            for j in range(size):
+                to_sums[d + three + j] = inner[j] * kept[k + j]
+            for j in range(size):
+                slope[h + j] *= kept[k + size + j]
             own = i % turn * three
             for j in range(three):
-                to_bias[own + j] += to_products[i * three + j]
-        slope[:] = direct
+                to_bias_in[own + j] += to_sums[d + j]
+            for j in range(two):
+                to_bias[own + j] += to_sums[d + j]
+            for j in range(two, three):
+                to_bias[own + j] += to_sums[d + size + j]
         for copy in range(turn):
             count = (many + turn - one - copy) // turn
+            place, step = copy * four, turn * four
+            own, own_in = copy * size * three, copy * width * three
+            before, seen = (t * many + copy) * size, (t * many + copy) * width
+            multiply(to_sums, place, step, one, turned_in, own_in, width, to_x, seen, turn * width, count, width, three)
+            multiply(x, seen, one, turn * width, to_sums, place, step, to_weight_in, own_in, three, width, three, count)
+            # The memory's part, in two: r and z, then n.
+            multiply(to_sums, place, step, one, turned, own, size, slope, copy * size, turn * size, count, size, two)
             multiply(
-                to_products, copy * three, turn * three, one,
-                turned, copy * size * three, size,
-                slope, copy * size, turn * size,
-                count, size, three,
+                to_sums, place + three, step, one, turned, own + two * size, size,
+                slope, copy * size, turn * size, count, size, size,
             )  # fmt: skip
+            multiply(memory, before, one, turn * size, to_sums, place, step, to_weight, own, three, size, two, count)
             multiply(
-                memory, (t * many + copy) * size, one, turn * size,
-                to_products, copy * three, turn * three,
-                to_weight, copy * size * three, three,
-                size, three, count,
+                memory, before, one, turn * size, to_sums, place + three, step,
+                to_weight, own + two, three, size, size, count,
             )  # fmt: skip

@@ -86,9 +86,8 @@ class AgentNetwork(nn.Module):
             return dense(obs, [self.first, self.second], bias=bias, plus=plus, relu=True), memory
         assert self.memory is not None
         bias, plus = self._told(None if last is None else last.transpose(0, 1))  # steps first, [T, B, N, ...]
-        gates = dense(obs.transpose(0, 1), [self.first, self.memory.into], bias=bias, plus=plus)
-        x = self.memory.run(gates.flatten(1, 2), None if memory is None else memory.flatten(0, 1))
-        x = x.view(*gates.shape[:3], -1)
+        x = dense(obs.transpose(0, 1), [self.first], bias=bias, plus=plus, relu=True)
+        x = self.memory(x.flatten(1, 2), None if memory is None else memory.flatten(0, 1)).view(x.shape)
         return x.transpose(0, 1), x[-1]
 
     def head(self, x: Tensor) -> Tensor:

@@ -101,7 +101,9 @@ def linear(p, name, x, copy=0):
 
 def gru(p, name, x, memory, copy):
     """Return a gated recurrent unit's next memory (Cho et al. 2014, in the form that `nn.GRU` documents)."""
-    inward, back = linear(p, f"{name}.into", x, copy), linear(p, name, memory, copy)
+    copy %= len(p[f"{name}.bias_in"])
+    inward = x @ p[f"{name}.weight_in"][copy] + p[f"{name}.bias_in"][copy]
+    back = memory @ p[f"{name}.weight_hidden"][copy] + p[f"{name}.bias_hidden"][copy]
     (r, z, n), (rr, zz, nn) = np.split(inward, 3), np.split(back, 3)
     update, new = sigmoid(z + zz), np.tanh(n + sigmoid(r + rr) * nn)
     return (1 - update) * new + update * memory

@@ -9,7 +9,7 @@ from counterplay.agents.gru import GRU
 def pair(inputs, hidden):
     ours, theirs = GRU(inputs, hidden), torch.nn.GRU(inputs, hidden)
     names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-    parts = (ours.into.weight, ours.weight, ours.into.bias, ours.bias)
+    parts = (ours.weight_in, ours.weight_hidden, ours.bias_in, ours.bias_hidden)
     with torch.no_grad():
         for name, part in zip(names, parts, strict=True):
             getattr(theirs, name).copy_(part.mT[0] if part.dim() == 3 else part[0])
