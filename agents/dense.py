@@ -87,9 +87,9 @@ def _through(
 class _Shape(NamedTuple):
     """Of networks whose parameters follow one another in a flat array."""
 
-    layers: Any  # u64 [layers, 5]: inputs, outputs, where weights begin, where biases begin, how many biases take turns
+    layers: Any  # u64 [layers, 6]: inputs, outputs, where weights begin and how many take turns, and so of biases
     ends: Any  # u64 [networks] the layer after each network's last
-    copies: int
+    turns: int  # how many kinds of rows take turns
     hidden: int  # outputs of all layers but the last ones
     outputs: list[int]  # of each network
     sizes: list[int]  # of the parameters
@@ -101,14 +101,15 @@ def _shape(depths: tuple[int, ...], *shapes: tuple[int, ...]) -> _Shape:
     starts = np.concatenate([[0], np.cumsum(sizes)])
     layers = np.array(
         [
-            [*weight[1:], starts[2 * i], starts[2 * i + 1], bias[0]]
+            [*weight[1:], starts[2 * i], weight[0], starts[2 * i + 1], bias[0]]
             for i, (weight, bias) in enumerate(zip(shapes[::2], shapes[1::2], strict=True))
         ],
         np.uint64,
     )
     ends = np.cumsum(depths).astype(np.uint64)
     outputs = [int(width) for width in layers[ends - np.uint64(1), 1]]
-    return _Shape(layers, ends, shapes[0][0], int(layers[:, 1].sum()) - sum(outputs), outputs, sizes)
+    turns = max(shape[0] for shape in shapes)
+    return _Shape(layers, ends, turns, int(layers[:, 1].sum()) - sum(outputs), outputs, sizes)
 
 
 def _run(
@@ -126,7 +127,7 @@ def _run(
         _flat(flat),
         shape.layers,
         shape.ends,
-        shape.copies,
+        shape.turns,
         rows,
         keep,
         relu,
@@ -161,7 +162,7 @@ class _Dense(torch.autograd.Function):
             _flat(flat),
             shape.layers,
             shape.ends,
-            shape.copies,
+            shape.turns,
             x.numel() // x.shape[-1],
             relu,
             _flat(kept),
@@ -178,14 +179,6 @@ def _flat(tensor: Tensor) -> Any:
     return tensor.detach().numpy().reshape(-1)
 
 
-@inlined
-def _rectify(a: Any, at: Index, row: Index, rows: Index, columns: Index) -> None:  # pragma: no cover
-    for i in range(rows):
-        for j in range(columns):
-            value = a[at + i * row + j]
-            a[at + i * row + j] = np.float32(0) if value < 0 else value  # what is not a number stays
-
-
 @jit
 def _forward(
     x: Any,
@@ -193,21 +186,22 @@ def _forward(
     flat: Any,
     layers: Any,
     ends: Any,
-    copies: int,
+    turns: int,
     rows: int,
     keep: bool,
     relu: bool,
     kept: Any,
     outs: Any,
 ) -> None:  # pragma: no cover
-    """Take rows of x through the networks, a block of one copy's rows after another.
+    """Take rows of x through the networks, a block of one kind of rows after another.
 
     What hidden layers make is kept, [rows, K] a layer, one layer after another; without `keep`, that of a block only.
     """
-    many, turn, one = np.uint64(rows), np.uint64(copies), np.uint64(1)
+    many, turn, zero, one = np.uint64(rows), np.uint64(turns), np.uint64(0), np.uint64(1)
     most = many if keep else _BLOCK
-    for copy in range(turn):
-        first: Index = copy
+    added = np.empty(_BLOCK * layers[0, 1] if len(plus) else zero, np.float32)
+    for own in range(turn):
+        first: Index = own
         while first < many:
             block = min(_BLOCK, (many - first + turn - one) // turn)
             place, layer = np.uint64(0), np.uint64(0)
@@ -215,7 +209,8 @@ def _forward(
                 source, at, step = x, first * layers[layer, 0], turn * layers[layer, 0]
                 begin, end = layer, ends[network]
                 while layer < end:
-                    inputs, outputs, weight, bias, biases = layers[layer]
+                    inputs, outputs, weight, copies, bias, biases = layers[layer]
+                    weight, bias = weight + own % copies * inputs * outputs, bias + own % biases * outputs
                     last = layer + one == end
                     target = outs[network] if last else kept
                     if last:
@@ -224,28 +219,17 @@ def _forward(
                         start, distance = place + first * outputs, turn * outputs
                     else:
                         start, distance = place, outputs
-                    weight += copy * inputs * outputs
-                    if biases == turn:
-                        affine(
-                            source, at, step, flat, weight, bias + copy * outputs,
-                            target, start, distance, block, outputs, inputs,
-                        )  # fmt: skip
-                    else:
-                        for i in range(block):
-                            own = bias + (first + i * turn) % biases * outputs
-                            for j in range(outputs):
-                                target[start + i * distance + j] = flat[own + j]
-                        multiply(
-                            source, at, step, one, flat, weight, outputs,
-                            target, start, distance, block, outputs, inputs,
-                        )  # fmt: skip
+                    sums, sums_at, sums_step = flat, bias, zero
                     if layer == begin and len(plus):
                         for i in range(block):
                             for j in range(outputs):
-                                target[start + i * distance + j] += plus[(first + i * turn) * outputs + j]
-                    if relu or not last:
-                        _rectify(target, start, distance, block, outputs)
-                        source, at, step = target, start, distance
+                                added[i * outputs + j] = flat[bias + j] + plus[(first + i * turn) * outputs + j]
+                        sums, sums_at, sums_step = added, zero, outputs
+                    affine(
+                        source, at, step, one, flat, weight, outputs, sums, sums_at, sums_step,
+                        target, start, distance, block, outputs, inputs, relu or not last,
+                    )  # fmt: skip
+                    source, at, step = target, start, distance
                     if not last:
                         place += most * outputs
                     layer += one
@@ -259,7 +243,7 @@ def _backward(
     flat: Any,
     layers: Any,
     ends: Any,
-    copies: int,
+    turns: int,
     rows: int,
     relu: bool,
     kept: Any,
@@ -269,17 +253,17 @@ def _backward(
     to_plus: Any,
 ) -> None:  # pragma: no cover
     """Take gradients of the outputs back: add to those of parameters and of x (if it is not empty), set `plus`'s."""
-    many, turn, zero, one = np.uint64(rows), np.uint64(copies), np.uint64(0), np.uint64(1)
+    many, turn, zero, one = np.uint64(rows), np.uint64(turns), np.uint64(0), np.uint64(1)
     turned = np.empty(len(flat), np.float32)
     widest = zero
     for layer in range(np.uint64(len(layers))):
-        inputs, outputs, weight, _, _ = layers[layer]
+        inputs, outputs, weight, copies, _, _ = layers[layer]
         widest = max(widest, inputs, outputs)
-        for copy in range(turn):
+        for copy in range(copies):
             transpose(flat, weight + copy * inputs * outputs, inputs, outputs, turned)
     slope, before = np.empty(_BLOCK * widest, np.float32), np.empty(_BLOCK * widest, np.float32)
-    for copy in range(turn):
-        first: Index = copy
+    for own in range(turn):
+        first: Index = own
         while first < many:
             block = min(_BLOCK, (many - first + turn - one) // turn)
             place, begin = zero, zero
@@ -297,12 +281,11 @@ def _backward(
                 behind = place
                 for back in range(end - begin):
                     layer = end - one - back
-                    inputs, outputs, weight, bias, biases = layers[layer]
-                    weight += copy * inputs * outputs
+                    inputs, outputs, weight, copies, bias, biases = layers[layer]
+                    weight, bias = weight + own % copies * inputs * outputs, bias + own % biases * outputs
                     for i in range(block):
-                        own = bias + (first + i * turn) % biases * outputs
                         for j in range(outputs):
-                            to_flat[own + j] += slope[i * outputs + j]
+                            to_flat[bias + j] += slope[i * outputs + j]
                     if layer == begin:
                         source, at, step = x, first * inputs, turn * inputs
                         if len(to_plus):

@@ -161,10 +161,9 @@ class Scale(nn.Module):
     @torch.no_grad()
     def forward(self, numbers: Tensor) -> Tensor:
         """Return the numbers scaled."""
-        numbers = numbers.contiguous()
-        found = torch.empty_like(numbers)
-        before, after = numbers.view(-1).numpy(), found.view(-1).numpy()
-        _rescale(before, self.shift.numpy(), self.deviation.numpy(), after, np.float32(self.most))
+        found = torch.empty(numbers.shape)
+        given = numbers.contiguous().numpy().reshape(-1)
+        _rescale(given, self.shift.numpy(), self.deviation.numpy(), found.numpy().reshape(-1), np.float32(self.most))
         return found
 
 

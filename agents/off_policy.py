@@ -81,7 +81,7 @@ class OffPolicy(Team, ABC):
 
     @abstractmethod
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Return the loss, the TD errors [B, T] or [B, T, N] (0 where nothing is filled), and figures by name."""
+        """Return the loss, the TD errors of the steps, [R] or [R, N], and figures by name."""
 
     def best(self, values: Tensor, batch: Batch, rows: Tensor) -> Tensor:
         """Return the best legal actions, [R, N], by values [R, N, A] in rows [R] among B * (T + 1)."""
@@ -95,6 +95,12 @@ class OffPolicy(Team, ABC):
         """
         judge = values.index_select(0, rows.next) if self.settings.double else after
         return self.best(judge, batch, rows.seen.index_select(0, rows.next))
+
+    def weighted(self, squares: Tensor, batch: Batch, rows: Rows) -> Tensor:
+        """Return squared errors of the steps, [R] or [R, N], as much as their episodes count: all alike, if uniform."""
+        if self.settings.priority == 0:
+            return squares
+        return squares * batch.weight[rows.episode].view(-1, *[1] * (squares.dim() - 1))
 
     def returns(self, batch: Batch, rows: Rows, after: Tensor) -> Tensor:
         """Return targets of the steps from the values of the states that they led to, [R] or [R, N] both."""
@@ -138,7 +144,7 @@ class OffPolicy(Team, ABC):
         (norm,) = self.descend(loss)
         self.follow(settings.target_rate, settings.target_every)
         if settings.priority > 0:
-            size = error.detach().abs().flatten(1).sum(dim=1) / batch.filled.sum(dim=1)
+            size = spread(error.abs(), batch.rows().step, batch.filled).flatten(1).sum(dim=1) / batch.filled.sum(dim=1)
             self.replay.reprioritise(draw.place, size.numpy())
         return {"loss": loss.item(), "gradient": norm.item(), **{name: x.item() for name, x in figures.items()}}
 

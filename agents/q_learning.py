@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from counterplay.agents.learner import suits, within
 from counterplay.agents.mixers import make_mixer
 from counterplay.agents.off_policy import OffPolicy, OffPolicySettings
-from counterplay.agents.team import Batch, Rows, pick, spread, taken
+from counterplay.agents.team import Batch, Rows, pick, taken
 from counterplay.engine.env import EnvSpec
 
 
@@ -54,18 +54,17 @@ class QLearning(OffPolicy):
         self.ready()
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Return the mean squared TD error, the TD errors and the mean value."""
+        """Return the mean squared TD error, the TD errors [R] or [R, N], and the mean value."""
         rows = batch.rows()
         states = pick(batch.state, rows.seen)  # [R', S]
         values = self.ask(self.agents, batch, rows.seen)  # [R', N, A]
-        played = taken(values.index_select(0, rows.now), pick(batch.action, rows.step))  # [R, N]
+        played = taken(values, pick(batch.action, rows.step), rows.now)  # [R, N]
         mixed = self._mix(self.networks, played, states.index_select(0, rows.now))  # [R], or [R, N] without a mixer
         error = mixed - self.target(batch, rows, values.detach(), states)
-        weight = batch.weight[rows.episode].view(-1, *[1] * (error.dim() - 1))
+        squares = self.weighted(error.square(), batch, rows)
         if self.settings.pessimism < 1:
-            weight = weight * torch.where(error.detach() > 0, self.settings.pessimism, 1.0)
-        loss = (weight * error.square()).mean()
-        return loss, spread(error.detach(), rows.step, batch.filled), {"value": mixed.detach().mean()}
+            squares = squares * torch.where(error.detach() > 0, self.settings.pessimism, 1.0)
+        return squares.mean(), error.detach(), {"value": mixed.detach().mean()}
 
     @torch.no_grad()
     def target(self, batch: Batch, rows: Rows, values: Tensor, states: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from counterplay.agents.dense import MLP, Dense
 from counterplay.agents.learner import suits, within
 from counterplay.agents.off_policy import OffPolicy, OffPolicySettings
-from counterplay.agents.team import Batch, Rows, pick, spread, taken
+from counterplay.agents.team import Batch, Rows, pick, taken
 from counterplay.engine.env import EnvSpec
 
 
@@ -155,11 +155,11 @@ class QTRAN(OffPolicy):
             error = played - target  # [R]
             optimum = most - at_best
             elsewhere = (total - played.detach()).clamp(max=0)
-        weight = batch.weight[rows.episode].view(-1, *[1] * (error.dim() - 1))
-        td, opt, nopt = ((weight * part.square()).mean() for part in (error, optimum, elsewhere))
+        parts = error, optimum, elsewhere
+        td, opt, nopt = (self.weighted(part.square(), batch, rows).mean() for part in parts)
         figures = {"td": td.detach(), "opt": opt.detach(), "nopt": nopt.detach()}
         loss = td + settings.opt * opt + settings.nopt * nopt
-        return loss, spread(error.detach(), rows.step, batch.filled), figures
+        return loss, error.detach(), figures
 
     @torch.no_grad()
     def target(self, batch: Batch, rows: Rows, values: Tensor) -> Tensor:

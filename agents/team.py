@@ -116,9 +116,13 @@ def spread(rows: Tensor, place: Tensor, like: Tensor) -> Tensor:
     return full.index_copy(0, place, rows).view(*like.shape, *rows.shape[1:])
 
 
-def taken(values: Tensor, action: Tensor) -> Tensor:
-    """Return the values of those actions; [..., A] becomes [...]."""
-    return values.gather(-1, action[..., None])[..., 0]
+def taken(values: Tensor, action: Tensor, rows: Tensor | None = None) -> Tensor:
+    """Return the values of those actions; [..., A] becomes [...]. With rows [R], of values [R', N, A] in these."""
+    if rows is None:
+        return values.gather(-1, action[..., None])[..., 0]
+    agents, actions = values.shape[1:]
+    place = (rows[:, None] * agents + torch.arange(agents)) * actions + action
+    return values.view(-1).index_select(0, place.view(-1)).view(place.shape)
 
 
 class Team:

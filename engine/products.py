@@ -34,10 +34,11 @@ _ONE, _LANES, _PANEL = np.uint64(1), np.uint64(LANES), np.uint64(_WIDE * LANES)
 
 
 def _block(rows: int, vectors: int) -> Callable[..., None]:
-    """Return a part of kernels that adds the product of `rows` rows of a, and columns of b, to c.
+    """Return a part of kernels that sets c to s plus the product of `rows` rows of a and columns of b.
 
-    It takes what `multiply` takes, with offsets of the block, then how many numbers of a row's vector count (all, if
-    there are several). Sums go over `depth` in order, each of them a chain of multiply-adds.
+    It takes what `multiply` takes, with offsets of the block, and s before c (which may be c itself, or one row for
+    all); then whether what is negative becomes 0, and how many numbers of a row's vector count (all, if there are
+    several). Sums go over `depth` in order, each of them a chain of multiply-adds.
     """
 
     def block(*_: Any) -> None:
@@ -45,26 +46,28 @@ def _block(rows: int, vectors: int) -> Callable[..., None]:
 
     @_typed(block)
     def _(context: Any) -> Any:
-        return lambda a, at, row, column, b, b_at, b_row, c, c_at, c_row, depth, numbers: types.none
+        return lambda a, at, row, column, b, b_at, b_row, s, s_at, s_row, c, c_at, c_row, depth, relu, numbers: (
+            types.none
+        )
 
-    u = types.uint64
+    u, array = types.uint64, types.Array
 
-    @_lowered(block, types.Array, u, u, u, types.Array, u, u, types.Array, u, u, u, u)
+    @_lowered(block, array, u, u, u, array, u, u, array, u, u, array, u, u, u, types.boolean, u)
     def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        a, b, c = (context.make_array(signature.args[i])(context, builder, args[i]).data for i in (0, 4, 7))
-        _, at, row, column, _, b_at, b_row, _, c_at, c_row, depth, numbers = args
+        a, b, s, c = (context.make_array(signature.args[i])(context, builder, args[i]).data for i in (0, 4, 7, 10))
+        _, at, row, column, _, b_at, b_row, _, s_at, s_row, _, c_at, c_row, depth, relu, numbers = args
         lanes = _Lanes(builder, numbers if vectors == 1 else None)
 
         def number(n: int) -> Any:
             return ir.Constant(at.type, n)
 
         starts = [builder.add(at, builder.mul(row, number(m))) for m in range(rows)]
-        places = [
-            builder.add(builder.add(c_at, builder.mul(c_row, number(m))), number(LANES * n))
-            for m in range(rows)
-            for n in range(vectors)
-        ]
-        before, sums = builder.block, [lanes.load(c, place) for place in places]
+
+        def places(start: Any, distance: Any) -> list[Any]:
+            firsts = [builder.add(start, builder.mul(distance, number(m))) for m in range(rows)]
+            return [builder.add(first, number(LANES * n)) for first in firsts for n in range(vectors)]
+
+        before, sums = builder.block, [lanes.load(s, place) for place in places(s_at, s_row)]
         head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
         builder.branch(head)
 
@@ -91,8 +94,11 @@ def _block(rows: int, vectors: int) -> Callable[..., None]:
         builder.branch(head)
 
         builder.position_at_end(done)
-        for value, place in zip(carried, places, strict=True):
-            lanes.store(value, c, place)
+        zero = ir.Constant(_FLOATS, [0.0] * LANES)
+        rectified = lanes.repeat(builder.trunc(relu, ir.IntType(1)))
+        for value, place in zip(carried, places(c_at, c_row), strict=True):
+            stopped = builder.and_(builder.fcmp_ordered("<", value, zero), rectified)  # what is not a number stays
+            lanes.store(builder.select(stopped, zero, value), c, place)
         return context.get_dummy_value()
 
     return block
@@ -147,6 +153,64 @@ _wide, _wide_row, _narrow, _narrow_row = _block(4, _WIDE), _block(1, _WIDE), _bl
 
 
 @jit
+def affine(
+    a: Any,
+    at: Index,
+    row: Index,
+    column: Index,
+    b: Any,
+    b_at: Index,
+    b_row: Index,
+    s: Any,
+    s_at: Index,
+    s_row: Index,
+    c: Any,
+    c_at: Index,
+    c_row: Index,
+    rows: Index,
+    columns: Index,
+    depth: Index,
+    relu: bool,
+) -> None:  # pragma: no cover
+    """Set c to a b + s, and then what is negative to 0 if `relu`; matrices are as in `multiply`.
+
+    Entry (i, j) of s is s[s_at + i s_row + j]: with an `s_row` of 0 it is a bias, the same in all rows.
+    """
+    j = np.uint64(0)
+    while j + _PANEL <= columns:
+        i = np.uint64(0)
+        while i + _ROWS <= rows:
+            _wide(
+                a, at + i * row, row, column, b, b_at + j, b_row, s, s_at + i * s_row + j, s_row,
+                c, c_at + i * c_row + j, c_row, depth, relu, _LANES,
+            )  # fmt: skip
+            i += _ROWS
+        while i < rows:
+            _wide_row(
+                a, at + i * row, row, column, b, b_at + j, b_row, s, s_at + i * s_row + j, s_row,
+                c, c_at + i * c_row + j, c_row, depth, relu, _LANES,
+            )  # fmt: skip
+            i += _ONE
+        j += _PANEL
+    while j < columns:
+        numbers = min(_LANES, columns - j)
+        i = np.uint64(0)
+        while i + _TALL <= rows:
+            _narrow(
+                a, at + i * row, row, column, b, b_at + j, b_row, s, s_at + i * s_row + j, s_row,
+                c, c_at + i * c_row + j, c_row, depth, relu, numbers,
+            )  # fmt: skip
+            i += _TALL
+        while i < rows:
+            _narrow_row(
+                a, at + i * row, row, column, b, b_at + j, b_row, s, s_at + i * s_row + j, s_row,
+                c, c_at + i * c_row + j, c_row, depth, relu, numbers,
+            )  # fmt: skip
+            i += _ONE
+        j += _LANES
+
+
+@jit
 def multiply(
     a: Any,
     at: Index,
@@ -167,50 +231,7 @@ def multiply(
     Entry (i, k) of a is a[at + i row + k column], so that a may lie transposed; entry (k, j) of b is b[b_at + k b_row +
     j], and entry (i, j) of c is c[c_at + i c_row + j].
     """
-    j = np.uint64(0)
-    while j + _PANEL <= columns:
-        i = np.uint64(0)
-        while i + _ROWS <= rows:
-            _wide(a, at + i * row, row, column, b, b_at + j, b_row, c, c_at + i * c_row + j, c_row, depth, _LANES)
-            i += _ROWS
-        while i < rows:
-            _wide_row(a, at + i * row, row, column, b, b_at + j, b_row, c, c_at + i * c_row + j, c_row, depth, _LANES)
-            i += _ONE
-        j += _PANEL
-    while j < columns:
-        numbers = min(_LANES, columns - j)
-        i = np.uint64(0)
-        while i + _TALL <= rows:
-            _narrow(a, at + i * row, row, column, b, b_at + j, b_row, c, c_at + i * c_row + j, c_row, depth, numbers)
-            i += _TALL
-        while i < rows:
-            _narrow_row(
-                a, at + i * row, row, column, b, b_at + j, b_row, c, c_at + i * c_row + j, c_row, depth, numbers
-            )
-            i += _ONE
-        j += _LANES
-
-
-@jit
-def affine(
-    a: Any,
-    at: Index,
-    row: Index,
-    b: Any,
-    weight: Index,
-    bias: Index,
-    c: Any,
-    c_at: Index,
-    c_row: Index,
-    rows: Index,
-    columns: Index,
-    depth: Index,
-) -> None:  # pragma: no cover
-    """Set c to a b plus a bias, the same in all rows; b[weight:] is [depth, columns] and b[bias:] is [columns]."""
-    for i in range(rows):
-        for j in range(columns):
-            c[c_at + i * c_row + j] = b[bias + j]
-    multiply(a, at, row, _ONE, b, weight, columns, c, c_at, c_row, rows, columns, depth)
+    affine(a, at, row, column, b, b_at, b_row, c, c_at, c_row, c, c_at, c_row, rows, columns, depth, False)
 
 
 @jit

@@ -44,8 +44,10 @@ def test_affine_and_transpose():
     rng = np.random.default_rng(0)
     a, b, bias = rng.normal(size=(7, 5)).astype("f4"), rng.normal(size=(5, 3)).astype("f4"), np.float32([1, 2, 3])
     flat, c = np.concatenate([b.reshape(-1), bias]), np.full((7, 3), np.nan, "f4")
-    affine(a.reshape(-1), *unsigned(0, 5), flat, *unsigned(0, 15), c.reshape(-1), *unsigned(0, 3, 7, 3, 5))
-    np.testing.assert_allclose(c, a @ b + bias, atol=1e-5)
+    given = a.reshape(-1), *unsigned(0, 5, 1), flat, *unsigned(0, 3), flat, *unsigned(15, 0)
+    for relu in (False, True):
+        affine(*given, c.reshape(-1), *unsigned(0, 3, 7, 3, 5), relu)
+        np.testing.assert_allclose(c, np.maximum(a @ b + bias, 0 if relu else -np.inf), atol=1e-5)
     out = np.zeros_like(flat)
     transpose(flat, *unsigned(0, 5, 3), out)
     assert (out[:15].reshape(3, 5) == b.T).all()

@@ -12,6 +12,7 @@ from torch import nn
 
 from counterplay.agents import find
 from counterplay.agents.mixers import MIXERS, make_mixer
+from counterplay.agents.team import spread
 from counterplay.agents.train import advance, begin, load
 from counterplay.engine.env import EnvSpec
 from counterplay.games.envs import make_env
@@ -56,6 +57,7 @@ PARTS = {
 def test_loss(name, part):
     learner, batch = drawn(name, SPEC, PARTS[part], seed=len(part))
     loss, errors, _ = learner.loss(batch)
+    errors = spread(errors, batch.rows().step, batch.filled)
     expected, each = naive.q_loss(learner, batch)
     assert loss.item() == pytest.approx(expected, rel=1e-4)
     for b, error in enumerate(each):
@@ -66,6 +68,7 @@ def test_loss(name, part):
 def test_rewards_of_ones_own():
     learner, batch = drawn("iql", replace(SPEC, team=False), {"n_step": 2})
     loss, errors, _ = learner.loss(batch)
+    errors = spread(errors, batch.rows().step, batch.filled)
     expected, each = naive.q_loss(learner, batch)
     assert loss.item() == pytest.approx(expected, rel=1e-4)
     assert errors[0, : len(each[0])].numpy() == pytest.approx(np.array(each[0]), abs=1e-4)
