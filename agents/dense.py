@@ -57,7 +57,8 @@ def dense(
     """Return x gone through the layers, with a ReLU between any two, and after the last if asked for.
 
     `x` is [..., I], or [..., C, I] where layers have C copies. The first layer adds `plus`, [..., K], if given, and
-    `bias`, [P, K], in place of its own: the rows of x take turns through the P, which C divides.
+    `bias`, [P, K], in place of its own: the rows of x take turns through the P, which C divides. Raises `ValueError`
+    for sizes that do not fit together, and `TypeError` for numbers that are not 32-bit floats.
     """
     parameters: list[Tensor] = [parameter for layer in layers for parameter in (layer.weight, layer.bias)]
     if bias is not None:
@@ -89,6 +90,7 @@ class _Shape(NamedTuple):
 
     layers: Any  # u64 [layers, 6]: inputs, outputs, where weights begin and how many take turns, and so of biases
     ends: Any  # u64 [networks] the layer after each network's last
+    inputs: int
     turns: int  # how many kinds of rows take turns
     hidden: int  # outputs of all layers but the last ones
     outputs: list[int]  # of each network
@@ -108,8 +110,12 @@ def _shape(depths: tuple[int, ...], *shapes: tuple[int, ...]) -> _Shape:
     )
     ends = np.cumsum(depths).astype(np.uint64)
     outputs = [int(width) for width in layers[ends - np.uint64(1), 1]]
+    for i, (weight, bias) in enumerate(zip(shapes[::2], shapes[1::2], strict=True)):
+        before = shapes[0][1] if i == 0 or i in ends else shapes[2 * i - 2][2]
+        if weight[1] != before or bias[1] != weight[2]:
+            raise ValueError(f"a layer with weights {weight} and biases {bias} does not follow {before} numbers")
     turns = max(shape[0] for shape in shapes)
-    return _Shape(layers, ends, turns, int(layers[:, 1].sum()) - sum(outputs), outputs, sizes)
+    return _Shape(layers, ends, shapes[0][1], turns, int(layers[:, 1].sum()) - sum(outputs), outputs, sizes)
 
 
 def _run(
@@ -117,7 +123,10 @@ def _run(
 ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
     """Return x as the kernel read it, the parameters one after another, what hidden layers made, and the outputs."""
     x, shape = x.contiguous(), _shape(depths, *[parameter.shape for parameter in parameters])
-    rows = x.numel() // x.shape[-1]
+    if x.shape[-1] != shape.inputs or (shape.turns > 1 and (x.dim() < 2 or x.shape[-2] % shape.turns)):
+        wanted = f"{shape.turns}, {shape.inputs}" if shape.turns > 1 else shape.inputs
+        raise ValueError(f"these layers take numbers [..., {wanted}], not {list(x.shape)}")
+    rows = x.numel() // shape.inputs
     flat = torch.cat([parameter.reshape(-1) for parameter in parameters])
     outs = tuple(x.new_empty(*x.shape[:-1], width) for width in shape.outputs)
     kept = x.new_empty((rows if keep else int(_BLOCK)) * shape.hidden)

@@ -39,6 +39,7 @@ class QMIX(nn.Module):
 
     def __init__(self, agents: int, state: int, embed: int = 32, hidden: int = 64) -> None:
         super().__init__()
+        self.agents = agents
 
         def network(*widths: int) -> nn.ModuleList:
             return nn.ModuleList(Dense(before, after) for before, after in pairwise(widths))
@@ -48,6 +49,10 @@ class QMIX(nn.Module):
 
     def forward(self, values: Tensor, states: Tensor) -> Tensor:
         """Mix."""
+        if values.shape != (*states.shape[:-1], self.agents):
+            raise ValueError(
+                f"states {[*states.shape]} want values {[*states.shape[:-1], self.agents]}, not {[*values.shape]}"
+            )
         parts = branches(states, [self.weight, self.bias, self.weight_out, self.bias_out])  # type: ignore[list-item]
         mixed: Tensor = _TwoLayers.apply(values, *parts)  # type: ignore[no-untyped-call]
         return mixed

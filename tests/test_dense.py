@@ -11,6 +11,8 @@ torch = pytest.importorskip("torch")
 
 from counterplay.agents.adam import Adam, flatten  # noqa: E402
 from counterplay.agents.dense import MLP, Dense, branches, dense  # noqa: E402
+from counterplay.agents.gru import GRU  # noqa: E402
+from counterplay.agents.mixers import QMIX  # noqa: E402
 from counterplay.engine.products import affine, multiply, transpose  # noqa: E402
 
 sizes = st.integers(1, 70)
@@ -121,6 +123,22 @@ def test_branches_are_networks_side_by_side():
 def test_what_is_not_a_number_stays_so():
     out = MLP(3, 8, 2)(torch.tensor([[0.0, torch.nan, 1.0]]))
     assert out.isnan().all()
+
+
+def test_sizes_that_do_not_fit_are_refused():
+    first, second = Dense(3, 4), Dense(5, 2)
+    with pytest.raises(ValueError, match=r"take numbers \[..., 3\], not \[7, 2\]"):
+        first(torch.zeros(7, 2))
+    with pytest.raises(ValueError, match=r"take numbers \[..., 2, 3\], not \[7, 3\]"):
+        Dense(3, 4, copies=2)(torch.zeros(7, 3))
+    with pytest.raises(ValueError, match="does not follow 4 numbers"):
+        dense(torch.zeros(7, 3), [first, second])
+    with pytest.raises(ValueError, match="does not follow 3 numbers"):
+        branches(torch.zeros(7, 3), [[first], [second]])
+    with pytest.raises(ValueError, match="multiple of 2"):
+        GRU(3, 4, copies=2)(torch.zeros(5, 3, 3))
+    with pytest.raises(ValueError, match="want values"):
+        QMIX(2, 3)(torch.zeros(5, 3), torch.zeros(5, 3))
 
 
 def test_other_types_are_refused():
