@@ -145,13 +145,14 @@ def test_checkpoints_are_solutions(run, tmp_path, monkeypatch):
     np.testing.assert_array_equal(again.strategy, end.strategy)
 
 
-def test_interrupt_saves(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_saves(tmp_path, number):
     file = tmp_path / "a.cps"
     command = [sys.executable, "-m", "counterplay.cli", "solve", "leduc", "--target", "1e-300", "--out", str(file)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr.readline().startswith("leduc: ")
         time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "interrupted" in out

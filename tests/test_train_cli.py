@@ -93,14 +93,15 @@ def test_train_json_is_one_object(run):
     assert "Not saved: --out runs/qmix_penalty_0" in run("train", "qmix", ENV, "--steps", 100, *SETS)[1]
 
 
-def test_interrupt_saves_and_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_saves_and_says_how_to_go_on(tmp_path, number):
     place = tmp_path / "run"
     command = [sys.executable, "-m", "counterplay.cli", "train", "vdn", ENV, "--steps", "10000000", *SETS]
     command += ["--test-every", "100", "--out", str(place)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr.readline().startswith("vdn penalty")
         time.sleep(0.2)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "interrupted" in out
