@@ -420,7 +420,8 @@ def train(
     `out` is a folder for checkpoints, TensorBoard's events and metrics.jsonl. `resume` goes on with a run, or with the
     one in a folder, bit for bit as if it had not stopped; learner, environment, seed and settings may be left out then,
     and have to be the run's where they are given. Every `test_every` steps (a fortieth of all) greedy play is tested
-    for `test_episodes` (32). `on_row` hears of each new row of `history`, and `stop` is asked before each update;
+    for `test_episodes` (32), and in turn-based games, unless they are large or agents remember, its exploitability is
+    measured (`judge`). `on_row` hears of each new row of `history`, and `stop` is asked before each update;
     Ctrl-C ends the run too, and saves it.
 
     Raises `ValueError` for what does not fit, with what would.
@@ -442,7 +443,7 @@ def train(
         if run.steps >= (steps or run.plan.steps):
             raise ValueError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     options = {"test_every": test_every, "test_episodes": test_episodes, "on_row": on_row, "stop": stop}
-    module("train").advance(run, steps, out=out, **options)
+    module("train").advance(run, steps, out=out, on_test=_exactly if _small(run) else None, **options)
     return run
 
 
@@ -530,6 +531,19 @@ def judge(run: "Run") -> "Judgement":
     tree = run.task.tree
     seen = observations(tree)
     return judge_table(sequence_form(tree), table(tree, run.decide(seen.obs, seen.legal, seen.player)))
+
+
+def _small(run: "Run") -> bool:
+    """Tell whether a run can be judged, and in no time beside training it."""
+    from counterplay.games.envs.tree import TurnBased
+
+    remembers = getattr(run.settings, "recurrent", False) or getattr(run.settings, "last_action", False)
+    return isinstance(run.task, TurnBased) and not remembers and run.task.tree.count()["infosets"] <= 50_000
+
+
+def _exactly(run: "Run") -> "Row":
+    """Return what a test tells of a run in a turn-based game."""
+    return {"test_exploitability": judge(run).exploitability}
 
 
 def _task(env: Any) -> "tuple[Task, str]":

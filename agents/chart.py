@@ -22,8 +22,9 @@ class Result(NamedTuple):
     variant: str
     seeds: tuple[int, ...]
     steps: npt.NDArray[np.float64]  # [K]
-    returns: npt.NDArray[np.float64]  # [seeds, K]
+    returns: npt.NDArray[np.float64]  # [seeds, K], or exploitabilities
     speed: float  # environment steps a second, the runs' mean, side by side as they were
+    measure: str = "return"  # or "exploitability", which is to be small
 
     @property
     def mean(self) -> npt.NDArray[np.float64]:
@@ -39,13 +40,17 @@ class Result(NamedTuple):
 def results(jobs: Iterable[Job]) -> list[Result]:
     """Return what the runs of a sweep say of their tests, variant by variant; runs that were never tested are left out.
 
+    That is their returns, or their exploitability if all have it.
     Tests of runs of the same variant are a few steps apart where episodes differ in length: they are brought to the
     first run's steps by straight lines.
     """
     found: dict[str, list[tuple[int, npt.NDArray[np.float64], float]]] = {}
-    for job in jobs:
-        rows = _rows(job.folder / LINES_FILE)
-        tests = np.array([(row["steps"], row["test_return"]) for row in rows if "test_return" in row], np.float64)
+    runs_rows = {job: _rows(job.folder / LINES_FILE) for job in jobs}
+    tested = [row for rows in runs_rows.values() for row in rows if "test_return" in row]
+    measure = "exploitability" if all("test_exploitability" in row for row in tested) else "return"
+    for job, rows in runs_rows.items():
+        name = f"test_{measure}"
+        tests = np.array([(row["steps"], row[name]) for row in rows if name in row], np.float64)
         if len(tests):
             speed = rows[-1]["steps"] / max(rows[-1]["seconds"], 1e-9)
             found.setdefault(job.variant, []).append((job.seed, tests, speed))
@@ -54,7 +59,7 @@ def results(jobs: Iterable[Job]) -> list[Result]:
         steps = min((tests for _, tests, _ in runs), key=lambda tests: tests[-1, 0])[:, 0]
         returns = np.array([np.interp(steps, tests[:, 0], tests[:, 1]) for _, tests, _ in runs])
         seeds, _, speeds = zip(*runs, strict=True)
-        said.append(Result(variant, seeds, steps, returns, float(np.mean(speeds))))
+        said.append(Result(variant, seeds, steps, returns, float(np.mean(speeds)), measure))
     return said
 
 
@@ -68,15 +73,18 @@ def _rows(file: Path) -> list[dict[str, float]]:
 def lines(found: Sequence[Result], paint: Paint) -> Iterator[str]:
     """Yield the table: what each variant's runs return at the end, and at the best of their tests."""
     width = max([len(result.variant) for result in found] + [7])
+    measure = found[0].measure if found else "return"
+    wide = max(len(measure), 8)
     yield paint(
-        f"{'':<{width}}  {'seeds':>5}  {'return':>8}  {'95% interval':<20}  {'best':>8}  {'steps/s':>8}", HEADING
+        f"{'':<{width}}  {'seeds':>5}  {measure:>{wide}}  {'95% interval':<20}  {'best':>8}  {'steps/s':>8}", HEADING
     )
     for result in found:
+        best = result.mean.min() if measure == "exploitability" else result.mean.max()
         low, high = result.band()[:, -1]
         between = f"{low:.4g} to {high:.4g}" if low == low else "one seed: none"
         yield (
-            f"{result.variant:<{width}}  {len(result.seeds):>5}  {result.mean[-1]:>8.4g}  {between:<20}  "
-            f"{result.mean.max():>8.4g}  {result.speed:>8,.0f}"
+            f"{result.variant:<{width}}  {len(result.seeds):>5}  {result.mean[-1]:>{wide}.4g}  {between:<20}  "
+            f"{best:>8.4g}  {result.speed:>8,.0f}"
         )
 
 
@@ -90,7 +98,7 @@ def figures(found: Sequence[Result]) -> list[dict[str, Any]]:
         {
             "variant": result.variant,
             "seeds": list(result.seeds),
-            "return": result.mean[-1],
+            result.measure: result.mean[-1],
             "low": plain(result.band()[0])[-1],
             "high": plain(result.band()[1])[-1],
             "steps_per_second": result.speed,
@@ -119,7 +127,8 @@ def draw(found: Sequence[Result], title: str, path: Path) -> None:
         (line,) = axes.plot(result.steps, result.mean, label=f"{result.variant} ({len(result.seeds)} seeds)")
         low, high = result.band()
         axes.fill_between(result.steps, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
-    axes.set(title=title, xlabel="environment steps", ylabel="return of greedy play: mean over seeds, 95% interval")
+    measure = "exploitability" if found and found[0].measure == "exploitability" else "return of greedy play"
+    axes.set(title=title, xlabel="environment steps", ylabel=f"{measure}: mean over seeds, 95% interval")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(alpha=0.3)
     axes.legend()

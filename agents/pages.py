@@ -44,7 +44,10 @@ def summary(run: Run, paint: Paint) -> Iterator[str]:
     )
     if test := last_test(run):
         found = score(test["test_return"], test["test_low"], test["test_high"], run.plan.test_episodes)
-        yield from table([("return", found)], paint)
+        lines = [("return", found)]
+        if "test_exploitability" in test:
+            lines.append(("exploitability", f"{test['test_exploitability']:.4g}, exact"))
+        yield from table(lines, paint)
 
 
 def score(mean: float, low: float, high: float, episodes: int) -> str:

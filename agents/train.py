@@ -207,16 +207,18 @@ def advance(
     test_episodes: int | None = None,
     out: str | Path | None = None,
     on_row: Callable[[Run, Row], None] | None = None,
+    on_test: Callable[[Run], Row] | None = None,
     stop: Callable[[], bool] | None = None,
     threads: int = 1,
 ) -> Run:
     """Train until the run has that many environment steps in all (a step is all agents of one episode moving).
 
-    Stops between two updates at Ctrl-C, or once `stop()` is true. A row of history has the means since the row before:
-    `return` (of the team, or summed over agents), `length`, whatever the learner tells, `steps_per_second`; every
-    `test_every` steps also `test_return` with `test_low` and `test_high`, of greedy play. `on_row` is given each row.
-    A run that is kept in a folder (in `out` from now on, if given) is saved there at the beginning, at the end, and
-    once a minute, and its rows are written there as they come. Networks are small: one thread is the fastest.
+    Stops between two updates at Ctrl-C, or once `stop()` is true. A row of history has the means since the row
+    before: `return` (of the team, or summed over agents), `length`, whatever the learner tells, `steps_per_second`;
+    every `test_every` steps also `test_return` with `test_low` and `test_high`, of greedy play, and what `on_test`
+    says then. `on_row` is given each row. A run that is kept in a folder (in `out` from now on, if given) is saved
+    there at the beginning, at the end, and once a minute, and its rows are written there as they come. Networks are
+    small: one thread is the fastest.
     """
     given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes}
     run.plan = replace(run.plan, **{name: value for name, value in given.items() if value is not None})
@@ -256,6 +258,7 @@ def advance(
                     if testing:
                         score = run.evaluate(run.plan.test_episodes, run.steps)
                         row |= {"test_return": score.mean, "test_low": score.low, "test_high": score.high}
+                        row |= {} if on_test is None else on_test(run)
                     mark, marked = run.steps, time.perf_counter()
                     run.seconds = row["seconds"] = spent + marked - began
                     run.history.append(row)

@@ -16,8 +16,13 @@ from counterplay.engine.report import bar, count, duration
 
 
 def curve(history: Sequence[Row], width: int, height: int) -> list[str]:
-    """Return the returns of tests against steps, as `height` lines of Braille with axes; of play before two tests."""
-    tests = [(row["steps"], row["test_return"]) for row in history if "test_return" in row]
+    """Return tests against steps, as `height` lines of Braille with axes; returns of play before two tests.
+
+    Of tests their exploitability where it was measured, else their return.
+    """
+    for name in ("test_exploitability", "test_return"):
+        if tests := [(row["steps"], row[name]) for row in history if name in row]:
+            break
     points = tests if len(tests) > 1 else [(row["steps"], row["return"]) for row in history]
     if len(points) < 2:
         return []
@@ -55,9 +60,10 @@ def short(number: float) -> str:
 
 def line(run: Run, row: Row, left: float | None = None) -> str:
     """Return the figures of a row, and the seconds that are left, in one line."""
-    tests = [past["test_return"] for past in run.history if "test_return" in past]
     parts = [f"return {row['return']:.4g}"]
-    parts += [f"test {test:.4g}" for test in tests[-1:]]
+    for name, spelled in (("test_return", "test"), ("test_exploitability", "exploitability")):
+        tests = [past[name] for past in run.history if name in past]
+        parts += [f"{spelled} {test:.4g}" for test in tests[-1:]]
     parts += [f"{name} {row[name]:.3g}" for name in ("loss", "epsilon") if name in row]
     parts.append(f"{run.steps:,} of {run.plan.steps:,} steps")
     parts.append(f"{row['steps_per_second']:,.0f} a second")

@@ -253,6 +253,31 @@ def test_without_torch(words):
     assert done.stderr == 'counterplay: learners need PyTorch: pip install "counterplay[learn]"\n'
 
 
+def test_exploitability_while_training(run, tmp_path):
+    """In a game tests measure it, exactly: in history, lines, summary, and in a sweep's table and curves."""
+    out = tmp_path / "run"
+    sets = ("--set", "envs=8", "--test-every", 500)
+    code, text, err = run("train", "ippo", "kuhn", "--steps", 1500, "--out", out, *sets)
+    assert code == 0
+    found = counterplay.load_run(out)
+    tests = [row["test_exploitability"] for row in found.history if "test_return" in row]
+    assert len(tests) > 2
+    assert tests[-1] == pytest.approx(counterplay.judge(found).exploitability, abs=1e-12)
+    assert f"exploitability {tests[-1]:.4g}" in err
+    assert f"exploitability  {tests[-1]:.4g}, exact" in text
+    assert not any("test_exploitability" in row for row in counterplay.train("ippo", "climbing", steps=200).history)
+    rows = counterplay.train("ippo", "kuhn", steps=200, recurrent=True).history  # agents that remember: no table
+    assert not any("test_exploitability" in row for row in rows)
+
+    folder = tmp_path / "sweep"
+    code, text, _ = run("sweep", "ippo,mappo", "kuhn", "--steps", 1500, "--seeds", 2, "--out", folder, *sets[:2])
+    assert code == 0
+    assert "exploitability" in text.splitlines()[0]
+    results = json.loads((folder / "results.json").read_text())
+    assert results[0]["low"] <= results[0]["exploitability"] == results[0]["curve"]["mean"][-1] <= results[0]["high"]
+    assert min(results[0]["curve"]["mean"]) > 0
+
+
 def test_curve():
     history: list[Row] = [{"steps": 100.0 * k, "return": 0.0, "test_return": k % 5} for k in range(1, 30)]
     lines = curve(history, 60, 12)
