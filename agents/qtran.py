@@ -36,7 +36,7 @@ class QTRANSettings(OffPolicySettings):
 
     counterfactual: Annotated[bool, "QTRAN-alt instead of QTRAN-base"] = False
     joint: Annotated[str, "what the joint networks see of the agents: 'state' alone, or their 'features' too"] = "state"
-    joint_hidden: Annotated[int, "width of the joint networks' hidden layers"] = 64
+    joint_hidden: Annotated[int, "width of the joint networks' hidden layers"] = 128
     opt: Annotated[float, "weight of the constraint at the agents' best actions (lambda_opt)"] = 1.0
     nopt: Annotated[float, "weight of the constraint at other actions (lambda_nopt)"] = 1.0
 

@@ -55,8 +55,8 @@ TEN = ("QTRAN-base", "IQL, pessimism 0.01")  # those that beat what is published
 MATRIX, TWO_STEP = ((0.0, 0.0, 0.0, 0.0),), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 OPTIMISTIC, BOLD = REPEATED | {"pessimism": 0.1}, REPEATED | {"pessimism": 0.01}
 TRIALS = (
-    Trial("matrix", "QTRAN-base", "qtran", "qtran_matrix", 2400, 10, UNIFORM, MATRIX),
-    Trial("matrix", "QTRAN-alt", "qtran_alt", "qtran_matrix", 2400, 10, UNIFORM, MATRIX),
+    Trial("matrix", "QTRAN-base", "qtran", "qtran_matrix", 2400, 10, UNIFORM | {"lr": 2e-3}, MATRIX),
+    Trial("matrix", "QTRAN-alt", "qtran_alt", "qtran_matrix", 2400, 10, UNIFORM | {"lr": 2e-3}, MATRIX),
     Trial("matrix", "QMIX", "qmix", "qtran_matrix", 2400, 10, UNIFORM, MATRIX),
     Trial("matrix", "VDN", "vdn", "qtran_matrix", 400, 10, WHOLE, MATRIX),
     Trial("two_step", "QMIX", "qmix", "two_step", 4800, 10, UNIFORM | {"target_rate": 0.1}, TWO_STEP),
@@ -247,7 +247,13 @@ def main() -> None:
         measure(options.only.split(","), options.missing)
     found = report.load("learning")["trials"]
     settings = {trial.label if trial.group == "matrix" else trial.group: trial.settings for trial in TRIALS}
-    named = {"QTRAN and QMIX": "QMIX", "VDN": "VDN", "two-step game": "two_step", "repeated games": "climbing"}
+    named = {
+        "QTRAN": "QTRAN-base",
+        "QMIX": "QMIX",
+        "VDN": "VDN",
+        "two-step game": "two_step",
+        "repeated games": "climbing",
+    }
     lines = [f"- {name}: {spelled(settings[key] if key != 'climbing' else REPEATED)}" for name, key in named.items()]
     report.put(PAGE, "settings", "\n".join(lines))
     put_matrix(found)

@@ -59,7 +59,6 @@ TRIALS = (
     Trial("foraging 8x8-2p-2f-coop", FORAGING, "MAPPO", "mappo", 500_000, 1, "1.00"),
     Trial("foraging 8x8-2p-2f-coop", FORAGING, "COMA", "coma", 4_000_000, 3, "0.61"),
     Trial("foraging 8x8-2p-2f-coop", FORAGING, "VDN", "vdn", 2_000_000, 1, "1.00", REPLAY),
-    Trial("foraging 8x8-2p-2f-coop", FORAGING, "QMIX", "qmix", 2_000_000, 1, "0.96", REPLAY),
     Trial("spread", "spread", "MAPPO", "mappo", 20_000_000, 1, "-133", SPREAD, as_published),
 )
 
