@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.products import affine, multiply, transpose
@@ -131,17 +132,17 @@ def _run(
     outs = tuple(x.new_empty(*x.shape[:-1], width) for width in shape.outputs)
     kept = x.new_empty((rows if keep else int(_BLOCK)) * shape.hidden)
     _forward(
-        _flat(x),
-        _NOTHING if plus is None else _flat(plus.contiguous()),
-        _flat(flat),
+        as_array(x),
+        _NOTHING if plus is None else as_array(plus.contiguous()),
+        as_array(flat),
         shape.layers,
         shape.ends,
         shape.turns,
         rows,
         keep,
         relu,
-        _flat(kept),
-        tuple(map(_flat, outs)),
+        as_array(kept),
+        tuple(map(as_array, outs)),
     )
     return x, flat, kept, outs
 
@@ -158,6 +159,7 @@ class _Dense(torch.autograd.Function):
         return outs
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, flat, kept, *outs = ctx.saved_tensors
         (depths, relu, shapes, more), wanted = ctx.about, ctx.needs_input_grad
@@ -166,25 +168,26 @@ class _Dense(torch.autograd.Function):
         to_plus = x.new_empty(more) if wanted[1] else None
         to_flat = torch.zeros_like(flat)
         _backward(
-            _flat(x),
-            tuple(_flat(grad.contiguous()) for grad in grads),
-            _flat(flat),
+            as_array(x),
+            tuple(as_array(grad.contiguous()) for grad in grads),
+            as_array(flat),
             shape.layers,
             shape.ends,
             shape.turns,
             x.numel() // x.shape[-1],
             relu,
-            _flat(kept),
-            tuple(map(_flat, outs)),
-            _flat(to_flat),
-            _NOTHING if to_x is None else _flat(to_x),
-            _NOTHING if to_plus is None else _flat(to_plus),
+            as_array(kept),
+            tuple(map(as_array, outs)),
+            as_array(to_flat),
+            _NOTHING if to_x is None else as_array(to_x),
+            _NOTHING if to_plus is None else as_array(to_plus),
         )
         parts = zip(torch.split(to_flat, shape.sizes), shapes, strict=True)
         return to_x, to_plus, None, None, *(part.view(shape) for part, shape in parts)
 
 
-def _flat(tensor: Tensor) -> Any:
+def as_array(tensor: Tensor) -> Any:
+    """Return a contiguous tensor's numbers as a flat array, which shares their memory."""
     return tensor.detach().numpy().reshape(-1)
 
 

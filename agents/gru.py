@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
+from counterplay.agents.dense import as_array
 from counterplay.agents.smooth import sigmoid, tanh
 from counterplay.engine.jit import jit
 from counterplay.engine.products import multiply, transpose
@@ -65,7 +67,7 @@ def _run(keep: bool, *tensors: Tensor) -> tuple[Tensor, ...]:
     memory = x.new_empty(steps + 1, rows, hidden)
     memory[0] = start.detach()
     kept = x.new_empty(steps if keep else 1, rows, 4 * hidden)  # r, z, n and h Un + cn of every step
-    arrays = [tensor.detach().numpy().reshape(-1) for tensor in (x, *parameters, kept, memory)]
+    arrays = map(as_array, (x, *parameters, kept, memory))
     _forward(steps, rows, inputs, hidden, len(parameters[0]), keep, *arrays)
     return x, *parameters, kept, memory
 
@@ -80,6 +82,7 @@ class _Sequence(torch.autograd.Function):
         return memory[1:]
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
         x, weight_in, weight, kept, memory = ctx.saved_tensors
         (steps, rows, inputs), hidden, copies = x.shape, memory.shape[2], len(weight)
@@ -87,7 +90,7 @@ class _Sequence(torch.autograd.Function):
         to_biases = [weight.new_zeros(copies, 3 * hidden) for _ in range(2)]
         to_x, slope = torch.zeros_like(x), x.new_zeros(rows, hidden)
         found = to_x, slope, torch.zeros_like(weight_in), to_biases[0], torch.zeros_like(weight), to_biases[1]
-        arrays = [tensor.detach().numpy().reshape(-1) for tensor in (*given, *found)]
+        arrays = map(as_array, (*given, *found))
         _backward(steps, rows, inputs, hidden, copies, *arrays)
         return found
 

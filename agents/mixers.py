@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-from counterplay.agents.dense import Dense, branches
+from counterplay.agents.dense import Dense, as_array, branches
 from counterplay.agents.smooth import elu
 from counterplay.engine.jit import inlined, jit
 from counterplay.engine.simd import WIDE, load, total
@@ -68,21 +69,18 @@ class _TwoLayers(torch.autograd.Function):
     def forward(ctx: Any, q: Tensor, w: Tensor, b: Tensor, v: Tensor, c: Tensor) -> Tensor:
         out, hidden = q.new_empty(q.shape[:-1]), torch.empty_like(b)
         q = q.contiguous()
-        _mix(q.shape[-1], b.shape[-1], *map(_flat, (q, w, b, v, c, hidden, out)))
+        _mix(q.shape[-1], b.shape[-1], *map(as_array, (q, w, b, v, c, hidden, out)))
         ctx.save_for_backward(q, w, v, hidden)
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
         q, w, v, hidden = ctx.saved_tensors
         grad = grads[0].contiguous()
         to_q, to_w, to_b, to_v = (torch.empty_like(part) for part in (q, w, v, v))
-        _mix_back(q.shape[-1], v.shape[-1], *map(_flat, (grad, q, w, v, hidden, to_q, to_w, to_b, to_v)))
+        _mix_back(q.shape[-1], v.shape[-1], *map(as_array, (grad, q, w, v, hidden, to_q, to_w, to_b, to_v)))
         return to_q, to_w, to_b, to_v, grad[..., None]
-
-
-def _flat(tensor: Tensor) -> Any:
-    return tensor.detach().view(-1).numpy()
 
 
 @jit

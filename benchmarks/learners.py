@@ -2,7 +2,7 @@
 
     python benchmarks/learners.py --peer ~/epymarl --peer-python ~/epymarl/.venv/bin/python
     python benchmarks/learners.py                  # ours alone, beside EPyMARL's recorded figures
-    python benchmarks/learners.py --only qmix,vdn   # those alone, and keep what was found of the others
+    python benchmarks/learners.py --only "QMIX;VDN"  # those alone, and keep what was found of the others
     python benchmarks/learners.py --table          # renew the table of docs/training.md from the results
 
 An environment step is all agents of one episode moving. Both sides have EPyMARL's default network, batch, replay and
@@ -133,18 +133,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", type=Path, help="folder of a checkout of EPyMARL")
     parser.add_argument("--peer-python", default=sys.executable, help="the Python that has EPyMARL's dependencies")
-    parser.add_argument("--only", help="settle for these names, by their beginnings: qmix,coma")
+    parser.add_argument("--only", help="settle for these: 'QMIX;QMIX, recurrent'")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     if not options.table:
-        chosen = options.only.lower().split(",") if options.only else [""]
+        chosen = options.only.split(";") if options.only else [pair.name for pair in PAIRS]
         try:
             found = report.load("learners")["rows"]
         except FileNotFoundError:
             found = {}
         for pair in PAIRS:
-            if not any(pair.name.lower().startswith(word) for word in chosen):
+            if pair.name not in chosen:
                 continue
             fast = pair.learner in ("coma", "mappo")
             mine: list[float] = []

@@ -48,7 +48,7 @@ def as_published(mean: float) -> float:
     return 2 * mean - 75
 
 
-SPREAD = {"envs": 32, "hidden": 128, "epochs": 10, "lr_steps": 20_000_000}
+SPREAD = {"envs": 32, "hidden": 128, "lr_steps": 20_000_000}
 REPLAY = {"updates": 3, "epsilon_steps": 100_000}
 FORAGING = "foraging(size=8, players=2, food=2, coop=true)"
 TRIALS = (

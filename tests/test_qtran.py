@@ -14,7 +14,7 @@ from counterplay.engine.env import EnvSpec
 from counterplay.games.envs import make_env
 
 PAYOFFS = np.array([[8.0, -12.0, -12.0], [-12.0, 0.0, 0.0], [-12.0, 0.0, 0.0]])
-UNIFORM = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 5e-3, "batch": 64, "warmup": 64, "updates": 0.25}
+UNIFORM = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 2e-3, "batch": 64, "warmup": 64, "updates": 0.25}
 
 PARTS = {
     "plain": {"double": False},
