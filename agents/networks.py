@@ -160,7 +160,9 @@ class Scale(nn.Module):
 
     @torch.no_grad()
     def forward(self, numbers: Tensor) -> Tensor:
-        """Return the numbers scaled."""
+        """Return the numbers scaled; raises `ValueError` unless there are K in a row."""
+        if numbers.shape[-1] != len(self.shift):
+            raise ValueError(f"this scale is of {len(self.shift)} numbers a row, not {numbers.shape[-1]}")
         found = torch.empty(numbers.shape)
         given = numbers.contiguous().numpy().reshape(-1)
         _rescale(given, self.shift.numpy(), self.deviation.numpy(), found.numpy().reshape(-1), np.float32(self.most))

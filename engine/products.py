@@ -2,7 +2,7 @@
 
 Learners multiply thousands of rows by matrices of some tens of numbers a side. A library for large matrices packs its
 operands first and returns between a product and what comes next; here a block of rows goes through all layers while it
-is in the cache, and a product runs at the speed of the processor's multiply-adds (`benchmarks/products.py`).
+is in the cache, and a product runs close to the speed of the processor's multiply-adds (`benchmarks/networks.py`).
 
 Matrices lie anywhere in flat arrays of 32-bit floats; offsets, distances and sizes are unsigned (see `engine.simd`).
 """

@@ -13,6 +13,7 @@ from counterplay.agents.adam import Adam, flatten  # noqa: E402
 from counterplay.agents.dense import MLP, Dense, branches, dense  # noqa: E402
 from counterplay.agents.gru import GRU  # noqa: E402
 from counterplay.agents.mixers import QMIX  # noqa: E402
+from counterplay.agents.networks import Scale  # noqa: E402
 from counterplay.engine.products import affine, multiply, transpose  # noqa: E402
 
 sizes = st.integers(1, 70)
@@ -137,6 +138,8 @@ def test_sizes_that_do_not_fit_are_refused():
         branches(torch.zeros(7, 3), [[first], [second]])
     with pytest.raises(ValueError, match="multiple of 2"):
         GRU(3, 4, copies=2)(torch.zeros(5, 3, 3))
+    with pytest.raises(ValueError, match="of 3 numbers a row, not 4"):
+        Scale(3)(torch.zeros(5, 4))
     with pytest.raises(ValueError, match="want values"):
         QMIX(2, 3)(torch.zeros(5, 3), torch.zeros(5, 3))
 
