@@ -420,9 +420,9 @@ def train(
     `out` is a folder for checkpoints, TensorBoard's events and metrics.jsonl. `resume` goes on with a run, or with the
     one in a folder, bit for bit as if it had not stopped; learner, environment, seed and settings may be left out then,
     and have to be the run's where they are given. Every `test_every` steps (a fortieth of all) greedy play is tested
-    for `test_episodes` (32), and in turn-based games, unless they are large or agents remember, its exploitability is
-    measured (`judge`). `on_row` hears of each new row of `history`, and `stop` is asked before each update;
-    Ctrl-C ends the run too, and saves it.
+    for `test_episodes` (32), and in turn-based games of players against each other, unless they are large or agents
+    remember, its exploitability is measured (`judge`). `on_row` hears of each new row of `history`, and `stop` is asked
+    before each update; Ctrl-C ends the run too, and saves it.
 
     Raises `ValueError` for what does not fit, with what would.
     """
@@ -534,11 +534,13 @@ def judge(run: "Run") -> "Judgement":
 
 
 def _small(run: "Run") -> bool:
-    """Tell whether a run can be judged, and in no time beside training it."""
+    """Tell whether a run is of players against each other, and can be judged in no time beside training it."""
     from counterplay.games.envs.tree import TurnBased
 
     remembers = getattr(run.settings, "recurrent", False) or getattr(run.settings, "last_action", False)
-    return isinstance(run.task, TurnBased) and not remembers and run.task.tree.count()["infosets"] <= 50_000
+    if not isinstance(run.task, TurnBased) or run.task.spec.team or remembers:
+        return False
+    return run.task.tree.count()["infosets"] <= 50_000
 
 
 def _exactly(run: "Run") -> "Row":
