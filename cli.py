@@ -18,6 +18,8 @@ import counterplay
 if TYPE_CHECKING:  # imported inside the commands, so that --help answers at once
     from counterplay import Solution
     from counterplay.engine.play import Policy
+    from counterplay.games import Entry as GameEntry
+    from counterplay.games.envs import Entry as EnvEntry
     from counterplay.games.holdem.spot import Spot
     from counterplay.solvers.spots import SpotSolution
 
@@ -91,9 +93,6 @@ def _print_json(data: dict[str, Any]) -> None:
 @click.argument("name", required=False)
 def games(name: str | None) -> None:
     """List the games, or explain one of them."""
-    import inspect
-
-    from counterplay.engine.spec import describe
     from counterplay.games import GAMES, find, make
 
     if name == "holdem":
@@ -105,10 +104,7 @@ def games(name: str | None) -> None:
         return
     if name is None:
         for entry in GAMES:
-            text = click.wrap_text(f"{entry.name:<20} {entry.summary}", _width(), "", " " * 21)
-            click.echo(_style(entry.name, bold=True) + text[len(entry.name) :])
-            if takes := describe(entry.load()):
-                click.echo(_style(_fill(takes, 21), dim=True))
+            _list(entry)
             example = min((e for e in entry.examples if "(" in e), key=len, default=entry.name)
             click.echo(f"{'':<20} counterplay solve {_quoted(example)}")
         text = f"{'holdem':<20} Hold'em rivers, turns and flops: 'counterplay games holdem' has the keys and flags"
@@ -126,14 +122,32 @@ def games(name: str | None) -> None:
             return
         click.echo(f"{name}: a game for {make(name).players} players\n\n  counterplay solve {_quoted(name)}")
         return
-    entry = find(name.partition("(")[0].strip())
+    _explain(find(name.partition("(")[0].strip()), "counterplay solve")
+
+
+def _list(entry: "GameEntry | EnvEntry") -> None:
+    """Print a game or an environment in a line or two, and its parameters."""
+    from counterplay.engine.spec import describe
+
+    text = click.wrap_text(f"{entry.name:<20} {entry.summary}", _width(), "", " " * 21)
+    click.echo(_style(entry.name, bold=True) + text[len(entry.name) :])
+    if takes := describe(entry.load()):
+        click.echo(_style(_fill(takes, 21), dim=True))
+
+
+def _explain(entry: "GameEntry | EnvEntry", command: str) -> None:
+    """Print all that there is to say of a game or an environment, with examples of its use by a command."""
+    import inspect
+
+    from counterplay.engine.spec import describe
+
     factory = entry.load()
     click.echo(_style(entry.summary, bold=True) + "\n\n" + (inspect.getdoc(factory) or ""))
     if takes := describe(factory):
         click.echo(f"\nParameters and their defaults:\n{_fill(takes, 2)}")
     click.echo("\nExamples:")
     for example in entry.examples:
-        click.echo(f"  counterplay solve {_quoted(example)}")
+        click.echo(f"  {command} {_quoted(example)}")
 
 
 def _fill(text: str, indent: int) -> str:
@@ -661,29 +675,16 @@ def learners(name: str | None) -> None:
 @click.argument("name", required=False)
 def envs(name: str | None) -> None:
     """List the environments, or explain one of them."""
-    import inspect
-
-    from counterplay.engine.spec import describe
     from counterplay.games.envs import ENVS, find
 
     if name is None:
         for entry in ENVS:
-            text = click.wrap_text(f"{entry.name:<20} {entry.summary}", _width(), "", " " * 21)
-            click.echo(_style(entry.name, bold=True) + text[len(entry.name) :])
-            if takes := describe(entry.load()):
-                click.echo(_style(_fill(takes, 21), dim=True))
+            _list(entry)
         click.echo("\nEvery turn-based game is one too ('counterplay games'): its players are the agents. So is every")
         click.echo("parallel environment of PettingZoo: pettingzoo:mpe2.simple_spread_v3(N=3).")
         click.echo("'counterplay envs NAME' explains one.")
         return
-    entry = find(name.partition("(")[0].strip())
-    factory = entry.load()
-    click.echo(_style(entry.summary, bold=True) + "\n\n" + (inspect.getdoc(factory) or ""))
-    if takes := describe(factory):
-        click.echo(f"\nParameters and their defaults:\n{_fill(takes, 2)}")
-    click.echo("\nExamples:")
-    for example in entry.examples:
-        click.echo(f"  counterplay train LEARNER {_quoted(example)}")
+    _explain(find(name.partition("(")[0].strip()), "counterplay train LEARNER")
 
 
 class _Count(click.ParamType[int]):

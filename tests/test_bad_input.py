@@ -1,6 +1,5 @@
 """What users get wrong: one clear sentence on standard error, exit code 2, nothing on standard output, no file."""
 
-import io
 import os
 import subprocess
 import sys
@@ -41,18 +40,15 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def complaint(folder, capsys, monkeypatch):
+def complaint(run, folder, monkeypatch):
     """Return a function that runs a mistaken command in the folder and gives the sentence that it is answered with."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("sys.stdin", io.StringIO(""))
 
     def call(*arguments):
         before = sorted(folder.iterdir())
-        with pytest.raises(SystemExit) as exit_:
-            main(list(arguments))
-        out, err = capsys.readouterr()
+        code, out, err = run(*arguments)
         lines = [line for line in err.splitlines() if not line.startswith(("kuhn: ", "leduc: "))]  # a run's progress
-        assert exit_.value.code == 2, (out, err)
+        assert code == 2, (out, err)
         assert out == ""
         assert len(lines) == 1, err
         assert lines[0].startswith("counterplay: ")

@@ -13,26 +13,11 @@ import numpy as np
 import pytest
 
 import counterplay
-from counterplay.cli import main
 from counterplay.engine.play import Book, pick, play_game
 from counterplay.engine.report import bar, duration, payoff, small
 from counterplay.games import make
 from counterplay.solvers.run import Check
 from counterplay.solvers.watch import curve
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Return a function that runs the command line and gives exit code, standard output and standard error."""
-
-    def call(*arguments, answers=""):
-        monkeypatch.setattr("sys.stdin", io.StringIO(answers))
-        with pytest.raises(SystemExit) as exit_:
-            main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return exit_.value.code, out, err
-
-    return call
 
 
 @pytest.fixture(scope="module")

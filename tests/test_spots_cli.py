@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import counterplay
-from counterplay.cli import main
 from counterplay.engine.play import play_game
 from counterplay.engine.report import plain
 from counterplay.games.holdem.cards import combo_name
@@ -47,18 +46,10 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def run(capsys, monkeypatch, folder):
-    """Return a function that runs the command line in the folder and gives exit code, output and complaints."""
+@pytest.fixture(autouse=True)
+def inside(folder, monkeypatch):
+    """Run every test's commands in the folder."""
     monkeypatch.chdir(folder)
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as exit_:
-            main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return exit_.value.code, out, err
-
-    return call
 
 
 def test_a_known_river_is_solved_to_its_target(run, tmp_path):
@@ -222,9 +213,8 @@ def test_locks_are_said_wherever_a_solution_is_shown(run, tmp_path):
     assert some["strategy"]["check"] == 1
 
 
-def test_play(run, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO("bet 7\nch\nf\n?\n\nq\n"))
-    code, out, _ = run("play", "turn.cps", "--seed", 1, "--seat", 0)
+def test_play(run):
+    code, out, _ = run("play", "turn.cps", "--seed", 1, "--seat", 0, answers="bet 7\nch\nf\n?\n\nq\n")
     assert code == 0
     for text in ("The pot is 10", "you are OOP", "you hold ", "check / bet 6 / bet 12? ", "Type one of these", "IP "):
         assert text in out

@@ -1,6 +1,5 @@
 """The commands around learners: what they print, what they return, and what they leave on disk."""
 
-import io
 import json
 import signal
 import subprocess
@@ -15,26 +14,11 @@ from counterplay.agents.learner import meanings
 from counterplay.agents.log import Row
 from counterplay.agents.sweep import plan
 from counterplay.agents.watch import curve, short, ticks
-from counterplay.cli import main
 from counterplay.games.envs import ENVS
 
 SMALL = {"hidden": 8, "envs": 2, "batch": 4, "warmup": 4, "epsilon_steps": 100}
 SETS = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
 ENV = "penalty(steps=5)"
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Return a function that runs the command line and gives exit code, standard output and standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr("sys.stdin", io.StringIO(""))
-        with pytest.raises(SystemExit) as exit_:
-            main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return exit_.value.code, out, err
-
-    return call
 
 
 @pytest.fixture(scope="module")
