@@ -1,7 +1,10 @@
 """One decorator for every kernel, and a compilation cache that cannot go stale.
 
 Numba's own cache looks at the file of the compiled function only: after an edit in another file, a cached caller
-answers with the old code. So the cache lives in a folder named after a hash of all sources of the package.
+answers with the old code. So the cache lives in a folder named after a hash of all sources of the package. And it
+numbers the files of machine code: of two processes that compile a kernel for different arguments at the same time, one
+can write its code over the other's and leave the other's name for it, so that the next process to read it calls a
+kernel with arguments it was not made for. Here every file has a name of its own; such a race compiles a kernel twice.
 """
 
 import hashlib
@@ -12,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
+from uuid import uuid4
 
 import numba
 import numpy as np
@@ -83,6 +87,10 @@ def jit(function: F, inline: bool = False) -> F:
         )(function)
     finally:
         _CONFIG.CACHE_DIR = elsewhere
+    if not _CONFIG.DISABLE_JIT:
+        files = compiled._cache._cache_file
+        stem = files._index_name.removesuffix(".nbi")
+        files._data_name = lambda number: f"{stem}.{uuid4().hex}.nbc"  # drawn on writing: processes may be forks
     return cast(F, compiled)
 
 
