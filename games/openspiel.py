@@ -9,6 +9,8 @@ import difflib
 import functools
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -134,9 +136,9 @@ def _is(loaded: Any, field: str, value: str) -> bool:
 def load(text: str) -> OpenSpiel:
     """Return the rules of a game in OpenSpiel's syntax, such as `liars_dice(numdice=1)`.
 
-    Raises `ValueError` where OpenSpiel is not installed or does not know the game or a parameter, and for games that
-    cannot be solved as a tree: chance by sampling only, no information-state strings, mean-field games, and games that
-    are not for 2 to 10 players. Size and perfect recall show when the tree is compiled.
+    Raises `ValueError` where OpenSpiel is not installed, does not know the game or a parameter, or crashes, and for
+    games that cannot be solved as a tree: chance by sampling only, no information-state strings, mean-field games, and
+    games that are not for 2 to 10 players. Size and perfect recall show when the tree is compiled.
     """
     spiel = import_pyspiel()
     text = _normal(text)
@@ -146,6 +148,8 @@ def load(text: str) -> OpenSpiel:
             import open_spiel.python.games  # noqa: F401  registers OpenSpiel's games written in Python
         known = {t.short_name: t for t in spiel.registered_games()}
     _check(text, known)
+    if "(" in text:
+        _try_out(text)
     try:
         with _quiet():
             loaded = spiel.load_game(text)
@@ -167,6 +171,15 @@ def load(text: str) -> OpenSpiel:
     except Exception as error:
         raise ValueError(f"OpenSpiel cannot start {text!r}: {_summary(error)}") from None
     return rules
+
+
+@functools.lru_cache(maxsize=256)
+def _try_out(text: str) -> None:
+    """Raise `ValueError` if a game ends the process that starts it, as hanabi(players=0) does, in one of its own."""
+    code = "import pyspiel, sys; pyspiel.load_game(sys.argv[1]).new_initial_state().legal_actions()"
+    done = subprocess.run([sys.executable, "-c", code, text], capture_output=True, check=False)
+    if done.returncode < 0:  # ended by a signal; what it complains of in Python, it does here too
+        raise ValueError(f"OpenSpiel crashes as it starts {text!r}; a parameter must be out of its range")
 
 
 def _canonical(text: str, printed: str) -> str:
@@ -218,6 +231,10 @@ def _check_game(part: str, known: dict[str, Any], text: str) -> str:
             raise ValueError(f"{name} has no parameter {key!r} in OpenSpiel; its parameters are {names}")
         if key in given:
             raise ValueError(f"{name} has the parameter {key!r} twice; give it once")
+        default = allowed[key]
+        if isinstance(default, int) and default >= 0 and re.fullmatch(r"-\d*[1-9]\d*", value):
+            # OpenSpiel's goofspiel with fewer cards than none writes beyond its memory, and crashes some time later.
+            raise ValueError(f"{name} takes no negative {key}, such as {value}; by default it is {default}")
         given.add(key)
         rest = rest[match.end() :]
         if rest.startswith("("):
