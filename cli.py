@@ -424,7 +424,7 @@ def report(file: str, node: str, as_json: bool) -> None:
 @cli.command()
 @click.argument("file", metavar="FILE|DIR")
 @click.option("--against", metavar="FILE", help="Also play that solution head to head: exact expected payoffs.")
-@click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes of greedy play; 100.")
+@click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes without exploring; 100.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Runs: of these episodes; 0.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def evaluate(file: str, against: str | None, episodes: int | None, seed: int | None, as_json: bool) -> int:
@@ -709,7 +709,9 @@ class _Count(click.ParamType[int]):
 @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A setting of the learner; as many as wanted.")
 @click.option("--out", metavar="DIR", help="Keep the run there: checkpoints, metrics.jsonl, TensorBoard's events.")
 @click.option("--resume", metavar="DIR", help="Go on with the run in that folder; LEARNER and ENV may be left out.")
-@click.option("--test-every", type=_Count(), metavar="N", help="Steps between tests of greedy play; a fortieth of all.")
+@click.option(
+    "--test-every", type=_Count(), metavar="N", help="Steps between tests without exploring; a fortieth of all."
+)
 @click.option("--test-episodes", type=_Count(), metavar="N", help="Episodes of such a test; 32.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option("--help", "-h", "asks", is_flag=True, help="Show this, and of LEARNER its settings.")
@@ -837,7 +839,7 @@ def _evaluate_sweep(folder: str, runs: list[Path], episodes: int, seed: int, as_
     if as_json:
         _print_json({"folder": folder, "played": episodes, "results": chart.figures(found)})
         return
-    click.echo(f"{folder}: {episodes} greedy episodes of each run; the interval is over seeds\n")
+    click.echo(f"{folder}: {episodes} episodes of each run without exploring; the interval is over seeds\n")
     _print(chart.lines(found, _paint))
 
 

@@ -127,7 +127,7 @@ def draw(found: Sequence[Result], title: str, path: Path) -> None:
         (line,) = axes.plot(result.steps, result.mean, label=f"{result.variant} ({len(result.seeds)} seeds)")
         low, high = result.band()
         axes.fill_between(result.steps, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
-    measure = "exploitability" if found and found[0].measure == "exploitability" else "return of greedy play"
+    measure = "exploitability" if found and found[0].measure == "exploitability" else "return without exploring"
     axes.set(title=title, xlabel="environment steps", ylabel=f"{measure}: mean over seeds, 95% interval")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(alpha=0.3)

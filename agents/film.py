@@ -26,7 +26,7 @@ class Frame(NamedTuple):
 
 
 def frames(run: Run, seed: int = 0) -> Iterator[Frame]:
-    """Yield an episode of greedy play, from its beginning to its end; raises `ValueError` for a negative seed."""
+    """Yield an episode without exploring, from its beginning to its end; raises `ValueError` for a negative seed."""
     if seed < 0:
         raise ValueError(f"the seed must be 0 or more, not {seed}")
     rng = np.random.default_rng([run.seed, seed, 2])

@@ -53,11 +53,11 @@ def summary(run: Run, paint: Paint) -> Iterator[str]:
 def score(mean: float, low: float, high: float, episodes: int) -> str:
     """Return a mean return and its interval in words."""
     between = f" (95% interval {low:.4g} to {high:.4g})" if low == low else ""
-    return f"{mean:.4g}{between}, {count(episodes, 'greedy episode')}"
+    return f"{mean:.4g}{between}, {count(episodes, 'episode')} without exploring"
 
 
 def evaluation(run: Run, found: Score, paint: Paint) -> Iterator[str]:
-    """Yield what greedy play of a run is worth."""
+    """Yield what a run's team is worth without exploring."""
     lines = [("run", f"{run.name} in {run.env}, seed {run.seed}, {count(run.steps, 'step')}")]
     lines.append(("return", score(found.mean, found.low, found.high, found.episodes)))
     if found.returns.ndim > 1:

@@ -29,7 +29,7 @@ CHECKPOINT_FILE, TOLD_FILE = "checkpoint.pt", "run.json"
 
 
 class Score(NamedTuple):
-    """What greedy play is worth: the mean return of episodes, with a confidence interval of Student's t."""
+    """What play without exploring is worth: the mean return of episodes, with a confidence interval of Student's t."""
 
     mean: float
     low: float
@@ -215,7 +215,7 @@ def advance(
 
     Stops between two updates at Ctrl-C, or once `stop()` is true. A row of history has the means since the row
     before: `return` (of the team, or summed over agents), `length`, whatever the learner tells, `steps_per_second`;
-    every `test_every` steps also `test_return` with `test_low` and `test_high`, of greedy play, and what `on_test`
+    every `test_every` steps also `test_return` with `test_low` and `test_high`, without exploring, and what `on_test`
     says then. `on_row` is given each row. A run that is kept in a folder (in `out` from now on, if given) is saved
     there at the beginning, at the end, and once a minute, and its rows are written there as they come. Networks are
     small: one thread is the fastest.

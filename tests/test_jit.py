@@ -29,7 +29,7 @@ def test_kernels_come_from_the_cache(kernel):
 
 
 def test_processes_that_compile_at_once_do_not_mix_up_their_code(kernel, monkeypatch):
-    """One is told of no files, saves its code, and is overtaken by another before it does."""
+    """One has put its place into the index, and is overtaken by another before it saves its code."""
     one, other = kernel(), kernel()
     whole, real = np.array([3]), np.array([3.0])
     files = one._cache._cache_file

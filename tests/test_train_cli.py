@@ -154,7 +154,7 @@ def test_a_folder_that_holds_a_run(run, folder):
 def test_evaluate(run, folder):
     code, out, _ = run("evaluate", folder, "--episodes", 20)
     assert code == 0
-    assert "20 greedy episodes" in out
+    assert "20 episodes without exploring" in out
     data = json.loads(run("evaluate", folder, "--json", "--seed", 1)[1])
     assert data["low"] <= data["return"] <= data["high"]
     assert (data["learner"], data["steps"], data["played"]) == ("qmix", 200, 100)
