@@ -420,9 +420,9 @@ def train(
     `out` is a folder for checkpoints, TensorBoard's events and metrics.jsonl. `resume` goes on with a run, or with the
     one in a folder, bit for bit as if it had not stopped; learner, environment, seed and settings may be left out then,
     and have to be the run's where they are given. Every `test_every` steps (a fortieth of all) the team is tested
-    without exploring for `test_episodes` (32), and in turn-based games of players against each other, unless they are large or agents
-    remember, its exploitability is measured (`judge`). `on_row` hears of each new row of `history`, and `stop` is asked
-    before each update; Ctrl-C ends the run too, and saves it.
+    without exploring for `test_episodes` (32), and in turn-based games of players against each other, unless they are
+    large or agents remember, its exploitability is measured (`judge`). `on_row` hears of each new row of `history`, and
+    `stop` is asked before each update; Ctrl-C ends the run too, and saves it.
 
     Raises `ValueError` for what does not fit, with what would.
     """
