@@ -6,71 +6,90 @@ for.
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from counterplay.engine import spec
+from counterplay.engine.catalogue import Catalogue, Entry
 
 if TYPE_CHECKING:
     from counterplay.agents.learner import Learner
     from counterplay.engine.env import EnvSpec
 
 
-class Entry(NamedTuple):
-    """A learner: a class and its settings in `counterplay.agents.<module>`, and what it sets of them by its name."""
+_Q, _QTRAN = "counterplay.agents.q_learning:QLearning", "counterplay.agents.qtran:QTRAN"
+_COMA, _PPO = "counterplay.agents.coma:COMA", "counterplay.agents.ppo:PPO"
+_A2C = {"epochs": 1, "minibatches": 1, "gae_lambda": 1.0, "scale_advantages": False, "value_clip": 0.0}
+
+
+def _entry(name: str, target: str, summary: str, **preset: object) -> Entry:
+    return Entry(name, target, summary, (name,), preset)
+
+
+# An entry's target is the learner's class, whose annotation `settings` is the dataclass of what can be set of it.
+LEARNERS = Catalogue(
+    kind="learner",
+    group="counterplay.learners",
+    entries=(
+        _entry("iql", _Q, "Independent Q-learning: every agent for itself", mixer="none"),
+        _entry("vdn", _Q, "VDN: the team's value is the sum of the agents'", mixer="vdn"),
+        _entry("qmix", _Q, "QMIX: the team's value rises with each agent's, as the state says", mixer="qmix"),
+        _entry("qtran", _QTRAN, "QTRAN-base: a free joint value, and agents' values with the same best actions"),
+        _entry(
+            "qtran_alt",
+            _QTRAN,
+            "QTRAN-alt: QTRAN with a tighter, counterfactual constraint on the agents' values",
+            counterfactual=True,
+        ),
+        _entry("coma", _COMA, "COMA: what an agent did against what it might have done alone"),
+        _entry("mappo", _PPO, "MAPPO: clipped policy gradients, one critic that sees the state", central=True),
+        _entry("ippo", _PPO, "IPPO: clipped policy gradients, every agent for itself", central=False),
+        _entry("a2c", _PPO, "A2C: one step of policy gradient, one critic that sees the state", central=True, **_A2C),
+        _entry("ia2c", _PPO, "Independent A2C: one step, every agent for itself", central=False, **_A2C),
+    ),
+)
+
+
+class Choice(NamedTuple):
+    """A learner that a spec names: its entry, and the settings that the spec itself gives."""
 
     name: str
-    module: str
-    learner: str
-    settings: str
-    summary: str
-    preset: Mapping[str, object] = {}
+    entry: Entry
+    given: Mapping[str, object]
 
-    def load_settings(self) -> type:
-        """Import and return the settings' dataclass."""
-        found: type = getattr(module(self.module), self.settings)
+    @property
+    def preset(self) -> Mapping[str, object]:
+        """What the name and the spec set of the settings."""
+        return {**self.entry.preset, **self.given}
+
+    def settings_type(self) -> type:
+        """Import and return the settings' dataclass; raises `ValueError` for a class that has none."""
+        learner: Any = self.entry.load()
+        try:
+            found: type = get_type_hints(learner)["settings"]
+        except KeyError:
+            raise ValueError(f"{self.name} is no learner: its class annotates no `settings` with a dataclass") from None
         return found
 
     def with_settings(self, given: Mapping[str, object]) -> Any:
         """Return the settings, checked; raises `ValueError` for one that does not exist or does not fit."""
-        return spec.build(self.load_settings(), self.name, {**self.preset, **given})
+        return spec.build(self.settings_type(), self.name, {**self.preset, **given})
 
     def make(self, env: "EnvSpec", settings: Any, seed: int) -> "Learner":
         """Return a fresh learner; raises `ValueError` where the environment does not suit it."""
-        learner: Learner = getattr(module(self.module), self.learner)(env, settings, seed)
+        learner: Learner = self.entry.load()(env, settings, seed)
         return learner
 
 
-_Q = ("q_learning", "QLearning", "QLearningSettings")
-_QTRAN = ("qtran", "QTRAN", "QTRANSettings")
-_PPO = ("ppo", "PPO", "PPOSettings")
-_A2C = {"epochs": 1, "minibatches": 1, "gae_lambda": 1.0, "scale_advantages": False, "value_clip": 0.0}
+def find(text: str, *, own: bool = True) -> Choice:
+    """Return the learner of a spec: a name, `package.module:Class`, either with settings in brackets.
 
-LEARNERS = (
-    Entry("iql", *_Q, "Independent Q-learning: every agent for itself", {"mixer": "none"}),
-    Entry("vdn", *_Q, "VDN: the team's value is the sum of the agents'", {"mixer": "vdn"}),
-    Entry("qmix", *_Q, "QMIX: the team's value rises with each agent's, as the state says", {"mixer": "qmix"}),
-    Entry("qtran", *_QTRAN, "QTRAN-base: a free joint value, and agents' values with the same best actions"),
-    Entry(
-        "qtran_alt",
-        *_QTRAN,
-        "QTRAN-alt: QTRAN with a tighter, counterfactual constraint on the agents' values",
-        {"counterfactual": True},
-    ),
-    Entry("coma", "coma", "COMA", "COMASettings", "COMA: what an agent did against what it might have done alone"),
-    Entry("mappo", *_PPO, "MAPPO: clipped policy gradients, one critic that sees the state", {"central": True}),
-    Entry("ippo", *_PPO, "IPPO: clipped policy gradients, every agent for itself", {"central": False}),
-    Entry("a2c", *_PPO, "A2C: one step of policy gradient, one critic that sees the state", {"central": True, **_A2C}),
-    Entry("ia2c", *_PPO, "Independent A2C: one step, every agent for itself", {"central": False, **_A2C}),
-)
-
-
-def find(name: str) -> Entry:
-    """Return the learner of that name; raises `ValueError` with the closest and all names if there is none."""
-    for entry in LEARNERS:
-        if entry.name == name:
-            return entry
-    names = [entry.name for entry in LEARNERS]
-    raise ValueError(f"there is no learner {name!r}{spec.suggestion(name, names)}; the learners are {', '.join(names)}")
+    Raises `ValueError` with the closest and all names if there is none, and without `own` (for texts from files) for
+    one's own.
+    """
+    name, given = spec.parse(text)
+    if not own:
+        LEARNERS.check_own(name)
+    return Choice(text.strip(), LEARNERS.find(name), given)
 
 
 def module(name: str) -> Any:

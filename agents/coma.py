@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from counterplay.agents.dense import Dense, dense
 from counterplay.agents.learner import suits, within
-from counterplay.agents.networks import orthogonal
+from counterplay.agents.nn.dense import Dense, dense
+from counterplay.agents.nn.networks import orthogonal
 from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings, log_policy, numbers
 from counterplay.agents.returns import td_lambda
 from counterplay.agents.rollout import sample

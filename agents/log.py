@@ -7,7 +7,7 @@ from pathlib import Path
 
 from counterplay.engine.store import write_atomic
 
-LINES_FILE = "metrics.jsonl"
+CHECKPOINT_FILE, RUN_FILE, LINES_FILE = "checkpoint.pt", "run.json", "metrics.jsonl"  # in a run's folder
 
 Row = dict[str, float]
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from counterplay.agents.learner import within
-from counterplay.agents.networks import AgentNetwork
+from counterplay.agents.nn.networks import AgentNetwork
 from counterplay.agents.replay import Replay
 from counterplay.agents.returns import n_step, td_lambda
 from counterplay.agents.rollout import Episodes, epsilon_greedy, greedy

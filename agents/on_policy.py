@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from counterplay.agents.learner import within
-from counterplay.agents.networks import orthogonal
+from counterplay.agents.nn.networks import orthogonal
 from counterplay.agents.rollout import Episodes, greedy, sample
 from counterplay.agents.team import Batch, Rows, Team, TeamSettings, pick
 from counterplay.engine.env import EnvSpec, Step

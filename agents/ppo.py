@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from counterplay.agents.dense import MLP
 from counterplay.agents.learner import suits, within
-from counterplay.agents.networks import AgentNetwork, orthogonal
+from counterplay.agents.nn.dense import MLP
+from counterplay.agents.nn.networks import AgentNetwork, orthogonal
 from counterplay.agents.on_policy import OnPolicy, OnPolicySettings, numbers
 from counterplay.agents.returns import n_step, td_lambda
 from counterplay.agents.team import Batch, Rows, pick, spread

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from counterplay.agents.learner import suits, within
-from counterplay.agents.mixers import make_mixer
+from counterplay.agents.nn.mixers import make_mixer
 from counterplay.agents.off_policy import OffPolicy, OffPolicySettings
 from counterplay.agents.team import Batch, Rows, pick, taken
 from counterplay.engine.env import EnvSpec

@@ -23,8 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from counterplay.agents.dense import MLP, Dense
 from counterplay.agents.learner import suits, within
+from counterplay.agents.nn.dense import MLP, Dense
 from counterplay.agents.off_policy import OffPolicy, OffPolicySettings
 from counterplay.agents.team import Batch, Rows, pick, taken
 from counterplay.engine.env import EnvSpec

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from counterplay.agents.adam import Adam, flatten
 from counterplay.agents.learner import within
-from counterplay.agents.networks import AgentNetwork, Scale, Scales
+from counterplay.agents.nn.adam import Adam, flatten
+from counterplay.agents.nn.networks import AgentNetwork, Scale, Scales
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.jit import jit

@@ -21,9 +21,10 @@ report.one_thread()
 from counterplay.engine.form import SequenceForm, sequence_form  # noqa: E402
 from counterplay.engine.tree import Tree, compile_tree  # noqa: E402
 from counterplay.games import make  # noqa: E402
-from counterplay.solvers.cfr import CFR, VARIANTS  # noqa: E402
+from counterplay.solvers.cfr import CFR  # noqa: E402
 from counterplay.solvers.mmd import MMD  # noqa: E402
 from counterplay.solvers.value import judge  # noqa: E402
+from counterplay.solvers.variants import VARIANTS  # noqa: E402
 
 TARGETS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 LONGEST = 30_000

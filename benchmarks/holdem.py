@@ -32,8 +32,8 @@ import numpy as np  # noqa: E402
 from counterplay.games.holdem.betting import street_trees  # noqa: E402
 from counterplay.games.holdem.runouts import Layout, layout  # noqa: E402
 from counterplay.games.holdem.spot import Spot, load_spot  # noqa: E402
-from counterplay.solvers.cfr import VARIANTS  # noqa: E402
 from counterplay.solvers.subgame import SubgameCFR  # noqa: E402
+from counterplay.solvers.variants import VARIANTS  # noqa: E402
 
 OURS = "Counterplay"
 ALGORITHM = "dcfr3"

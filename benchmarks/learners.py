@@ -68,7 +68,8 @@ PAIRS = (
 
 OURS = """
 import sys
-from counterplay.agents.train import advance, begin
+from counterplay.agents.run import begin
+from counterplay.api.training import advance
 from counterplay.games.envs import make_env
 learner, env, settings, steps = sys.argv[1:5]
 run = begin(learner, make_env(env), env, 1, eval(f"dict({settings})"))

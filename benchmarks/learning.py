@@ -23,7 +23,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from counterplay.agents.rollout import collect  # noqa: E402
-from counterplay.agents.train import Run, advance, begin  # noqa: E402
+from counterplay.agents.run import Run, begin  # noqa: E402
+from counterplay.api.training import advance  # noqa: E402
 from counterplay.engine.env import Step  # noqa: E402
 from counterplay.games.envs import make_env  # noqa: E402
 

@@ -20,7 +20,8 @@ report.one_thread()
 
 import numpy as np  # noqa: E402
 
-from counterplay.agents.train import advance, begin  # noqa: E402
+from counterplay.agents.run import begin  # noqa: E402
+from counterplay.api.training import advance  # noqa: E402
 from counterplay.games.envs import make_env  # noqa: E402
 
 TESTS = 10  # points of a curve

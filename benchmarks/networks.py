@@ -20,10 +20,10 @@ import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from counterplay.agents.adam import Adam  # noqa: E402
-from counterplay.agents.dense import MLP  # noqa: E402
-from counterplay.agents.gru import GRU  # noqa: E402
-from counterplay.agents.mixers import QMIX  # noqa: E402
+from counterplay.agents.nn.adam import Adam  # noqa: E402
+from counterplay.agents.nn.dense import MLP  # noqa: E402
+from counterplay.agents.nn.gru import GRU  # noqa: E402
+from counterplay.agents.nn.mixers import QMIX  # noqa: E402
 
 ROUNDS, REPEATS = 15, 20
 ROWS, STEPS, HIDDEN, OBSERVATION, STATE, AGENTS = 1600, 50, 64, 12, 24, 2

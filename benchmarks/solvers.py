@@ -31,8 +31,9 @@ import counterplay  # noqa: E402
 from counterplay.engine.form import sequence_form  # noqa: E402
 from counterplay.engine.tree import compile_tree  # noqa: E402
 from counterplay.games import make  # noqa: E402
-from counterplay.solvers.cfr import CFR, VARIANTS  # noqa: E402
+from counterplay.solvers.cfr import CFR  # noqa: E402
 from counterplay.solvers.value import judge  # noqa: E402
+from counterplay.solvers.variants import VARIANTS  # noqa: E402
 
 GOOFSPIEL = "goofspiel(imp_info=True,num_cards=5,points_order=descending)"
 TARGET = 1e-4

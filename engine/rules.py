@@ -98,6 +98,11 @@ def is_dealt(rules: Rules | DealtRules) -> TypeGuard[DealtRules]:
     return hasattr(rules, "deal")
 
 
+def is_rules(thing: Any) -> bool:
+    """Tell whether an object is the rules of a game, of either kind."""
+    return all(hasattr(thing, name) for name in ("players", "root", "turn", "moves", "play", "sees"))
+
+
 @dataclass(frozen=True)
 class Histories:
     """A dealt game as `Rules`: the hands are dealt one player after another by chance, and states hold them.

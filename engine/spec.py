@@ -1,7 +1,8 @@
 """Games as text: `leduc(ranks=3, board=(3, 1))` is a name and the keyword arguments of whatever builds the game.
 
 A *factory* is a dataclass, or a function, whose parameters are annotated with bool, int, float, str or a tuple of one
-of them (`tuple[int, ...]`). Its annotations and defaults are all that a spec is checked against.
+of them (`tuple[int, ...]`). Its annotations and defaults are all that a spec is checked against. The name may be that
+of a module and what is in it, `package.module:Class`; `engine.catalogue` says what names mean.
 """
 
 import ast
@@ -27,6 +28,10 @@ class Spec(NamedTuple):
 def parse(text: str) -> Spec:
     """Read `name` or `name(parameter=value, ...)`; raise `ValueError` for anything else."""
     form = "write a name such as leduc, or a name with parameters such as leduc(ranks=3)"
+    head, bracket, rest = text.strip().partition("(")
+    module, colon, attribute = head.strip().partition(":")
+    if colon and all(part.isidentifier() for part in (*module.split("."), attribute)):  # package.module:Class(...)
+        return Spec(head.strip(), parse(f"{attribute}{bracket}{rest}").parameters)
     if not text.strip():
         raise ValueError(f"the spec is empty; {form}")
     try:
@@ -88,8 +93,8 @@ def build(factory: Callable[..., T], name: str, given: Mapping[str, object]) -> 
             raise ValueError(f"{name} has no parameter {parameter!r}{suggestion(parameter, parameters)}; {takes}")
     for parameter, about in parameters.items():
         if about.default is inspect.Parameter.empty and parameter not in given:
-            raise ValueError(f"{name} needs the parameter {parameter!r}: {_kind(kinds[parameter])}")
-    values = {parameter: _convert(name, parameter, value, kinds[parameter]) for parameter, value in given.items()}
+            raise ValueError(f"{name} needs the parameter {parameter!r}: {_kind(kinds.get(parameter, Any))}")
+    values = {p: _convert(name, p, value, kinds.get(p, Any)) for p, value in given.items()}
     try:
         return factory(**values)
     except ValueError as error:
@@ -115,11 +120,16 @@ def _kind(kind: Any) -> str:
         examples = {int: "(3, 1)", float: "(0.5, 1)", str: "('a', 'b')", bool: "(true, false)"}
         one = examples[get_args(kind)[0]]
         return f"a list such as {one}"
-    return _KINDS[kind]
+    return _KINDS.get(kind, "a value")
 
 
 def _convert(name: str, parameter: str, value: object, kind: Any) -> object:
-    """Return the value as that kind (an integer serves as a float), or raise `ValueError`."""
+    """Return the value as that kind (an integer serves as a float), or raise `ValueError`.
+
+    Of kinds that a spec does not know, as one's own classes may have, any value will do.
+    """
+    if kind not in _KINDS and get_origin(kind) is not tuple:
+        return value
     if get_origin(kind) is tuple and isinstance(value, tuple):
         return tuple(_convert(name, f"each of {parameter}", item, get_args(kind)[0]) for item in value)
     if kind is bool and value in ("true", "false"):

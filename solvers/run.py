@@ -4,15 +4,17 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.interrupt import interrupts
 from counterplay.engine.rules import CHANCE
 from counterplay.engine.strategy import Vector, to_vector
 from counterplay.engine.tree import Tree
-from counterplay.solvers.cfr import CFR, VARIANTS
+from counterplay.solvers import SOLVERS
+from counterplay.solvers.cfr import CFR
 from counterplay.solvers.value import Judgement, judge
+from counterplay.solvers.variants import VARIANTS
 
 if TYPE_CHECKING:
     from counterplay.solvers.mmd import MMD
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 GROWTH = 1.1  # iterations between two judgements grow by this factor: a judgement costs about one iteration
 SLICE = 0.1  # seconds that a kernel runs before the loop looks around
 CHECKPOINT = 60.0  # seconds between two checkpoints
-
-ALGORITHMS = ("auto", *VARIANTS, "mmd", "lp")
 
 
 class Solver(Protocol):
@@ -71,6 +71,16 @@ class Limits:
             raise ValueError(f"the time must be above 0 seconds, not {self.seconds}")
 
 
+class Unit(NamedTuple):
+    """How exploitabilities of a run are told: times `scale`, with `name` behind."""
+
+    scale: float = 1.0
+    name: str = ""
+
+
+PLAIN = Unit()
+
+
 @dataclass(frozen=True)
 class Progress:
     """What is known while a run goes on."""
@@ -79,11 +89,12 @@ class Progress:
     seconds: float
     limits: Limits
     trace: tuple[Check, ...]
+    unit: Unit = PLAIN
 
 
 @dataclass(frozen=True)
-class Result:
-    """What a run found."""
+class Ending:
+    """What a run ended with."""
 
     judgement: Judgement
     figures: dict[str, float]
@@ -103,8 +114,7 @@ class Method:
 
 def check_algorithm(algorithm: str) -> None:
     """Raise `ValueError` for an algorithm that does not exist."""
-    if algorithm not in ALGORITHMS:
-        raise ValueError(f"there is no algorithm {algorithm!r}; the algorithms are {', '.join(ALGORITHMS)}")
+    SOLVERS.find(algorithm)
 
 
 COARSE = 1e-5  # exploitability from which on `auto` counts a target as a coarse one
@@ -172,7 +182,7 @@ def start(tree: Tree, form: SequenceForm, chosen: Method) -> "CFR | MMD":
     return CFR(form, variant, chosen.horizon, joint)
 
 
-def exact(tree: Tree, form: SequenceForm) -> tuple[Vector, Result]:
+def exact(tree: Tree, form: SequenceForm) -> tuple[Vector, Ending]:
     """Solve by linear programming, and judge the answer as any other; return the profile too, [S * W]."""
     from counterplay.solvers.lp import solve_lp  # SciPy takes a third of a second to import
 
@@ -180,7 +190,7 @@ def exact(tree: Tree, form: SequenceForm) -> tuple[Vector, Result]:
     profile = to_vector(form, solve_lp(tree))
     verdict = judge(form, profile)
     check = Check(0, time.perf_counter() - began, verdict.exploitability)
-    return profile, Result(verdict, {}, (check,), "exact")
+    return profile, Ending(verdict, {}, (check,), "exact")
 
 
 def _next(done: int, growth: float, aim: float | None, trace: tuple[Check, ...]) -> int:
@@ -203,10 +213,11 @@ def run(
     limits: Limits,
     trace: tuple[Check, ...] = (),
     on_progress: Callable[[Progress], None] | None = None,
-    on_checkpoint: Callable[[Result], None] | None = None,
+    on_checkpoint: Callable[[Ending], None] | None = None,
     growth: float = GROWTH,
     aim: bool = False,
-) -> Result:
+    unit: Unit = PLAIN,
+) -> Ending:
     """Iterate until a limit is reached or Ctrl-C, judging the strategy at intervals that grow by a factor.
 
     Where a judgement costs much, `aim` foresees from the curve when the target will be reached, and judges then.
@@ -250,11 +261,11 @@ def run(
                 elif limits.seconds is not None and spent() >= limits.seconds:
                     reason = "time"
                 if on_progress is not None:
-                    on_progress(Progress(solver.iterations, before + spent(), limits, trace))
+                    on_progress(Progress(solver.iterations, before + spent(), limits, trace, unit))
                 if on_checkpoint is not None and not reason and time.perf_counter() - kept >= CHECKPOINT:
                     verdict, figures = solver.judge(), solver.figures()
                     point = Check(solver.iterations, before + spent(), verdict.exploitability)
-                    on_checkpoint(Result(verdict, figures, (*trace, point), "checkpoint"))
+                    on_checkpoint(Ending(verdict, figures, (*trace, point), "checkpoint"))
                     kept = time.perf_counter()
             verdict, figures = solver.judge(), solver.figures()
             trace = (*trace, Check(solver.iterations, before + spent(), verdict.exploitability))
@@ -263,5 +274,5 @@ def run(
             elif not reason and limits.iterations is not None and solver.iterations >= limits.iterations:
                 reason = "iterations"
             if on_progress is not None:
-                on_progress(Progress(solver.iterations, before + spent(), limits, trace))
-    return Result(verdict, figures, trace, reason)
+                on_progress(Progress(solver.iterations, before + spent(), limits, trace, unit))
+    return Ending(verdict, figures, trace, reason)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.subgame import F32, F64, Scratch, Subgame, Tables, scratch, tables
-from counterplay.solvers.cfr import Variant, schedule
+from counterplay.solvers.cfr import schedule
 from counterplay.solvers.streets import (
     BEST,
     UPDATE,
@@ -21,6 +21,7 @@ from counterplay.solvers.streets import (
     visit_root,
 )
 from counterplay.solvers.value import Judgement
+from counterplay.solvers.variants import Variant
 
 _SHARES = 8  # parts that the root's children are cut into for each thread: the last to finish is not far behind
 

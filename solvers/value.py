@@ -18,6 +18,16 @@ from counterplay.engine.sweeps import best, gather, measure, realise
 from counterplay.engine.tree import Tree
 
 
+def nash_conv(value: Sequence[float], best: Sequence[float]) -> float:
+    """Return the sum of what the players could gain by deviating alone."""
+    return float(sum(b - v for b, v in zip(best, value, strict=True)))
+
+
+def exploitability(value: Sequence[float], best: Sequence[float]) -> float:
+    """Return NashConv divided by the number of players."""
+    return nash_conv(value, best) / len(value)
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What a profile is worth to each player, and what each could earn by deviating, in the game's units."""
@@ -28,12 +38,12 @@ class Judgement:
     @property
     def nash_conv(self) -> float:
         """Return the sum of what the players could gain by deviating alone."""
-        return float(sum(b - v for b, v in zip(self.best, self.value, strict=True)))
+        return nash_conv(self.value, self.best)
 
     @property
     def exploitability(self) -> float:
         """Return NashConv divided by the number of players."""
-        return self.nash_conv / len(self.value)
+        return exploitability(self.value, self.best)
 
 
 def judge(form: SequenceForm, sigma: npt.NDArray[np.float64]) -> Judgement:

@@ -6,13 +6,16 @@ import naive_policies as naive
 import numpy as np
 import pytest
 
+import counterplay
+
 torch = pytest.importorskip("torch")
 
 from counterplay.agents import find  # noqa: E402
-from counterplay.agents.dense import MLP  # noqa: E402
-from counterplay.agents.networks import AgentNetwork, orthogonal  # noqa: E402
+from counterplay.agents.nn.dense import MLP  # noqa: E402
+from counterplay.agents.nn.networks import AgentNetwork, orthogonal  # noqa: E402
 from counterplay.agents.ppo import PPO, PPOSettings, ValueScale  # noqa: E402
-from counterplay.agents.train import advance, begin, load  # noqa: E402
+from counterplay.agents.run import begin  # noqa: E402
+from counterplay.api.training import advance  # noqa: E402
 from counterplay.engine.env import EnvSpec, Step  # noqa: E402
 from counterplay.games.envs import make_env  # noqa: E402
 
@@ -229,7 +232,7 @@ def test_resume(name, settings, tmp_path):
     whole = advance(begin(name, make_env("climbing"), "climbing", 3, settings), 1000, test_every=10**9)
     half = advance(begin(name, make_env("climbing"), "climbing", 3, settings), 500, test_every=10**9)
     half.save(tmp_path)
-    resumed = advance(load(tmp_path, make_env), 1000, test_every=10**9)
+    resumed = advance(counterplay.load_run(tmp_path), 1000, test_every=10**9)
     assert resumed.steps == whole.steps == 1000
     kept = [{k: v for k, v in row.items() if "second" not in k} for row in whole.history if row["steps"] > 500]
     again = [{k: v for k, v in row.items() if "second" not in k} for row in resumed.history if row["steps"] > 500]

@@ -166,7 +166,7 @@ OTHER = [
     (["evaluate", "kuhn.cps", "--against", "pennies.cps"], "different games"),
     (["evaluate", "kuhn.cps", "--against", "nothing.cps"], "there is no file"),
     (["evaluate", "renamed.cps"], "not those that this solution was made for"),
-    (["evaluate", "unknown.cps"], "there is no game 'chess'"),
+    (["evaluate", "unknown.cps"], "no game here goes by 'chess'"),
     (["evaluate"], "Missing argument 'FILE"),
     (["show", "kuhn.cps", "--player", "2"], "0 to 1"),
     (["show", "kuhn.cps", "--player", "-1"], "0 to 1"),
@@ -174,7 +174,7 @@ OTHER = [
     (["show", "kuhn.cps", "--limit", "-3"], "--limit"),
     (["play", "kuhn.cps", "--seat", "2"], "0 to 1"),
     (["play", "kuhn.cps", "--hands", "0"], "--hands"),
-    (["play", "unknown.cps"], "there is no game 'chess'"),
+    (["play", "unknown.cps"], "no game here goes by 'chess'"),
     (["play", "renamed.cps", "--seed", "1"], "not those that this solution was made for"),
     (["export", "kuhn.cps"], "--to"),
     (["export", "kuhn.cps", "--to", "xml"], "'csv', 'json'"),
@@ -224,7 +224,7 @@ def test_an_interrupted_write_leaves_the_old_file(folder, monkeypatch):
 
 def test_bugs_are_not_hidden(folder, monkeypatch):
     """Only a `ValueError` is the user's: anything else keeps its traceback."""
-    monkeypatch.setattr(counterplay, "load", lambda _: 1 / 0)
+    monkeypatch.setattr(counterplay, "load", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["show", str(folder / "kuhn.cps")])
 

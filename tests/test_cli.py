@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import counterplay
-from counterplay.engine.play import Book, pick, play_game
-from counterplay.engine.report import bar, duration, payoff, small
+from counterplay.engine.text import duration, payoff, small
 from counterplay.games import make
+from counterplay.show.play import Book, choose, play_game
+from counterplay.show.solving import curve
+from counterplay.show.text import bar
 from counterplay.solvers.run import Check
-from counterplay.solvers.watch import curve
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +116,13 @@ def test_resume_is_exact(run, tmp_path):
 
 def test_checkpoints_are_solutions(run, tmp_path, monkeypatch):
     monkeypatch.setattr("counterplay.solvers.run.CHECKPOINT", 0.0)
-    kept, save = [], counterplay.Solution.save
+    kept, save = [], counterplay.TreeSolution.save
 
     def numbered(solution, path):
         kept.append(path.with_suffix(f".{len(kept)}"))
         save(solution, kept[-1])
 
-    monkeypatch.setattr(counterplay.Solution, "save", lambda solution, path: numbered(solution, tmp_path / path))
+    monkeypatch.setattr(counterplay.TreeSolution, "save", lambda solution, path: numbered(solution, tmp_path / path))
     run("solve", "leduc", "--iterations", 60, "--out", tmp_path / "a.cps")
     middle, end = counterplay.load(kept[len(kept) // 2]), counterplay.load(kept[-1])
     assert (middle.stopped_by, end.stopped_by) == ("checkpoint", "iterations")
@@ -227,7 +228,8 @@ def test_show_needs_no_rules(run, files, tmp_path):
     replace(counterplay.load(files["kuhn"]), game="gone").save(tmp_path / "gone.cps")
     code, out, err = run("show", tmp_path / "gone.cps")
     assert code == 0
-    assert "unmarked" in err
+    assert "unmarked" in out
+    assert err == ""
     assert "after pb" in out
 
 
@@ -295,10 +297,10 @@ def test_played_games_pay_what_the_solution_is_worth(files, name):
 
 
 def test_pick():
-    assert pick("b", ("check", "bet")) == 1
-    assert pick("1-1", ("1-1", "1-10")) == 0
-    assert pick("c", ("call", "check")) is None
-    assert pick("", ("call",)) is None
+    assert choose("b", ("check", "bet")) == 1
+    assert choose("1-1", ("1-1", "1-10")) == 0
+    assert choose("c", ("call", "check")) is None
+    assert choose("", ("call",)) is None
 
 
 def test_curve():

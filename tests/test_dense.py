@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from counterplay.agents.adam import Adam, flatten  # noqa: E402
-from counterplay.agents.dense import MLP, Dense, branches, dense  # noqa: E402
-from counterplay.agents.gru import GRU  # noqa: E402
-from counterplay.agents.mixers import QMIX  # noqa: E402
-from counterplay.agents.networks import Scale  # noqa: E402
+from counterplay.agents.nn.adam import Adam, flatten  # noqa: E402
+from counterplay.agents.nn.dense import MLP, Dense, branches, dense  # noqa: E402
+from counterplay.agents.nn.gru import GRU  # noqa: E402
+from counterplay.agents.nn.mixers import QMIX  # noqa: E402
+from counterplay.agents.nn.networks import Scale  # noqa: E402
 from counterplay.engine.products import affine, multiply, transpose  # noqa: E402
 
 sizes = st.integers(1, 70)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from counterplay.agents.gru import GRU
+from counterplay.agents.nn.gru import GRU
 
 
 def pair(inputs, hidden):

@@ -16,10 +16,11 @@ from counterplay.games.holdem.rules import HoldemRules
 from counterplay.games.holdem.runouts import layout
 from counterplay.games.holdem.spot import Spot, load_spot, parse_spot
 from counterplay.games.holdem.strength import strengths
-from counterplay.solvers.cfr import CFR, VARIANTS
+from counterplay.solvers.cfr import CFR
 from counterplay.solvers.lp import solve_lp
 from counterplay.solvers.subgame import SubgameCFR
 from counterplay.solvers.value import judge, judge_table
+from counterplay.solvers.variants import VARIANTS
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

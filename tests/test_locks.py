@@ -16,10 +16,10 @@ from counterplay.games.holdem.cards import combo_name
 from counterplay.games.holdem.locks import Lock, parse_lock
 from counterplay.games.holdem.rules import HoldemRules
 from counterplay.games.holdem.spot import parse_spot, to_toml
-from counterplay.solvers.cfr import VARIANTS
 from counterplay.solvers.lp import solve_lp
 from counterplay.solvers.subgame import SubgameCFR
 from counterplay.solvers.value import judge_table
+from counterplay.solvers.variants import VARIANTS
 
 BET = 'bet = ["60%", "all-in"]\nraise = ["60%", "all-in"]'
 

@@ -11,16 +11,17 @@ from counterplay.engine import strategy
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import CHANCE, LEAF, histories
 from counterplay.engine.tree import compile_tree
+from counterplay.games.foreign.openspiel import load
+from counterplay.games.foreign.register_openspiel import register
+from counterplay.games.foreign.to_openspiel import counterpart, to_game, to_policy
 from counterplay.games.goofspiel import Goofspiel
 from counterplay.games.kuhn import Kuhn
 from counterplay.games.leduc import Leduc
 from counterplay.games.liars_dice import LiarsDice
 from counterplay.games.matrix import matching_pennies, prisoners_dilemma, rock_paper_scissors, shapley
-from counterplay.games.openspiel import load
-from counterplay.games.register_openspiel import register
-from counterplay.games.to_openspiel import counterpart, to_game, to_policy
-from counterplay.solvers.cfr import CFR, VARIANTS
+from counterplay.solvers.cfr import CFR
 from counterplay.solvers.value import judge, judge_table
+from counterplay.solvers.variants import VARIANTS
 
 pyspiel = pytest.importorskip("pyspiel")
 

@@ -16,7 +16,7 @@ import counterplay
 from counterplay.agents import LEARNERS
 from counterplay.games import GAMES
 from counterplay.games.envs import ENVS
-from counterplay.solvers.run import ALGORITHMS
+from counterplay.solvers import SOLVERS
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(counterplay.__file__).resolve().parent
@@ -116,4 +116,4 @@ def test_python_examples_run(page, tmp_path, monkeypatch, capsys):
 def test_readme_names_all_of_every_catalogue():
     text = (ROOT / "README.md").read_text()
     names = [entry.name for entries in (GAMES, ENVS, LEARNERS) for entry in entries]
-    assert [name for name in (*names, *ALGORITHMS) if f"`{name}`" not in text] == []
+    assert [name for name in (*names, *SOLVERS.names) if f"`{name}`" not in text] == []

@@ -21,12 +21,12 @@ from test_tree_env import Coin
 from counterplay.engine.env import Task
 from counterplay.games import GAMES
 from counterplay.games.envs import ENVS, make_env, spec_of
-from counterplay.games.envs.copies import Copies
-from counterplay.games.envs.pettingzoo import Named, from_parallel
 from counterplay.games.envs.spread import Spread
-from counterplay.games.envs.to_pettingzoo import to_aec, to_parallel
 from counterplay.games.envs.tree import TurnBased
-from counterplay.games.envs.workers import Crew
+from counterplay.games.foreign.copies import Copies
+from counterplay.games.foreign.pettingzoo import Named, from_parallel
+from counterplay.games.foreign.to_pettingzoo import to_aec, to_parallel
+from counterplay.games.foreign.workers import Crew
 
 
 class Countdown(ParallelEnv):
@@ -319,7 +319,7 @@ def test_a_worker_that_dies_is_noticed():
 
 
 def test_workers_start_light():
-    code = "import sys, counterplay.games.envs.workers; print(*sys.modules)"
+    code = "import sys, counterplay.games.foreign.workers; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"numba", "scipy", "torch"}.isdisjoint(done.stdout.split())
 
@@ -342,7 +342,7 @@ def test_workers_end_with_their_parent(end, tmp_path):
         import os, signal, sys
         import numpy as np
         from mpe2 import simple_spread_v3
-        from counterplay.games.envs.pettingzoo import from_parallel
+        from counterplay.games.foreign.pettingzoo import from_parallel
         def make():
             return simple_spread_v3.parallel_env(N=2)
         env = from_parallel(make, workers=2).start(4)
@@ -431,9 +431,9 @@ def test_missing_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "mpe2", None)
     with pytest.raises(ValueError, match=r'pip install "counterplay\[learn\]"'):
         from_parallel(Countdown(), limit=3).spec  # noqa: B018
-    monkeypatch.delitem(sys.modules, "counterplay.games.envs.to_pettingzoo")
+    monkeypatch.delitem(sys.modules, "counterplay.games.foreign.to_pettingzoo")
     with pytest.raises(ValueError, match=r'pip install "counterplay\[learn\]"'):
-        import_module("counterplay.games.envs.to_pettingzoo")
+        import_module("counterplay.games.foreign.to_pettingzoo")
 
 
 # --- ours as theirs

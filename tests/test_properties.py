@@ -13,10 +13,11 @@ from counterplay.engine import strategy
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import CHANCE, LEAF, Histories
 from counterplay.engine.tree import compile_tree
-from counterplay.solvers.cfr import CFR, VARIANTS
+from counterplay.solvers.cfr import CFR
 from counterplay.solvers.lp import solve_lp
 from counterplay.solvers.run import Method, start
 from counterplay.solvers.value import best_response, judge, judge_table
+from counterplay.solvers.variants import VARIANTS
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=30, deadline=None)

@@ -9,7 +9,8 @@ import torch
 
 from counterplay.agents import find
 from counterplay.agents.rollout import collect
-from counterplay.agents.train import advance, begin
+from counterplay.agents.run import begin
+from counterplay.api.training import advance
 from counterplay.games.envs import make_env
 
 UNIFORM = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 5e-3, "batch": 64, "warmup": 64, "updates": 0.25}

@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import counterplay
 from counterplay.agents import find
-from counterplay.agents.mixers import MIXERS, make_mixer
+from counterplay.agents.nn.mixers import MIXERS, make_mixer
+from counterplay.agents.run import begin
 from counterplay.agents.team import spread
-from counterplay.agents.train import advance, begin, load
+from counterplay.api.training import advance
 from counterplay.engine.env import EnvSpec
 from counterplay.games.envs import make_env
 
@@ -163,7 +165,7 @@ def test_resumed_run_goes_on_bit_for_bit(name, options, tmp_path):
     run = begin(name, make_env("climbing(steps=4)"), "climbing(steps=4)", 3, given)
     advance(run, 160)
     run.save(tmp_path)
-    other = load(tmp_path, make_env)
+    other = counterplay.load_run(tmp_path)
     assert other.settings == run.settings
     for each in (run, other):
         advance(each, 320)

@@ -9,7 +9,8 @@ import torch
 from test_q_learning import SPEC, drawn
 
 from counterplay.agents import find
-from counterplay.agents.train import advance, begin
+from counterplay.agents.run import begin
+from counterplay.api.training import advance
 from counterplay.engine.env import EnvSpec
 from counterplay.games.envs import make_env
 

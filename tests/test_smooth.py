@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from counterplay.agents.smooth import elu, expm1, sigmoid, tanh
+from counterplay.agents.nn.smooth import elu, expm1, sigmoid, tanh
 from counterplay.engine.jit import jit
 
 

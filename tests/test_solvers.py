@@ -14,11 +14,12 @@ from counterplay.engine.rules import LEAF
 from counterplay.engine.tree import compile_tree
 from counterplay.games import make
 from counterplay.games.kuhn import Kuhn
-from counterplay.solvers import mmd
-from counterplay.solvers.cfr import CFR, VARIANTS, schedule
+from counterplay.solvers import SOLVERS, mmd
+from counterplay.solvers.cfr import CFR, schedule
 from counterplay.solvers.lp import solve_lp
-from counterplay.solvers.run import ALGORITHMS, choose
+from counterplay.solvers.run import choose
 from counterplay.solvers.value import judge, judge_table
+from counterplay.solvers.variants import VARIANTS
 
 # Game values to player 0. Kuhn: Kuhn 1950. The others: sequence-form linear programmes of OpenSpiel and noregret.
 VALUES = {"kuhn": -1 / 18, "leduc": -0.085606424078, "liars_dice(faces=4)": 1 / 16, "liars_dice(faces=5)": 0.008}
@@ -88,7 +89,7 @@ def test_schedules_move_between_their_ends():
     assert rows[:, 2] == pytest.approx(((t - 1) / t) ** (30 - 5 * share))
 
 
-@pytest.mark.parametrize("algorithm", [a for a in ALGORITHMS if a != "lp"])
+@pytest.mark.parametrize("algorithm", [a for a in SOLVERS.names if a != "lp"])
 @pytest.mark.parametrize("game", ["kuhn", "leduc"])
 def test_resuming_equals_an_unbroken_run(tmp_path, game, algorithm):
     whole = counterplay.solve(game, algorithm, iterations=300)
@@ -292,11 +293,11 @@ def test_only_the_same_run_is_resumed():
         counterplay.solve(resume=counterplay.solve("kuhn", "lp"))
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", SOLVERS.names)
 def test_exploitability_agrees_with_openspiel_for_every_algorithm(algorithm):
     """Average (or last) strategies, judged by OpenSpiel's own code on OpenSpiel's own game of the same rules."""
     pyspiel = pytest.importorskip("pyspiel")
-    adapter = pytest.importorskip("counterplay.games.to_openspiel")
+    adapter = pytest.importorskip("counterplay.games.foreign.to_openspiel")
     games = ["kuhn", "leduc", "liars_dice(faces=4)", "goofspiel(cards=4)", "openspiel:kuhn_poker"]
     if algorithm not in ("lp", "mmd"):
         games.append("kuhn(players=3)")

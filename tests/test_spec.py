@@ -152,8 +152,8 @@ def test_specs_of_games(game, text):
 
 
 def test_games_outside_the_catalogue_have_no_spec():
-    with pytest.raises(ValueError, match="no spec describes this game \\(Sample\\)"):
-        spec_of(Sample())
+    assert spec_of(object()) is None
+    assert spec_of(Sample()).partition(":")[2] == "Sample"  # a class of somebody's own goes by its module
 
 
 @pytest.mark.parametrize(

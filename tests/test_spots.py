@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import counterplay
+from counterplay.api import spots
 from counterplay.engine.form import sequence_form
 from counterplay.engine.tree import compile_tree
 from counterplay.games.holdem.cards import combo_name
 from counterplay.games.holdem.rules import HoldemRules
 from counterplay.games.holdem.spot import parse_spot, to_toml
-from counterplay.solvers import spots
 from counterplay.solvers.value import judge_table
 
 
@@ -138,7 +138,7 @@ def test_a_target_is_chips_or_per_cent_of_the_pot(tmp_path):
 
 def test_what_does_not_fit_in_memory_is_refused(monkeypatch):
     told = []
-    monkeypatch.setattr("counterplay.solvers.spots.available", lambda: 1000)
+    monkeypatch.setattr("counterplay.api.spots.available", lambda: 1000)
     with pytest.raises(ValueError, match=r"needs .* MB of memory .* are free: --compress"):
         counterplay.solve(SPOTS["river"], iterations=1, on_memory=told.append)
     assert told[0] > 1000

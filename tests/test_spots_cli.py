@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import counterplay
-from counterplay.engine.play import play_game
-from counterplay.engine.report import plain
+from counterplay.api.spot_play import SpotPolicy
+from counterplay.api.spots import is_compiled
 from counterplay.games.holdem.cards import combo_name
-from counterplay.games.holdem.grid import colours, hand_grid, letters, range_grid
-from counterplay.games.holdem.guide import EXAMPLE
 from counterplay.games.holdem.spot import parse_spot
-from counterplay.solvers.spot_play import SpotPolicy
-from counterplay.solvers.spots import is_compiled
+from counterplay.show.grid import colours, hand_grid, letters, range_grid
+from counterplay.show.guide import EXAMPLE
+from counterplay.show.play import play_game
+from counterplay.show.text import plain
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SPOT = """
@@ -244,7 +244,7 @@ def test_the_guide_says_how_to_write_a_spot(run):
 
 
 def test_cold_kernels_are_announced_once(run, monkeypatch):
-    monkeypatch.setattr("counterplay.solvers.spots.is_compiled", lambda _: False)
+    monkeypatch.setattr("counterplay.api.spots.is_compiled", lambda _: False)
     assert "compiling kernels, once: about 20 s\n" in run("solve", "turn.toml", "--iterations", 1)[2]
     monkeypatch.undo()
 

@@ -16,7 +16,8 @@ from torch import nn
 import counterplay
 from counterplay.agents import LEARNERS, find
 from counterplay.agents.rollout import collect
-from counterplay.agents.train import Plan, advance, interval
+from counterplay.agents.run import Plan, interval
+from counterplay.api.training import advance
 from counterplay.engine.env import EnvSpec, blank
 from counterplay.games.envs import make_env
 
@@ -86,8 +87,8 @@ class CoinEnv:
 
 @pytest.mark.parametrize("options", [{}, {"recurrent": True, "priority": 0.6}], ids=["plain", "memory and priorities"])
 def test_a_resumed_run_ends_as_if_it_had_not_stopped(tmp_path, monkeypatch, options):
-    monkeypatch.setattr("counterplay.agents.train.ROWS", 7)
-    monkeypatch.setattr("counterplay.agents.train.TESTS", 3)
+    monkeypatch.setattr("counterplay.api.training.ROWS", 7)
+    monkeypatch.setattr("counterplay.api.training.TESTS", 3)
     whole = train(**options)
     part = train(out=tmp_path / "run", stop=after(31), **options)
     assert part.stopped_by == "interrupt"
@@ -104,8 +105,8 @@ def test_a_resumed_run_ends_as_if_it_had_not_stopped(tmp_path, monkeypatch, opti
 
 @pytest.mark.parametrize("entry", LEARNERS, ids=lambda entry: entry.name)
 def test_every_learner_resumes(tmp_path, monkeypatch, entry):
-    monkeypatch.setattr("counterplay.agents.train.ROWS", 3)
-    known = {field.name for field in fields(entry.load_settings())}
+    monkeypatch.setattr("counterplay.api.training.ROWS", 3)
+    known = {field.name for field in fields(entry.settings_type())}
     small = {name: value for name, value in SMALL.items() if name in known}
     whole = counterplay.train(entry.name, ENV, steps=120, **small)
     counterplay.train(entry.name, ENV, steps=120, out=tmp_path / "run", stop=after(7), **small)
@@ -117,7 +118,7 @@ def test_every_learner_resumes(tmp_path, monkeypatch, entry):
 @pytest.mark.parametrize("name", ["iql", "ippo", "ia2c"])
 def test_what_a_policy_is_worth_is_what_its_episodes_earn(name):
     """The judgement of a policy that was learned in a game, beside episodes of the policy itself."""
-    known = {field.name for field in fields(find(name).load_settings())}
+    known = {field.name for field in fields(find(name).settings_type())}
     small = {setting: value for setting, value in SMALL.items() if setting in known}
     run = counterplay.train(name, "kuhn", steps=200, **small)
     judged = counterplay.judge(run)
@@ -161,7 +162,7 @@ def test_a_run_goes_on_in_memory():
 
 def test_kill_leaves_a_run_that_goes_on(tmp_path):
     code = f"""
-import counterplay, counterplay.agents.train as t
+import counterplay, counterplay.api.training as t
 t.CHECKPOINT = 0.0
 counterplay.train("vdn", {ENV!r}, steps=10**7, test_every=100, out={str(tmp_path / "run")!r}, **{SMALL})
 """

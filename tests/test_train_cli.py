@@ -12,9 +12,9 @@ import counterplay
 from counterplay.agents import LEARNERS
 from counterplay.agents.learner import meanings
 from counterplay.agents.log import Row
-from counterplay.agents.sweep import plan
-from counterplay.agents.watch import curve, short, ticks
+from counterplay.api.sweep import plan
 from counterplay.games.envs import ENVS
+from counterplay.show.training import curve, short, ticks
 
 SMALL = {"hidden": 8, "envs": 2, "batch": 4, "warmup": 4, "epsilon_steps": 100}
 SETS = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
@@ -41,7 +41,7 @@ def test_lists(run):
 
 @pytest.mark.parametrize("entry", LEARNERS, ids=lambda entry: entry.name)
 def test_help_lists_every_setting(run, entry):
-    settings = entry.load_settings()
+    settings = entry.settings_type()
     code, out, _ = run("train", "--help", entry.name)
     assert code == 0
     assert out.startswith("Usage: counterplay train")

@@ -8,6 +8,7 @@ import pytest
 from pokerkit import Automation, BettingStructure, Deck, Opening, StandardHighHand, State
 from pokerkit import Street as PokerKitStreet
 
+from counterplay.api import spots
 from counterplay.engine.form import sequence_form
 from counterplay.engine.tree import compile_tree
 from counterplay.games.holdem import nodes
@@ -28,11 +29,11 @@ from counterplay.games.holdem.rules import HoldemRules
 from counterplay.games.holdem.runouts import layout
 from counterplay.games.holdem.sizes import parse_sizes
 from counterplay.games.holdem.spot import parse_spot, spot_from_flags, to_toml
-from counterplay.solvers import spots
-from counterplay.solvers.cfr import CFR, VARIANTS
+from counterplay.solvers.cfr import CFR
 from counterplay.solvers.lp import solve_lp
 from counterplay.solvers.subgame import SubgameCFR
 from counterplay.solvers.value import judge, judge_table
+from counterplay.solvers.variants import VARIANTS
 
 
 def royal(**options):

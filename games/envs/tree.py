@@ -30,7 +30,8 @@ from counterplay.engine.jit import jit
 from counterplay.engine.rules import DealtRules, Rules
 from counterplay.engine.strategy import Table, uniform
 from counterplay.engine.tree import Tree, compile_tree
-from counterplay.games.register_openspiel import numbered
+from counterplay.games import GAMES
+from counterplay.games.foreign.register_openspiel import numbered
 
 _NONE = -1  # no event
 
@@ -67,6 +68,10 @@ class TurnBased:
             limit=layout.limit,
             team=bool((self.tree.payoffs == self.tree.payoffs[:, :1]).all()),
         )
+
+    def spec_text(self) -> str | None:
+        """Return the spec of the game, None for one's own that has none."""
+        return GAMES.spec_of(self.rules)
 
     def start(self, batch: int) -> Env:
         from counterplay.games.envs.tree_env import TreeEnv

@@ -9,8 +9,8 @@ from counterplay.engine.env import Step, blank, choices, illegal
 from counterplay.engine.jit import inlined, jit
 from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64, seeds, unit
-from counterplay.engine.report import spoken
 from counterplay.engine.rules import CHANCE, LEAF
+from counterplay.engine.wording import spoken
 from counterplay.games.envs.tree import TurnBased
 
 # What kernels need of a node, in one place: they go from node to node, and Numba takes few arrays faster than many.

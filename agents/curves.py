@@ -1,0 +1,102 @@
+"""What many runs came to: learning curves over seeds, with confidence bands."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.agents.log import LINES_FILE
+from counterplay.agents.run import interval
+
+
+class Kept(Protocol):
+    """A run of several that is kept in a folder."""
+
+    @property
+    def variant(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def folder(self) -> Path: ...
+
+
+class Curve(NamedTuple):
+    """The tests of one variant: K of them, in each of its runs."""
+
+    variant: str
+    seeds: tuple[int, ...]
+    steps: npt.NDArray[np.float64]  # [K]
+    returns: npt.NDArray[np.float64]  # [seeds, K], or exploitabilities
+    speed: float  # environment steps a second, the runs' mean, side by side as they were
+    measure: str = "return"  # or "exploitability", which is to be small
+
+    @property
+    def mean(self) -> npt.NDArray[np.float64]:
+        """Return the mean over seeds at every test, [K]."""
+        found: npt.NDArray[np.float64] = self.returns.mean(axis=0)
+        return found
+
+    def band(self, confidence: float = 0.95) -> npt.NDArray[np.float64]:
+        """Return the confidence interval of that mean over seeds (Student's t), [2, K]; nan with one seed."""
+        return np.array([interval(column, confidence) for column in self.returns.T]).T
+
+
+def curves(jobs: Iterable[Kept]) -> list[Curve]:
+    """Return what the runs of a sweep say of their tests, variant by variant; runs that were never tested are left out.
+
+    That is their returns, or their exploitability if all have it.
+    Tests of runs of the same variant are a few steps apart where episodes differ in length: they are brought to the
+    first run's steps by straight lines.
+    """
+    found: dict[str, list[tuple[int, npt.NDArray[np.float64], float]]] = {}
+    runs_rows = {job: _rows(job.folder / LINES_FILE) for job in jobs}
+    tested = [row for rows in runs_rows.values() for row in rows if "test_return" in row]
+    measure = "exploitability" if all("test_exploitability" in row for row in tested) else "return"
+    for job, rows in runs_rows.items():
+        name = f"test_{measure}"
+        tests = np.array([(row["steps"], row[name]) for row in rows if name in row], np.float64)
+        if len(tests):
+            speed = rows[-1]["steps"] / max(rows[-1]["seconds"], 1e-9)
+            found.setdefault(job.variant, []).append((job.seed, tests, speed))
+    said = []
+    for variant, runs in found.items():
+        steps = min((tests for _, tests, _ in runs), key=lambda tests: tests[-1, 0])[:, 0]
+        returns = np.array([np.interp(steps, tests[:, 0], tests[:, 1]) for _, tests, _ in runs])
+        seeds, _, speeds = zip(*runs, strict=True)
+        said.append(Curve(variant, seeds, steps, returns, float(np.mean(speeds)), measure))
+    return said
+
+
+def _rows(file: Path) -> list[dict[str, float]]:
+    try:
+        return [json.loads(line) for line in file.read_text().splitlines()]
+    except (OSError, ValueError):  # nothing yet, or a last line cut short
+        return []
+
+
+def figures(curves: Sequence[Curve]) -> list[dict[str, Any]]:
+    """Return the table and the curves, for JSON."""
+
+    def plain(numbers: npt.NDArray[np.float64]) -> list[float | None]:
+        return [x if x == x else None for x in numbers.tolist()]
+
+    return [
+        {
+            "variant": curve.variant,
+            "seeds": list(curve.seeds),
+            curve.measure: curve.mean[-1],
+            "low": plain(curve.band()[0])[-1],
+            "high": plain(curve.band()[1])[-1],
+            "steps_per_second": curve.speed,
+            "curve": {
+                "steps": plain(curve.steps),
+                "mean": plain(curve.mean),
+                "low": plain(curve.band()[0]),
+                "high": plain(curve.band()[1]),
+            },
+        }
+        for curve in curves
+    ]

@@ -1,0 +1,244 @@
+"""A run: a team in training, as something to evaluate, to keep in a folder, and to go on with."""
+
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from counterplay.agents import find
+from counterplay.agents.learner import Learner, Mixed
+from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
+from counterplay.agents.rollout import collect
+from counterplay.engine.env import Env, Task, blank
+from counterplay.engine.store import write_atomic
+
+FORMAT = 1
+
+
+class Score(NamedTuple):
+    """What play without exploring is worth: the mean return of episodes, with a confidence interval of Student's t."""
+
+    mean: float
+    low: float
+    high: float
+    episodes: int
+    returns: npt.NDArray[np.float64]  # [B] the team's, or [B, N]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a run trains, and how often it is tested on the way."""
+
+    steps: int = 200_000  # a step is all agents of one episode moving
+    test_every: int | None = None  # steps between tests; a fortieth of all if None
+    test_episodes: int = 32
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value is not None and value < 1:
+                raise ValueError(f"{name.replace('_', ' ')} must be 1 or more, not {value}")
+
+
+@dataclass
+class Run:
+    """A team in training: who learns what, from which seed, how far it is, and what happened so far.
+
+    The same seed gives the same run, and a run that is saved and loaded goes on as if it had not stopped.
+    """
+
+    name: str  # of the learner
+    env: str  # the environment's spec, or what a user's own calls itself
+    settings: Any
+    seed: int
+    learner: Learner = field(repr=False)
+    task: Task = field(repr=False)
+    rng: np.random.Generator = field(repr=False)
+    plan: Plan = Plan()
+    steps: int = 0
+    episodes: int = 0
+    seconds: float = 0.0  # of training, tests included
+    history: list[Row] = field(default_factory=list, repr=False)
+    since: dict[str, list[float]] = field(default_factory=dict, repr=False)  # what was told since the last row
+    stopped_by: str = ""  # "steps" or "interrupt"
+    folder: Path | None = None  # where it is kept
+    _envs: dict[int, Env] = field(default_factory=dict, repr=False)
+
+    @property
+    def policy(self) -> Learner:
+        """The team as it plays: `begin(batch)`, then `act(step, rng, explore=False)`."""
+        return self.learner
+
+    def playing(self, batch: int) -> Env:
+        """Return the run's environment of that many episodes."""
+        if batch not in self._envs:
+            self._envs[batch] = self.task.start(batch)
+        return self._envs[batch]
+
+    def evaluate(self, episodes: int = 100, seed: int = 0, confidence: float = 0.95) -> Score:
+        """Play that many episodes without exploring; training does not notice."""
+        if episodes < 1:
+            raise ValueError(f"episodes must be 1 or more, not {episodes}")
+        rng = np.random.default_rng([self.seed, seed, 1])
+        env = self.playing(min(episodes, max(self.plan.test_episodes, self.learner.envs)))
+        rounds = -(-episodes // env.batch)
+        played = [collect(env, self.learner, rng, explore=False).returns() for _ in range(rounds)]
+        returns = np.concatenate(played)[:episodes]
+        low, high = interval(totals(returns), confidence)
+        return Score(float(totals(returns).mean()), low, high, episodes, returns)
+
+    def decide(
+        self, obs: npt.NDArray[np.float32], legal: npt.NDArray[np.bool_], agent: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """Return the policy without exploring, [M, A], at single observations [M, O], whose agents are [M].
+
+        Raises `ValueError` for agents that remember, whose policy depends on more than that.
+        """
+        for name in ("recurrent", "last_action"):
+            if getattr(self.settings, name, False):
+                raise ValueError(f"agents with {name}=true remember: their policy is no table over observations")
+        shown, rows = blank(self.task.spec, len(obs)), np.arange(len(obs))
+        shown.legal[:, :, 1:] = False
+        shown.obs[rows, agent], shown.legal[rows, agent] = obs, legal
+        self.learner.begin(len(obs))
+        if isinstance(self.learner, Mixed):
+            return self.learner.probabilities(shown)[rows, agent]
+        chosen = self.learner.act(shown, self.rng, explore=False)[rows, agent]
+        return np.eye(self.task.spec.actions, dtype=np.float32)[chosen]
+
+    def save(self, folder: str | Path | None = None) -> None:
+        """Write everything that `load` needs into the folder (by default where the run is kept), each file atomically.
+
+        Raises `ValueError` where another run is kept there, or nothing can be written.
+        """
+        if folder is None and self.folder is None:
+            raise ValueError("name a folder to save the run in")
+        place = Path(folder) if folder is not None else cast(Path, self.folder)
+        if place != self.folder and holds_run(place):
+            raise ValueError(f"{place} holds a run already: resume it, or name another folder")
+        told = {
+            "format": FORMAT,
+            "learner": self.name,
+            "env": self.env,
+            "seed": self.seed,
+            "settings": asdict(self.settings),
+            "plan": asdict(self.plan),
+            "steps": self.steps,
+            "episodes": self.episodes,
+            "seconds": self.seconds,
+            "stopped_by": self.stopped_by,
+        }
+        state = {"run": told, "rng": self.rng.bit_generator.state, "history": self.history, "since": self.since}
+        data = io.BytesIO()
+        torch.save({**state, "learner": _tensors(self.learner.state())}, data)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            write_atomic(place / CHECKPOINT_FILE, data.getvalue())
+            write_atomic(place / RUN_FILE, json.dumps(told, indent=2).encode())
+        except OSError as error:
+            raise ValueError(f"cannot write {place}: {error.strerror or error}") from error
+        self.folder = place
+
+
+def begin(name: str, task: Task, env: str, seed: int = 0, settings: Mapping[str, object] | None = None) -> Run:
+    """Return a run that has not begun; raises `ValueError` where learner, settings and environment do not fit."""
+    if seed < 0:
+        raise ValueError(f"the seed must be 0 or more, not {seed}")
+    entry = find(name)
+    chosen = entry.with_settings(settings or {})
+    learner = entry.make(task.spec, chosen, seed)
+    return Run(name, env, chosen, seed, learner, task, np.random.default_rng([seed, 0]))
+
+
+def holds_run(folder: Path) -> bool:
+    """Tell whether a run is kept in a folder."""
+    return (folder / CHECKPOINT_FILE).is_file()
+
+
+class Saved(NamedTuple):
+    """What a run's folder holds."""
+
+    folder: Path
+    told: dict[str, Any]  # what the run is, as `Run.save` writes it
+    state: dict[str, Any]  # of its learner, its generator and its history
+
+    @property
+    def env(self) -> str:
+        """The environment's spec, or what a user's own calls itself."""
+        return str(self.told["env"])
+
+
+def read(folder: str | Path) -> Saved:
+    """Read what a run's folder holds; raises `ValueError` if it holds no run, or a damaged or newer one."""
+    folder = Path(folder)
+    if not holds_run(folder):
+        what = "is a folder that holds no run" if folder.is_dir() else "holds no run"
+        raise ValueError(f"{folder} {what}: there is no {CHECKPOINT_FILE} in it")
+    try:
+        saved = torch.load(folder / CHECKPOINT_FILE, weights_only=True)
+        told = saved["run"]
+        newer = told["format"] > FORMAT
+    except Exception as error:  # whatever torch and pickle come across in a foreign file
+        raise ValueError(f"{folder / CHECKPOINT_FILE} is damaged, or was not written by Counterplay") from error
+    if newer:
+        raise ValueError(f"{folder} was written by a newer Counterplay; upgrade to read it")
+    return Saved(folder, told, saved)
+
+
+def restore(saved: Saved, task: Task) -> Run:
+    """Return the run that a folder holds, in its environment; raises `ValueError` where the two do not fit."""
+    told, state = saved.told, saved.state
+    run = begin(told["learner"], task, told["env"], told["seed"], told["settings"])
+    try:
+        run.learner.restore(state["learner"])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"the run in {saved.folder} does not fit into this {told['env']}: it was made by another version of it, "
+            "or of Counterplay"
+        ) from error
+    run.rng.bit_generator.state = state["rng"]
+    run.plan, run.folder, run.stopped_by = Plan(**told["plan"]), saved.folder, told["stopped_by"]
+    run.steps, run.episodes, run.seconds = told["steps"], told["episodes"], told["seconds"]
+    run.history, run.since = state["history"], state["since"]
+    return run
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let PyTorch use that many threads for a while: networks are small, and one thread is the fastest."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def totals(returns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the team's returns [B], of [B] or of each agent's own [B, N]."""
+    return returns if returns.ndim == 1 else returns.sum(axis=1)
+
+
+def interval(numbers: npt.NDArray[np.float64], confidence: float) -> tuple[float, float]:
+    """Return the confidence interval of the mean, by Student's t; nan of fewer than two numbers."""
+    from scipy.stats import t
+
+    mean, count = float(numbers.mean()), len(numbers)
+    if count < 2:
+        return math.nan, math.nan
+    half = float(t.ppf(0.5 + confidence / 2, count - 1) * numbers.std(ddof=1) / math.sqrt(count))
+    return mean - half, mean + half
+
+
+def _tensors(state: Any) -> Any:
+    """Return nested dictionaries with tensors in place of arrays, which a file takes and gives back without code."""
+    if isinstance(state, dict):
+        return {name: _tensors(part) for name, part in state.items()}
+    return torch.from_numpy(np.ascontiguousarray(state)) if isinstance(state, np.ndarray) else state

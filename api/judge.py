@@ -1,0 +1,75 @@
+"""Judging: what anybody's strategy is worth in a game, measured exactly from the rules."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.api.solution import Solution, TreeSolution
+from counterplay.api.strategies import as_table
+from counterplay.engine.form import SequenceForm, sequence_form
+from counterplay.engine.tree import Tree, compile_tree
+from counterplay.games import GAMES
+from counterplay.solvers.value import best_response, judge_table
+
+
+@dataclass(frozen=True)
+class SeatJudgement:
+    """What one player's strategy alone guarantees, in the game's units, two players.
+
+    `response` is what the other player's best response earns, and `guarantee` what the strategy earns against it: in a
+    zero-sum game no opponent can make it earn less.
+    """
+
+    seat: int
+    response: float
+    guarantee: float
+
+
+def judge(game: Any, strategy: Any = None) -> Any:
+    """Measure a strategy exactly: value and best response of every player, hence NashConv and exploitability.
+
+    `game` is whatever `solve` takes, or a solution, whose game is meant. `strategy` is an array [R, W] in the order of
+    a solution's, a dictionary from an information set's label, or (player, label), to a dictionary of action and
+    probability, a function of (player, label, actions) that returns such a dictionary or a list, an OpenSpiel policy,
+    or a solution. Where a dictionary holds one of two players' information sets alone, a `SeatJudgement` says what that
+    player's strategy guarantees.
+
+    Of a solution alone, or a run of a learner in a turn-based game, what it holds is measured. Raises `ValueError` for
+    what is no strategy of the game, with the information set where it is not.
+    """
+    from counterplay.api import runs
+
+    if strategy is None:
+        if isinstance(game, Solution):
+            return game.judge()
+        if runs.is_run(game):
+            return runs.judge(game)
+        raise ValueError("judge needs a strategy too: an array, a dictionary, a function, a policy or a solution")
+    rules, tree, form = _game(game)
+    table, seats = as_table(strategy, rules, tree)
+    if len(seats) == tree.players:
+        return judge_table(form, table)
+    if tree.players != 2 or len(seats) != 1:
+        raise ValueError(
+            f"the strategy has information sets of players {sorted(seats)} alone; a strategy of all {tree.players} "
+            "players can be judged, or in games for two that of one"
+        )
+    return seat(form, tree, table, next(iter(seats)))
+
+
+def seat(form: SequenceForm, tree: Tree, table: npt.NDArray[np.float64], player: int) -> SeatJudgement:
+    """Return what one player's part of a table guarantees."""
+    response, profile = best_response(form, tree, table, 1 - player)
+    return SeatJudgement(player, response, judge_table(form, profile).value[player])
+
+
+def _game(game: Any) -> tuple[Any, Tree, SequenceForm]:
+    if isinstance(game, TreeSolution):
+        return game.made(), game.tree, game.form
+    rules = GAMES.make(game)
+    if not hasattr(rules, "turn"):
+        raise ValueError("a hold'em spot's strategies are judged as its solution: counterplay.load(file).judge()")
+    tree = compile_tree(rules)
+    return rules, tree, sequence_form(tree)

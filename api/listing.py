@@ -1,0 +1,33 @@
+"""What goes by a name."""
+
+from typing import Any
+
+from counterplay.agents import LEARNERS
+from counterplay.games import GAMES
+from counterplay.games.envs import ENVS
+
+
+def list_games() -> list[str]:
+    """Return the names of the games; `counterplay games` explains them."""
+    return GAMES.names
+
+
+def list_envs() -> list[str]:
+    """Return the names of the environments, the games after them, whose players are agents there."""
+    return ENVS.names + GAMES.names
+
+
+def list_learners() -> list[str]:
+    """Return the names of the learners."""
+    return LEARNERS.names
+
+
+def make(text: Any) -> Any:
+    """Return the game or the environment that a spec such as "leduc(ranks=3)" or "climbing" names.
+
+    A game's rules follow `counterplay.engine.rules`, a hold'em spot is a `Spot`, an environment a `Task` of
+    `counterplay.engine.env`. Raises `ValueError` with what is close.
+    """
+    if isinstance(text, str) and not GAMES.knows(text):
+        return ENVS.make(text)
+    return GAMES.make(text)

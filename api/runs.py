@@ -1,0 +1,129 @@
+"""Runs of learners: to train one, to read one from its folder, to judge what it learned."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from counterplay.agents import find, module
+from counterplay.engine.catalogue import class_path
+from counterplay.games.envs import ENVS
+
+if TYPE_CHECKING:  # torch is imported where a run is made
+    from counterplay.agents.log import Row
+    from counterplay.agents.run import Run
+    from counterplay.engine.env import Task
+    from counterplay.solvers.value import Judgement
+
+
+def train(
+    learner: str | None = None,
+    env: Any = None,
+    *,
+    steps: int | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    resume: "str | Path | Run | None" = None,
+    test_every: int | None = None,
+    test_episodes: int | None = None,
+    on_row: "Callable[[Run, Row], None] | None" = None,
+    stop: Callable[[], bool] | None = None,
+    **settings: Any,
+) -> "Run":
+    """Train a team for that many environment steps in all (200,000 if nothing else is said) and return the run.
+
+    `learner` is a name, such as "qmix", or "package.module:Class" of one's own. `env` is a spec such as
+    "foraging(size=8, players=2, food=2)", a `Task` or an `Env` of `counterplay.engine.env`, the rules of a game, or a
+    PettingZoo parallel environment (or a function that makes one). `settings` are the learner's, as `counterplay
+    train --help LEARNER` lists them; one that names a class, such as `mixer`, takes the class itself.
+
+    `out` is a folder for checkpoints, TensorBoard's events and metrics.jsonl. `resume` goes on with a run, or with the
+    one in a folder, bit for bit as if it had not stopped; learner, environment, seed and settings may be left out then,
+    and have to be the run's where they are given. Every `test_every` steps (a fortieth of all) the team is tested
+    without exploring for `test_episodes` (32), and in turn-based games of players against each other, unless they are
+    large or agents remember, its exploitability is measured (`judge`). `on_row` hears of each new row of `history`, and
+    `stop` is asked before each update; Ctrl-C ends the run too, and saves it.
+
+    Raises `ValueError` for what does not fit, with what would.
+    """
+    given = {name: top_level(value) if isinstance(value, type) else value for name, value in settings.items()}
+    if resume is None:
+        if learner is None or env is None:
+            raise ValueError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
+        run = begin(learner, env, 0 if seed is None else seed, given)
+    else:
+        run = load_run(resume, None if isinstance(env, str) else env) if isinstance(resume, str | Path) else resume
+        _goes_on(run, learner, env, seed, given)
+        if run.steps >= (steps or run.plan.steps):
+            raise ValueError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
+    from counterplay.api.training import advance
+
+    return advance(run, steps, out=out, test_every=test_every, test_episodes=test_episodes, on_row=on_row, stop=stop)
+
+
+def begin(learner: str, env: Any, seed: int, settings: dict[str, Any]) -> "Run":
+    """Return a run that has not begun; raises `ValueError` where learner, settings and environment do not fit."""
+    find(learner)  # before torch is imported
+    task = ENVS.make(env)
+    begun: Run = module("run").begin(learner, task, name_of(env, task), seed, settings)
+    return begun
+
+
+def load_run(folder: str | Path, env: Any = None) -> "Run":
+    """Read a run from its folder; `env` is its environment where that is one's own (as `train` takes it).
+
+    Raises `ValueError` for a folder that holds none, one that is damaged or newer, or another environment.
+    """
+    reading = module("run")
+    saved = reading.read(folder)
+    try:
+        task = ENVS.make(env) if env is not None else ENVS.make(saved.env, own=False)
+    except ValueError as error:
+        raise ValueError(
+            f"cannot make the environment of the run in {folder}: {error}; of one's own, give it too (env=, --env)"
+        ) from None
+    run: Run = reading.restore(saved, task)
+    return run
+
+
+def is_run(thing: Any) -> bool:
+    """Tell whether something is a run, without importing torch for it."""
+    return all(hasattr(thing, name) for name in ("learner", "task", "decide"))
+
+
+def judge(run: "Run") -> "Judgement":
+    """Measure what a run learned in a turn-based game (`api.training.judge`)."""
+    from counterplay.api import training
+
+    return training.judge(run)
+
+
+def name_of(env: Any, task: "Task") -> str:
+    """Return an environment's spec, or what one's own calls itself."""
+    if isinstance(env, str):
+        return env.strip()
+    return ENVS.spec_of(task) or str(getattr(task, "name", type(env).__name__))
+
+
+def _goes_on(run: "Run", learner: str | None, env: Any, seed: int | None, settings: dict[str, Any]) -> None:
+    """Raise `ValueError` unless what was given is what the run was begun with."""
+    if learner not in (None, run.name):
+        raise ValueError(f"the run to resume is by {run.name}, not {learner}")
+    if env is not None and env != run.env:
+        task = ENVS.make(env)
+        name = name_of(env, task)
+        if (ENVS.spec_of(task) or name) != (ENVS.spec_of(run.task) or run.env):
+            raise ValueError(f"the run to resume is of {run.env}, not {name}")
+    if seed not in (None, run.seed):
+        raise ValueError(f"the run to resume has the seed {run.seed}, not {seed}")
+    known = asdict(run.settings)
+    for name, value in settings.items():
+        if name not in known or known[name] != value:
+            raise ValueError(f"the run to resume has {name}={known.get(name, '(no such setting)')}, not {value}")
+
+
+def top_level(kind: type) -> str:
+    """Return the text by which a class can be found again; raises `ValueError` for one inside a function."""
+    if "<" in kind.__qualname__:
+        raise ValueError(f"{kind.__qualname__} must be defined at the top of a module, to be found again from a file")
+    return class_path(kind)

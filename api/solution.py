@@ -1,0 +1,380 @@
+"""What a solver returns: `Solution`, the one protocol of them all, and the solution of a game that has a tree.
+
+Values are in the game's units, player 0 first; exploitability is NashConv divided by the number of players.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.api.export import as_csv, card, claims, version
+from counterplay.api.strategies import Lookup
+from counterplay.engine.form import SequenceForm, sequence_form
+from counterplay.engine.rules import DealtRules, Rules
+from counterplay.engine.store import Arrays, pack, unpack, write
+from counterplay.engine.strategy import check
+from counterplay.engine.text import count, small
+from counterplay.engine.tree import Tree, compile_tree
+from counterplay.games import GAMES
+from counterplay.solvers.run import Check, Method
+from counterplay.solvers.value import Judgement, exploitability, judge_table, nash_conv, seated
+
+Facts = list[tuple[str, str]]  # names and texts
+
+
+@runtime_checkable
+class Solution(Protocol):
+    """Strategies of all players, how they were found, and what they were judged to be worth.
+
+    `counterplay.solve(resume=solution)` goes on with it, and `counterplay.load` reads what `save` wrote.
+    """
+
+    @property
+    def kind(self) -> str:
+        """What kind of solution it is: "tree" or "holdem"."""
+
+    @property
+    def game(self) -> str:
+        """What the game is called, by its spec where it has one."""
+
+    @property
+    def algorithm(self) -> str:
+        """The name of the algorithm that ran."""
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations it ran."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran, compiling not counted."""
+
+    @property
+    def stopped_by(self) -> str:
+        """What ended the run: "iterations", "target", "time", "interrupt" or "exact"."""
+
+    @property
+    def value(self) -> tuple[float, ...]:
+        """What each player earns."""
+
+    @property
+    def best(self) -> tuple[float, ...]:
+        """What each player's best response to the others would earn."""
+
+    @property
+    def nash_conv(self) -> float:
+        """The sum over players of what each could gain by its best response."""
+
+    @property
+    def exploitability(self) -> float:
+        """NashConv divided by the number of players."""
+
+    @property
+    def figures(self) -> Mapping[str, Any]:
+        """Further certificates, by name."""
+
+    @property
+    def trace(self) -> tuple[Check, ...]:
+        """How good the strategy was on the way."""
+
+    def at(self, *where: Any) -> Any:
+        """Return what is done somewhere: a dictionary from action to probability, or a view of the decision."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the strategy as a list of dictionaries of the same keys, as `pandas.DataFrame` takes it."""
+
+    def judge(self) -> Judgement:
+        """Measure the strategies again, from the rules."""
+
+    def against(self, other: Any) -> tuple[tuple[float, ...], ...]:
+        """Return the exact expected payoffs with these strategies in one seat and the other's in the rest, by seat."""
+
+    def save(self, path: str | Path) -> None:
+        """Write the solution to one file, whole or not at all."""
+
+    def export(self, to: str = "csv", *, line: str | None = None, player: int | None = None) -> str:
+        """Return the strategy (of spots a decision's, after a line of play) as text, "csv" or "json"."""
+
+    def facts(self) -> Facts:
+        """Return what there is to say of the solution in a few lines, as names and texts."""
+
+
+class Infoset(NamedTuple):
+    """What a player does with a hand at a public history, or at an information set of a game without hands."""
+
+    player: int
+    hand: str  # "" in games without a private deal
+    history: str  # what the player sees, less its hand
+    label: str  # both
+    strategy: dict[str, float]  # probability of each action
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TreeSolution:
+    """The solution of a game that has a tree.
+
+    `strategy` is [R, W]: a row for each action of each information set, in the order of `labels`, rows `first[i]` to
+    `first[i + 1]`; a column for each of the owner's hands (one column in games without a private deal). It cannot be
+    written to: `strategy.copy()` can, and `counterplay.judge(solution, changed)` measures it. Iterating over the
+    solution gives each `Infoset`. Two solutions are equal if they are the same object.
+    """
+
+    game: str
+    method: Method
+    iterations: int
+    seconds: float
+    seed: int
+    stopped_by: str
+    value: tuple[float, ...]
+    best: tuple[float, ...]
+    figures: dict[str, float]  # "coarse_gap", "qre_gap"
+    trace: tuple[Check, ...]
+    strategy: npt.NDArray[np.float64]
+    owner: npt.NDArray[np.int8]  # [I] whose information set
+    first: npt.NDArray[np.int64]  # [I + 1]
+    labels: tuple[str, ...]  # [I]
+    actions: tuple[tuple[str, ...], ...]  # [I]
+    hands: tuple[tuple[str, ...], ...]  # [P][W]
+    state: dict[str, npt.NDArray[np.float64]]  # what a resumed run goes on from
+    rules: Rules | DealtRules | None = field(default=None)  # of a game that has no spec
+
+    kind = "tree"
+
+    def __post_init__(self) -> None:
+        for name in ("strategy", "owner", "first"):
+            frozen = getattr(self, name).view()
+            frozen.flags.writeable = False
+            object.__setattr__(self, name, frozen)
+
+    @property
+    def algorithm(self) -> str:
+        """Return the name of the algorithm that ran."""
+        return self.method.algorithm
+
+    @property
+    def players(self) -> int:
+        """Return the number of players."""
+        return len(self.hands)
+
+    @property
+    def nash_conv(self) -> float:
+        """Return the sum over players of what each could gain by its best response."""
+        return nash_conv(self.value, self.best)
+
+    @property
+    def exploitability(self) -> float:
+        """Return NashConv divided by the number of players."""
+        return exploitability(self.value, self.best)
+
+    def made(self) -> Rules | DealtRules:
+        """Return the game's rules; raises `ValueError` for one's own game, which no file can make (`load(game=)`)."""
+        if self.rules is not None:
+            return self.rules
+        try:
+            made: Rules | DealtRules = GAMES.make(self.game, own=False)
+        except ValueError as error:
+            if GAMES.knows(self.game):
+                raise
+            raise ValueError(
+                f"no game here goes by {self.game!r}, and a file does not hold its rules: give the game too, "
+                "load(path, game=...) or --game"
+            ) from error
+        return made
+
+    @cached_property
+    def tree(self) -> Tree:
+        """Return the game's tree, built again from its rules; raises `ValueError` if they no longer fit."""
+        return fitting(compile_tree(self.made()), self)
+
+    @cached_property
+    def form(self) -> SequenceForm:
+        """Return the sequence form of the tree."""
+        return sequence_form(self.tree)
+
+    @cached_property
+    def _lookup(self) -> Lookup:
+        return Lookup(self.owner, self.labels, self.actions, self.hands)
+
+    def at(self, *where: str, player: int | None = None) -> dict[str, float]:
+        """Return the probability of each action at an information set.
+
+        `where` is its label ("J bet"), its hand and what was seen ("J", "bet", in the game's own words or in those of
+        `counterplay show`), or OpenSpiel's information-state string. `player` decides where two players' information
+        sets share a label. Raises `ValueError` for what does not exist, with what is close.
+        """
+        infoset, lane = self._lookup.find(where, player, self.made, lambda: self.tree)
+        odds = self.strategy[self.first[infoset] : self.first[infoset + 1], lane].tolist()
+        return dict(zip(self.actions[infoset], odds, strict=True))
+
+    def __iter__(self) -> Iterator[Infoset]:
+        """Iterate over all information sets, player by player hand by hand."""
+        for i, (player, history, actions) in enumerate(
+            zip(self.owner.tolist(), self.labels, self.actions, strict=True)
+        ):
+            for lane, hand in enumerate(self.hands[player]):
+                odds = self.strategy[self.first[i] : self.first[i + 1], lane].tolist()
+                label = f"{hand} {history}".strip() if hand else history
+                yield Infoset(player, hand, history, label, dict(zip(actions, odds, strict=True)))
+
+    def __len__(self) -> int:
+        """Return the number of information sets."""
+        return sum(len(self.hands[player]) for player in self.owner.tolist())
+
+    def to_dict(self) -> dict[tuple[int, str], dict[str, float]]:
+        """Return the strategy as a dictionary: (player, label) to action to probability; `judge` takes it back."""
+        return {(infoset.player, infoset.label): infoset.strategy for infoset in self}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a dictionary for each action of each information set and hand, as `pandas.DataFrame` takes them."""
+        return [
+            {"player": i.player, "infoset": i.history, "hand": i.hand, "action": action, "probability": odds}
+            for i in self
+            for action, odds in i.strategy.items()
+        ]
+
+    def judge(self) -> Judgement:
+        """Measure the strategy again, from the rules: value and best response of every player."""
+        return judge_table(self.form, check(self.tree, self.strategy))
+
+    def against(self, other: "TreeSolution") -> tuple[tuple[float, ...], ...]:
+        """Return the exact expected payoffs of all players with this strategy in one seat and `other` in the rest.
+
+        Entry p is the payoffs with this strategy in seat p. Raises `ValueError` if the games differ.
+        """
+        if not isinstance(other, TreeSolution) or shape_of(self) != shape_of(other):
+            raise ValueError(f"the solutions are of different games, {self.game} and {other.game}")
+        tables = [
+            seated(self.tree, [self.strategy if q == p else other.strategy for q in range(self.players)])
+            for p in range(self.players)
+        ]
+        return tuple(judge_table(self.form, table).value for table in tables)
+
+    def export(self, to: str = "csv", *, line: str | None = None, player: int | None = None) -> str:
+        """Return the whole strategy, or a player's, as text.
+
+        "csv" has a line for each row of `rows`, "json" an object for each information set. Raises `ValueError` for
+        other formats, a player that does not exist, and a line of play, which hold'em spots alone have.
+        """
+        if line is not None:
+            raise ValueError(f"a line of play (--node) is for hold'em spots, and this solution is of {self.game}")
+        if player is not None and not 0 <= player < self.players:
+            raise ValueError(f"the players are numbered 0 to {self.players - 1}; there is no player {player}")
+        if to == "csv":
+            rows = [row for row in self.rows() if player in (None, row["player"])]
+            return as_csv(rows, ("player", "infoset", "hand", "action", "probability"))
+        if to == "json":
+            infosets = [
+                {"player": i.player, "infoset": i.history, "hand": i.hand, "strategy": i.strategy}
+                for i in self
+                if player in (None, i.player)
+            ]
+            return json.dumps({**claims(self), "infosets": infosets}, ensure_ascii=False, indent=1) + "\n"
+        raise ValueError(f"solutions are exported to csv or json, not to {to!r}")
+
+    def save(self, path: str | Path) -> None:
+        """Write the solution to one file, whole or not at all."""
+        header = {
+            "version": version(),
+            "game": self.game,
+            "method": asdict(self.method),
+            "iterations": self.iterations,
+            "seconds": self.seconds,
+            "seed": self.seed,
+            "stopped_by": self.stopped_by,
+            "value": self.value,
+            "best": self.best,
+            "exploitability": self.exploitability,
+            "figures": self.figures,
+            "trace": [(c.iterations, c.seconds, c.exploitability) for c in self.trace],
+            "players": self.players,
+        }
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "strategy": self.strategy,
+            "owner": self.owner,
+            "first": self.first,
+            "labels": pack(self.labels),
+            "actions": pack(["\n".join(a) for a in self.actions]),
+            "hands": pack(["\n".join(h) for h in self.hands]),
+            **{f"state.{name}": array for name, array in self.state.items()},
+        }
+        write(path, arrays, header)
+
+    def to_openspiel(self) -> Any:
+        """Return the strategy as a `pyspiel.TabularPolicy`; needs the extra `openspiel`.
+
+        It is a policy of the OpenSpiel game of the same rules where there is one (Kuhn, Leduc, liar's dice, goofspiel,
+        imports), else of this game registered with OpenSpiel.
+        """
+        from counterplay.games.foreign.to_openspiel import to_policy
+
+        return to_policy(self.made(), self.tree, self.strategy)
+
+    def facts(self) -> Facts:
+        """Return what there is to say of the solution in a few lines."""
+        return [
+            ("game", f"{self.game}: {count(self.players, 'player')}, {count(len(self), 'information set')}"),
+            ("algorithm", f"{self.algorithm}, {count(self.iterations, 'iteration')}"),
+            ("value", ", ".join(f"{v:+.6f}" for v in self.value)),
+            ("exploitability", small(self.exploitability)),
+        ]
+
+    def __repr__(self) -> str:
+        return card(self.facts())
+
+    def _repr_html_(self) -> str:
+        return card(self.facts(), html=True)
+
+
+def shape_of(source: TreeSolution | Tree) -> tuple[Any, ...]:
+    """Return what two trees of the same game share: labels, moves and hands."""
+    return source.owner.tolist(), source.labels, source.actions, source.hands
+
+
+def fitting(tree: Tree, solution: TreeSolution) -> Tree:
+    """Return the tree if a solution is of its game; raises `ValueError` if not."""
+    if shape_of(tree) != shape_of(solution):
+        raise ValueError(f"the rules of {solution.game} are not those that this solution was made for")
+    return tree
+
+
+def read(path: str | Path, arrays: Arrays, header: dict[str, Any], rules: Any = None) -> TreeSolution:
+    """Return the solution in a file whose arrays and header were read; raises `ValueError` for one that is damaged."""
+    try:
+        solution = TreeSolution(
+            game=header["game"],
+            method=Method(**header["method"]),
+            iterations=header["iterations"],
+            seconds=header["seconds"],
+            seed=header["seed"],
+            stopped_by=header["stopped_by"],
+            value=tuple(header["value"]),
+            best=tuple(header["best"]),
+            figures=header["figures"],
+            trace=tuple(Check(*point) for point in header["trace"]),
+            strategy=arrays["strategy"],
+            owner=arrays["owner"],
+            first=arrays["first"],
+            labels=unpack(arrays["labels"]),
+            actions=tuple(tuple(line.split("\n")) for line in unpack(arrays["actions"])),
+            hands=tuple(tuple(line.split("\n")) for line in unpack(arrays["hands"])),
+            state=_state(arrays),
+            rules=rules,
+        )
+        rows, lanes = sum(map(len, solution.actions)), max(map(len, solution.hands))
+        if not len(solution.labels) == len(solution.actions) == len(solution.owner) == len(solution.first) - 1:
+            raise ValueError("labels and information sets differ in number")
+        if solution.strategy.shape != (rows, lanes) or solution.first[-1] != rows:
+            raise ValueError(f"a strategy of shape {(rows, lanes)} has the shape {solution.strategy.shape}")
+        return solution
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is a solution file with parts missing or damaged ({error!r})") from error
+
+
+def _state(arrays: Arrays) -> dict[str, npt.NDArray[Any]]:
+    return {name.removeprefix("state."): a for name, a in arrays.items() if name.startswith("state.")}

@@ -1,0 +1,235 @@
+"""Solving: from what somebody has in hand to a solution."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from counterplay.api import spots
+from counterplay.api.solution import Solution, TreeSolution, fitting
+from counterplay.api.spots import SpotSolution
+from counterplay.engine.form import SequenceForm, sequence_form
+from counterplay.engine.store import read
+from counterplay.engine.strategy import Vector, to_table
+from counterplay.engine.tree import Tree, compile_tree
+from counterplay.games import GAMES
+from counterplay.games.holdem.spot import Spot
+from counterplay.solvers.run import Ending, Limits, Method, Progress, check_algorithm, exact, method, run, start
+
+DEFAULT_TARGET = 1e-4
+DEFAULT_ITERATIONS = 10_000
+
+
+def solve(
+    game: Any = None,
+    algorithm: str = "auto",
+    *,
+    iterations: int | None = None,
+    target: float | str | None = None,
+    time: float | None = None,
+    seed: int = 0,
+    updates: str | None = None,
+    temperature: float | None = None,
+    compress: bool = False,
+    threads: int | None = None,
+    resume: Solution | None = None,
+    checkpoint: str | Path | None = None,
+    on_memory: Callable[[int], None] | None = None,
+    on_tree: Callable[[int], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Any:
+    """Solve a game until a target exploitability, a number of iterations or a time in seconds, whichever is first.
+
+    `game` is a spec such as "leduc(ranks=3)", the path of a file (Gambit, payoffs, a hold'em spot), a `Spot`, an object
+    that follows `Rules` or `DealtRules` of `counterplay.engine.rules`, a `pyspiel.Game`, a `pygambit.Game`, a payoff
+    matrix of a zero-sum game for two, or a tuple of one matrix a player. The result is a `TreeSolution`, of a spot a
+    `SpotSolution`.
+
+    With none of the three limits, two-player zero-sum games run to an exploitability of 0.0001 and others for 10,000
+    iterations. `resume` goes on from a solution, to the very result of an unbroken run (`iterations` counts from the
+    start, `time` anew). Ctrl-C ends the run and returns what there is. `checkpoint` is a file that a long run is saved
+    to once a minute, to be resumed if it is cut off. `seed` is kept with the solution; the full-width solvers draw no
+    random numbers. `on_tree` is told how many nodes are built, `on_progress` how the run goes.
+
+    The target of a spot is chips, or per cent of the pot as in "0.5%", which is the default; `compress` keeps its
+    tables in 16 bits, `threads` (all cores) share its turns and rivers, and `on_memory` is told the bytes that it takes
+    before they are taken.
+
+    Raises `ValueError` for games, algorithms and limits that do not fit, with what would.
+    """
+    if resume is not None and not isinstance(resume, TreeSolution | SpotSolution):
+        raise ValueError(f"resume takes a solution, as solve and load return it, not {type(resume).__name__}")
+    made: Any = None if game is None else GAMES.make(game)
+    limits: dict[str, Any] = {"iterations": iterations, "target": target, "time": time}
+    calls: dict[str, Any] = {"checkpoint": checkpoint, "on_progress": on_progress}
+    if isinstance(made, Spot) or (made is None and isinstance(resume, SpotSolution)):
+        for name, value in (("updates", updates), ("temperature", temperature)):
+            if value is not None:
+                raise ValueError(
+                    f"{name} is no option of hold'em spots: updates alternate, and payoffs are plain chips"
+                )
+        if isinstance(resume, TreeSolution):
+            raise ValueError(f"the run to resume is of {resume.game}, which is another game")
+        return spots.solve(
+            made, algorithm, compress=compress, threads=threads, resume=resume, on_memory=on_memory, **limits, **calls
+        )
+    if made is None and resume is None:
+        raise ValueError("solve needs a game, for example 'leduc'")
+    if compress or threads is not None:
+        raise ValueError(f"{'compress' if compress else 'threads'} goes with hold'em spots, not with other games")
+    if isinstance(resume, SpotSolution):
+        raise ValueError(f"the run to resume is of {resume.game}, which is another game")
+    check_algorithm(algorithm)
+    wanted = Limits(iterations, None if target is None else _number(target), time)
+    options: dict[str, Any] = {"updates": updates, "temperature": temperature}
+    if resume is None:
+        task = _begin(made, algorithm, wanted, seed, on_tree, **options)
+    else:
+        task = _go_on(resume, made, algorithm, **options)
+    return _run(task, wanted, resume, **calls)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A game that is ready to be solved, and how."""
+
+    game: str
+    rules: Any  # None where the game has a spec
+    tree: Tree
+    form: SequenceForm
+    method: Method
+    seed: int
+
+    def solution(self, ending: Ending, profile: Vector, iterations: int, state: dict[str, Any]) -> TreeSolution:
+        """Return what a run found as a solution."""
+        tree = self.tree
+        solved = TreeSolution(
+            game=self.game,
+            method=self.method,
+            iterations=iterations,
+            seconds=ending.trace[-1].seconds if ending.trace else 0.0,
+            seed=self.seed,
+            stopped_by=ending.stopped_by,
+            value=ending.judgement.value,
+            best=ending.judgement.best,
+            figures=ending.figures,
+            trace=ending.trace,
+            strategy=to_table(self.form, tree, profile),
+            owner=tree.owner,
+            first=tree.first,
+            labels=tree.labels,
+            actions=tree.actions,
+            hands=tree.hands,
+            state=state,
+            rules=self.rules,
+        )
+        vars(solved).update(tree=tree, form=self.form)  # they need not be built again
+        return solved
+
+
+def _begin(
+    made: Any, algorithm: str, limits: Limits, seed: int, on_tree: Callable[[int], None] | None, **options: Any
+) -> _Task:
+    tree = compile_tree(made, progress=on_tree)
+    chosen = method(tree, algorithm, iterations=limits.iterations, target=limits.target, **options)
+    return _Task(*_name(made), tree, sequence_form(tree), chosen, seed)
+
+
+def _name(made: Any) -> tuple[str, Any]:
+    """Return what a game is called, and the rules to keep of one that has no spec or whose spec files do not import."""
+    from counterplay.engine.catalogue import is_own
+
+    text = GAMES.spec_of(made)
+    return text or type(made).__name__, made if text is None or is_own(text) else None
+
+
+def _go_on(resume: TreeSolution, made: Any, algorithm: str, updates: str | None, temperature: float | None) -> _Task:
+    """Return the task of a run that goes on; raises `ValueError` where it is of another game, or by other means."""
+    chosen = resume.method
+    if chosen.algorithm == "lp":
+        raise ValueError("the linear programme's answer is exact: there is nothing to resume")
+    if made is not None:
+        name, rules = _name(made)
+        if name != resume.game:
+            raise ValueError(f"the run to resume is of {resume.game}, not {name}")
+        if rules is not None:
+            resume = with_rules(resume, rules)
+    if algorithm not in ("auto", chosen.algorithm):
+        raise ValueError(f"the run to resume is by {chosen.algorithm}, not {algorithm}")
+    if updates not in (None, chosen.updates):
+        raise ValueError(f"the run to resume has {chosen.updates or 'no choice of'} updates, not {updates}")
+    if temperature not in (None, chosen.temperature):
+        raise ValueError(f"the run to resume has a temperature of {chosen.temperature:g}, not {temperature:g}")
+    return _Task(resume.game, resume.rules, resume.tree, resume.form, chosen, resume.seed)
+
+
+def _run(
+    task: _Task,
+    limits: Limits,
+    resume: TreeSolution | None,
+    checkpoint: str | Path | None,
+    on_progress: Callable[[Progress], None] | None,
+) -> TreeSolution:
+    tree, form = task.tree, task.form
+    if limits == Limits():
+        certain = tree.players == 2 and tree.zero_sum
+        limits = Limits(target=DEFAULT_TARGET) if certain else Limits(iterations=DEFAULT_ITERATIONS)
+    if task.method.algorithm == "lp":
+        profile, ending = exact(tree, form)
+        return task.solution(ending, profile, 0, {})
+    solver = start(tree, form, task.method)
+    if resume is not None:
+        solver.restore(resume.state, resume.iterations)
+
+    def found(ending: Ending) -> TreeSolution:
+        return task.solution(ending, solver.profile(), solver.iterations, solver.state())
+
+    def keep(ending: Ending) -> None:
+        assert checkpoint is not None
+        found(ending).save(checkpoint)
+
+    before = () if resume is None else resume.trace
+    return found(run(solver, limits, before, on_progress, None if checkpoint is None else keep))
+
+
+def _number(target: float | str) -> float:
+    try:
+        return float(target)
+    except ValueError:
+        raise ValueError(
+            f"the target must be a number in the game's units, not {target!r} (hold'em spots take per cent)"
+        ) from None
+
+
+def with_rules(solution: TreeSolution, rules: Any) -> TreeSolution:
+    """Return a solution of one's own game with its rules; raises `ValueError` where it is of another game."""
+    from dataclasses import replace
+
+    tree = fitting(compile_tree(rules), solution)
+    given = replace(solution, rules=rules)
+    vars(given).update(tree=tree)
+    return given
+
+
+def load(path: str | Path, game: Any = None) -> Any:
+    """Read a solution from its file: a `TreeSolution`, or of a hold'em spot a `SpotSolution`.
+
+    `game` is the game itself, as `solve` takes it, where it is one's own: a file holds no more than its name, and never
+    causes an import. Raises `ValueError` for a file that is cut short, foreign, newer, or of another game.
+    """
+    from counterplay.api import solution
+
+    arrays, header = read(path)
+    if header.get("kind") == spots.KIND:
+        found: Any = spots.read(path, arrays, header)
+        if game is not None and GAMES.make(game) != found.spot:
+            raise ValueError(f"{path} is of another spot than the one given, {found.game}")
+        return found
+    tabular = solution.read(path, arrays, header)
+    if game is None:
+        return tabular
+    made = GAMES.make(game)
+    name, rules = _name(made)
+    if rules is None and name != tabular.game:
+        raise ValueError(f"{path} is of {tabular.game}, not of {name}")
+    return with_rules(tabular, made)

@@ -1,0 +1,398 @@
+"""Hold'em spots: from a spot to its solution, its file, and a view of any of its decisions.
+
+Values are chips of the starting pot and of what is won beyond it, player 0 out of position (OOP); exploitability is
+NashConv divided by two, in chips and in per cent of the starting pot, blinds included.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.api.export import as_csv, card, claims, version
+from counterplay.api.view import View
+from counterplay.engine import jit
+from counterplay.engine.memory import available
+from counterplay.engine.store import pack, unpack, write
+from counterplay.engine.subgame import Subgame, Tables
+from counterplay.engine.text import count, size, small
+from counterplay.games.holdem import nodes
+from counterplay.games.holdem.betting import NEXT, PLAYERS, STREETS, children
+from counterplay.games.holdem.cards import format_cards
+from counterplay.games.holdem.lines import standing
+from counterplay.games.holdem.runouts import Layout
+from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
+from counterplay.solvers.run import Check, Ending, Limits, Method, Progress, Unit, check_algorithm, run
+from counterplay.solvers.streets import visit_children, visit_root
+from counterplay.solvers.subgame import SubgameCFR
+from counterplay.solvers.value import Judgement, exploitability, nash_conv
+from counterplay.solvers.variants import VARIANTS
+
+KIND = "holdem"  # of a file with such a solution
+DEFAULT_TARGET = "0.5%"
+_GROWTH = 1.5  # of the iterations between two judgements, which cost up to two iterations each
+
+
+def chips(target: float | str, pot: int) -> float:
+    """Return a target in chips, given as chips or as per cent of the pot ("0.5%"); raises `ValueError`."""
+    text = str(target).strip()
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        raise ValueError(f"the target must be chips or per cent of the pot, such as 0.5%, not {target!r}") from None
+    return number * pot / 100 if text.endswith("%") else number
+
+
+def footprint(game: Subgame, compress: bool) -> int:
+    """Return the bytes that a run takes: tables, run-outs, orders, equities; saving takes none beyond the tables."""
+    entries = int(game.size_of[game.template].sum())
+    decisions = game.decisions[game.template].astype(np.int64)
+    scales = int((decisions[:, 2] - decisions[:, 0]).sum()) if compress else 0
+    return (
+        entries * (4 if compress else 8)
+        + 8 * scales
+        + sum(array.nbytes for array in game if isinstance(array, np.ndarray))
+    )
+
+
+def is_compiled(spot: Spot) -> bool:
+    """Tell whether the kernels that a spot takes are compiled; on a cache without them that takes half a minute."""
+    return jit.is_compiled(visit_root if spot.street == STREETS[spot.betting.last] else visit_children)
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpotSolution:
+    """Both players' average strategies in a spot, how they were found, and what they were judged to be worth."""
+
+    spot: Spot
+    method: Method
+    iterations: int
+    seconds: float
+    stopped_by: str
+    value: tuple[float, ...]  # expected values in chips, OOP first; together the pot less rake
+    best: tuple[float, ...]  # what each player's best response would earn
+    trace: tuple[Check, ...]  # exploitability in chips
+    state: dict[str, npt.NDArray[Any]] = field(repr=False)  # the tables that a resumed run goes on from
+    threads: int = 1
+
+    kind = "holdem"
+
+    @property
+    def game(self) -> str:
+        """Return what the spot is called."""
+        last = STREETS[self.spot.betting.last]
+        where = format_cards(self.spot.board) or f"to {last}"
+        return f"{self.spot.variant} {self.spot.street} {where}"
+
+    @property
+    def algorithm(self) -> str:
+        """Return the name of the algorithm that ran."""
+        return self.method.algorithm
+
+    @property
+    def nash_conv(self) -> float:
+        """Return what both players could gain by best responses, in chips, summed."""
+        return nash_conv(self.value, self.best)
+
+    @property
+    def exploitability(self) -> float:
+        """Return NashConv divided by two, in chips."""
+        return exploitability(self.value, self.best)
+
+    @property
+    def exploitability_percent_pot(self) -> float:
+        """Return exploitability in per cent of the starting pot."""
+        return 100 * self.exploitability / self.spot.middle
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Return further figures and what is locked, by name."""
+        locks = {"locked_nodes": [fixed.line.text for fixed in self.spot.locked]} if self.spot.locks else {}
+        return {"exploitability_percent_pot": self.exploitability_percent_pot, **locks}
+
+    @property
+    def compressed(self) -> bool:
+        """Tell whether the tables are in 16 bits."""
+        return bool(self.state["total"].dtype == np.int16)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Return the spot's subgame, laid out again."""
+        return nodes.lay_out(self.spot)
+
+    @cached_property
+    def _run(self) -> SubgameCFR:
+        none = np.zeros(0, np.float32)
+        kept = Tables(**{name: self.state.get(name, none) for name in Tables._fields})
+        game = self.layout.game
+        entries = int(game.size_of[game.template].sum())
+        if not kept.regret.shape == kept.total.shape == (entries,):
+            raise ValueError(f"the tables of {self.game} do not have the {entries:,} entries that the spot asks for")
+        return SubgameCFR(game, self.spot.pot, VARIANTS[self.algorithm], threads=self.threads, kept=kept)
+
+    def _seated(self, first: "SpotSolution", second: "SpotSolution") -> SubgameCFR:
+        """Return a run to look at in which OOP plays the one solution's strategy and IP the other's."""
+        game, total = self.layout.game, first.state["total"].copy()
+        scales = first.state.get("total_scale", np.zeros(0, np.float32)).copy()
+        for i, t in enumerate(game.template.tolist()):
+            low, middle, high = (int(d) for d in game.decisions[t])
+            if middle == high:
+                continue
+            start = int(game.base[i]) + int(game.offset[middle])  # player 1's part comes after player 0's
+            end = int(game.base[i]) + int(game.size_of[t])
+            total[start:end] = second.state["total"][start:end]
+            if scales.size:
+                at = int(game.scale[i])
+                part = slice(at + middle - low, at + high - low)
+                scales[part] = second.state["total_scale"][part]
+        kept = Tables(total, total, scales, scales)
+        return SubgameCFR(game, self.spot.pot, VARIANTS[self.algorithm], threads=self.threads, kept=kept)
+
+    def judge(self) -> Judgement:
+        """Measure the strategies again, from the spot: expected values and best responses, in chips."""
+        return self._run.judge()
+
+    def at(self, line: str = "", hand: str | None = None) -> Any:
+        """Return the `View` of the decision that a line such as "check bet 30 call [Ah]" leads to.
+
+        With a hand, a combo such as "AsKs" or hands such as "AKs", return what who acts does with it, a dictionary from
+        action to probability. Cards in brackets go on to the next street, and their suits need not be those that were
+        solved. Raises `ValueError` for what is not possible.
+        """
+        view = self.view(line)
+        return view if hand is None else view.of(hand)
+
+    def view(self, line: str = "") -> View:
+        """Return the decision that a line leads to, as `at` does."""
+        laid = self.layout
+        place = nodes.find(self.spot, laid, line)
+        tree, player = nodes.decision(laid, place)
+        here = self._run
+        for step in place.steps:
+            here = here.after(*step)
+        plans = here.plans().astype(np.float64)
+        last, lanes = laid.sequence[place.template][place.entry], nodes.lanes(laid, place)
+        one, two = (plans[int(last[place.line.node, p]), lanes[p]] for p in range(2))
+        after = children(tree, place.line.node)
+        strategy = np.ones((1, len(lanes[player])))
+        if len(after) > 1:
+            rows = [int(last[child, player]) for child in after]
+            strategy = here.strategy(player)[rows][:, lanes[player]].astype(np.float64)
+        return View(
+            line=place.line.text,
+            board=place.line.board,
+            street=STREETS[tree.start.street],
+            player=player,
+            pot=tree.start.pot + int(tree.paid[place.line.node].sum()),
+            actions=tuple(tree.action[child] for child in after),
+            combos=laid.combos,
+            reach=(one, two),
+            strategy=strategy,
+            locked=self.spot.locked_at(place.line.text)[laid.combos[player]],
+            _solution=self,
+            _run=here,
+            _place=place,
+        )
+
+    def after(self, line: str = "") -> list[tuple[int, View]]:
+        """Return the next decision for each card that may come after a line that ends a street, by card."""
+        place = nodes.find(self.spot, self.layout, line)
+        tree = nodes.betting(self.layout, place)
+        if tree.kind[place.line.node] != NEXT:
+            now = standing(tree, place.line.node)
+            raise ValueError(f"a report is of a line that ends a street, such as 'check check': there {now}")
+        if tree.start.street == 0:
+            raise ValueError(
+                f"a report goes card by card, and after {line!r} three come at once: name them in brackets"
+            )
+        rest = [card for card in nodes.deck(self.spot)[::-1] if card not in place.line.board]
+        return [(card, self.view(f"{line} [{format_cards([card])}]")) for card in rest]
+
+    def rows(self, line: str = "", player: int | None = None) -> list[dict[str, Any]]:
+        """Return the combos of a player, or of who acts, at a decision: a dictionary each, of the same keys.
+
+        `pandas.DataFrame` takes them; strategy and worth of each action have columns of their own.
+        """
+        view = self.view(line)
+        flat = []
+        for row in view.rows(player):
+            odds, worth = row.pop("strategy", {}), row.pop("action_ev", {})
+            flat.append({**row, **odds, **{f"ev {action}": x for action, x in worth.items()}})
+        return flat
+
+    def export(self, to: str = "csv", *, line: str | None = None, player: int | None = None) -> str:
+        """Return a decision's combos as text, "csv" or "json": weight, EV, equity and strategy.
+
+        It is the decision after a line of play, the first one by default; the combos are a player's, or of who acts.
+        Raises `ValueError` for what is not possible.
+        """
+        if player not in (None, 0, 1):
+            raise ValueError(f"the players are numbered 0 to 1; there is no player {player}")
+        view = self.view(line or "")
+        if to == "csv":
+            actions = view.actions if player in (None, view.player) else ()
+            columns = ("combo", "weight", "ev", "equity", "realisation", *actions, *(f"ev {a}" for a in actions))
+            rows = [{name: row[name] for name in columns} for row in self.rows(line or "", player)]
+            return as_csv(rows, columns)
+        if to == "json":
+            told = {**claims(self), **view.summary(), "combos": view.rows(player)}
+            return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+        raise ValueError(f"solutions are exported to csv or json, not to {to!r}")
+
+    def against(self, other: "SpotSolution") -> tuple[tuple[float, ...], ...]:
+        """Return both players' exact expected values with this strategy in one seat and `other` in the other one.
+
+        Entry p is the values, in chips, with this strategy in seat p. Raises `ValueError` if the spots differ.
+        """
+        if not isinstance(other, SpotSolution) or other.spot != self.spot:
+            raise ValueError(f"the solutions are of different games, {self.game} and {other.game}")
+        if other.compressed != self.compressed:
+            raise ValueError("one of the solutions is in 16 bits and the other is not: they cannot share a table")
+        one, two = (self._seated(a, b).judge().value for a, b in ((self, other), (other, self)))
+        return one, two
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what there is to say of the solution in a few lines."""
+        percent = f"{small(self.exploitability_percent_pot)} % of the pot"
+        return [
+            ("spot", self.game),
+            ("algorithm", f"{self.algorithm}, {count(self.iterations, 'iteration')}"),
+            ("EV", ", ".join(f"{p.upper()} {x:.3f}" for p, x in zip(PLAYERS, self.value, strict=True))),
+            ("exploitability", f"{percent} ({small(self.exploitability)} chips)"),
+        ]
+
+    def __repr__(self) -> str:
+        return card(self.facts())
+
+    def _repr_html_(self) -> str:
+        return card(self.facts(), html=True)
+
+    def save(self, path: str | Path) -> None:
+        """Write the solution to one file, whole or not at all."""
+        header = {
+            "version": version(),
+            "kind": KIND,
+            "game": self.game,
+            "method": asdict(self.method),
+            "iterations": self.iterations,
+            "seconds": self.seconds,
+            "stopped_by": self.stopped_by,
+            "value": self.value,
+            "best": self.best,
+            "exploitability": self.exploitability,
+            "trace": [(c.iterations, c.seconds, c.exploitability) for c in self.trace],
+        }
+        state = {f"state.{name}": array for name, array in self.state.items()}
+        write(path, {"spot": pack([to_toml(self.spot)]), **state}, header)
+
+
+def read(path: str | Path, arrays: dict[str, npt.NDArray[Any]], header: dict[str, Any]) -> SpotSolution:
+    """Return the solution in a file whose arrays and header were read; raises `ValueError` for one that is damaged."""
+    try:
+        return SpotSolution(
+            spot=parse_spot(unpack(arrays["spot"])[0]),
+            method=Method(**header["method"]),
+            iterations=header["iterations"],
+            seconds=header["seconds"],
+            stopped_by=header["stopped_by"],
+            value=tuple(header["value"]),
+            best=tuple(header["best"]),
+            trace=tuple(Check(*point) for point in header["trace"]),
+            state={name: arrays[f"state.{name}"] for name in Tables._fields if f"state.{name}" in arrays},
+            threads=cores(),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ValueError(f"{path} is a solution file with parts missing or damaged ({error!r})") from error
+
+
+def solve(
+    spot: Spot | None,
+    algorithm: str = "auto",
+    *,
+    iterations: int | None = None,
+    target: float | str | None = None,
+    time: float | None = None,
+    compress: bool = False,
+    threads: int | None = None,
+    resume: SpotSolution | None = None,
+    checkpoint: str | Path | None = None,
+    on_memory: Callable[[int], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> SpotSolution:
+    """Solve a spot as `counterplay.solve` does games; raises `ValueError` for what does not fit."""
+    if resume is not None:
+        if spot not in (None, resume.spot):
+            raise ValueError(f"the run to resume is of another spot, {resume.game}")
+        if algorithm not in ("auto", resume.algorithm):
+            raise ValueError(f"the run to resume is by {resume.algorithm}, not {algorithm}")
+        if compress and not resume.compressed:
+            raise ValueError("the run to resume is not compressed, and cannot become so")
+        spot, compress = resume.spot, resume.compressed
+    if spot is None:
+        raise ValueError("solve needs a spot or a solution to resume")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads must be 1 or more, not {threads}")
+    if iterations is None and target is None and time is None:
+        target = DEFAULT_TARGET
+    limits = Limits(iterations, None if target is None else chips(target, spot.middle), time)
+    chosen = resume.method if resume is not None else _method(algorithm, iterations)
+    workers = threads or cores()
+    laid = resume.layout if resume is not None else nodes.lay_out(spot)
+    need, free = footprint(laid.game, compress), available()
+    if on_memory is not None:
+        on_memory(need)
+    if need > free:
+        advice = "fewer bet sizes" if compress else "--compress (compress=True) halves it, and fewer bet sizes"
+        raise ValueError(f"the run needs {size(need)} of memory and {size(free)} are free: {advice} would help")
+    solver = SubgameCFR(laid.game, spot.pot, VARIANTS[chosen.algorithm], chosen.horizon, compress, workers)
+    if resume is not None:
+        solver.restore(resume.state, resume.iterations)
+
+    def solution(ending: Ending) -> SpotSolution:
+        solved = SpotSolution(
+            spot=spot,
+            method=chosen,
+            iterations=solver.iterations,
+            seconds=ending.trace[-1].seconds if ending.trace else 0.0,
+            stopped_by=ending.stopped_by,
+            value=ending.judgement.value,
+            best=ending.judgement.best,
+            trace=ending.trace,
+            state=solver.state(),
+            threads=workers,
+        )
+        vars(solved).update(layout=laid, _run=solver)  # they need not be built again
+        return solved
+
+    def keep(ending: Ending) -> None:
+        assert checkpoint is not None
+        solution(ending).save(checkpoint)
+
+    before = resume.trace if resume is not None else ()
+    unit = Unit(100 / spot.middle, " % of pot")
+    return solution(
+        run(solver, limits, before, on_progress, None if checkpoint is None else keep, _GROWTH, aim=True, unit=unit)
+    )
+
+
+def _method(algorithm: str, iterations: int | None) -> Method:
+    """Return the method that a name stands for on spots."""
+    check_algorithm(algorithm)
+    name = "dcfr3" if algorithm == "auto" else algorithm
+    if name not in VARIANTS or VARIANTS[name].step:
+        fitting = ", ".join(v.name for v in VARIANTS.values() if not v.step)
+        raise ValueError(f"hold'em spots are solved by a regret minimiser without prediction ({fitting}), not {name}")
+    if VARIANTS[name].scheduled and iterations is None:
+        raise ValueError(f"{name} stretches its schedule over the run: give the number of iterations")
+    return Method(name, updates="alternating", horizon=(iterations or 0) if VARIANTS[name].scheduled else 0)

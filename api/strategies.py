@@ -1,0 +1,194 @@
+"""Strategies in the forms that people have them, and information sets by the names that people know them by."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.rules import DealtRules, Rules, is_dealt, join_label
+from counterplay.engine.spec import suggestion
+from counterplay.engine.strategy import Table, check, uniform
+from counterplay.engine.tree import Tree
+from counterplay.engine.wording import in_words
+
+Place = tuple[int, int]  # an information set, and the lane of a hand
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Where information sets stand, by their labels."""
+
+    owner: npt.NDArray[np.int8]  # [I]
+    labels: tuple[str, ...]  # [I]
+    actions: tuple[tuple[str, ...], ...]  # [I]
+    hands: tuple[tuple[str, ...], ...]  # [P][W]
+
+    @cached_property
+    def by_label(self) -> dict[str, list[tuple[int, Place]]]:
+        """Return player and place of each label, hand included."""
+        found: dict[str, list[tuple[int, Place]]] = {}
+        for i, (p, label) in enumerate(zip(self.owner.tolist(), self.labels, strict=True)):
+            for lane, hand in enumerate(self.hands[p]):
+                found.setdefault(join_label(hand, label) if hand else label, []).append((p, (i, lane)))
+        return found
+
+    def find(
+        self,
+        where: Sequence[str],
+        player: int | None,
+        rules: Callable[[], Rules | DealtRules],
+        tree: Callable[[], Tree],
+    ) -> Place:
+        """Return the place that a label, or a hand and a history, or OpenSpiel's string names; raises `ValueError`.
+
+        `rules` and `tree` are asked for only where the labels alone do not answer.
+        """
+        if not where or not all(isinstance(part, str) for part in where):
+            raise ValueError("an information set is named by its label, or by a hand and what was seen: at('J', 'bet')")
+        text = " ".join(part for part in where if part).strip()
+        found = self.by_label.get(text) or self.by_label.get(where[0]) if len(where) == 1 else self.by_label.get(text)
+        if not found:
+            found = self._in_words(where, rules, tree) or self._of_openspiel(where, rules, tree)
+        found = [x for x in found if player in (None, x[0])]
+        if not found:
+            whose = "" if player is None else f" of player {player}"
+            names = [label for label, places in self.by_label.items() if player in (None, *(p for p, _ in places))]
+            example = suggestion(text, names) or f"; one of them is {names[0]!r}" if names else ""
+            raise ValueError(f"no information set{whose} is called {text!r}{example}")
+        if len(found) > 1:
+            owners = " and ".join(str(p) for p, _ in found)
+            raise ValueError(f"players {owners} both have an information set {text!r}: say whose, with player=")
+        return found[0][1]
+
+    def _in_words(
+        self, where: Sequence[str], rules: Callable[[], Rules | DealtRules], tree: Callable[[], Tree]
+    ) -> list[tuple[int, Place]]:
+        """Return where a hand and a history in the words of its moves are, such as ("J", "check, bet")."""
+        made = _or_none(rules)
+        if made is None or not is_dealt(made):
+            return []
+        hand, words = where[0], _plain(" ".join(where[1:]))
+        histories = [_plain(text) for text in in_words(tree(), made)]
+        return [
+            (p, (i, self.hands[p].index(hand)))
+            for i, p in enumerate(self.owner.tolist())
+            if histories[i] == words and hand in self.hands[p]
+        ]
+
+    def _of_openspiel(
+        self, where: Sequence[str], rules: Callable[[], Rules | DealtRules], tree: Callable[[], Tree]
+    ) -> list[tuple[int, Place]]:
+        """Return where OpenSpiel's information-state string is, in games that OpenSpiel has too."""
+        made = _or_none(rules)
+        if made is None or len(where) != 1:
+            return []
+        try:
+            from counterplay.games.foreign.to_openspiel import information_states
+
+            states = information_states(made, tree())
+        except ValueError:  # OpenSpiel is not installed
+            return []
+        place = states.get(where[0])
+        return [] if place is None else [(int(self.owner[place[0]]), place)]
+
+
+def _or_none(rules: Callable[[], Rules | DealtRules]) -> Rules | DealtRules | None:
+    try:
+        return rules()
+    except ValueError:
+        return None
+
+
+def _plain(words: str) -> str:
+    return " ".join(words.replace(",", " ").lower().split())
+
+
+def as_table(strategy: Any, rules: Any, tree: Tree) -> tuple[Table, set[int]]:
+    """Return a strategy of whatever form as a table [R, W], and the players whose it is.
+
+    Raises `ValueError` for what is no strategy of the game.
+    """
+    everybody = set(range(tree.players))
+    if hasattr(strategy, "strategy") and hasattr(strategy, "labels"):  # a solution
+        if strategy.labels != tree.labels or strategy.actions != tree.actions or strategy.hands != tree.hands:
+            raise ValueError(f"the solution is of another game, {strategy.game}")
+        strategy = strategy.strategy
+    if isinstance(strategy, Mapping):
+        return _from_mapping(strategy, rules, tree)
+    if hasattr(strategy, "action_probabilities") or hasattr(strategy, "policy_table"):
+        from counterplay.games.foreign.to_openspiel import from_policy
+
+        return check(tree, from_policy(rules, tree, strategy)), everybody
+    if callable(strategy):
+        return _from_function(strategy, tree), everybody
+    try:
+        table = np.asarray(strategy, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"a strategy is an array, a dictionary, a function, an OpenSpiel policy or a solution, "
+            f"not {type(strategy).__name__}"
+        ) from None
+    if table.ndim == 1 and tree.lanes == 1:
+        table = table[:, None]
+    return check(tree, table), everybody
+
+
+def _lookup(tree: Tree) -> Lookup:
+    return Lookup(tree.owner, tree.labels, tree.actions, tree.hands)
+
+
+def _from_mapping(given: Mapping[Any, Any], rules: Any, tree: Tree) -> tuple[Table, set[int]]:
+    """Return the table of a dictionary by labels, or (player, label), and the players who have all of theirs in it."""
+    lookup, table = _lookup(tree), uniform(tree)
+    done = np.zeros((len(tree.owner), tree.lanes), bool)
+    for key, odds in given.items():
+        player, label = key if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], int) else (None, key)
+        infoset, lane = lookup.find((label,), player, lambda: rules, lambda: tree)
+        done[infoset, lane] = True
+        table[tree.first[infoset] : tree.first[infoset + 1], lane] = _odds(odds, tree.actions[infoset], str(label))
+    seats = set[int]()
+    for p in range(tree.players):
+        mine = done[tree.owner == p, : len(tree.hands[p])]
+        choices = np.array([len(tree.actions[i]) > 1 for i in np.flatnonzero(tree.owner == p)], bool)
+        if mine.any() and not mine[choices].all():
+            at = np.argwhere(~mine & choices[:, None])[0]
+            label = tree.labels[np.flatnonzero(tree.owner == p)[at[0]]]
+            name = join_label(tree.hands[p][at[1]], label) if tree.hands[p] != ("",) else label
+            raise ValueError(f"the strategy says nothing of player {p}'s information set {name!r}")
+        if mine.any():
+            seats.add(p)
+    if not seats:
+        raise ValueError("the strategy is empty")
+    return table, seats
+
+
+def _from_function(function: Callable[..., Any], tree: Tree) -> Table:
+    """Return the table of a function of (player, label, actions)."""
+    table = uniform(tree)
+    for i, (p, label) in enumerate(zip(tree.owner.tolist(), tree.labels, strict=True)):
+        for lane, hand in enumerate(tree.hands[p]):
+            name = join_label(hand, label) if hand else label
+            odds = function(p, name, tree.actions[i])
+            table[tree.first[i] : tree.first[i + 1], lane] = _odds(odds, tree.actions[i], name)
+    return table
+
+
+def _odds(odds: Any, actions: tuple[str, ...], label: str) -> npt.NDArray[np.float64]:
+    """Return the probabilities of the actions from a dictionary (others are 0) or a list; raises `ValueError`."""
+    if isinstance(odds, Mapping):
+        unknown = [action for action in odds if action not in actions]
+        if unknown:
+            raise ValueError(f"{label!r} has no action {unknown[0]!r}; its actions are {', '.join(actions)}")
+        odds = [odds.get(action, 0.0) for action in actions]
+    try:
+        numbers = np.asarray(odds, np.float64)
+    except (TypeError, ValueError):
+        numbers = np.zeros(0)
+    if numbers.shape != (len(actions),):
+        raise ValueError(f"{label!r} needs {len(actions)} probabilities, of {', '.join(actions)}, not {odds!r}")
+    if not (numbers >= 0).all() or abs(numbers.sum() - 1) > 1e-6:
+        raise ValueError(f"the probabilities at {label!r} must be non-negative and sum to 1, not {odds!r}")
+    return numbers

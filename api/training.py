@@ -1,0 +1,151 @@
+"""The training loop around all learners: play, learn, measure, keep."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from counterplay.agents.log import Log, Row
+from counterplay.agents.rollout import Episodes, collect
+from counterplay.agents.run import Run, torch_threads, totals
+from counterplay.engine.form import sequence_form
+from counterplay.engine.interrupt import interrupts
+from counterplay.games.envs.tree import TurnBased, observations, table
+from counterplay.solvers.value import Judgement, judge_table
+
+CHECKPOINT = 60.0  # seconds between two checkpoints, or more where they are large
+ROWS = 400  # rows of history in a run, about
+TESTS = 40  # tests in a run, about
+SMALL = 50_000  # information sets up to which a game is judged in no time beside training
+
+
+def judge(run: Run) -> Judgement:
+    """Measure a policy that was learned in a turn-based game exactly: value and best response of every player.
+
+    The policy is the one without exploring; of learners with random policies (actor-critic) it is random. Raises
+    `ValueError` for other environments, and for agents that remember.
+    """
+    if not isinstance(run.task, TurnBased):
+        raise ValueError(f"exploitability is of turn-based games, and {run.env} is none")
+    tree = run.task.tree
+    seen = observations(tree)
+    return judge_table(sequence_form(tree), table(tree, run.decide(seen.obs, seen.legal, seen.player)))
+
+
+def is_judged(run: Run) -> bool:
+    """Tell whether a run is of players against each other, and can be judged in no time beside training it."""
+    remembers = getattr(run.settings, "recurrent", False) or getattr(run.settings, "last_action", False)
+    if not isinstance(run.task, TurnBased) or run.task.spec.team or remembers:
+        return False
+    return run.task.tree.count()["infosets"] <= SMALL
+
+
+@dataclass
+class _Clock:
+    """When things happened in this stretch of a run, in seconds."""
+
+    spent: float  # before it
+    began: float = field(default_factory=time.perf_counter)
+    steps: int = 0  # of the run, when the last row ended
+    marked: float = 0.0  # and when that was
+    saved: float = 0.0
+    saving: float = 0.0  # how long that took
+
+    def __post_init__(self) -> None:
+        self.marked = self.saved = self.began
+
+    def seconds(self) -> float:
+        """Return how long the run has trained by now, this stretch and those before."""
+        return self.spent + time.perf_counter() - self.began
+
+
+def advance(
+    run: Run,
+    steps: int | None = None,
+    *,
+    test_every: int | None = None,
+    test_episodes: int | None = None,
+    out: str | Path | None = None,
+    on_row: Callable[[Run, Row], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+    threads: int = 1,
+) -> Run:
+    """Train until the run has that many environment steps in all (a step is all agents of one episode moving).
+
+    Stops between two updates at Ctrl-C, or once `stop()` is true. A row of history has the means since the row
+    before: `return` (of the team, or summed over agents), `length`, whatever the learner tells, `steps_per_second`;
+    every `test_every` steps also `test_return` with `test_low` and `test_high`, without exploring, and in small games
+    of players against each other `test_exploitability`. `on_row` is given each row. A run that is kept in a folder (in
+    `out` from now on, if given) is saved there at the beginning, at the end, and once a minute, and its rows are
+    written there as they come. Networks are small: one thread is the fastest.
+    """
+    given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes}
+    run.plan = replace(run.plan, **{name: value for name, value in given.items() if value is not None})
+    goal = run.plan.steps
+    row_every, test_every = max(1, goal // ROWS), run.plan.test_every or max(1, goal // TESTS)
+    env = run.playing(run.learner.envs)
+    if out is not None or run.folder is not None:
+        run.save(out)
+    log = None if run.folder is None else Log(run.folder, run.history, run.steps)
+    clock = _Clock(run.seconds, steps=run.steps)
+    run.stopped_by = "steps"
+    try:
+        with torch_threads(threads), interrupts() as interrupted:
+            while run.steps < goal:
+                if interrupted() or (stop is not None and stop()):
+                    run.stopped_by = "interrupt"
+                    break
+                before = run.steps
+                episodes = collect(env, run.learner, run.rng)
+                _note(run, episodes, run.learner.learn(episodes, run.rng), env.batch)
+                testing = run.steps // test_every > before // test_every or run.steps >= goal
+                if testing or run.steps // row_every > before // row_every:
+                    row = _row(run, clock, testing)
+                    if log is not None:
+                        log.add(row)
+                    if on_row is not None:
+                        on_row(run, row)
+                run.seconds = clock.seconds()
+                _keep(run, clock)
+            if run.folder is not None:
+                run.save()
+    finally:
+        if log is not None:
+            log.close()
+    return run
+
+
+def _note(run: Run, episodes: Episodes, learned: dict[str, float], batch: int) -> None:
+    """Count episodes that were played and learned from, and keep their figures for the next row."""
+    run.steps += episodes.steps
+    run.episodes += batch
+    learned |= {"return": float(totals(episodes.returns()).mean()), "length": episodes.steps / batch}
+    for name, figure in learned.items():
+        run.since.setdefault(name, []).append(figure)
+
+
+def _row(run: Run, clock: _Clock, testing: bool) -> Row:
+    """Add a row to the run's history, with the figures of a test if it is time for one."""
+    row: Row = {"steps": run.steps, "episodes": run.episodes, "seconds": 0.0}
+    row |= {name: float(np.mean(figures)) for name, figures in run.since.items()}
+    row["steps_per_second"] = (run.steps - clock.steps) / max(time.perf_counter() - clock.marked, 1e-9)
+    if testing:
+        score = run.evaluate(run.plan.test_episodes, run.steps)
+        row |= {"test_return": score.mean, "test_low": score.low, "test_high": score.high}
+        row |= {"test_exploitability": judge(run).exploitability} if is_judged(run) else {}
+    clock.steps, clock.marked = run.steps, time.perf_counter()
+    run.seconds = row["seconds"] = clock.seconds()
+    run.history.append(row)
+    run.since = {}
+    return row
+
+
+def _keep(run: Run, clock: _Clock) -> None:
+    """Save a run that is kept in a folder if it is time to: once a minute, or less often where saving takes long."""
+    now = time.perf_counter()
+    if run.folder is not None and now - clock.saved >= max(CHECKPOINT, 20 * clock.saving):
+        run.save()
+        clock.saved = time.perf_counter()
+        clock.saving = clock.saved - now

@@ -1,0 +1,195 @@
+"""A decision of a solved hold'em spot: ranges, values, equities and strategies, combo by combo.
+
+Values are chips of the starting pot and of what is won beyond it, player 0 out of position (OOP).
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.games.holdem import nodes
+from counterplay.games.holdem.betting import PLAYERS, children
+from counterplay.games.holdem.cards import combo_name, format_cards
+from counterplay.games.holdem.ranges import parse_range
+from counterplay.games.holdem.runouts import Layout
+from counterplay.games.holdem.spot import Spot
+from counterplay.solvers.subgame import SubgameCFR
+
+F64 = npt.NDArray[np.float64]
+Pair = tuple[F64, F64]
+
+
+class Solved(Protocol):
+    """What a view asks of the solution that it belongs to."""
+
+    @property
+    def spot(self) -> Spot: ...
+    @property
+    def layout(self) -> Layout: ...
+
+
+@dataclass(frozen=True)
+class View:
+    """A decision of a solved spot: who acts, what both ranges are by then, and what they are worth.
+
+    Combos are numbered as in `games.holdem.cards`; the arrays of player p, in pairs, are by `combos[p]`. Expected
+    values are in chips from the decision on: what was put in before is not counted as lost, so a fold is worth 0.
+    """
+
+    line: str
+    board: tuple[int, ...]
+    street: str
+    player: int  # who acts
+    pot: int  # chips in the middle, a bet to call among them
+    actions: tuple[str, ...]
+    combos: tuple[nodes.I64, nodes.I64]
+    reach: Pair  # weight of each combo: that of the range times the player's own probability to get here
+    strategy: F64  # [A, n] of the player who acts; what it would do also with combos that do not get here
+    locked: npt.NDArray[np.bool_]  # [n] the combos of the player who acts whose strategy here was fixed
+    _solution: Solved = field(repr=False)
+    _run: SubgameCFR = field(repr=False)
+    _place: nodes.Place = field(repr=False)
+
+    @cached_property
+    def matchups(self) -> Pair:
+        """Return for each combo how much of the other's range it meets."""
+        return nodes.matchups(self.combos, self.reach)
+
+    @cached_property
+    def shares(self) -> Pair:
+        """Return for each combo how much of its owner's range it is, by how often it is held here; they sum to one."""
+        one, two = (reach * met for reach, met in zip(self.reach, self.matchups, strict=True))
+        return one / max(one.sum(), 1e-300), two / max(two.sum(), 1e-300)
+
+    @property
+    def reached(self) -> bool:
+        """Tell whether the average strategies ever get here."""
+        return bool(self.shares[0].sum() > 0.5)
+
+    @property
+    def frequencies(self) -> dict[str, float]:
+        """Return how often each action is taken."""
+        return dict(zip(self.actions, (self.strategy @ self.shares[self.player]).tolist(), strict=True))
+
+    @cached_property
+    def _values(self) -> tuple[Pair, F64]:
+        solution, place = self._solution, self._place
+        laid = solution.layout
+        tree, lanes = nodes.betting(laid, place), nodes.lanes(laid, place)
+        last = laid.sequence[place.template][place.entry]
+        at = (int(last[place.line.node, 0]), int(last[place.line.node, 1]))
+        ev, actions = [], np.zeros(0)
+        for p in range(2):
+            value = self._run.worth(p, at).astype(np.float64)
+            put = (tree.start.pot - solution.spot.pot) / 2 + float(tree.paid[place.line.node, p])
+            rows = [at[p], *(int(last[child, p]) for child in children(tree, place.line.node))]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                worth = value[rows][:, lanes[p]] / self.matchups[p] + (solution.spot.pot / 2 + put)
+            worth[:, ~((self.matchups[p] > 0) & self.possible[p])] = np.nan
+            ev.append(worth[0])
+            if p == self.player:
+                actions = worth[1:]
+        return (ev[0], ev[1]), actions
+
+    @property
+    def possible(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Tell which combos hold no card of the board."""
+        one, two = (nodes.free(combos, self.board) for combos in self.combos)
+        return one, two
+
+    @property
+    def ev(self) -> Pair:
+        """Return both players' expected values by combo; NaN where no hand of the other's can be met."""
+        return self._values[0]
+
+    @property
+    def action_ev(self) -> F64:
+        """Return what each action is worth to each combo of the player who acts, [A, n]."""
+        return self._values[1]
+
+    @cached_property
+    def equity(self) -> Pair:
+        """Return by combo the share of the pot that it would win on average if nobody bet any more."""
+        return nodes.equity(self._solution.spot, self.board, self.combos, self.reach)
+
+    @property
+    def realisation(self) -> Pair:
+        """Return by combo the expected value over the equity's part of the pot."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            one, two = (e / (q * self.pot) for e, q in zip(self.ev, self.equity, strict=True))
+        return one, two
+
+    def mean(self, values: Pair) -> tuple[float, float]:
+        """Return the mean over each player's range of values by combo; NaN for a decision that is never reached."""
+        one, two = (
+            float(np.nansum(np.where(share > 0, share * v, 0.0))) if self.reached else float("nan")
+            for share, v in zip(self.shares, values, strict=True)
+        )
+        return one, two
+
+    def rows(self, player: int | None = None) -> list[dict[str, Any]]:
+        """Return the combos of a player, most often held first: weight and values; of who acts the strategy too.
+
+        Without a player they are those of who acts.
+        """
+        p = self.player if player is None else player
+        ev, equity, realisation = self.ev[p], self.equity[p], self.realisation[p]
+
+        def number(x: float) -> float | None:
+            return float(x) if np.isfinite(x) else None
+
+        def chosen(i: int) -> dict[str, Any]:
+            return {
+                "locked": bool(self.locked[i]),
+                "strategy": dict(zip(self.actions, self.strategy[:, i].tolist(), strict=True)),
+                "action_ev": {a: number(x) for a, x in zip(self.actions, self.action_ev[:, i], strict=True)},
+            }
+
+        return [
+            {
+                "combo": combo_name(int(self.combos[p][i])),
+                "weight": float(self.reach[p][i]),
+                "ev": number(ev[i]),
+                "equity": number(equity[i]),
+                "realisation": number(realisation[i]),
+                **(chosen(i) if p == self.player else {}),
+            }
+            for i in np.argsort(-self.shares[p], kind="stable")
+            if self.possible[p][i]
+        ]
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures of both ranges, for JSON."""
+        value, equity = self.mean(self.ev), self.mean(self.equity)
+
+        def numbers(pair: tuple[float, float]) -> list[float | None]:
+            return [x if np.isfinite(x) else None for x in pair]
+
+        return {
+            "node": self.line,
+            "board": format_cards(self.board),
+            "street": self.street,
+            "player": PLAYERS[self.player],
+            "pot": self.pot,
+            "ev": numbers(value),
+            "equity": numbers(equity),
+            "realisation": [v / (q * self.pot) if q > 0 else None for v, q in zip(value, equity, strict=True)],
+            "locked": float(self.shares[self.player] @ self.locked) if self.reached else None,
+            "strategy": self.frequencies,
+        }
+
+    def of(self, hand: str) -> dict[str, float]:
+        """Return the probability of each action with a combo ("AsKs"), or with hands ("AKs", "QQ+") by their weights.
+
+        Raises `ValueError` for hands that who acts does not hold.
+        """
+        wanted = parse_range(hand)[self.combos[self.player]]
+        share = np.where(wanted > 0, self.shares[self.player], 0.0)
+        if share.sum() <= 0:  # never here: each combo counts alike
+            share = ((wanted > 0) & self.possible[self.player]).astype(np.float64)
+        if share.sum() <= 0:
+            raise ValueError(f"{PLAYERS[self.player].upper()} has no hand of {hand!r} on {format_cards(self.board)}")
+        return dict(zip(self.actions, (self.strategy @ share / share.sum()).tolist(), strict=True))

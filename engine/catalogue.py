@@ -1,0 +1,206 @@
+"""What a text names: games, environments, learners and solvers are each a `Catalogue` of entries.
+
+A text is a name with or without parameters (`leduc(ranks=3)`), a class or function of one's own with its module
+(`package.module:Class(a=1)`), or whatever the catalogue's readers take (a file, `openspiel:NAME`). Packages register
+entries of their own for good through entry points (`counterplay.games`, `counterplay.envs`, `counterplay.learners`).
+"""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, NamedTuple, cast
+
+from counterplay.engine import spec
+
+_OWN = re.compile(r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*")  # package.module:Class
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+class Entry(NamedTuple):
+    """A thing that goes by a name: `target` is the dataclass, class or function `package.module:attribute`."""
+
+    name: str
+    target: str
+    summary: str = ""
+    examples: tuple[str, ...] = ()
+    preset: Mapping[str, object] = _NOTHING  # parameters that the name itself sets
+
+    def load(self) -> Callable[..., Any]:
+        """Import and return the target; raises `ValueError` where it cannot be imported or is no such thing."""
+        loaded: Callable[..., Any] = load_object(self.target)
+        return loaded
+
+
+class Reader(NamedTuple):
+    """A kind of text that is no name of an entry: `target(text)` reads those with the prefix and the ending."""
+
+    target: str
+    form: str  # how such a text is written: "openspiel:NAME"
+    prefix: str = ""
+    suffix: str = ""
+
+    def reads(self, text: str) -> bool:
+        """Tell whether a text is of this kind."""
+        return text.startswith(self.prefix) and text.lower().endswith(self.suffix)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Entries of one kind, and the ways from a text to what it names and back.
+
+    `adopt` (`package.module:attribute`) makes what is somebody's own fit, and the things of `base`, a catalogue whose
+    names serve here too.
+    """
+
+    kind: str  # "game", as in messages
+    entries: tuple[Entry, ...]
+    group: str = ""  # of entry points
+    readers: tuple[Reader, ...] = ()
+    base: "Catalogue | None" = None
+    adopt: str = ""
+    takes_own: bool = True  # whether `package.module:Class` names one too
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Iterate over the entries, those of other packages last."""
+        return iter((*self.entries, *self.registered))
+
+    def __len__(self) -> int:
+        """Return how many entries there are."""
+        return len(self.entries) + len(self.registered)
+
+    @cached_property
+    def registered(self) -> tuple[Entry, ...]:
+        """The entries that installed packages register; a name of our own cannot be taken."""
+        if not self.group:
+            return ()
+        from importlib.metadata import entry_points
+
+        ours = {entry.name for entry in self.entries}
+        found = {point.name: point for point in entry_points(group=self.group) if point.name not in ours}
+        return tuple(
+            Entry(name, point.value, f"from {point.dist.name if point.dist else point.module}", (name,))
+            for name, point in sorted(found.items())
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all entries."""
+        return [entry.name for entry in self]
+
+    def find(self, name: str) -> Entry:
+        """Return the entry of that name, or one for `package.module:Class`.
+
+        Raises `ValueError` with the closest and all names if there is none.
+        """
+        for entry in self:
+            if entry.name == name:
+                return entry
+        if self.takes_own and is_own(name):
+            return Entry(name, name, examples=(name,))
+        forms = [reader.form for reader in self.readers] + ["package.module:Class for one's own"] * self.takes_own
+        names, base = self.names, [] if self.base is None else self.base.names
+        said = f"the {self.kind}s are {', '.join(names)}"
+        said += f", and the {self.base.kind}s {', '.join(base)}" if self.base is not None else ""
+        said += f"; and {', '.join(forms)}" if forms else ""
+        raise ValueError(f"there is no {self.kind} {name!r}{spec.suggestion(name, names + base)}; {said}")
+
+    def reader(self, text: str) -> Reader | None:
+        """Return who reads a text that names no entry."""
+        return next((reader for reader in self.readers if reader.reads(text)), None)
+
+    def knows(self, text: str) -> bool:
+        """Tell whether a text is one of this catalogue's, rightly or not in what it says further."""
+        text = text.strip()
+        name = text.partition("(")[0].strip()
+        return self.reader(text) is not None or name in self.names
+
+    def make(self, thing: Any, *, own: bool = True) -> Any:
+        """Return what a text names, or what an object in place of a text is here; raises `ValueError`.
+
+        Without `own`, as for texts from files, nothing is imported that the user has neither named nor installed as an
+        entry.
+        """
+        if not isinstance(thing, str):
+            return load_object(self.adopt)(thing)
+        text = thing.strip()
+        if (reader := self.reader(text)) is not None:
+            return load_object(reader.target)(text)
+        name, parameters = spec.parse(text)
+        if self.base is not None and name not in self.names and self.base.knows(text):
+            return self.make(self.base.make(text, own=own))
+        if not own:
+            self.check_own(name)
+        entry = self.find(name)
+        made = spec.build(entry.load(), name, {**entry.preset, **parameters})
+        return self.make(made) if entry not in self.entries else made
+
+    def check_own(self, name: str) -> None:
+        """Raise `ValueError` for `package.module:Class`, which a file must not make us import."""
+        if is_own(name):
+            raise ValueError(f"{name} is somebody's own {self.kind}, and no file makes us import it: name it yourself")
+
+    def spec_of(self, made: Any) -> str | None:
+        """Return the shortest text from which `make` makes an equal thing, or None if there is none.
+
+        What readers made says itself how it is written (`spec_text()`); the rest is built again from its fields.
+        """
+        if hasattr(made, "spec_text"):
+            return cast("str | None", made.spec_text())
+        for entry in self.entries:
+            if (text := spec.unparse(entry.load(), entry.name, made)) is not None:
+                return text
+        path = class_path(type(made))
+        if path.startswith(("__main__:", "builtins:", "counterplay.")) or not _OWN.fullmatch(path):
+            return None
+        name = next((entry.name for entry in self.registered if entry.target == path), path)
+        return spec.unparse(type(made), name, made)
+
+
+def is_own(text: str) -> bool:
+    """Tell whether a text names a class or a function by its module, with or without parameters."""
+    return _OWN.fullmatch(text.partition("(")[0].strip()) is not None
+
+
+def class_path(kind: type) -> str:
+    """Return the text by which a class can be found again, `package.module:Class`."""
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def load_object(path: str) -> Any:
+    """Import `package.module` of `package.module:attribute` and return the attribute.
+
+    The current folder is searched too. Raises `ValueError` for one's own that is not there, and whatever the module
+    itself raises.
+    """
+    module, _, attribute = path.partition(":")
+    if module.partition(".")[0] == "counterplay":
+        try:
+            return getattr(import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if error.name == "torch":
+                raise ValueError('learners need PyTorch: pip install "counterplay[learn]"') from None
+            raise
+    here, added = os.getcwd(), False
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
+        added = True
+    try:
+        loaded = import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
+            raise ValueError(f"cannot import {module!r}: there is no such module, here or installed") from None
+        raise ValueError(f"cannot import {module!r}: {error}") from error
+    finally:
+        if added:
+            sys.path.remove(here)
+    if not hasattr(loaded, attribute):
+        raise ValueError(f"the module {module!r} has no {attribute!r}")
+    found = getattr(loaded, attribute)
+    if not callable(found):
+        raise ValueError(f"{path} is no class and no function, but {type(found).__name__}")
+    return found

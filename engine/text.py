@@ -1,0 +1,33 @@
+"""Numbers as text."""
+
+
+def small(x: float) -> str:
+    """Return an exploitability or a gap: three digits, and a power of ten where it is far from one."""
+    return "0" if abs(x) < 1e-15 else f"{x:.3g}"
+
+
+def payoff(x: float) -> str:
+    """Return a payoff with its sign, to six decimals."""
+    return f"{x:+.6f}" if round(x, 6) else "0.000000"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as one would say it."""
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms" if seconds >= 0.001 else "under 1 ms"
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes = int(seconds / 60 + 0.5)
+    if minutes < 100:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes < 6000 else f"{minutes / 1440:.0f} days"
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as one would say it."""
+    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{max(count / 2**20, 0.1):.3g} MB"

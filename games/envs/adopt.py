@@ -1,0 +1,30 @@
+"""Environments that come as objects: tasks and environments of one's own, PettingZoo's, and games."""
+
+from typing import Any
+
+from counterplay.engine.env import Own, Task
+from counterplay.engine.rules import is_rules
+
+
+def as_task(thing: Any) -> Task:
+    """Return a task for what somebody has in hand.
+
+    That is a `Task` or an `Env` of `counterplay.engine.env`, a PettingZoo parallel environment or a function that makes
+    one, or the rules of a game, whose players become agents. Raises `ValueError` for anything else.
+    """
+    if isinstance(thing, Task):
+        return thing
+    if all(hasattr(thing, name) for name in ("spec", "batch", "reset", "step")):
+        return Own(thing)
+    if is_rules(thing):
+        from counterplay.games.envs.tree import TurnBased
+
+        return TurnBased(thing)
+    if callable(thing) or hasattr(thing, "possible_agents"):
+        from counterplay.games.foreign.pettingzoo import from_parallel
+
+        return from_parallel(thing)
+    raise ValueError(
+        "an environment is a spec such as 'climbing', a Task or an Env of counterplay.engine.env, the rules of a "
+        f"game, or a parallel environment of PettingZoo, not {type(thing).__name__}"
+    )

@@ -1,0 +1,209 @@
+"""PettingZoo's parallel environments as tasks (Terry et al. 2021): `pettingzoo:mpe2.simple_spread_v3(N=3)`.
+
+Observations are flattened in the environment's own order, and the state is its `state()`, or all observations one
+after another where it has none. An agent that is not (or no longer) in play has action 0 alone and observes zeros.
+"""
+
+import re
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+from counterplay.engine import spec as specs
+from counterplay.engine.env import Env, EnvSpec, blank
+from counterplay.games.foreign.copies import INSTALL, Copies, Fit, examine
+
+PREFIX = "pettingzoo:"
+_OURS = ("reward", "limit", "workers", "pad")  # parameters of a spec that are not the environment's
+_WORDS: dict[str, object] = {"true": True, "false": False, "none": None}
+
+
+@dataclass(frozen=True)
+class Named:
+    """Where an environment comes from: what `attribute` of a module makes of these parameters.
+
+    A module with a slash is an id of PettingZoo's registry, such as butterfly/pistonball_v6.
+    """
+
+    module: str
+    attribute: str = "parallel_env"
+    parameters: tuple[tuple[str, Any], ...] = ()
+
+    def __call__(self) -> Any:
+        try:
+            module = import_module("pettingzoo" if "/" in self.module else self.module)
+        except ModuleNotFoundError as error:
+            if error.name in ("pettingzoo", "gymnasium"):
+                raise ValueError(INSTALL) from None
+            raise ValueError(f"cannot import {self.module!r}: {error}; a spec names the environment's module") from None
+        if "/" in self.module:
+            return module.make("parallel", self.module, **dict(self.parameters))
+        if not hasattr(module, self.attribute):
+            turn_based = "; it is turn-based, and only parallel ones fit" if hasattr(module, "env") else ""
+            raise ValueError(f"the module {self.module!r} has no {self.attribute!r}{turn_based}")
+        return getattr(module, self.attribute)(**dict(self.parameters))
+
+    def __str__(self) -> str:
+        where = self.module if self.attribute == "parallel_env" else f"{self.module}:{self.attribute}"
+        words = {value: word for word, value in _WORDS.items()}
+        given = [f"{k}={words[v] if v is None or isinstance(v, bool) else repr(v)}" for k, v in self.parameters]
+        return f"{where}({', '.join(given)})" if given else where
+
+
+@dataclass(frozen=True)
+class Given:
+    """A user's own environment object: itself the first time, and copies of it then."""
+
+    env: Any
+
+    def __call__(self) -> Any:
+        try:
+            return deepcopy(self.env)
+        except Exception:
+            raise ValueError(
+                f"{self} cannot be copied: play one episode at a time (a batch of 1), or give a function that makes it"
+            ) from None
+
+    def __str__(self) -> str:
+        return type(self.env).__name__
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Any PettingZoo parallel environment.
+
+    `make` makes one copy of it. Agents' rewards are added up with `reward="team"`, and kept apart with
+    `reward="individual"`. After `limit` steps an episode is truncated; 0 takes the environment's own word (an attribute
+    `max_cycles` or the like). `workers` are processes that share the copies (0: none; -1: one for each core, but none
+    for a user's own object); a single copy needs none. With `pad`, agents may differ in the sizes of their observations
+    (filled up with zeros) and in their numbers of actions (those that an agent lacks are not legal).
+
+    An episode ends when no agent is left: truncated if time ran out for any of the last, otherwise terminated.
+    """
+
+    make: Callable[[], Any]
+    reward: str = "team"
+    limit: int = 0
+    workers: int = field(default=-1, compare=False)
+    pad: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reward not in ("team", "individual"):
+            raise ValueError(f"reward must be team or individual, not {self.reward!r}")
+        if self.limit < 0:
+            raise ValueError(f"limit must be a number of steps, or 0 for the environment's own, not {self.limit}")
+        if self.workers < -1:
+            raise ValueError(f"workers must be a number of processes, or -1 for one a core, not {self.workers}")
+
+    @property
+    def name(self) -> str:
+        """Return what the environment, or the function that makes it, is called."""
+        return str(getattr(self.make, "__qualname__", self.make))
+
+    @cached_property
+    def fit(self) -> Fit:
+        """Return how the environment fits; raises `ValueError` with the reason where it does not."""
+        env = self.make.env if isinstance(self.make, Given) else self.build()
+        try:
+            return examine(env, self.name, self.limit, self.pad)
+        except ValueError:
+            raise
+        except Exception as error:
+            raise ValueError(f"{self.name} cannot be examined: {type(error).__name__}: {error}") from error
+        finally:
+            if not isinstance(self.make, Given) and hasattr(env, "close"):
+                env.close()
+
+    @property
+    def spec(self) -> EnvSpec:
+        fit = self.fit
+        return EnvSpec(
+            agents=len(fit.agents),
+            actions=max(fit.actions),
+            observation=max(fit.observations),
+            state=fit.state,
+            limit=fit.limit,
+            team=self.reward == "team",
+            continuous=fit.continuous,
+        )
+
+    def spec_text(self) -> str | None:
+        """Return the spec that `read` reads as an equal task; None for a user's own object or function."""
+        if not isinstance(self.make, Named):
+            return None
+        more = [("reward", self.reward, "team"), ("limit", self.limit, 0), ("pad", self.pad, False)]
+        changed = tuple((name, value) for name, value, usual in more if value != usual)
+        return PREFIX + str(Named(self.make.module, self.make.attribute, (*self.make.parameters, *changed)))
+
+    def build(self) -> Any:
+        """Return a new copy of the environment; raises `ValueError` where it cannot be made."""
+        try:
+            return self.make()
+        except ValueError:
+            raise
+        except Exception as error:
+            raise ValueError(f"{self.name} cannot be made: {type(error).__name__}: {error}") from error
+
+    def pictured(self) -> "Parallel":
+        """Return the environment with pictures of itself, where it comes by name and offers them."""
+        if not isinstance(self.make, Named):
+            return self
+        parameters = dict(self.make.parameters) | {"render_mode": "rgb_array"}
+        made = replace(self, make=Named(self.make.module, self.make.attribute, tuple(parameters.items())))
+        try:
+            made.make().close()
+        except Exception:  # it knows no such mode, or nothing to draw with is installed
+            return self
+        return made
+
+    def start(self, batch: int) -> Env:
+        from counterplay.games.foreign.workers import Crew, cores
+
+        blank(self.spec, batch)  # refuses a batch of none
+        if isinstance(self.make, Given) and batch == 1:
+            return Copies(self.name, self.spec, self.fit, [self.make.env])
+        usual = 0 if isinstance(self.make, Given) else cores()
+        workers = min(batch, usual if self.workers < 0 else self.workers) if batch > 1 else 0
+        return Crew(self, batch, workers) if workers else self.copies(batch)
+
+    def copies(self, count: int) -> Copies:
+        """Return that many new copies, played in this process."""
+        return Copies(self.name, self.spec, self.fit, [self.build() for _ in range(count)])
+
+
+def from_parallel(env: Any, *, reward: str = "team", limit: int = 0, workers: int = -1, pad: bool = False) -> Parallel:
+    """Return a PettingZoo parallel environment as a task: an object, or a function that makes one.
+
+    Of an object copies are made where an environment of several episodes is started, if it can be copied.
+    """
+    named = hasattr(env, "possible_agents") or not callable(env)
+    return Parallel(Given(env) if named else env, reward, limit, workers, pad)
+
+
+def read(text: str) -> Parallel:
+    """Return the task of a spec: `pettingzoo:MODULE(parameter=value, ...)`.
+
+    `MODULE:ATTRIBUTE` takes another attribute than `parallel_env`, and `FOLDER/NAME` is an id of PettingZoo's registry.
+    The parameters are the environment's, save `reward`, `limit`, `workers` and `pad`, which are `Parallel`'s.
+    """
+    where, bracket, rest = (part.strip() for part in text.strip().removeprefix(PREFIX).partition("("))
+    if not re.fullmatch(r"\w+(\.\w+)*(:\w+)?|[\w-]+(/[\w-]+)+", where):
+        raise ValueError(f"cannot read {text.strip()!r}; write a module such as pettingzoo:mpe2.simple_spread_v3(N=3)")
+    module, _, attribute = where.partition(":")
+    given = {
+        name: _WORDS.get(value, value) if isinstance(value, str) else value
+        for name, value in specs.parse(f"pettingzoo{bracket}{rest}").parameters.items()
+    }
+    ours = {name: given.pop(name) for name in _OURS if name in given}
+    for name, kind, word in (
+        ("limit", int, "an integer"),
+        ("workers", int, "an integer"),
+        ("pad", bool, "true or false"),
+    ):
+        if name in ours and type(ours[name]) is not kind:
+            raise ValueError(f"{module}: {name} must be {word}, not {ours[name]!r}")
+    made: Any = ours
+    return Parallel(Named(module, attribute or "parallel_env", tuple(given.items())), **made)

@@ -1,0 +1,54 @@
+"""What a sweep came to: a table, and learning curves with confidence bands."""
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from counterplay.agents.curves import Curve
+from counterplay.engine.store import write_atomic
+from counterplay.show.text import HEADING, Paint
+
+
+def lines(curves: Sequence[Curve], paint: Paint) -> Iterator[str]:
+    """Yield the table: what each variant's runs return at the end, and at the best of their tests."""
+    width = max([len(curve.variant) for curve in curves] + [7])
+    measure = curves[0].measure if curves else "return"
+    wide = max(len(measure), 8)
+    yield paint(
+        f"{'':<{width}}  {'seeds':>5}  {measure:>{wide}}  {'95% interval':<20}  {'best':>8}  {'steps/s':>8}", HEADING
+    )
+    for curve in curves:
+        best = curve.mean.min() if measure == "exploitability" else curve.mean.max()
+        low, high = curve.band()[:, -1]
+        between = f"{low:.4g} to {high:.4g}" if low == low else "one seed: none"
+        yield (
+            f"{curve.variant:<{width}}  {len(curve.seeds):>5}  {curve.mean[-1]:>{wide}.4g}  {between:<20}  "
+            f"{best:>8.4g}  {curve.speed:>8,.0f}"
+        )
+
+
+def draw(curves: Sequence[Curve], title: str, path: Path) -> None:
+    """Write the learning curves as a picture, in the format that the file's ending says.
+
+    Raises `ValueError` where it cannot be written.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    for curve in curves:
+        (line,) = axes.plot(curve.steps, curve.mean, label=f"{curve.variant} ({len(curve.seeds)} seeds)")
+        low, high = curve.band()
+        axes.fill_between(curve.steps, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+    measure = "exploitability" if curves and curves[0].measure == "exploitability" else "return without exploring"
+    axes.set(title=title, xlabel="environment steps", ylabel=f"{measure}: mean over seeds, 95% interval")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    data = io.BytesIO()
+    figure.savefig(data, format=path.suffix[1:] or "png", dpi=150)
+    try:
+        write_atomic(path, data.getvalue())
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}") from error

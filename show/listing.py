@@ -1,0 +1,62 @@
+"""What goes by a name, as lists and explanations."""
+
+import inspect
+import shlex
+from collections.abc import Iterable, Iterator
+from textwrap import wrap
+
+from counterplay.engine.catalogue import Catalogue, Entry
+from counterplay.engine.spec import describe
+from counterplay.show.text import DIM, HEADING, Paint
+
+_NAME, _TEXT = 20, 21  # columns of a name, and where the text begins
+
+
+def quoted(text: str) -> str:
+    """Return an argument as the shell wants it, in double quotes where it needs any."""
+    return text if shlex.quote(text) == text else f'"{text}"' if not set(text) & set('"$`\\!') else shlex.quote(text)
+
+
+def entries(catalogue: Iterable[Entry], width: int, paint: Paint, command: str = "") -> Iterator[str]:
+    """Yield a line or two of each entry, its parameters, and the shortest example with parameters after a command."""
+    for entry in catalogue:
+        first, *rest = wrap(f"{entry.name:<{_NAME}} {entry.summary}", width, subsequent_indent=" " * _TEXT)
+        yield paint(entry.name, HEADING) + first[len(entry.name) :]
+        yield from rest
+        if takes := _parameters(entry):
+            yield from (paint(line, DIM) for line in indented(takes, _TEXT, width))
+        if command:
+            example = min((e for e in entry.examples if "(" in e), key=len, default=entry.name)
+            example = min((e for e in entry.examples if e.endswith(".toml")), default=example)
+            yield f"{'':<{_NAME}} {command} {quoted(example)}"
+
+
+def _parameters(entry: Entry) -> str:
+    try:
+        return describe(entry.load())
+    except (ValueError, TypeError, ImportError) as error:  # somebody else's that cannot be imported
+        return f"cannot be imported: {error}"
+
+
+def explanation(entry: Entry, command: str, width: int, paint: Paint) -> Iterator[str]:
+    """Yield all that there is to say of an entry, with examples of its use by a command."""
+    factory = entry.load()
+    yield paint(entry.summary or entry.name, HEADING)
+    yield ""
+    yield inspect.getdoc(factory) or ""
+    if takes := describe(factory):
+        yield "\nParameters and their defaults:"
+        yield from indented(takes, 2, width)
+    yield "\nExamples:"
+    yield from (f"  {command} {quoted(example)}" for example in entry.examples)
+
+
+def indented(text: str, indent: int, width: int) -> list[str]:
+    """Return a text cut into lines with blanks before each."""
+    return wrap(text, width, initial_indent=" " * indent, subsequent_indent=" " * indent)
+
+
+def learners(catalogue: Catalogue, paint: Paint) -> Iterator[str]:
+    """Yield a line of each learner, without importing any."""
+    for entry in catalogue:
+        yield paint(f"{entry.name:<12}", HEADING) + entry.summary

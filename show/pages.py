@@ -1,0 +1,85 @@
+"""Pages of a solution, whatever its kind: a kind has one module of pages, with the same functions."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from counterplay.engine.text import payoff
+from counterplay.show import spot_pages, tree_pages
+from counterplay.show.listing import quoted
+from counterplay.show.text import Paint, plain
+
+if TYPE_CHECKING:
+    from counterplay.api.solution import Solution
+
+STOPPED = {
+    "target": "the target is reached",
+    "iterations": "as many as asked for",
+    "time": "the time is over",
+    "interrupt": "interrupted",
+    "exact": "the exact answer, to rounding",
+}
+
+_MODULES: dict[str, ModuleType] = {"tree": tree_pages, "holdem": spot_pages}
+
+
+class Page(NamedTuple):
+    """What a page of a strategy is to show, and how wide and coloured; a kind refuses what it does not have."""
+
+    infoset: str | None = None
+    player: int | None = None
+    limit: int = 40
+    node: str | None = None
+    hands: str | None = None
+    combos: int = 20
+    width: int = 100
+    paint: Paint = plain
+    coloured: bool = False
+
+
+def of(solution: "Solution") -> Any:
+    """Return the module of pages of a solution.
+
+    Its functions: `summary(solution, stopped, paint)`, `strategy(solution, page)`, `judgement(solution, found, paint)`,
+    `measured(solution, found)`, `holds(solution, found)`, `report(solution, line, paint)`, `run_outs(solution, line)`
+    and `opponent(solution)`.
+    """
+    return _MODULES[solution.kind]
+
+
+def whats_next(solution: "Solution", out: str | None) -> Iterator[str]:
+    """Yield what can be done with a solution that was saved, or how to save it."""
+    yield ""
+    if out is None:
+        name = "spot" if solution.kind == "holdem" else re.sub(r"\W+", "_", Path(solution.game.partition("(")[0]).name)
+        yield f"Not saved: --out {name.strip('_')}.cps keeps it, to show, evaluate, play against or resume."
+        return
+    file = quoted(out)
+    yield f"Saved to {out}. Next:"
+    yield f"  counterplay show {file}"
+    yield f"  counterplay play {file}"
+    if solution.stopped_by == "interrupt":
+        yield f"  counterplay solve --resume {file} --out {file}"
+
+
+def head_to_head(payoffs: Sequence[Sequence[float]], against: str) -> dict[str, Any]:
+    """Return what two solutions earn head to head, for JSON."""
+    mine, _ = earnings(payoffs)
+    return {"against": against, "earns": mine, "average": sum(mine) / len(mine), "payoffs": payoffs}
+
+
+def earnings(payoffs: Sequence[Sequence[float]]) -> tuple[list[float], list[float]]:
+    """Return what a solution earns in each seat, and what the others there earn on average (`Solution.against`)."""
+    mine = [earned[p] for p, earned in enumerate(payoffs)]
+    return mine, [(sum(earned) - earned[p]) / (len(earned) - 1) for p, earned in enumerate(payoffs)]
+
+
+def duel(payoffs: Sequence[Sequence[float]], file: str, other: str) -> Iterator[str]:
+    """Yield what two solutions, named by their files, earn head to head."""
+    mine, rest = earnings(payoffs)
+    yield f"\nHead to head, exact expected payoffs: {file} in one seat, {other} in the rest"
+    for p, (a, b) in enumerate(zip(mine, rest, strict=True)):
+        yield f"  in seat {p}   {file} {payoff(a)} · {other} {payoff(b)}"
+    yield f"  on average  {file} {payoff(sum(mine) / len(mine))}"

@@ -1,0 +1,194 @@
+"""Play games from their rules: some seats by a strategy, the others by whoever is asked."""
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.rules import CHANCE, LEAF, DealtRules, Rules, histories, is_dealt
+from counterplay.engine.text import count
+from counterplay.engine.wording import spoken
+from counterplay.show.strategy import Labelled
+from counterplay.show.text import HEADING, Paint
+
+
+class Decision(NamedTuple):
+    """A decision as it comes up in a game."""
+
+    player: int
+    hand: str  # "" in games without a private deal
+    seen: str  # the public history in words, or all that the player sees where there are no hands
+    actions: tuple[str, ...]
+    odds: tuple[float, ...]  # what the strategy does here
+    chosen: int  # -1 until it is taken
+
+
+class Played(NamedTuple):
+    """A game that is over."""
+
+    hands: tuple[str, ...]  # () in games without a private deal
+    decisions: tuple[Decision, ...]
+    payoffs: tuple[float, ...]
+
+
+class Opponent(NamedTuple):
+    """Who plays a solution, what to say first, what payoffs do not count, and how to write them."""
+
+    policy: "Policy"
+    intro: str
+    share: float
+    number: Callable[[float], str]
+
+
+class Policy(Protocol):
+    """A strategy of every player."""
+
+    @property
+    def rules(self) -> Rules | DealtRules:
+        """Return the game that it plays."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Return what the players are called."""
+
+    def odds(self, player: int, label: str, lane: int, actions: tuple[str, ...]) -> tuple[float, ...]:
+        """Return the probability of each action, after what the player sees and with the hand in that lane."""
+
+
+class Book:
+    """A strategy, looked up by what a player sees."""
+
+    def __init__(self, rules: Rules | DealtRules, source: Labelled, strategy: npt.NDArray[np.float64]):
+        self.rules, self.source, self.strategy = rules, source, strategy
+        self.names = tuple(f"player {p}" for p in range(rules.players))
+        self.index = {key: i for i, key in enumerate(zip(source.owner.tolist(), source.labels, strict=True))}
+
+    def odds(self, player: int, label: str, lane: int, actions: tuple[str, ...]) -> tuple[float, ...]:
+        """Return the probability of each action; raises `ValueError` where the strategy has no such decision."""
+        i = self.index.get((player, label))
+        if i is None or self.source.actions[i] != actions:
+            raise ValueError(f"the solution has no decision of player {player} at {label!r}: it is of other rules")
+        odds = self.strategy[self.source.first[i] : self.source.first[i + 1], lane]
+        return tuple((odds / odds.sum()).tolist())
+
+
+def play_game(
+    policy: Policy,
+    asked: Container[int],
+    ask: Callable[[Decision], int],
+    tell: Callable[[int, str], None],
+    rng: np.random.Generator,
+) -> Played:
+    """Play one game; `ask` takes the decisions of the seats in `asked` where there is a choice, the policy all others.
+
+    `tell` hears every public event as player (or CHANCE) and move; where there are no hands, nothing is known to be
+    public, and `ask` is told all that its player sees.
+    """
+    game, rules = policy.rules, histories(policy.rules)
+    state: Any = rules.root()
+    history = ""
+    decisions: list[Decision] = []
+    while (turn := rules.turn(state)) != LEAF:
+        moves = tuple(rules.moves(state))
+        public = is_dealt(game) and len(state[0]) == game.players
+        if turn == CHANCE:
+            move = int(rng.choice(len(moves), p=rules.chance(state)))
+        else:
+            hand, label, lane = "", rules.sees(state, turn), 0
+            seen = label
+            if is_dealt(game):
+                lane = state[0][turn]
+                hand, label, seen = game.hands(turn)[lane], game.sees(state[1]), history
+            decision = Decision(turn, hand, seen, moves, policy.odds(turn, label, lane, moves), -1)
+            by_hand = turn in asked and len(moves) > 1
+            move = ask(decision) if by_hand else int(rng.choice(len(moves), p=decision.odds))
+            decisions.append(decision._replace(chosen=move))
+        if public:
+            history = spoken(history, moves[move], turn == CHANCE)
+            tell(turn, moves[move])
+        state = rules.play(state, move)
+    hands = tuple(game.hands(p)[h] for p, h in enumerate(state[0])) if is_dealt(game) else ()
+    return Played(hands, tuple(decisions), tuple(rules.payoffs(state)))
+
+
+def choose(answer: str, actions: Sequence[str]) -> int | None:
+    """Return the action of that name, or the only one that begins with it."""
+    names = [a.lower() for a in actions]
+    if answer in names:
+        return names.index(answer)
+    fits = [i for i, name in enumerate(names) if answer and name.startswith(answer)]
+    return fits[0] if len(fits) == 1 else None
+
+
+def explained(hand: Played, me: int, names: Sequence[str]) -> Iterator[str]:
+    """Yield who held what, and what the strategy does at each decision; `me` is whom it is told to."""
+    if hand.hands:
+        held = (f"{'you' if p == me else names[p]} {h}" for p, h in enumerate(hand.hands))
+        yield f"  hands: {', '.join(held)}"
+    for d in hand.decisions:
+        odds = ", ".join(f"{a} {100 * x:.1f}%" for a, x in zip(d.actions, d.odds, strict=True) if x >= 0.0005)
+        who = "you" if d.player == me else names[d.player]
+        when = (f"after {d.seen}" if d.seen else "first to act") if hand.hands else f"seeing {d.seen}"
+        yield f"  {who}, {when}: {d.actions[d.chosen]} (the solution: {odds})"
+
+
+class Table:
+    """A terminal at which a person plays a solution: what is asked and told goes through standard input and output."""
+
+    def __init__(self, opponent: Opponent, say: Callable[[str], None], hear: Callable[[str], str], heading: Paint):
+        self.opponent, self.say, self.hear, self.heading = opponent, say, hear, heading
+        self.names = opponent.policy.names
+        self.me = 0
+
+    def ask(self, decision: Decision) -> int:
+        """Return what the person chooses; raises `EOFError` where it leaves."""
+        if decision.hand:
+            self.say(f"  you hold {decision.hand}{', after ' if decision.seen else ''}{decision.seen}")
+        else:
+            self.say(f"  you see {decision.seen}")
+        while True:
+            answer = self.hear(f"  {' / '.join(decision.actions)}? ")
+            choice = choose(answer, decision.actions)
+            if choice is not None:
+                return choice
+            if answer in ("q", "quit"):
+                raise EOFError
+            self.say("  Type one of these, or the beginning of just one; q leaves, ? works after the hand.")
+
+    def tell(self, player: int, move: str) -> None:
+        """Say what the others did, and what was dealt."""
+        if player != self.me:
+            self.say(f"  {self.names[player]}: {move}" if player >= 0 else f"  dealt: {move}")
+
+    def goes_on(self, hand: Played) -> bool:
+        """Explain a hand as long as that is asked for; return whether another one is wanted."""
+        prompt = "  Enter goes on, ? shows the solution's view, q leaves: "
+        answer = self.hear(prompt)
+        while answer not in ("", "q", "quit"):
+            if answer in ("?", "reveal"):
+                for line in explained(hand, self.me, self.names):
+                    self.say(line)
+            answer = self.hear(prompt)
+        return not answer
+
+
+def session(table: Table, best: Sequence[float], seat: int | None, hands: int | None, rng: np.random.Generator) -> None:
+    """Play hands until the person leaves, or so many; `best` is what perfect play would earn in each seat."""
+    total, played, perfect = 0.0, 0, 0.0
+    number = table.opponent.number
+    try:
+        while hands is None or played < hands:
+            table.me = played % len(table.names) if seat is None else seat
+            table.say(table.heading(f"\nHand {played + 1}: you are {table.names[table.me]}", HEADING))
+            hand = play_game(table.opponent.policy, (table.me,), table.ask, table.tell, rng)
+            earned = hand.payoffs[table.me] + table.opponent.share
+            played, total, perfect = played + 1, total + earned, perfect + best[table.me]
+            table.say(f"  you get {number(earned)}; {number(total)} in {count(played, 'hand')}")
+            if not table.goes_on(hand):
+                break
+    except EOFError:
+        table.say("")
+    if played:
+        average = f"you got {number(total / played)} a hand in {count(played, 'hand')}"
+        table.say(f"\n{average}; perfect play against this solution would average {number(perfect / played)}.")

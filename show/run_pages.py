@@ -1,0 +1,131 @@
+"""Learners and runs as lines of text."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from counterplay.agents import Choice
+from counterplay.agents.learner import meanings
+from counterplay.agents.run import Run, Score, interval
+from counterplay.engine.env import EnvSpec
+from counterplay.engine.text import count, duration, small
+from counterplay.show.text import DIM, HEADING, Paint, meaning, table
+
+if TYPE_CHECKING:
+    from counterplay.solvers.value import Judgement
+
+_STOPPED = {"steps": "as many steps as asked for", "interrupt": "interrupted", "": "not begun"}
+
+
+def settings(choice: Choice, paint: Paint, width: int) -> Iterator[str]:
+    """Yield what can be set of a learner: name and default, and what it means."""
+    yield paint(choice.entry.summary or choice.name, HEADING)
+    yield ""
+    yield "Settings, their defaults and meaning:"
+    about = meanings(choice.settings_type())
+    written = {name: f"{name}={_written(choice.preset.get(name, default))}" for name, (_, default, _) in about.items()}
+    left = max(map(len, written.values())) + 4
+    for name, (_, _, text) in about.items():
+        first, *rest = wrap(text, max(width - left, 20))
+        yield f"  {written[name]:<{left - 2}}{paint(first, DIM)}"
+        yield from (" " * left + paint(line, DIM) for line in rest)
+
+
+def shape(spec: EnvSpec) -> str:
+    """Return what an environment is like in one line."""
+    actions = f"{count(spec.actions, 'number')} each" if spec.continuous else count(spec.actions, "action")
+    paid = "one reward for the team" if spec.team else "a reward for each"
+    return f"{count(spec.agents, 'agent')}, {actions}, {paid}, at most {count(spec.limit, 'step')}"
+
+
+def summary(run: Run, paint: Paint) -> Iterator[str]:
+    """Yield what a run came to."""
+    stopped = _STOPPED[run.stopped_by]
+    played = f"{count(run.steps, 'step')}, {count(run.episodes, 'episode')} in {duration(run.seconds)}: {stopped}"
+    yield from table(
+        [("learner", run.name), ("environment", f"{run.env}: {shape(run.task.spec)}"), ("run", played)], paint
+    )
+    if test := last_test(run):
+        found = in_words(test["test_return"], test["test_low"], test["test_high"], run.plan.test_episodes)
+        lines = [("return", found)]
+        if "test_exploitability" in test:
+            lines.append(("exploitability", f"{test['test_exploitability']:.4g}, exact"))
+        yield from table(lines, paint)
+
+
+def in_words(mean: float, low: float, high: float, episodes: int) -> str:
+    """Return a mean return and its interval in words."""
+    between = f" (95% interval {low:.4g} to {high:.4g})" if low == low else ""
+    return f"{mean:.4g}{between}, {count(episodes, 'episode')} without exploring"
+
+
+def evaluation(run: Run, score: Score, judged: "Judgement | str | None", paint: Paint) -> Iterator[str]:
+    """Yield what a run's team is worth without exploring, and how exploitable it is, or why that is not known."""
+    lines = [("run", f"{run.name} in {run.env}, seed {run.seed}, {count(run.steps, 'step')}")]
+    lines.append(("return", in_words(score.mean, score.low, score.high, score.episodes)))
+    if score.returns.ndim > 1:
+        for agent, own in enumerate(score.returns.T):
+            low, high = interval(own, 0.95)
+            lines.append((f"agent {agent}", in_words(float(own.mean()), low, high, score.episodes)))
+    if isinstance(judged, str):
+        lines.append(("exploitability", f"not measured: {judged}"))
+    elif judged is not None:
+        nash = f"{small(judged.exploitability)} (NashConv {small(judged.nash_conv)} / {len(judged.value)} players)"
+        lines.append(("exploitability", nash))
+    yield from table(lines, paint)
+    if judged is not None and not isinstance(judged, str):
+        yield ""
+        certain = len(judged.value) == 2 and abs(sum(judged.value)) < 1e-9
+        yield from meaning(judged.value, judged.best, certain, {})
+
+
+def evaluation_figures(run: Run, score: Score, judged: "Judgement | str | None") -> dict[str, Any]:
+    """Return the same, for JSON."""
+    exact: dict[str, Any] = {}
+    if judged is not None and not isinstance(judged, str):
+        exact = {"exploitability": judged.exploitability, "value": judged.value}
+    span = {"return": score.mean, "low": score.low, "high": score.high, "played": score.episodes}
+    return {**figures(run), **span, **exact}
+
+
+def figures(run: Run) -> dict[str, Any]:
+    """Return what a run is, for JSON."""
+    return {
+        "learner": run.name,
+        "env": run.env,
+        "seed": run.seed,
+        "steps": run.steps,
+        "episodes": run.episodes,
+        "seconds": run.seconds,
+        "stopped_by": run.stopped_by,
+        "folder": None if run.folder is None else str(run.folder),
+    }
+
+
+def last_test(run: Run) -> dict[str, float]:
+    """Return the figures of the last test, if there was one."""
+    tests = [row for row in run.history if "test_return" in row]
+    return {name: x for row in tests[-1:] for name, x in row.items() if name.startswith("test_")}
+
+
+def whats_next(run: Run, quoted: str) -> Iterator[str]:
+    """Yield the commands that go on from a run that is kept; `quoted` is its folder as the shell wants it."""
+    yield f"Saved in {run.folder}. Next:"
+    if run.stopped_by == "interrupt":
+        yield f"  counterplay train --resume {quoted}"
+    yield f"  counterplay evaluate {quoted}"
+    yield f"  counterplay watch {quoted}"
+    if run.stopped_by != "interrupt":
+        yield f"  counterplay train --resume {quoted} --steps {2 * run.plan.steps}"
+    yield f"  tensorboard --logdir {quoted}"
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def name_for(run: Run) -> Path:
+    """Return a folder's name for a run that was not kept."""
+    word = "".join(c if c.isalnum() else "_" for c in run.env.partition("(")[0].rpartition(":")[2])
+    return Path(f"runs/{run.name}_{word}_{run.seed}")

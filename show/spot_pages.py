@@ -1,0 +1,189 @@
+"""Solved hold'em spots as text: a summary, a decision, a report of run-outs, a judgement.
+
+The functions of other games' `show.tree_pages`, and those that only spots have.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from counterplay.engine.text import count, duration, small
+from counterplay.games.holdem.betting import PLAYERS
+from counterplay.games.holdem.cards import card_name, combo_name, format_cards
+from counterplay.games.holdem.ranges import parse_range
+from counterplay.games.holdem.rules import HoldemRules
+from counterplay.show import grid
+from counterplay.show.play import Opponent
+from counterplay.show.text import HEADING, Paint, check_player, table
+from counterplay.solvers.value import Judgement
+
+if TYPE_CHECKING:
+    from counterplay.api.spots import SpotSolution
+    from counterplay.api.view import View
+    from counterplay.show.pages import Page
+
+_NEAR = 1e-5  # of the pot: sums of 32-bit floats agree that closely, also on another machine
+
+
+def share_of_pot(chips: float, pot: int) -> str:
+    """Return an exploitability in per cent of the pot and in chips."""
+    return f"{small(100 * chips / pot)} % of pot ({small(chips)} chips)"
+
+
+def summary(solution: "SpotSolution", stopped: str, paint: Paint) -> Iterator[str]:
+    """Yield how well a spot was solved, and its first decision; `stopped` says why the run ended."""
+    run = f"{count(solution.iterations, 'iteration')} in {duration(solution.seconds)}"
+    yield from table(
+        [
+            ("spot", solution.game),
+            *_locks(solution),
+            ("algorithm", solution.algorithm + (", 16 bits" if solution.compressed else "")),
+            ("run", f"{run}: {stopped}"),
+            ("EV", " · ".join(f"{p.upper()} {x:.3f}" for p, x in zip(PLAYERS, solution.value, strict=True))),
+            ("exploitability", share_of_pot(solution.exploitability, solution.spot.middle)),
+        ],
+        paint,
+    )
+    yield f"\nNeither player can gain more than {small(solution.nash_conv)} chips by deviating{_kept(solution)}.\n"
+    yield from grid.header(solution.view().summary(), paint)
+
+
+def strategy(solution: "SpotSolution", page: "Page") -> Iterator[str]:
+    """Yield a decision: what both ranges are worth, a grid of hands, and at most so many combos (0: all).
+
+    They are the hands of who acts, with what it does, or of a player with their weights. Raises `ValueError` for a line
+    that is not possible, a range that cannot be read or that the player does not hold.
+    """
+    if page.infoset is not None:
+        raise ValueError("this is a hold'em spot: --node LINE and --hands RANGE choose what is shown, not --infoset")
+    check_player(page.player, 2)
+    view, paint = solution.view(page.node or ""), page.paint
+    p = view.player if page.player is None else page.player
+    rows = _some(view, p, page.hands)
+    run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
+    yield f"{solution.game}: {run}, exploitability {share_of_pot(solution.exploitability, solution.spot.middle)}"
+    yield from (f"locked: {text}" for _, text in _locks(solution))
+    yield ""
+    yield from grid.header(view.summary(), paint)
+    yield ""
+    if p == view.player:
+        yield from grid.hand_grid(view.actions, view.combos[p], view.shares[p], view.strategy, paint, page.coloured)
+    else:
+        held = view.possible[p]
+        yield paint(f"  {PLAYERS[p].upper()} holds, per cent of each hand's combos:", HEADING)
+        yield from grid.range_grid(view.combos[p][held], view.reach[p][held], paint, page.coloured)
+    yield ""
+    most = page.combos if page.hands is None else 0
+    yield from grid.combo_list(view.actions if p == view.player else (), rows, most, paint)
+
+
+def _some(view: "View", player: int, hands: str | None) -> list[dict[str, Any]]:
+    """Return the rows of a player's combos that are in a range."""
+    rows = view.rows(player)
+    if hands is None:
+        return rows
+    chosen = {combo_name(int(combo)) for combo in np.flatnonzero(parse_range(hands) > 0)}
+    found = [row for row in rows if row["combo"] in chosen]
+    if not found:
+        raise ValueError(f"{PLAYERS[player].upper()}'s range has no hand of {hands!r} on {format_cards(view.board)}")
+    return found
+
+
+def run_outs(solution: "SpotSolution", line: str) -> list[dict[str, Any]]:
+    """Return the figures of the decision after each card that may come after a line, and how often it comes.
+
+    `share` is the chance of the card given both ranges, their cards taken out.
+    """
+    after = solution.after(line)
+    met = [float(view.reach[0] @ view.matchups[0]) for _, view in after]
+    total = sum(met) or 1.0
+    return [
+        {"card": card_name(card), "share": weight / total, **view.summary()}
+        for weight, (card, view) in zip(met, after, strict=True)
+    ]
+
+
+def report(solution: "SpotSolution", line: str, rows: Sequence[dict[str, Any]], paint: Paint) -> Iterator[str]:
+    """Yield the report of `run_outs` after a line of play."""
+    yield paint(f"{solution.game}, after {line}\n", HEADING)
+    yield from grid.runouts(rows, paint)
+
+
+def _locks(solution: "SpotSolution") -> Iterator[tuple[str, str]]:
+    """Yield what is locked, for a table."""
+    for lock, fixed in zip(solution.spot.locks, solution.spot.locked, strict=True):
+        hands = "; ".join(text for text, _ in lock.hands)
+        some = "" if lock.strategy else f", {hands}"
+        where = f"after {fixed.line.text}" if fixed.line.text else "first to act"
+        yield "locked", f"{PLAYERS[fixed.player].upper()} {where}{some}"
+
+
+def _kept(solution: "SpotSolution") -> str:
+    return ", as long as what is locked is kept" if solution.spot.locks else ""
+
+
+def holds(solution: "SpotSolution", found: Judgement) -> bool:
+    """Tell whether a judgement found what the solution claims."""
+    pairs = zip((*found.value, *found.best), (*solution.value, *solution.best), strict=True)
+    return all(abs(a - b) <= _NEAR * solution.spot.middle for a, b in pairs)
+
+
+def measured(solution: "SpotSolution", found: Judgement) -> dict[str, Any]:
+    """Return what a judgement found, and whether it is what the solution claims, for JSON."""
+    return {
+        "exploitability": found.exploitability,
+        "exploitability_percent_pot": 100 * found.exploitability / solution.spot.middle,
+        "nash_conv": found.nash_conv,
+        "value": found.value,
+        "best_response": found.best,
+        "claimed": solution.exploitability,
+        "holds": holds(solution, found),
+    }
+
+
+def judgement(solution: "SpotSolution", found: Judgement, paint: Paint) -> Iterator[str]:
+    """Yield what a judgement found, beside what the solution claims."""
+    pot = solution.spot.middle
+    verdict = "it holds" if holds(solution, found) else "IT DOES NOT HOLD"
+    yield from table(
+        [
+            ("spot", solution.game),
+            *_locks(solution),
+            *(
+                (p.upper(), f"EV {v:.4f} · best response {b:.4f} · gain {small(b - v)}")
+                for p, v, b in zip(PLAYERS, found.value, found.best, strict=True)
+            ),
+            ("exploitability", share_of_pot(found.exploitability, pot)),
+            ("the file says", f"{share_of_pot(solution.exploitability, pot)}: {verdict}"),
+        ],
+        paint,
+    )
+    if solution.spot.locks:
+        yield "\nNobody deviates where a strategy is locked: this is the exploitability of the rest."
+
+
+def opponent(solution: "SpotSolution") -> Opponent:
+    """Return who plays the solution in a terminal."""
+    spot = solution.spot
+    stacks, (small_blind, big) = f"stacks are {spot.stack}", spot.betting.blinds
+    intro = (
+        f"\nThe blinds are {small_blind} and {big}, {stacks}; you get what you win, less what you put in."
+        if big
+        else f"\nThe pot is {spot.pot}, {stacks}; who folds at once gets 0 chips, and the other {spot.pot}."
+    )
+    return Opponent(SpotPolicy(solution), intro, spot.pot / 2, lambda chips: f"{chips:+.2f} chips")
+
+
+class SpotPolicy:
+    """The average strategies of a solution, as `show.play.play_game` asks for them."""
+
+    names = tuple(name.upper() for name in PLAYERS)
+
+    def __init__(self, solution: "SpotSolution"):
+        self.solution, self.rules = solution, HoldemRules(solution.spot)
+
+    def odds(self, player: int, label: str, lane: int, actions: tuple[str, ...]) -> tuple[float, ...]:
+        """Return the probability of each action of the player's hand after a line of play."""
+        odds = self.solution.view(label).strategy[:, lane]
+        return tuple((odds / odds.sum()).tolist())
