@@ -86,7 +86,10 @@ def build(factory: Callable[..., T], name: str, given: Mapping[str, object]) -> 
     Raises `ValueError` for an unknown or missing parameter, a value of the wrong type, and whatever the factory itself
     refuses, with `name` before it.
     """
-    parameters, kinds = inspect.signature(factory).parameters, get_type_hints(factory)
+    try:
+        parameters, kinds = inspect.signature(factory).parameters, get_type_hints(factory)
+    except (TypeError, ValueError, NameError) as error:
+        raise ValueError(f"{name} does not say what its parameters are: {error}") from None
     for parameter in given:
         if parameter not in parameters:
             takes = f"it takes {', '.join(parameters)}" if parameters else "it takes none"
