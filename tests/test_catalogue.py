@@ -93,7 +93,7 @@ def test_make_makes_games_and_environments():
         ("string:digits", "no class and no function"),
         ("collections:OrderedDict", "does not say what its parameters are"),
         ("types:MappingProxyType", "does not say"),
-        ("pathlib:PurePath", "a game is a spec"),
+        ("collections:Counter", "a game is a spec"),
         ("spy_game:Spy(fins=3)", "no parameter 'fins' (did you mean 'fine'?)"),
         ("spy_game:Spy(3)", "takes its parameters by name"),
     ],
