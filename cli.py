@@ -246,14 +246,14 @@ def play(file: str, seat: int | None, seed: int | None, hands: int | None, game:
     import numpy as np
 
     from counterplay.show import pages
-    from counterplay.show.play import Table, session
+    from counterplay.show.play import Session, play_session
     from counterplay.show.text import check_player
 
     solution = counterplay.load(file, game)
     opponent = pages.of(solution).opponent(solution)
     check_player(seat, len(opponent.policy.names))
     click.echo(f"{solution.game}: q leaves, ? after a hand shows what the solution held and thought.{opponent.intro}")
-    session(Table(opponent, click.echo, answer, paint), solution.best, seat, hands, np.random.default_rng(seed))
+    play_session(Session(opponent, click.echo, answer, paint), solution.best, seat, hands, np.random.default_rng(seed))
 
 
 @cli.command()

@@ -18,7 +18,7 @@ def _power(exponent: int) -> str:
     return f"{10**exponent}" if 0 <= exponent <= 3 else f"1e{exponent}"
 
 
-def curve(trace: Sequence[Check], width: int, height: int, target: float | None = None) -> list[str]:
+def exploitability_curve(trace: Sequence[Check], width: int, height: int, target: float | None = None) -> list[str]:
     """Return exploitability against iterations, both logarithmic, as `height` lines of Braille with axes.
 
     Points that are not positive are left out; fewer than two make no curve. A target is drawn as a dotted line.
@@ -114,7 +114,7 @@ class SolveWatch:
             target = None if self.gap or now.limits.target is None else now.limits.target * self.unit.scale
             trace = tuple(replace(c, exploitability=c.exploitability * self.unit.scale) for c in now.trace)
             self.live.line = self.line(now)
-            self.live.curve = lambda width, height: curve(trace, width, height, target)
+            self.live.curve = lambda width, height: exploitability_curve(trace, width, height, target)
 
     def line(self, now: Progress) -> str:
         """Return the figures of the run in one line."""

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import counterplay
-from counterplay.api.spot_play import SpotPolicy
 from counterplay.api.spots import is_compiled
 from counterplay.games.holdem.cards import combo_name
 from counterplay.games.holdem.spot import parse_spot
 from counterplay.show.grid import colours, hand_grid, letters, range_grid
 from counterplay.show.guide import EXAMPLE
 from counterplay.show.play import play_game
+from counterplay.show.spot_pages import SpotPolicy
 from counterplay.show.text import plain
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
