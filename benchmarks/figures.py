@@ -96,7 +96,7 @@ def draw_form(axis: Any, form: SequenceForm, tree: Tree) -> None:
                         walk(s, len(nodes) - 1)
 
         walk(p, 0)
-        y = -spread(parent)
+        y = -positions(parent)
         depth = np.zeros(len(nodes))
         for node in range(1, len(nodes)):
             depth[node] = depth[parent[node]] + 1
