@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.codes import Ints, code
 from counterplay.engine.tree import Tree
 
 MAX_TERMS = 200_000_000
@@ -79,36 +80,51 @@ class _Treeplexes(NamedTuple):
     parent: npt.NDArray[np.uint32]
     first: npt.NDArray[np.uint32]
     row: npt.NDArray[np.uint32]
-    sequence: npt.NDArray[np.int64]  # [R + 1, W] in scalars, [R + 1, 1] in lanes
+    sequence: Ints  # [R + 1, W] in scalars, [R + 1, 1] in lanes
 
 
 def _treeplexes(tree: Tree, lanes: tuple[int, ...], width: int) -> _Treeplexes:
     """Number the decisions of each player, parents first, once for each of its `lanes`."""
-    players = tree.players
-    sequence = np.zeros((tree.rows + 1, max(lanes)), np.int64)  # one row more, for the -1 of `last`
     sizes = np.diff(tree.first)
-    begin, first, row = [0], [players], [0] * players
-    parent: list[int] = []
-    for p in range(players):
-        own = lanes[p]
-        for i in np.flatnonzero(tree.owner == p):
-            above = tree.above[i]
-            before = sequence[above, :own] if above >= 0 else np.full(own, p)
-            lo, n = int(tree.first[i]), int(sizes[i])
-            if n == 1:
-                sequence[lo, :own] = before
-                continue
-            ids = first[-1] + np.arange(own * n).reshape(own, n)
-            sequence[lo : lo + n, :own] = ids.T
-            parent.extend(before.tolist())
-            first.extend((ids[:, -1] + 1).tolist())
-            row.extend((np.arange(lo, lo + n) * width + np.arange(own)[:, None]).ravel().tolist())
-        begin.append(len(parent))
+    sequence = np.zeros((tree.rows + 1, max(lanes)), np.int64)  # one row more, for the -1 of `last`
+    begin, first, row = [0], [np.array([tree.players])], [np.zeros(tree.players, np.int64)]
+    chosen = [np.flatnonzero((tree.owner == p) & (sizes > 1)) for p in range(tree.players)]
+    following = tree.players
+    for sets, own in zip(chosen, lanes, strict=True):
+        n = np.repeat(sizes[sets], own)  # of each decision, an information set in a lane
+        starts = following + np.cumsum(n) - n
+        lane = np.repeat(np.tile(np.arange(own), len(sets)), n)
+        action = np.arange(n.sum()) - np.repeat(starts - following, n)
+        rows = np.repeat(np.repeat(tree.first[sets], own), n) + action
+        sequence[rows, lane] = following + np.arange(len(rows))
+        begin.append(begin[-1] + len(n))
+        first.append(starts + n)
+        row.append(rows * width + lane)
+        following += len(rows)
+    _pass_through(tree, lanes, sizes, sequence)
+    parent = [
+        np.where(tree.above[sets, None] >= 0, sequence[tree.above[sets], :own], p).ravel()
+        for p, (sets, own) in enumerate(zip(chosen, lanes, strict=True))
+    ]
     u32 = np.uint32
-    return _Treeplexes(np.array(begin, u32), np.array(parent, u32), np.array(first, u32), np.array(row, u32), sequence)
+    joined = (np.concatenate(parts).astype(u32) for parts in (parent, first, row))
+    return _Treeplexes(np.array(begin, u32), *joined, sequence)
 
 
-def _leaf_sequences(tree: Tree, sequence: npt.NDArray[np.int64], p: int) -> npt.NDArray[np.int64]:
+def _pass_through(tree: Tree, lanes: tuple[int, ...], sizes: Ints, sequence: Ints) -> None:
+    """Set the sequences of rows that are no choice: those of the owner's choice before, or its empty sequence."""
+    single = np.flatnonzero(sizes == 1)
+    target = np.arange(tree.rows + 1)
+    target[tree.first[single]] = np.where(tree.above[single] >= 0, tree.above[single], tree.rows)
+    while not np.array_equal(further := target[target], target):  # the reach of a pointer doubles each time
+        target = further
+    rows, owner = tree.first[single], tree.owner[single].astype(np.int64)
+    before = target[rows]
+    own = np.arange(max(lanes)) < np.array(lanes)[owner, None]
+    sequence[rows] = np.where((before == tree.rows)[:, None], np.where(own, owner[:, None], 0), sequence[before])
+
+
+def _leaf_sequences(tree: Tree, sequence: Ints, p: int) -> Ints:
     """Return player p's last sequence at every leaf, [L, W]."""
     last = tree.last[:, p]
     return np.where(last[:, None] >= 0, sequence[last], p)
@@ -120,8 +136,8 @@ def _in_lanes(tree: Tree) -> SequenceForm:
     plex = _treeplexes(tree, (1, 1), 1)
     ends = np.stack([_leaf_sequences(tree, plex.sequence, p)[:, 0] for p in range(2)], axis=1)
     # One table for each pair of payoffs and chance weight that a leaf has.
-    pairs, kind = np.unique(np.stack([tree.outcome, tree.leaf_weight], axis=1), axis=0, return_inverse=True)
-    kind = kind.ravel()
+    _, found, kind = np.unique(code(tree.outcome, tree.leaf_weight), return_index=True, return_inverse=True)
+    pairs, kind = np.stack([tree.outcome[found], tree.leaf_weight[found]], axis=1), kind.ravel()
     w0, w1 = len(tree.hands[0]), len(tree.hands[1])
     tables = np.zeros((2 * len(pairs), padded, padded))
     for u, (t, k) in enumerate(pairs):
@@ -146,7 +162,7 @@ def _in_lanes(tree: Tree) -> SequenceForm:
     )
 
 
-def _starts(own: npt.NDArray[np.int64], sequences: int) -> npt.NDArray[np.uint32]:
+def _starts(own: Ints, sequences: int) -> npt.NDArray[np.uint32]:
     return np.concatenate([[0], np.cumsum(np.bincount(own, minlength=sequences))]).astype(np.uint32)
 
 
@@ -161,14 +177,14 @@ def _in_scalars(tree: Tree) -> SequenceForm:
         value = weight * payoffs[p]
         keep = value != 0
         # Leaves that the same sequences reach are one term: chance is contracted here.
-        order = np.lexsort([ends[q][keep] for q in reversed([p, *rest])])
-        keys = np.stack([ends[q][keep][order] for q in [p, *rest]], axis=1)
-        new = np.ones(len(keys), bool)
-        new[1:] = (keys[1:] != keys[:-1]).any(axis=1)
-        begins = np.flatnonzero(new)
+        kept = [ends[q][keep] for q in [p, *rest]]
+        codes = code(*(_own_number(plex, q, k) for q, k in zip([p, *rest], kept, strict=True)))
+        order = np.argsort(codes, kind="stable")
+        codes = codes[order]
+        begins = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else order
         scales.append(np.add.reduceat(value[keep][order], begins) if len(begins) else np.zeros(0))
-        owns.append(keys[begins, 0])
-        others.append(keys[begins, 1:])
+        owns.append(kept[0][order[begins]])
+        others.append(np.stack([k[order[begins]].astype(np.uint32) for k in kept[1:]], axis=1))
     own = np.concatenate(owns)
     order = np.argsort(own, kind="stable")  # empty sequences come first, player by player
     return SequenceForm(
@@ -176,7 +192,7 @@ def _in_scalars(tree: Tree) -> SequenceForm:
         parent=plex.parent,
         first=plex.first,
         start=_starts(own, int(plex.first[-1])),
-        other=np.concatenate(others)[order].astype(np.uint32),
+        other=np.concatenate(others)[order],
         scale=np.concatenate(scales)[order],
         table=np.zeros(0, np.uint32),
         tables=np.zeros(0),
@@ -186,9 +202,14 @@ def _in_scalars(tree: Tree) -> SequenceForm:
     )
 
 
+def _own_number(plex: _Treeplexes, p: int, sequence: Ints) -> Ints:
+    """Return player p's sequences numbered from 0, its empty one, so that the numbers are small."""
+    return np.where(sequence >= len(plex.begin) - 1, sequence - (int(plex.first[plex.begin[p]]) - 1), 0)
+
+
 def _scalar_leaves(
-    tree: Tree, sequence: npt.NDArray[np.int64]
-) -> tuple[list[npt.NDArray[np.int64]], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    tree: Tree, sequence: Ints
+) -> tuple[list[Ints], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return, for every leaf and deal with positive chance, the players' last sequences, the chance and the payoffs."""
     players = tree.players
     deals = np.argwhere(tree.weights[0] > 0)  # [deals, P]: the root's weight is the deal

@@ -8,6 +8,12 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeGuard, cast
 
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.integer[Any]]
+
 CHANCE = -1
 LEAF = -2
 
@@ -93,9 +99,82 @@ class DealtRules(Protocol):
         """Return the public history as a readable string, different for any two decisions of one player."""
 
 
+class DealtArrays(Protocol):
+    """What a dealt game may offer besides, so that its tables are built at once instead of hand by hand.
+
+    The numbers must be those of `deal`, `chance` and `payoffs`, to the last bit; for hands that cannot be dealt
+    together, or that rule out a chance state, they may be anything finite.
+    """
+
+    def deals(self) -> Array:
+        """Return the joint probability of all hands, [W of player 0, W of player 1, ...]."""
+
+    def event(self, state: Any) -> Hashable:
+        """Return what decides the odds of a chance state besides the hands; states that share it are asked once."""
+
+    def odds(self, event: Any) -> Array:
+        """Return the probability of each move of such a chance state, [moves, W of player 0, ...]."""
+
+    def table(self, key: Any) -> Array:
+        """Return what each player receives, in units of the stake, at an outcome of that key, [P, W of player 0, ...]."""
+
+
+class Expanding(Protocol):
+    """What rules may offer besides: one call a state in place of five, where states are costly to ask."""
+
+    def expand(self, state: Any) -> tuple[int, Any, Any, Sequence[Any]]:
+        """Return all that a tree keeps of a state, with the states that follow; the state is not used again.
+
+        A decision gives (player, what it sees, tuple of labels of moves, children); a chance state (CHANCE,
+        probabilities, None, children); a leaf (LEAF, payoffs, 1.0, ()).
+        """
+
+
+class Frontier(Protocol):
+    """The rules of a game of histories over many states at once, for trees that are built a level at a time.
+
+    A state is a row of integers, [n, C]; a call has one row at least, and all of them lie equally deep. `rules.frontier()` returns it where
+    a game offers one; it must say what the rules say.
+    """
+
+    def root(self) -> Ints:
+        """Return the state before anything happened, [1, C]."""
+
+    def turn(self, rows: Ints) -> Ints:
+        """Return the acting player of each state, `CHANCE` or `LEAF`, [n]."""
+
+    def moves(self, rows: Ints) -> Ints:
+        """Return the number of moves of each decision or chance state, [n]."""
+
+    def chance(self, rows: Ints, move: Ints) -> Array:
+        """Return the probability of a move at each of these chance states, [n]."""
+
+    def play(self, rows: Ints, move: Ints) -> Ints:
+        """Return the states after a move at each of these, [n, C]."""
+
+    def payoffs(self, rows: Ints) -> Array:
+        """Return what each player receives at these leaves, [n, P]."""
+
+    def key(self, rows: Ints) -> Ints:
+        """Return what tells the information sets of an acting player apart, as non-negative integers, [n, k].
+
+        Equal rows of one player, at whatever depth, are one information set.
+        """
+
+
 def is_dealt(rules: Rules | DealtRules) -> TypeGuard[DealtRules]:
     """Tell whether a game has a private deal before public play."""
     return hasattr(rules, "deal")
+
+
+def has_arrays(rules: DealtRules) -> bool:
+    """Tell whether a dealt game offers `DealtArrays`."""
+    return hasattr(rules, "deals")
+
+
+def has_frontier(rules: Rules | DealtRules) -> bool:
+    """Tell whether a game offers a `Frontier`."""
+    return hasattr(rules, "frontier")
 
 
 @dataclass(frozen=True)
