@@ -162,6 +162,14 @@ class Frontier(Protocol):
         """
 
 
+def lanes_of(values: npt.NDArray[Any], players: int) -> list[npt.NDArray[Any]]:
+    """Return an array over one player's lanes, [W, ...], as seen from each player's axis of a tensor over all lanes.
+
+    Entry p has the shape [1, ..., W, ..., 1, ...], W on axis p of the first P, so that entries broadcast.
+    """
+    return [values.reshape(*(1,) * p, -1, *(1,) * (players - p - 1), *values.shape[1:]) for p in range(players)]
+
+
 def is_dealt(rules: Rules | DealtRules) -> TypeGuard[DealtRules]:
     """Tell whether a game has a private deal before public play."""
     return hasattr(rules, "deal")
