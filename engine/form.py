@@ -107,8 +107,13 @@ def _treeplexes(tree: Tree, lanes: tuple[int, ...], width: int) -> _Treeplexes:
         for p, (sets, own) in enumerate(zip(chosen, lanes, strict=True))
     ]
     u32 = np.uint32
-    joined = (np.concatenate(parts).astype(u32) for parts in (parent, first, row))
-    return _Treeplexes(np.array(begin, u32), *joined, sequence)
+    return _Treeplexes(
+        begin=np.array(begin, u32),
+        parent=np.concatenate(parent).astype(u32),
+        first=np.concatenate(first).astype(u32),
+        row=np.concatenate(row).astype(u32),
+        sequence=sequence,
+    )
 
 
 def _pass_through(tree: Tree, lanes: tuple[int, ...], sizes: Ints, sequence: Ints) -> None:
@@ -184,7 +189,7 @@ def _in_scalars(tree: Tree) -> SequenceForm:
         begins = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else order
         scales.append(np.add.reduceat(value[keep][order], begins) if len(begins) else np.zeros(0))
         owns.append(kept[0][order[begins]])
-        others.append(np.stack([k[order[begins]].astype(np.uint32) for k in kept[1:]], axis=1))
+        others.append(np.array([k[order[begins]] for k in kept[1:]], np.uint32).reshape(players - 1, -1).T)
     own = np.concatenate(owns)
     order = np.argsort(own, kind="stable")  # empty sequences come first, player by player
     return SequenceForm(
@@ -207,9 +212,7 @@ def _own_number(plex: _Treeplexes, p: int, sequence: Ints) -> Ints:
     return np.where(sequence >= len(plex.begin) - 1, sequence - (int(plex.first[plex.begin[p]]) - 1), 0)
 
 
-def _scalar_leaves(
-    tree: Tree, sequence: Ints
-) -> tuple[list[Ints], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _scalar_leaves(tree: Tree, sequence: Ints) -> tuple[list[Ints], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return, for every leaf and deal with positive chance, the players' last sequences, the chance and the payoffs."""
     players = tree.players
     deals = np.argwhere(tree.weights[0] > 0)  # [deals, P]: the root's weight is the deal

@@ -1,7 +1,7 @@
 """The fast way to build a tree: a level at a time, by rules that work on whole arrays of states (`rules.Frontier`).
 
-Levels are renumbered to preorder in the end. Labels come from the plain rules, which replay the way to the first node of
-each information set.
+Levels are renumbered to preorder in the end. Labels come from the plain rules, which replay the way to the first node
+of each information set.
 """
 
 from collections.abc import Callable, Iterator
@@ -161,12 +161,13 @@ def _weights(deals: Singles, player: npt.NDArray[np.int8], parent: Ints, slot: I
     drawn = np.flatnonzero(player[parent] == CHANCE)  # the root's parent reads the last node, a leaf
     met = drawn[np.lexsort([-slot[drawn], parent[drawn]])]
     values = np.concatenate([[1.0], weights[met]])
-    index, first = by_first_visit(values)
+    _, first = by_first_visit(values)
     deals.values = values[first].tolist()
     if len(first) == 1:
         return np.zeros(len(player), np.int64)
     order = np.argsort(values[first])
-    return order[np.searchsorted(values[first][order], weights)]
+    found: Ints = order[np.searchsorted(values[first][order], weights)]
+    return found
 
 
 def _outcomes(deals: Singles, paid: npt.NDArray[np.float64]) -> Ints:

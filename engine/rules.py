@@ -4,7 +4,7 @@ A game is a frozen dataclass whose fields are its parameters; a state is any imm
 player receives at the end, in the game's own units (chips, points, a win as 1), player 0 first.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeGuard, cast
 
@@ -116,25 +116,25 @@ class DealtArrays(Protocol):
         """Return the probability of each move of such a chance state, [moves, W of player 0, ...]."""
 
     def table(self, key: Any) -> Array:
-        """Return what each player receives, in units of the stake, at an outcome of that key, [P, W of player 0, ...]."""
+        """Return what each player receives, in units of the stake, at such an outcome, [P, W of player 0, ...]."""
 
 
 class Expanding(Protocol):
     """What rules may offer besides: one call a state in place of five, where states are costly to ask."""
 
-    def expand(self, state: Any) -> tuple[int, Any, Any, Sequence[Any]]:
-        """Return all that a tree keeps of a state, with the states that follow; the state is not used again.
+    def expander(self) -> Callable[[Any], tuple[int, Any, Any, Sequence[Any]]]:
+        """Return a function that tells all that a tree keeps of a state, which is not used again.
 
-        A decision gives (player, what it sees, tuple of labels of moves, children); a chance state (CHANCE,
-        probabilities, None, children); a leaf (LEAF, payoffs, 1.0, ()).
+        Of a decision it gives (player, what it sees, tuple of labels of moves, states that follow); of a chance state
+        (CHANCE, probabilities, None, states that follow); of a leaf (LEAF, payoffs, 1.0, ()).
         """
 
 
 class Frontier(Protocol):
     """The rules of a game of histories over many states at once, for trees that are built a level at a time.
 
-    A state is a row of integers, [n, C]; a call has one row at least, and all of them lie equally deep. `rules.frontier()` returns it where
-    a game offers one; it must say what the rules say.
+    A state is a row of integers, [n, C]; a call has one row at least, and all of them lie equally deep.
+    `rules.frontier()` returns it where a game offers one; it must say what the rules say.
     """
 
     def root(self) -> Ints:

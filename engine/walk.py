@@ -1,12 +1,15 @@
 """The plain way to build a tree: every state is visited once, in preorder, by the rules as they stand."""
 
+import contextlib
+import gc
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.codes import Ints
 from counterplay.engine.deals import Deals, Singles, check_odds
 from counterplay.engine.rules import CHANCE, LEAF, is_dealt
 
@@ -60,56 +63,63 @@ def too_many(max_nodes: int) -> ValueError:
     return ValueError(f"the game has more than {max_nodes:,} nodes: too many to solve as a whole")
 
 
-Look = tuple[int, Any, Any, Sequence[Any]]  # what `expand` returns (see `rules.Expanding`)
+Look = tuple[int, Any, Any, Sequence[Any]]  # what an expander returns (see `rules.Expanding`)
 
 
 def walk(rules: Any, deals: Deals | Singles, max_nodes: int, progress: Callable[[int], None] | None) -> Nodes:
     """Visit every state of the game; raises `ValueError` as `compile_tree` does."""
-    look: Callable[[Any], Look] = getattr(rules, "expand", None) or (
-        _look_at_public(rules) if is_dealt(rules) else _look_at_histories(rules)
-    )
-    play, add_outcome = rules.play, deals.outcome
+    look, play, add_outcome = expander(rules), rules.play, deals.outcome
     infosets = Infosets(rules.players, public=is_dealt(rules))
-    add_infoset = infosets.add
-    player, parent, slot, infoset, weight = array("b"), array("q"), array("q"), array("q"), array("q")
-    outcome, stake = array("q"), array("d")
-    stack: list[tuple[Any, int, int, int]] = [(rules.root(), -1, 0, 0)]
-    node, report = -1, 0
-    while stack:
-        state, up, move, w = stack.pop()
-        node += 1
-        if node >= report:
-            if progress is not None:
-                progress(node)
-            report += REPORT
-        if node >= max_nodes:
-            raise too_many(max_nodes)
-        turn, what, more, children = look(state)
-        player.append(turn)
-        parent.append(up)
-        slot.append(move)
-        weight.append(w)
-        if turn >= 0:
-            infoset.append(add_infoset(turn, what, more))
-            i = len(children)
-            for child in reversed(children):
-                i -= 1
-                stack.append((child, node, i, w))
-        elif turn == LEAF:
-            infoset.append(len(stake))
-            outcome.append(add_outcome(what))
-            stake.append(more)
-        else:
-            infoset.append(-1)
+    index_of, actions, again = [known.get for known in infosets.index_of], infosets.actions, not infosets.public
+    player, parent, weight, decision = array("b"), array("q"), array("q"), array("q")
+    outcome, stake, drawn = array("q"), array("d"), array("q")
+    states, above, weights = [rules.root()], [-1], [0]  # what is still to be visited, the next one last
+    node, pause = -1, 0
+    with _no_garbage():
+        while states:
+            state, w = states.pop(), weights.pop()
+            node += 1
+            if node >= pause:
+                if node >= max_nodes:
+                    raise too_many(max_nodes)
+                if progress is not None:
+                    progress(node)
+                pause = min(node + REPORT, max_nodes)
+            turn, what, more, children = look(state)
+            player.append(turn)
+            parent.append(above.pop())
+            weight.append(w)
+            if turn == LEAF:
+                outcome.append(add_outcome(what))
+                stake.append(more)
+                continue
+            if turn >= 0:
+                index = index_of[turn](what)
+                if index is None or not again or (actions[index] is not more and actions[index] != more):
+                    index = infosets.add(turn, what, more)
+                decision.append(index)
+                states += reversed(children)
+                above += [node] * len(children)
+                weights += [w] * len(children)
+                continue
             if isinstance(deals, Deals):
-                stack.extend((play(state, i), node, i, reached) for i, reached in deals.draws(state, w))
+                moves = deals.draws(state, w)
+                states += [play(state, i) for i, _ in moves]
             else:
-                stack.extend((children[i], node, i, reached) for i, reached in deals.draws(what, w))
+                moves = deals.draws(what, w)
+                states += [children[i] for i, _ in moves]
+            above += [node] * len(moves)
+            weights += [reached for _, reached in moves]
+            drawn.extend([i for i, _ in reversed(moves)])
+    flat_player, flat_parent = np.frombuffer(player, np.int8), np.frombuffer(parent, np.int64)
+    infoset = np.full(len(player), -1)
+    infoset[flat_player >= 0] = np.array(decision, np.int64)
+    infoset[flat_player == LEAF] = np.arange(len(outcome))
     return Nodes(
-        np.frombuffer(player, np.int8),
-        np.frombuffer(parent, np.int64),
-        np.frombuffer(slot, np.int64),
-        np.frombuffer(infoset, np.int64),
+        flat_player,
+        flat_parent,
+        _slots(flat_player, flat_parent, np.array(drawn, np.int64)),
+        infoset,
         np.frombuffer(weight, np.int64),
         np.frombuffer(outcome, np.int64),
         np.frombuffer(stake, np.float64),
@@ -119,8 +129,39 @@ def walk(rules: Any, deals: Deals | Singles, max_nodes: int, progress: Callable[
     )
 
 
+@contextlib.contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Keep Python from looking for circular garbage: a walk makes none, and many states wait for long."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def _slots(player: npt.NDArray[np.int8], parent: Ints, drawn: Ints) -> Ints:
+    """Return which move of its parent leads to each node, given the moves of chance in order."""
+    slot = np.zeros(len(parent), np.int64)
+    siblings = 1 + np.argsort(parent[1:], kind="stable")
+    families = parent[siblings]
+    begins = np.flatnonzero(np.append(True, families[1:] != families[:-1])) if len(families) else families
+    slot[siblings] = np.arange(len(families)) - np.repeat(begins, np.diff(np.append(begins, len(families))))
+    slot[siblings[player[families] == CHANCE]] = drawn
+    return slot
+
+
+def expander(rules: Any) -> Callable[[Any], Look]:
+    """Return the function that says all of a state which a tree keeps: the rules' own, or one made of their methods."""
+    if hasattr(rules, "expander"):
+        own: Callable[[Any], Look] = rules.expander()
+        return own
+    return _look_at_public(rules) if is_dealt(rules) else _look_at_histories(rules)
+
+
 def _look_at_histories(rules: Any) -> Callable[[Any], Look]:
-    """Return `expand` for `Rules`."""
+    """Return an expander for `Rules`."""
     turn_of, sees, moves_of, play, players = rules.turn, rules.sees, rules.moves, rules.play, rules.players
 
     def look(state: Any) -> Look:
@@ -139,7 +180,7 @@ def _look_at_histories(rules: Any) -> Callable[[Any], Look]:
 
 
 def _look_at_public(rules: Any) -> Callable[[Any], Look]:
-    """Return `expand` for `DealtRules`; what chance may do depends on the hands, and is left to `Deals`."""
+    """Return an expander for `DealtRules`; what chance may do depends on the hands, and is left to `Deals`."""
     turn_of, sees, moves_of, play, players = rules.turn, rules.sees, rules.moves, rules.play, rules.players
 
     def look(state: Any) -> Look:

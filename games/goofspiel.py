@@ -212,7 +212,8 @@ class Rows(NamedTuple):
         if self.game.returns == "total_points":
             return points
         if self.game.returns == "point_difference":
-            return points - points.sum(axis=1, keepdims=True) / players
+            over: Array = points - points.sum(axis=1, keepdims=True) / players
+            return over
         most = points == points.max(axis=1, keepdims=True)
         first = most.sum(axis=1, keepdims=True)
         return np.where(first == players, 0.0, np.where(most, 1.0 / first, -1.0 / np.maximum(players - first, 1)))

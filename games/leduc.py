@@ -240,7 +240,7 @@ class Leduc:
     def table(self, key: tuple[Cards, Cards, tuple[int, ...]]) -> Array:
         stayed, board, paid = key
         table = np.empty((self.players, *(len(self._hands),) * self.players))
-        wins: dict[int, Any] = {p: True for p in stayed}
+        wins: dict[int, Any] = dict.fromkeys(stayed, True)
         if len(stayed) > 1:
             strengths = lanes_of(self._ranked(board), self.players)
             highest = functools.reduce(np.maximum, [strengths[p] for p in stayed])

@@ -89,7 +89,8 @@ class PushFold:
     def deals(self) -> Array:
         pairs = matchups().pairs.astype(np.float64)
         combos = pairs.sum(axis=1, keepdims=True)
-        return (combos / combos.sum()) * (pairs / combos)
+        joint: Array = (combos / combos.sum()) * (pairs / combos)
+        return joint
 
     def table(self, key: int) -> Array:
         folded = np.full((len(NAMES), len(NAMES)), -1.0 if key == SMALL_BLIND else 1.0)
