@@ -56,7 +56,8 @@ class SequenceForm(NamedTuple):
 _SMALL = (1, 4, 8, 16)  # kernels are compiled for these numbers of lanes; more are padded to a multiple of 8
 
 
-def _padded(lanes: int) -> int:
+def padded(lanes: int) -> int:
+    """Return how many lanes kernels see where there are so many."""
     return next((w for w in _SMALL if w >= lanes), -(-lanes // 8) * 8)
 
 
@@ -137,14 +138,14 @@ def _leaf_sequences(tree: Tree, sequence: Ints, p: int) -> Ints:
 
 def _in_lanes(tree: Tree) -> SequenceForm:
     lanes = tree.lanes
-    padded = _padded(lanes)
+    wide = padded(lanes)
     plex = _treeplexes(tree, (1, 1), 1)
     ends = np.stack([_leaf_sequences(tree, plex.sequence, p)[:, 0] for p in range(2)], axis=1)
     # One table for each pair of payoffs and chance weight that a leaf has.
     _, found, kind = np.unique(code(tree.outcome, tree.leaf_weight), return_index=True, return_inverse=True)
     pairs, kind = np.stack([tree.outcome[found], tree.leaf_weight[found]], axis=1), kind.ravel()
     w0, w1 = len(tree.hands[0]), len(tree.hands[1])
-    tables = np.zeros((2 * len(pairs), padded, padded))
+    tables = np.zeros((2 * len(pairs), wide, wide))
     for u, (t, k) in enumerate(pairs):
         value = tree.payoffs[t] * tree.weights[k]  # [2, w0, w1]
         tables[u, :w1, :w0] = value[0].T
@@ -161,7 +162,7 @@ def _in_lanes(tree: Tree) -> SequenceForm:
         scale=np.concatenate([tree.stake, tree.stake])[order],
         table=np.concatenate([kind, kind + len(pairs)])[order].astype(np.uint32),
         tables=tables.ravel(),
-        origin=np.stack([(np.arange(padded) < w).astype(np.float64) for w in (w0, w1)]),
+        origin=np.stack([(np.arange(wide) < w).astype(np.float64) for w in (w0, w1)]),
         row=plex.row,
         width=lanes,
     )
@@ -189,7 +190,7 @@ def _in_scalars(tree: Tree) -> SequenceForm:
         begins = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else order
         scales.append(np.add.reduceat(value[keep][order], begins) if len(begins) else np.zeros(0))
         owns.append(kept[0][order[begins]])
-        others.append(np.array([k[order[begins]] for k in kept[1:]], np.uint32).reshape(players - 1, -1).T)
+        others.append(np.array([k[order[begins]] for k in kept[1:]], np.uint32).reshape(players - 1, len(begins)).T)
     own = np.concatenate(owns)
     order = np.argsort(own, kind="stable")  # empty sequences come first, player by player
     return SequenceForm(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from counterplay.engine.codes import Ints, by_first_visit, code
 from counterplay.engine.deals import Deals, Singles, check_payoffs
 from counterplay.engine.rules import CHANCE, LEAF
-from counterplay.engine.walk import Infosets, Nodes, too_many
+from counterplay.engine.walk import Infosets, Nodes, TooManyNodes
 
 CHUNK = 1 << 17  # states that are worked on at a time, to bound what lies between
 
@@ -82,7 +82,7 @@ def _levels(frontier: Any, max_nodes: int, progress: Callable[[int], None] | Non
     while len(rows):
         total += len(rows)
         if total > max_nodes:
-            raise too_many(max_nodes)
+            raise TooManyNodes(max_nodes)
         if progress is not None:
             progress(total)
         turn = frontier.turn(rows).astype(np.int8)
@@ -95,7 +95,7 @@ def _levels(frontier: Any, max_nodes: int, progress: Callable[[int], None] | Non
         payoffs = np.zeros((0, 1)) if inner.all() else frontier.payoffs(rows[~inner])
         yield Level(turn, moves, slot, parent, weight, key, payoffs)
         if total + int(moves.sum()) > max_nodes:
-            raise too_many(max_nodes)
+            raise TooManyNodes(max_nodes)
         parent = np.repeat(np.arange(len(rows)), moves)
         slot = np.arange(len(parent)) - np.repeat(np.cumsum(moves) - moves, moves)
         chance = turn == CHANCE

@@ -130,6 +130,16 @@ class Expanding(Protocol):
         """
 
 
+class Shaped(Protocol):
+    """What rules may offer besides, so that their trees are counted without being walked."""
+
+    def shape(self, state: Any) -> Hashable:
+        """Return what decides how large the tree below a state is (a public state, in a dealt game).
+
+        None stands for a state that no hands allow, such as a board of too many cards of one rank.
+        """
+
+
 class Frontier(Protocol):
     """The rules of a game of histories over many states at once, for trees that are built a level at a time.
 

@@ -58,9 +58,11 @@ class Infosets:
         return index
 
 
-def too_many(max_nodes: int) -> ValueError:
-    """Return what is raised where a game has more nodes."""
-    return ValueError(f"the game has more than {max_nodes:,} nodes: too many to solve as a whole")
+class TooManyNodes(ValueError):
+    """The game has more nodes than were asked for."""
+
+    def __init__(self, most: int):
+        super().__init__(f"the game has more than {most:,} nodes: too many to solve as a whole")
 
 
 Look = tuple[int, Any, Any, Sequence[Any]]  # what an expander returns (see `rules.Expanding`)
@@ -81,7 +83,7 @@ def walk(rules: Any, deals: Deals | Singles, max_nodes: int, progress: Callable[
             node += 1
             if node >= pause:
                 if node >= max_nodes:
-                    raise too_many(max_nodes)
+                    raise TooManyNodes(max_nodes)
                 if progress is not None:
                     progress(node)
                 pause = min(node + REPORT, max_nodes)

@@ -129,6 +129,9 @@ class Goofspiel:
         """Return each round so far as prize:bid>winner (- for none; all bids if they are open), then the prize up."""
         return f"{state.seen[player]}{state.prize}"
 
+    def shape(self, state: Table) -> tuple[int, int, bool]:
+        return len(state.hands[0]), len(state.bids), state.prize == 0
+
     def frontier(self) -> "Rows":
         """Return these rules over many states at once."""
         return Rows(self)

@@ -35,8 +35,8 @@ class Kuhn:
             raise ValueError(f"players must be 2 to 10, not {self.players}")
         if self.ranks == 0:
             object.__setattr__(self, "ranks", self.players + 1)
-        if not self.players <= self.ranks <= 1000:
-            raise ValueError(f"ranks must be at least players ({self.players}) and at most 1000, not {self.ranks}")
+        if not self.players <= self.ranks <= 100_000:
+            raise ValueError(f"ranks must be at least players ({self.players}) and at most 100,000, not {self.ranks}")
 
     def hands(self, player: int) -> Sequence[str]:
         return rank_labels(self.ranks)
@@ -71,6 +71,9 @@ class Kuhn:
         return [sum(paid) - paid[p] if p == winner else -paid[p] for p in range(self.players)]
 
     def sees(self, state: str) -> str:
+        return state
+
+    def shape(self, state: str) -> str:
         return state
 
     def deals(self) -> Array:

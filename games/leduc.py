@@ -3,7 +3,7 @@
 import functools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, combinations_with_replacement
@@ -16,6 +16,9 @@ from counterplay.engine.rules import CHANCE, LEAF, Array, Outcome, lanes_of
 from counterplay.games.kuhn import rank_labels
 
 Cards = tuple[int, ...]  # ranks, lowest first
+
+
+MAX_DRAWS = 200_000
 
 
 class Betting(NamedTuple):
@@ -72,6 +75,12 @@ class Leduc:
             raise ValueError(f"board must list the cards of each later street, five in all at most, not {self.board}")
         if len(self.bets) != len(self.board) + 1 or min(self.bets) < 1:
             raise ValueError(f"bets must be {len(self.board) + 1} positive sizes, one a street, not {self.bets}")
+        for cards in (self.hole, *self.board):
+            draws = math.comb(self.ranks * self.suits // self._copies + cards - 1, cards)
+            if draws > MAX_DRAWS:
+                raise ValueError(
+                    f"{cards} cards of these ranks can be {draws:,} draws; at most {MAX_DRAWS:,} are listed"
+                )
         needed = self.players * self.hole + sum(self.board)
         if self.ranks * self.suits < needed:
             raise ValueError(f"{needed} cards are dealt; ranks x suits = {self.ranks * self.suits} is too few")
@@ -223,6 +232,12 @@ class Leduc:
             for kind, n in Counter(draw).items():
                 ways[i] *= comb[left(kind), n].reshape(ways[i].shape)
         return ways / math.comb(self.ranks * self.suits - len(board) - self.hole * players, cards)
+
+    def shape(self, state: Betting) -> Hashable:
+        street, board, paid, folded, raises, calls, turn, deal, _ = state
+        counts = tuple(sorted(map(board.count, set(board))))
+        possible = not counts or counts[-1] <= self._copies
+        return (street, counts, paid, folded, raises, calls, turn, deal) if possible else None
 
     def deals(self) -> Array:
         joint = np.ones(())

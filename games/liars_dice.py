@@ -107,6 +107,9 @@ class LiarsDice:
     def sees(self, state: Bidding) -> str:
         return state.label
 
+    def shape(self, state: Bidding) -> tuple[int, bool]:
+        return state.last, state.called
+
     def deals(self) -> Array:
         return functools.reduce(np.multiply, lanes_of(np.array(self._odds), self.players))
 
