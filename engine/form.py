@@ -177,29 +177,41 @@ def _in_scalars(tree: Tree) -> SequenceForm:
     lanes = tuple(map(len, tree.hands))
     plex = _treeplexes(tree, lanes, tree.lanes)
     ends, weight, payoffs = _scalar_leaves(tree, plex.sequence)
-    owns, others, scales = [], [], []
+    # Leaves that the same sequences reach are one term: chance is contracted here. They stand together once all are
+    # sorted by all players' sequences, and still do when these are sorted by the owner's, stably.
+    numbers = [_own_numbers(plex, p, end) for p, end in enumerate(ends)]
+    codes = code(*numbers)
+    order = np.argsort(codes, kind="stable")
+    codes = codes[order]
+    terms, sums = [], []  # of each player: the first leaf of each term, and what it adds up to
+    counts = np.zeros(int(plex.first[-1]), np.int64)
     for p in range(players):
-        rest = [q for q in range(players) if q != p]
-        value = weight * payoffs[p]
-        keep = value != 0
-        # Leaves that the same sequences reach are one term: chance is contracted here.
-        kept = [ends[q][keep] for q in [p, *rest]]
-        codes = code(*(_own_number(plex, q, k) for q, k in zip([p, *rest], kept, strict=True)))
-        order = np.argsort(codes, kind="stable")
-        codes = codes[order]
-        begins = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else order
-        scales.append(np.add.reduceat(value[keep][order], begins) if len(begins) else np.zeros(0))
-        owns.append(kept[0][order[begins]])
-        others.append(np.array([k[order[begins]] for k in kept[1:]], np.uint32).reshape(players - 1, len(begins)).T)
-    own = np.concatenate(owns)
-    order = np.argsort(own, kind="stable")  # empty sequences come first, player by player
+        value = (weight * payoffs[p])[order]
+        kept = np.flatnonzero(value)
+        kept = kept[np.argsort(numbers[p][order[kept]], kind="stable")]
+        same = codes[kept]
+        begins = np.flatnonzero(np.append(True, same[1:] != same[:-1])) if len(same) else kept
+        sums.append(np.add.reduceat(value[kept], begins) if len(begins) else np.zeros(0))
+        terms.append(order[kept[begins]])
+        counts += np.bincount(ends[p][terms[p]], minlength=len(counts))
+    scale = np.empty(sum(map(len, terms)))
+    other = np.empty((len(scale), players - 1), np.uint32)
+    empty, full = 0, int(counts[:players].sum())  # terms of empty sequences come first, player by player
+    for p in range(players):
+        first = int(counts[p])
+        for at, part in ((empty, slice(first)), (full, slice(first, None))):
+            size = len(terms[p][part])
+            scale[at : at + size] = sums[p][part]
+            for k, q in enumerate(q for q in range(players) if q != p):
+                other[at : at + size, k] = ends[q][terms[p][part]]
+        empty, full = empty + first, full + len(terms[p]) - first
     return SequenceForm(
         begin=plex.begin,
         parent=plex.parent,
         first=plex.first,
-        start=_starts(own, int(plex.first[-1])),
-        other=np.concatenate(others)[order],
-        scale=np.concatenate(scales)[order],
+        start=np.append(0, np.cumsum(counts)).astype(np.uint32),
+        other=other,
+        scale=scale,
         table=np.zeros(0, np.uint32),
         tables=np.zeros(0),
         origin=np.ones((players, 1)),
@@ -208,9 +220,10 @@ def _in_scalars(tree: Tree) -> SequenceForm:
     )
 
 
-def _own_number(plex: _Treeplexes, p: int, sequence: Ints) -> Ints:
-    """Return player p's sequences numbered from 0, its empty one, so that the numbers are small."""
-    return np.where(sequence >= len(plex.begin) - 1, sequence - (int(plex.first[plex.begin[p]]) - 1), 0)
+def _own_numbers(plex: _Treeplexes, p: int, sequence: Ints) -> npt.NDArray[np.integer[Any]]:
+    """Return player p's sequences numbered from 0, its empty one, in a type in which they are sorted fast."""
+    numbers = np.where(sequence >= len(plex.begin) - 1, sequence - (int(plex.first[plex.begin[p]]) - 1), 0)
+    return numbers.astype(np.uint16) if numbers.max(initial=0) < 2**16 else numbers
 
 
 def _scalar_leaves(tree: Tree, sequence: Ints) -> tuple[list[Ints], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
