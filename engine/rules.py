@@ -103,8 +103,8 @@ class DealtArrays(Protocol):
     """What a dealt game may offer besides, so that its tables are built at once instead of hand by hand.
 
     The numbers must be those of `deal`, `chance` and `payoffs`, to the last bit; for hands that cannot be dealt
-    together, or that rule out a chance state, they may be anything finite. Where nothing but the deal is left to chance,
-    `event` and `odds` are not asked for.
+    together, or that rule out a chance state, they may be anything finite. `event` and `odds` are for games that leave
+    more to chance than the deal.
     """
 
     def deals(self) -> Array:
