@@ -243,8 +243,6 @@ def solve(
     pot = subject.middle if subject is not None else 0
 
     def on_memory(count: int) -> None:
-        assert subject is not None
-        _say_if_cold(subject)
         watch.memory(_bytes(count))
 
     with watching(name, before.seconds if before else 0.0, gap, pot) as watch:
@@ -304,14 +302,6 @@ def _spot(game: str | None, flags: dict[str, Any]) -> "Spot | None":
     from counterplay.solvers.spots import is_spot_file
 
     return load_spot(game.strip()) if is_spot_file(game) else None
-
-
-def _say_if_cold(spot: "Spot") -> None:
-    """Tell standard error if kernels are to be compiled first."""
-    from counterplay.solvers.spots import is_compiled
-
-    if not is_compiled(spot):
-        click.echo("counterplay: compiling kernels, once: about 20 s", err=True)
 
 
 def _bytes(count: int) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from counterplay.agents.log import Row
 from counterplay.agents.train import TOLD_FILE, Run, holds_run
+from counterplay.engine.compiling import tell, telling
 from counterplay.engine.interrupt import interrupts
 
 
@@ -52,6 +53,12 @@ class Worker:
     process: Any
     heard: Connection
     error: str = "its process was killed"
+
+
+class Compiling(NamedTuple):
+    """What a process sends when it compiles kernels."""
+
+    line: str
 
 
 def plan(learners: Sequence[str], grid: Mapping[str, Sequence[object]], seeds: int, out: Path) -> list[Job]:
@@ -102,6 +109,7 @@ def sweep(
     running: dict[Job, Worker] = {}
     tests: dict[Job, float] = {}
     failed: dict[Job, str] = {}
+    compiled: set[Compiling] = set()
     ended = False
 
     def told() -> None:
@@ -125,6 +133,11 @@ def sweep(
                     for message in _messages(worker.heard):
                         if isinstance(message, str):
                             worker.error = message
+                            continue
+                        if isinstance(message, Compiling):
+                            if message not in compiled:
+                                tell(message.line)
+                            compiled.add(message)
                             continue
                         had[job], test = message
                         if test is not None:
@@ -152,22 +165,23 @@ def _work(
     """Do one run, in a process of its own. The pipe breaks if the sweep is gone, and that ends the run."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep says when to stop
 
-    def tell(run: Run, row: Row) -> None:
+    def tell_row(run: Run, row: Row) -> None:
         says.send((run.steps, row.get("test_return")))
 
     place = {"resume": job.folder} if holds_run(job.folder) else {"out": job.folder}
     try:
-        train(
-            job.learner,
-            env,
-            steps=steps,
-            seed=job.seed,
-            on_row=tell,
-            stop=stop.is_set,
-            **place,
-            **options,
-            **job.settings,
-        )
+        with telling(lambda line: says.send(Compiling(line))):
+            train(
+                job.learner,
+                env,
+                steps=steps,
+                seed=job.seed,
+                on_row=tell_row,
+                stop=stop.is_set,
+                **place,
+                **options,
+                **job.settings,
+            )
         says.send("")
     except ValueError as error:
         says.send(str(error))

@@ -3,7 +3,6 @@
 import io
 import json
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from counterplay.agents import find
 from counterplay.agents.learner import Learner, Mixed
 from counterplay.agents.log import Log, Row
 from counterplay.agents.rollout import collect
+from counterplay.engine.compiling import clock
 from counterplay.engine.env import Env, Task, blank
 from counterplay.engine.interrupt import interrupts
 from counterplay.engine.store import write_atomic
@@ -69,7 +69,7 @@ class Run:
     plan: Plan = Plan()
     steps: int = 0
     episodes: int = 0
-    seconds: float = 0.0  # of training, tests included
+    seconds: float = 0.0  # of training, tests included and compiling left out
     history: list[Row] = field(default_factory=list, repr=False)
     since: dict[str, list[float]] = field(default_factory=dict, repr=False)  # what was told since the last row
     stopped_by: str = ""  # "steps" or "interrupt"
@@ -231,7 +231,7 @@ def advance(
         run.save(out)
     if run.folder is not None:
         log = Log(run.folder, run.history, run.steps)
-    spent, began = run.seconds, time.perf_counter()
+    spent, began = run.seconds, clock()
     mark, marked = run.steps, began  # where the last row ended
     saved, saving = began, 0.0  # when it was saved, and how long that took
     torch.set_num_threads(threads)
@@ -254,12 +254,12 @@ def advance(
                 if testing or run.steps // row_every > before // row_every:
                     row: Row = {"steps": run.steps, "episodes": run.episodes, "seconds": 0.0}
                     row |= {name: float(np.mean(figures)) for name, figures in run.since.items()}
-                    row["steps_per_second"] = (run.steps - mark) / max(time.perf_counter() - marked, 1e-9)
+                    row["steps_per_second"] = (run.steps - mark) / max(clock() - marked, 1e-9)
                     if testing:
                         score = run.evaluate(run.plan.test_episodes, run.steps)
                         row |= {"test_return": score.mean, "test_low": score.low, "test_high": score.high}
                         row |= {} if on_test is None else on_test(run)
-                    mark, marked = run.steps, time.perf_counter()
+                    mark, marked = run.steps, clock()
                     run.seconds = row["seconds"] = spent + marked - began
                     run.history.append(row)
                     run.since = {}
@@ -267,11 +267,11 @@ def advance(
                         log.add(row)
                     if on_row is not None:
                         on_row(run, row)
-                now = time.perf_counter()
+                now = clock()
                 run.seconds = spent + now - began
                 if run.folder is not None and now - saved >= max(CHECKPOINT, 20 * saving):
                     run.save()
-                    saved = time.perf_counter()
+                    saved = clock()
                     saving = saved - now
             if run.folder is not None:
                 run.save()

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.form import SequenceForm
-from counterplay.engine.jit import inlined, jit, width
+from counterplay.engine.jit import inlined, jit
+from counterplay.engine.lanes import width
 
 Vector = npt.NDArray[np.float64]
 

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.form import SequenceForm
-from counterplay.engine.jit import inlined, jit, width
+from counterplay.engine.jit import inlined, jit
+from counterplay.engine.lanes import width
 from counterplay.engine.strategy import Vector
 from counterplay.engine.sweeps import down, expected, gather, normalise, realise, respond
 from counterplay.solvers.value import Judgement, judge_plans

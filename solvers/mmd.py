@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from counterplay.engine.form import SequenceForm
-from counterplay.engine.jit import inlined, jit, width
+from counterplay.engine.jit import inlined, jit
+from counterplay.engine.lanes import width
 from counterplay.engine.strategy import Vector
 from counterplay.engine.sweeps import down, gather, normalise, realise
 from counterplay.solvers.value import Judgement, judge

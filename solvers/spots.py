@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine import jit
 from counterplay.engine.memory import available
 from counterplay.engine.store import pack, unpack, write
 from counterplay.engine.subgame import Subgame, Tables
@@ -26,7 +25,6 @@ from counterplay.games.holdem.runouts import Layout
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
 from counterplay.solvers.cfr import VARIANTS
 from counterplay.solvers.run import Check, Limits, Method, Progress, Result, check_algorithm, run
-from counterplay.solvers.streets import visit_children, visit_root
 from counterplay.solvers.subgame import SubgameCFR
 from counterplay.solvers.value import Judgement
 
@@ -76,11 +74,6 @@ def footprint(game: Subgame, compress: bool) -> int:
 def size_text(count: int) -> str:
     """Return a number of bytes as one would say it."""
     return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{max(count / 2**20, 0.1):.3g} MB"
-
-
-def is_compiled(spot: Spot) -> bool:
-    """Tell whether the kernels that a spot takes are compiled; on a cache without them that takes half a minute."""
-    return jit.is_compiled(visit_root if spot.street == STREETS[spot.betting.last] else visit_children)
 
 
 def cores() -> int:

@@ -71,7 +71,7 @@ class Watch:
     def __init__(self, name: str, before: float, gap: bool, live: Display | None, pot: float = 0.0):
         self.name, self.before, self.gap, self.live = name, before, gap, live
         self.scale, self.unit = (100 / pot, " % of pot") if pot else (1.0, "")
-        self.since: Progress | None = None  # where the run was when its kernels had been compiled
+        self.since: Progress | None = None  # where the run was at first
         self.limits = Limits()
         self.drawn = self.began = time.perf_counter()
         self.next_line = (1, 1.0)  # iterations or seconds, whichever comes first
@@ -80,7 +80,7 @@ class Watch:
         """Tell that the game is being built."""
         built = f" ({nodes:,} nodes so far)" if nodes else ""
         if self.live is not None:
-            self.live.line = f"building the game{built}; a first run also compiles, for a few seconds"
+            self.live.line = f"building the game{built}"
         elif time.perf_counter() - self.began > self.next_line[1]:
             print(f"{self.name}: building the game{built}", file=sys.stderr, flush=True)
             self.next_line = (1, self.next_line[1] + 5.0)

@@ -16,7 +16,6 @@ from counterplay.games.holdem.grid import colours, hand_grid, letters, range_gri
 from counterplay.games.holdem.guide import EXAMPLE
 from counterplay.games.holdem.spot import parse_spot
 from counterplay.solvers.spot_play import SpotPolicy
-from counterplay.solvers.spots import is_compiled
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SPOT = """
@@ -241,16 +240,6 @@ def test_the_guide_says_how_to_write_a_spot(run):
     assert code == 0
     assert "hold'em turn spot" in out
     assert 'bet = ["60%", "all-in"]' in out
-
-
-def test_cold_kernels_are_announced_once(run, monkeypatch):
-    monkeypatch.setattr("counterplay.solvers.spots.is_compiled", lambda _: False)
-    assert "compiling kernels, once: about 20 s\n" in run("solve", "turn.toml", "--iterations", 1)[2]
-    monkeypatch.undo()
-
-
-def test_what_is_compiled_is_known(folder):
-    assert is_compiled(counterplay.load(folder / "turn.cps").spot)
 
 
 @pytest.mark.parametrize(
