@@ -5,7 +5,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import numba
 
-from counterplay.engine import machine_code
+from counterplay.engine import kernel_key, machine_code
 from counterplay.engine.compiling import compiling
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,8 +45,8 @@ def _told(function: Callable[..., Any], build: Callable[..., Any]) -> Callable[.
     """Return how Numba compiles a kernel, with the clock stopped and a line to be told."""
 
     def compile_kernel(args: Any, return_type: Any) -> Any:
-        name = f"{function.__module__}.{function.__qualname__}"
-        with compiling(function.__module__, f"{name} {machine_code.short(args)}", machine_code.notes()):
+        name = f"{kernel_key.name_of(function)} {kernel_key.short(args)}"
+        with compiling(function.__module__, name, machine_code.notes()):
             return build(args, return_type)
 
     return compile_kernel

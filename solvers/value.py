@@ -38,13 +38,12 @@ class Judgement:
 
 def judge(form: SequenceForm, sigma: npt.NDArray[np.float64]) -> Judgement:
     """Judge a profile given as a vector over the form's sequences."""
-    return _judged(measure(form, np.empty(0), sigma, np.empty_like(sigma), np.empty_like(sigma), form.lanes))
+    return _judged(measure(form, np.empty(0), sigma, np.empty_like(sigma)))
 
 
 def judge_plans(form: SequenceForm, total: npt.NDArray[np.float64]) -> Judgement:
     """Judge the profile of (scaled) realisation plans, such as an average's numerator."""
-    sigma, plan, value = (np.empty_like(total) for _ in range(3))
-    return _judged(measure(form, total, sigma, plan, value, form.lanes))
+    return _judged(measure(form, total, np.empty_like(total), np.empty_like(total)))
 
 
 def _judged(result: npt.NDArray[np.float64]) -> Judgement:

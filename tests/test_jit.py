@@ -8,13 +8,14 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numba.core.dispatcher import Dispatcher
 
 import counterplay
-from counterplay.engine import compiling, jit, machine_code
+from counterplay.engine import compiling, jit, kernel_key, machine_code
 
 PARTS = """
 from counterplay.engine.jit import inlined
@@ -196,29 +197,26 @@ def test_what_is_long_unused_goes(tmp_path, monkeypatch):
 
 def ours():
     """Yield every kernel of the package."""
-    root = os.path.dirname(counterplay.__file__)
+    root = Path(counterplay.__file__).parent
     for folder in ("engine", "games", "solvers", "agents"):
-        for place, _, files in os.walk(os.path.join(root, folder)):
-            for file in files:
-                if file.endswith(".py") and "@jit" in (text := open(os.path.join(place, file)).read()) + text:
-                    name = os.path.relpath(os.path.join(place, file), root)[:-3].replace(os.sep, ".")
-                    module = importlib.import_module(f"counterplay.{name}")
-                    for value in vars(module).values():
-                        if isinstance(value, Dispatcher) and value.py_func.__module__ == module.__name__:
-                            yield value
+        for path in (root / folder).rglob("*.py"):
+            if "engine.jit import" in path.read_text():
+                parts = path.relative_to(root).with_suffix("").parts
+                module = importlib.import_module(".".join(["counterplay", *parts]))
+                yield from (value for value in vars(module).values() if isinstance(value, Dispatcher))
 
 
 def test_every_kernel_of_ours_can_be_kept():
     kernels = list(ours())
     assert len(kernels) > 20
     for kernel in kernels:
-        machine_code.key(kernel, (), ())
+        kernel_key.key(kernel, (), ())
 
 
 def test_what_cannot_be_told_apart_is_not_kept():
     thing = object()
-    with pytest.raises(machine_code.Unknown, match="thing"):
-        machine_code.key(jit.jit(lambda: thing), (), ())
+    with pytest.raises(kernel_key.Unknown, match="thing"):
+        kernel_key.key(jit.jit(lambda: thing), (), ())
 
 
 def test_groups_name_modules_that_exist():
