@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.view import View
-from counterplay.engine import jit
 from counterplay.engine.memory import available
 from counterplay.engine.store import pack, unpack, write
 from counterplay.engine.subgame import Subgame, Tables
@@ -29,7 +28,6 @@ from counterplay.games.holdem.lines import standing
 from counterplay.games.holdem.runouts import Layout
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
 from counterplay.solvers.run import Check, Ending, Limits, Method, Progress, Unit, check_algorithm, run
-from counterplay.solvers.streets import visit_children, visit_root
 from counterplay.solvers.subgame import SubgameCFR
 from counterplay.solvers.value import Judgement, exploitability, nash_conv
 from counterplay.solvers.variants import VARIANTS
@@ -59,11 +57,6 @@ def footprint(game: Subgame, compress: bool) -> int:
         + 8 * scales
         + sum(array.nbytes for array in game if isinstance(array, np.ndarray))
     )
-
-
-def is_compiled(spot: Spot) -> bool:
-    """Tell whether the kernels that a spot takes are compiled; on a cache without them that takes half a minute."""
-    return jit.is_compiled(visit_root if spot.street == STREETS[spot.betting.last] else visit_children)
 
 
 def cores() -> int:

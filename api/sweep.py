@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from counterplay.agents import find, module
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE
 from counterplay.api.runs import begin, name_of, train
+from counterplay.engine.compiling import tell, telling
 from counterplay.engine.interrupt import interrupts
 from counterplay.engine.store import write_atomic
 from counterplay.games.envs import ENVS
@@ -108,6 +109,12 @@ def sweep(
     return found
 
 
+class Compiling(NamedTuple):
+    """What a process sends when it compiles kernels."""
+
+    line: str
+
+
 def plan(learners: Sequence[str], grid: Mapping[str, Sequence[object]], seeds: int, out: Path) -> list[Job]:
     """Return the runs of a sweep, seed by seed: every learner with every combination of the settings' values.
 
@@ -155,6 +162,7 @@ def work_off(
     running: dict[Job, Worker] = {}
     tests: dict[Job, float] = {}
     failed: dict[Job, str] = {}
+    compiled: set[Compiling] = set()
     ended = False
 
     def told() -> None:
@@ -178,6 +186,11 @@ def work_off(
                     for message in _messages(worker.heard):
                         if isinstance(message, str):
                             worker.error = message
+                            continue
+                        if isinstance(message, Compiling):
+                            if message not in compiled:
+                                tell(message.line)
+                            compiled.add(message)
                             continue
                         had[job], test = message
                         if test is not None:
@@ -203,22 +216,23 @@ def _work(env: Any, job: Job, steps: int, options: Mapping[str, Any], says: Conn
     """Do one run, in a process of its own. The pipe breaks if the sweep is gone, and that ends the run."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep says when to stop
 
-    def tell(run: "Run", row: "Row") -> None:
+    def tell_row(run: "Run", row: "Row") -> None:
         says.send((run.steps, row.get("test_return")))
 
     place: dict[str, Any] = {"resume": job.folder} if (job.folder / CHECKPOINT_FILE).is_file() else {"out": job.folder}
     given: dict[str, Any] = {**options, **job.settings}
     try:
-        train(
-            job.learner,
-            env,
-            steps=steps,
-            seed=job.seed,
-            on_row=tell,
-            stop=stop.is_set,
-            **place,
-            **given,
-        )
+        with telling(lambda line: says.send(Compiling(line))):
+            train(
+                job.learner,
+                env,
+                steps=steps,
+                seed=job.seed,
+                on_row=tell_row,
+                stop=stop.is_set,
+                **place,
+                **given,
+            )
         says.send("")
     except ValueError as error:
         says.send(str(error))

@@ -70,7 +70,7 @@ class SolveWatch:
     def __init__(self, name: str, before: float, gap: bool, live: Display | None):
         self.name, self.before, self.gap, self.live = name, before, gap, live
         self.unit = Unit()
-        self.since: Progress | None = None  # where the run was when its kernels had been compiled
+        self.since: Progress | None = None  # where the run was at first
         self.limits = Limits()
         self.drawn = self.began = time.perf_counter()
         self.next_line = (1, 1.0)  # iterations or seconds, whichever comes first
@@ -79,7 +79,7 @@ class SolveWatch:
         """Tell that the game is being built."""
         built = f" ({nodes:,} nodes so far)" if nodes else ""
         if self.live is not None:
-            self.live.line = f"building the game{built}; a first run also compiles, for a few seconds"
+            self.live.line = f"building the game{built}"
         elif time.perf_counter() - self.began > self.next_line[1]:
             print(f"{self.name}: building the game{built}", file=sys.stderr, flush=True)
             self.next_line = (1, self.next_line[1] + 5.0)
