@@ -54,9 +54,13 @@ def games(name: str | None) -> None:
         flags = [(p.opts[0], p.metavar or "", p.help or "") for p in options if isinstance(p, click.Option)]
         put(guide.guide(flags, width(), paint))
     elif GAMES.reader(name) is not None:
-        put(guide.about(name, GAMES.make(name), f"counterplay solve {listing.quoted(name)}"))
+        made = GAMES.make(name)
+        put(guide.about(name, made, f"counterplay solve {listing.quoted(name)}"))
+        put(listing.size_of(made))
     else:
-        put(listing.explanation(GAMES.find(name), "counterplay solve", width(), paint))
+        entry = GAMES.find(name)
+        put(listing.explanation(entry, "counterplay solve", width(), paint))
+        put(listing.size_of(GAMES.make(name if "(" in name else entry.examples[0])))
 
 
 _GAME = "Your own game, package.module:Class, whose solution FILE is: a file holds no more than its name."
@@ -116,7 +120,7 @@ def solve(
             from_command_line(game, flags, locks) if given else game,
             resume=before,
             checkpoint=out,
-            on_memory=watch.memory,
+            on_size=watch.size,
             on_tree=watch.tree,
             on_progress=watch.progress,
             **options,

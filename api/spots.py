@@ -320,7 +320,7 @@ def solve(
     threads: int | None = None,
     resume: SpotSolution | None = None,
     checkpoint: str | Path | None = None,
-    on_memory: Callable[[int], None] | None = None,
+    on_size: Callable[[str], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> SpotSolution:
     """Solve a spot as `counterplay.solve` does games; raises `ValueError` for what does not fit."""
@@ -343,8 +343,8 @@ def solve(
     workers = threads or cores()
     laid = resume.layout if resume is not None else nodes.lay_out(spot)
     need, free = footprint(laid.game, compress), available()
-    if on_memory is not None:
-        on_memory(need)
+    if on_size is not None:
+        on_size(f"{size(need)} of memory")
     if need > free:
         advice = "fewer bet sizes" if compress else "--compress (compress=True) halves it, and fewer bet sizes"
         raise ValueError(f"the run needs {size(need)} of memory and {size(free)} are free: {advice} would help")

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.memory import available
-from counterplay.engine.rules import has_arrays
+from counterplay.engine.rules import chance_of, has_arrays
 
 Array = npt.NDArray[np.float64]
 Draws = list[tuple[int, int]]  # the possible moves of a chance state, the last first, and the weights they lead to
@@ -118,7 +118,7 @@ class Deals:
         hands: Any
         for hands in product(*map(range, self.lanes)):
             if self._weights[weight][hands] > 0:
-                given = self.rules.chance(state, hands)
+                given = chance_of(self.rules)(state, hands)
                 check_odds(given, lambda hands=hands: f"chance at {state} with hands {hands}", moves)  # type: ignore[misc]
                 odds[:, *hands] = given
         return odds

@@ -35,7 +35,10 @@ class Rules(Protocol):
         """Return the labels of what can happen at a decision or chance state, in a fixed order."""
 
     def chance(self, state: Any) -> Sequence[float]:
-        """Return the probability of each move of a chance state; they sum to one."""
+        """Return the probability of each move of a chance state; they sum to one.
+
+        A game that leaves nothing to chance need not have it.
+        """
 
     def play(self, state: Any, move: int) -> Any:
         """Return the state after the move of that index."""
@@ -179,6 +182,18 @@ def lanes_of(values: npt.NDArray[Any], players: int) -> list[npt.NDArray[Any]]:
     Entry p has the shape [1, ..., W, ..., 1, ...], W on axis p of the first P, so that entries broadcast.
     """
     return [values.reshape(*(1,) * p, -1, *(1,) * (players - p - 1), *values.shape[1:]) for p in range(players)]
+
+
+def chance_of(rules: Any) -> Callable[..., Sequence[float]]:
+    """Return a game's `chance`, which a game that leaves nothing to chance may lack."""
+
+    def missing(*_: Any) -> Sequence[float]:
+        raise ValueError(
+            f"turn() gave CHANCE, and {type(rules).__name__} has no chance() that says how likely moves are"
+        )
+
+    found: Callable[..., Sequence[float]] = getattr(rules, "chance", missing)
+    return found
 
 
 def is_dealt(rules: Rules | DealtRules) -> TypeGuard[DealtRules]:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from counterplay.engine.deals import Deals, Singles
 from counterplay.engine.form import padded
 from counterplay.engine.memory import available
-from counterplay.engine.rules import CHANCE, LEAF, has_arrays, has_frontier, is_dealt
+from counterplay.engine.rules import CHANCE, LEAF, chance_of, has_arrays, has_frontier, is_dealt
 from counterplay.engine.tree import MAX_NODES
 from counterplay.engine.walk import TooManyNodes, walk
 
@@ -265,7 +265,7 @@ class _Sample:
                     continue
                 choices, each = list(range(moves)), weight
                 if turn == CHANCE:
-                    odds = rules.chance(state, hands) if self.dealt else rules.chance(state)
+                    odds = chance_of(rules)(state, hands) if self.dealt else chance_of(rules)(state)
                     choices = [i for i, p in enumerate(odds) if p > 0]
                     each *= moves / len(choices) if self.dealt else 1.0
                     self.events = max(self.events, moves)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from counterplay.engine.codes import Ints
 from counterplay.engine.deals import Deals, Singles, check_odds
-from counterplay.engine.rules import CHANCE, LEAF, is_dealt
+from counterplay.engine.rules import CHANCE, LEAF, chance_of, is_dealt
 
 REPORT = 65_536  # nodes between two calls of `progress`
 
@@ -171,7 +171,7 @@ def _look_at_histories(rules: Any) -> Callable[[Any], Look]:
         if turn == LEAF:
             return LEAF, rules.payoffs(state), 1.0, ()
         if turn == CHANCE:
-            odds = rules.chance(state)
+            odds = chance_of(rules)(state)
             check_odds(odds, lambda: f"chance at {state}", len(moves_of(state)))
             return CHANCE, odds, None, [play(state, i) if p else None for i, p in enumerate(odds)]
         _check_turn(turn, players)

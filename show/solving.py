@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from counterplay.engine.text import count, duration, size, small
+from counterplay.engine.text import count, duration, small
 from counterplay.show.live import Display, display, plot
 from counterplay.solvers.run import Check, Limits, Progress, Unit
 
@@ -84,13 +84,12 @@ class SolveWatch:
             print(f"{self.name}: building the game{built}", file=sys.stderr, flush=True)
             self.next_line = (1, self.next_line[1] + 5.0)
 
-    def memory(self, count: int) -> None:
-        """Tell how many bytes of memory the run takes."""
-        text = size(count)
+    def size(self, text: str) -> None:
+        """Tell what the run takes."""
         if self.live is not None:
-            self.live.line = f"{text} of memory"
+            self.live.line = text
         else:
-            print(f"{self.name}: {text} of memory", file=sys.stderr, flush=True)
+            print(f"{self.name}: {text}", file=sys.stderr, flush=True)
 
     def progress(self, now: Progress) -> None:
         """Tell how far the run is: at most ten times a second live, else at each power of ten or by the second."""
