@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from counterplay.agents.log import Row
 from counterplay.agents.train import TOLD_FILE, Run, holds_run
-from counterplay.engine.interrupt import interrupts
+from counterplay.engine.system import interrupts
 
 
 @dataclass(frozen=True, eq=False)

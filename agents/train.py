@@ -18,8 +18,8 @@ from counterplay.agents.learner import Learner, Mixed
 from counterplay.agents.log import Log, Row
 from counterplay.agents.rollout import collect
 from counterplay.engine.env import Env, Task, blank
-from counterplay.engine.interrupt import interrupts
 from counterplay.engine.store import write_atomic
+from counterplay.engine.system import interrupts
 
 FORMAT = 1
 CHECKPOINT = 60.0  # seconds between two checkpoints, or more where they are large

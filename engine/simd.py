@@ -72,7 +72,7 @@ def interleave(a: Any, rows: Any, k: Any, i: Any, out: Any, to: Any) -> None:
             out[int(to) + LANES * m + r] = a[int(rows[int(k) + r]) + int(i) + m]
 
 
-def spread(a: Any, at: Any, out: Any, rows: Any, k: Any, i: Any) -> None:
+def scatter_add(a: Any, at: Any, out: Any, rows: Any, k: Any, i: Any) -> None:
     """Add what lies side by side to eight rows: out[rows[k + r] + i + l] += a[at + 16 l + r]."""
     for r in range(_HALF):
         for m in range(_HALF):
@@ -199,12 +199,12 @@ def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return context.get_dummy_value()
 
 
-@_typed(spread)
+@_typed(scatter_add)
 def _(context: Any) -> Any:
     return lambda a, at, out, rows, k, i: types.none
 
 
-@_lowered(spread, types.Array, types.uint64, types.Array, types.Array, types.uint64, types.uint64)
+@_lowered(scatter_add, types.Array, types.uint64, types.Array, types.Array, types.uint64, types.uint64)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     columns = _columns(context, builder, signature.args[0], args[0], args[1])
     rows = _rows(context, builder, signature.args[2:4], args[2:4], args[4], args[5])

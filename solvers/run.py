@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from counterplay.engine.form import SequenceForm
-from counterplay.engine.interrupt import interrupts
 from counterplay.engine.rules import CHANCE
 from counterplay.engine.strategy import Vector, to_vector
+from counterplay.engine.system import interrupts
 from counterplay.engine.tree import Tree
 from counterplay.solvers.cfr import CFR, VARIANTS
 from counterplay.solvers.value import Judgement, judge

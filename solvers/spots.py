@@ -4,7 +4,6 @@ Values are chips of the starting pot and of what is won beyond it, player 0 out 
 NashConv divided by two, in chips and in per cent of the starting pot, blinds included.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -15,19 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine import jit
-from counterplay.engine.memory import available
 from counterplay.engine.store import pack, unpack, write
-from counterplay.engine.subgame import Subgame, Tables
-from counterplay.games.holdem import nodes
-from counterplay.games.holdem.betting import NEXT, PLAYERS, STREETS, children
+from counterplay.engine.streets import Subgame, Tables
+from counterplay.engine.system import available, cores
+from counterplay.games.holdem import equity, places
+from counterplay.games.holdem.betting import PLAYERS, STREETS
 from counterplay.games.holdem.cards import combo_name, format_cards
+from counterplay.games.holdem.layout import StreetLayout
 from counterplay.games.holdem.lines import standing
-from counterplay.games.holdem.runouts import Layout
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
+from counterplay.games.holdem.trees import NEXT, children
 from counterplay.solvers.cfr import VARIANTS
 from counterplay.solvers.run import Check, Limits, Method, Progress, Result, check_algorithm, run
-from counterplay.solvers.streets import visit_children, visit_root
-from counterplay.solvers.subgame import SubgameCFR
+from counterplay.solvers.streets.cfr import SubgameCFR
+from counterplay.solvers.streets.walk import walk
 from counterplay.solvers.value import Judgement
 
 F64 = npt.NDArray[np.float64]
@@ -63,14 +63,7 @@ def chips(target: float | str, pot: int) -> float:
 
 def footprint(game: Subgame, compress: bool) -> int:
     """Return the bytes that a run takes: tables, run-outs, orders, equities; saving takes none beyond the tables."""
-    entries = int(game.size_of[game.template].sum())
-    decisions = game.decisions[game.template].astype(np.int64)
-    scales = int((decisions[:, 2] - decisions[:, 0]).sum()) if compress else 0
-    return (
-        entries * (4 if compress else 8)
-        + 8 * scales
-        + sum(array.nbytes for array in game if isinstance(array, np.ndarray))
-    )
+    return game.entries * (4 if compress else 8) + (8 * game.decisions if compress else 0) + game.nbytes
 
 
 def size_text(count: int) -> str:
@@ -80,12 +73,7 @@ def size_text(count: int) -> str:
 
 def is_compiled(spot: Spot) -> bool:
     """Tell whether the kernels that a spot takes are compiled; on a cache without them that takes half a minute."""
-    return jit.is_compiled(visit_root if spot.street == STREETS[spot.betting.last] else visit_children)
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return jit.is_compiled(walk)
 
 
 @dataclass(frozen=True)
@@ -102,18 +90,18 @@ class View:
     player: int  # who acts
     pot: int  # chips in the middle, a bet to call among them
     actions: tuple[str, ...]
-    combos: tuple[nodes.I64, nodes.I64]
+    combos: tuple[places.I64, places.I64]
     reach: Pair  # weight of each combo: that of the range times the player's own probability to get here
     strategy: F64  # [A, n] of the player who acts; what it would do also with combos that do not get here
     locked: npt.NDArray[np.bool_]  # [n] the combos of the player who acts whose strategy here was fixed
     _solution: "SpotSolution" = field(repr=False)
     _run: SubgameCFR = field(repr=False)
-    _place: nodes.Place = field(repr=False)
+    _place: places.Place = field(repr=False)
 
     @cached_property
     def matchups(self) -> Pair:
         """Return for each combo how much of the other's range it meets."""
-        return nodes.matchups(self.combos, self.reach)
+        return equity.matchups(self._solution.spot.deck, self.combos, self.reach)
 
     @cached_property
     def shares(self) -> Pair:
@@ -135,7 +123,7 @@ class View:
     def _values(self) -> tuple[Pair, F64]:
         solution, place = self._solution, self._place
         laid = solution.layout
-        tree, lanes = nodes.betting(laid, place), nodes.lanes(laid, place)
+        tree, lanes = places.betting(laid, place), places.lanes(laid, place)
         last = laid.sequence[place.template][place.entry]
         at = (int(last[place.line.node, 0]), int(last[place.line.node, 1]))
         ev, actions = [], np.zeros(0)
@@ -154,7 +142,8 @@ class View:
     @property
     def possible(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Tell which combos hold no card of the board."""
-        one, two = (nodes.free(combos, self.board) for combos in self.combos)
+        free = self._solution.spot.deck.free(self.board)
+        one, two = (free[combos] for combos in self.combos)
         return one, two
 
     @property
@@ -170,7 +159,8 @@ class View:
     @cached_property
     def equity(self) -> Pair:
         """Return by combo the share of the pot that it would win on average if nobody bet any more."""
-        return nodes.equity(self._solution.spot, self.board, self.combos, self.reach)
+        spot = self._solution.spot
+        return equity.equity(spot.deck, self.board, spot.betting.last, self.combos, self.reach)
 
     @property
     def realisation(self) -> Pair:
@@ -293,18 +283,19 @@ class SpotSolution:
         return bool(self.state["total"].dtype == np.int16)
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> StreetLayout:
         """Return the spot's subgame, laid out again."""
-        return nodes.lay_out(self.spot)
+        return places.lay_out(self.spot)
 
     @cached_property
     def _run(self) -> SubgameCFR:
         none = np.zeros(0, np.float32)
         kept = Tables(**{name: self.state.get(name, none) for name in Tables._fields})
         game = self.layout.game
-        entries = int(game.size_of[game.template].sum())
-        if not kept.regret.shape == kept.total.shape == (entries,):
-            raise ValueError(f"the tables of {self.game} do not have the {entries:,} entries that the spot asks for")
+        if not kept.regret.shape == kept.total.shape == (game.entries,):
+            raise ValueError(
+                f"the tables of {self.game} do not have the {game.entries:,} entries that the spot asks for"
+            )
         return SubgameCFR(game, self.spot.pot, VARIANTS[self.algorithm], threads=self.threads, kept=kept)
 
     def judge(self) -> Judgement:
@@ -317,13 +308,13 @@ class SpotSolution:
         Cards in brackets go on to the next street, and their suits need not be those that were solved.
         """
         laid = self.layout
-        place = nodes.find(self.spot, laid, line)
-        tree, player = nodes.decision(laid, place)
+        place = places.find(self.spot, laid, line)
+        tree, player = places.decision(laid, place)
         here = self._run
         for step in place.steps:
             here = here.after(*step)
         plans = here.plans().astype(np.float64)
-        last, lanes = laid.sequence[place.template][place.entry], nodes.lanes(laid, place)
+        last, lanes = laid.sequence[place.template][place.entry], places.lanes(laid, place)
         one, two = (plans[int(last[place.line.node, p]), lanes[p]] for p in range(2))
         after = children(tree, place.line.node)
         strategy = np.ones((1, len(lanes[player])))
@@ -348,8 +339,8 @@ class SpotSolution:
 
     def after(self, line: str = "") -> list[tuple[int, View]]:
         """Return the next decision for each card that may come after a line that ends a street, by card."""
-        place = nodes.find(self.spot, self.layout, line)
-        tree = nodes.betting(self.layout, place)
+        place = places.find(self.spot, self.layout, line)
+        tree = places.betting(self.layout, place)
         if tree.kind[place.line.node] != NEXT:
             now = standing(tree, place.line.node)
             raise ValueError(f"a report is of a line that ends a street, such as 'check check': there {now}")
@@ -357,7 +348,7 @@ class SpotSolution:
             raise ValueError(
                 f"a report goes card by card, and after {line!r} three come at once: name them in brackets"
             )
-        rest = [card for card in nodes.deck(self.spot)[::-1] if card not in place.line.board]
+        rest = [card for card in self.spot.deck.cards[::-1] if card not in place.line.board]
         return [(card, self.at(f"{line} [{format_cards([card])}]")) for card in rest]
 
     def save(self, path: str | Path) -> None:
@@ -432,7 +423,7 @@ def solve(
     limits = Limits(iterations, None if target is None else chips(target, spot.middle), time)
     chosen = resume.method if resume is not None else _method(algorithm, iterations)
     workers = threads or cores()
-    laid = resume.layout if resume is not None else nodes.lay_out(spot)
+    laid = resume.layout if resume is not None else places.lay_out(spot)
     need, free = footprint(laid.game, compress), available()
     if on_memory is not None:
         on_memory(need)
