@@ -11,7 +11,7 @@ leaves, G groups of a street's ends, I instances, B boards, C dealt cards, W lan
 multiple of sixteen; entry W is a lane that never holds anything). Payoffs are chips won or lost against the start of
 the subgame with half the pot each, so without rake they sum to zero.
 
-The arrays stand in small tuples, by what they speak of: a kernel that is handed few arrays compiles soon.
+The arrays stand in small tuples, by what they speak of. Kernels read them flat (`engine.raw`).
 """
 
 from typing import Any, NamedTuple
@@ -64,9 +64,9 @@ class Templates(NamedTuple):
 
 
 class Leaves(NamedTuple):
-    """The leaves of all templates, kind after kind."""
+    """The leaves of all templates: template by template, kind by kind."""
 
-    bounds: U32  # [K, T + 1] leaves of template t: bounds[kind, t] .. bounds[kind, t + 1]
+    bounds: U32  # [T * K + 1] leaves of template t and a kind: bounds[K t + kind] .. bounds[K t + kind + 1]
     at: U32  # [L, 2] both players' last sequences
     pays: F32  # [L, 3] of a fold: what each player gets; of others: the winner, the loser, each player of a tie
 
@@ -111,13 +111,14 @@ class Equities(NamedTuple):
 
 
 class Locks(NamedTuple):
-    """Fixed strategies; both empty if all are free."""
+    """Fixed strategies; both arrays are empty if all are free."""
 
     at: I32  # [I * decisions] where a decision's part of `mix` begins, -1 if it is free
     mix: F32  # [.] fixed strategies, [actions, lanes] of each such decision; -1 for the lanes that are free
+    given: bool  # whether there are any
 
 
-NO_LOCKS = Locks(np.zeros(0, np.int32), np.zeros(0, np.float32))
+NO_LOCKS = Locks(np.zeros(0, np.int32), np.zeros(0, np.float32), False)
 
 
 class Subgame(NamedTuple):
@@ -148,7 +149,7 @@ class Subgame(NamedTuple):
     def nbytes(self) -> int:
         """Return the bytes of all arrays."""
         parts = (part for part in self if isinstance(part, tuple))
-        return sum(int(array.nbytes) for part in parts for array in part)
+        return sum(int(array.nbytes) for part in parts for array in part if isinstance(array, np.ndarray))
 
 
 class Tables(NamedTuple):
@@ -171,12 +172,12 @@ class Work(NamedTuple):
     sigma: F32  # [rows, (sequences + 1) * W] the strategy of one of them
     value: F32  # [rows, (sequences + 1) * W] its counterfactual values
     gained: F32  # [.] values after each deal at the ends of the street before: the root's, then each level's
-    row: I64  # [levels] the level's row
-    start: I64  # [levels] where the level's part of `gained` begins
-    instance: I64  # [levels] the instance that is visited there
-    child: I64  # [levels] the next of what follows it
-    until: I64  # [levels] the last of what follows it, plus one
-    to: I64  # [levels] where in `gained` its values go
+    row: U64  # [levels] the level's row
+    start: U64  # [levels] where the level's part of `gained` begins
+    instance: U64  # [levels] the instance that is visited there
+    child: U64  # [levels] the next of what follows it
+    until: U64  # [levels] the last of what follows it, plus one
+    to: U64  # [levels] where in `gained` its values go
     chance: F64  # [levels] of the deal that led to it
     sums: F64  # [levels] what a player's average strategy earned in it so far
     earned: F64  # [.] what it earned after each of the root's children, times the chance of the deal
@@ -201,7 +202,7 @@ def deals_by_level(game: Subgame) -> list[int]:
 
 def new_work(game: Subgame, threads: int) -> list[Work]:
     """Return working memory for a number of threads: it suits every template of the game."""
-    w, f32, i64 = game.hands.reach.shape[1], np.float32, np.int64
+    w, f32, i64, u64 = game.hands.reach.shape[1], np.float32, np.int64, np.uint64
     templates, deals = game.templates, deals_by_level(game)
     size = (int(templates.sequences.max()) + 1) * w
     actions, levels = int(templates.size.max(initial=1)), len(deals)
@@ -222,12 +223,12 @@ def new_work(game: Subgame, threads: int) -> list[Work]:
             sigma=sigma,
             value=value,
             gained=gained,
-            row=np.array([0, *range(1 + k * below, 1 + (k + 1) * below)], i64),
-            start=np.array([0, *(starts[1:] + k * sum(parts[1:]))], i64),
-            instance=np.zeros(levels, i64),
-            child=np.zeros(levels, i64),
-            until=np.zeros(levels, i64),
-            to=np.zeros(levels, i64),
+            row=np.array([0, *range(1 + k * below, 1 + (k + 1) * below)], u64),
+            start=np.array([0, *(starts[1:] + k * sum(parts[1:]))], u64),
+            instance=np.zeros(levels, u64),
+            child=np.zeros(levels, u64),
+            until=np.zeros(levels, u64),
+            to=np.zeros(levels, u64),
             chance=np.zeros(levels),
             sums=np.zeros(levels),
             earned=earned,

@@ -57,7 +57,7 @@ def _lock(spot: Spot, laid: StreetLayout) -> StreetLayout:
         at[int(instances.scale[instance]) + d - int(templates.decisions[t, 0])] = length
         mixes.append(fixed.mix[:, laid.combos[fixed.player]].astype(np.float32).ravel())
         length += mixes[-1].size
-    return laid._replace(game=laid.game._replace(locks=Locks(at, np.concatenate(mixes))))
+    return laid._replace(game=laid.game._replace(locks=Locks(at, np.concatenate(mixes), True)))
 
 
 def find(spot: Spot, laid: StreetLayout, line: str) -> Place:

@@ -174,13 +174,10 @@ def _arrays(built: list[_Template], entries: list[tuple[int, ...]], follows: lis
 
 
 def _leaves(built: list[_Template]) -> Leaves:
-    """Put the leaves of all templates one after another, kind after kind."""
-    counts = [len(t.leaves[kind]) for kind in range(KINDS) for t in built]
-    bounds = _bounds(counts)
-    rows = [leaf for kind in range(KINDS) for t in built for leaf in t.leaves[kind]]
-    step = np.arange(KINDS)[:, None] * len(built) + np.arange(len(built) + 1)
+    """Put the leaves of all templates one after another, each kind of one after another."""
+    rows = [leaf for t in built for leaves in t.leaves for leaf in leaves]
     return Leaves(
-        bounds=bounds[step],
+        bounds=_bounds([len(leaves) for t in built for leaves in t.leaves]),
         at=np.array([leaf[:2] for leaf in rows], U32).reshape(-1, 2),
         pays=np.array([leaf[2:] for leaf in rows], np.float32).reshape(-1, 3),
     )
