@@ -4,7 +4,9 @@ Numba carries an array as seven numbers, and a NamedTuple of arrays as all of th
 fifty arrays took most of its compile time to sort these out. So it turns its bundles into raw ones first: there an array
 is one pointer. As plain Python (without the compiler) it is a flat view, and all indices are into that.
 
-A raw array knows no size and counts no references: the kernel that made it holds the arrays. Indices are unsigned.
+A raw array knows no size and counts no references: the kernel that made it holds the arrays. Indices are unsigned: with
+signed ones each use would be checked for a negative index. So what is read from arrays of unsigned numbers, whatever
+their size, is 64 bits wide and ready to be one.
 """
 
 import operator
@@ -24,7 +26,8 @@ _model: Any = register_model
 def raw(bundle: Any) -> Any:
     """Return a bundle (an array, or a NamedTuple of arrays, numbers and such bundles) with its arrays flat."""
     if isinstance(bundle, np.ndarray):
-        return bundle.reshape(-1)
+        small = bundle.dtype.kind == "u" and bundle.dtype.itemsize < 8  # only read from
+        return bundle.astype(np.uint64).ravel() if small else bundle.reshape(-1)
     return type(bundle)(*map(raw, bundle)) if isinstance(bundle, tuple) else bundle
 
 
@@ -91,14 +94,20 @@ def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return entry(context, builder, args[0], signature.args[1], args[1])
 
 
+def _read_type(kind: Any) -> Any:
+    return types.uint64 if isinstance(kind, types.Integer) and not kind.signed else kind
+
+
 @_typed(operator.getitem)
 def _(context: Any) -> Any:
-    return lambda a, i: a.dtype if isinstance(a, Raw) and isinstance(i, types.Integer) else None
+    return lambda a, i: _read_type(a.dtype) if isinstance(a, Raw) and isinstance(i, types.Integer) else None
 
 
 @_lowered(operator.getitem, Raw, types.Integer)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    return builder.load(entry(context, builder, args[0], signature.args[1], args[1]))
+    array, kind = signature.args
+    value = builder.load(entry(context, builder, args[0], kind, args[1]))
+    return context.cast(builder, value, array.dtype, signature.return_type)
 
 
 @_typed(operator.setitem)

@@ -24,7 +24,6 @@ from counterplay.engine.simd import LANES
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
 U32 = npt.NDArray[np.uint32]
-I32 = npt.NDArray[np.int32]
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
@@ -34,6 +33,7 @@ FOLD, SHOWDOWN, TABLE = range(3)  # kinds of leaves: TABLE is a showdown with ca
 KINDS = 3
 PAD, NO_SECOND = 52, (53, 54)  # numbers beside the cards': of a lane that pads, and in place of a second hole card
 SLOTS = 55
+FREE = 2**32 - 1
 
 
 class Hands(NamedTuple):
@@ -76,9 +76,9 @@ class Instances(NamedTuple):
 
     template: U32  # [I]
     board: U32  # [I]
-    base: I64  # [I] where the instance's entries begin
-    scale: I64  # [I] where the instance's decisions begin in the table of scales
-    child: I64  # [I] instances one street later: child + (group) * (cards dealt) + (card)
+    base: U64  # [I] where the instance's entries begin
+    scale: U64  # [I] where the instance's decisions begin in the table of scales
+    child: U64  # [I] instances one street later: child + (group) * (cards dealt) + (card)
 
 
 class Deals(NamedTuple):
@@ -113,12 +113,12 @@ class Equities(NamedTuple):
 class Locks(NamedTuple):
     """Fixed strategies; both arrays are empty if all are free."""
 
-    at: I32  # [I * decisions] where a decision's part of `mix` begins, -1 if it is free
+    at: U32  # [I * decisions] where a decision's part of `mix` begins, `FREE` if it is free
     mix: F32  # [.] fixed strategies, [actions, lanes] of each such decision; -1 for the lanes that are free
     given: bool  # whether there are any
 
 
-NO_LOCKS = Locks(np.zeros(0, np.int32), np.zeros(0, np.float32), False)
+NO_LOCKS = Locks(np.zeros(0, np.uint32), np.zeros(0, np.float32), False)
 
 
 class Subgame(NamedTuple):

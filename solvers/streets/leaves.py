@@ -33,13 +33,13 @@ def add_leaves(
     """
     hands, leaves = game.hands, game.leaves
     q = _1 - p
-    own, others = np.uint64(hands.lanes[p]), np.uint64(hands.lanes[q])
+    own, others = hands.lanes[p], hands.lanes[q]
     for kind in range(np.uint64(KINDS)):
-        low, high = np.uint64(leaves.bounds[t * _3 + kind]), np.uint64(leaves.bounds[t * _3 + kind + _1])
+        low, high = leaves.bounds[t * _3 + kind], leaves.bounds[t * _3 + kind + _1]
         if kind == TABLE and not game.raked:
             low = high
         while low < high:
-            count = min(high - low, WIDE)
+            count = high - low if high - low < WIDE else WIDE
             # 1. Lay the other's plans at sixteen leaves side by side.
             _place(leaves, work, q, low, count, none, w)
             for k in range((others + _7) // _8):
@@ -56,7 +56,7 @@ def add_leaves(
             if kind == SHOWDOWN:
                 win = _factor(leaves, work, low, count, _0, _2, True)
                 lose = _factor(leaves, work, low, count, _1, _2, True)
-                _by_strength(hands, game.orders, work, p, np.uint64(game.orders.row[board]), win, lose, w)
+                _by_strength(hands, game.orders, work, p, game.orders.row[board], win, lose, w)
             # 4. Add the sixteen results to the rows of the own sequences that end there.
             blocks = (own + _7) // _8
             for i in range(own, blocks * _8):
@@ -68,14 +68,14 @@ def add_leaves(
             low += WIDE
     # A table is a product of a matrix and a vector, leaf by leaf.
     table, last = t * _3 + np.uint64(TABLE), t * _3 + np.uint64(KINDS)
-    for leaf in range(np.uint64(leaves.bounds[table]), np.uint64(leaves.bounds[last])):
-        other = shift(plan, np.uint64(leaves.at[leaf * _2 + q]) * w)
-        _by_table(hands, game.equities, work.norm, other, p, np.uint64(game.equities.row[board]), w)
+    for leaf in range(leaves.bounds[table], leaves.bounds[last]):
+        other = shift(plan, leaves.at[leaf * _2 + q] * w)
+        _by_table(hands, game.equities, work.norm, other, p, game.equities.row[board], w)
         # With chances W, L and T to win, lose and tie that sum to C, a hand gets win W + lose L + tie T. A tie pays
         # half of what winner and loser get together, so that is tie C, which step 2 gave, and (win - lose) / 2 times
         # W - L.
         half = (leaves.pays[leaf * _3] - leaves.pays[leaf * _3 + _1]) * np.float32(0.5 if p == 0 else -0.5)
-        mine = np.uint64(leaves.at[leaf * _2 + p]) * w
+        mine = leaves.at[leaf * _2 + p] * w
         for h in range(own):
             value[mine + h] += half * work.norm[h]
 
@@ -84,7 +84,7 @@ def add_leaves(
 def _place(leaves: Leaves, work: Work, q: Index, low: Index, count: Index, none: Index, w: Index) -> None:
     """Set `work.rows` to where player q's rows of up to sixteen leaves begin, or the row for those not there."""
     for j in range(WIDE):
-        work.rows[j] = (np.uint64(leaves.at[(low + j) * _2 + q]) if j < count else none) * w
+        work.rows[j] = (leaves.at[(low + j) * _2 + q] if j < count else none) * w
 
 
 @inlined
@@ -107,7 +107,7 @@ def _clear(removal: Any) -> None:
 def _count(cards: Any, work: Work, lane: Index) -> Any:
     """Return the plans of a hand, and count them to both its cards."""
     x = load(work.packed, lane * WIDE)
-    a, b = np.uint64(cards[lane * _2]) * WIDE, np.uint64(cards[lane * _2 + _1]) * WIDE
+    a, b = cards[lane * _2] * WIDE, cards[lane * _2 + _1] * WIDE
     store(work.removal, a, load(work.removal, a) + x)
     store(work.removal, b, load(work.removal, b) + x)
     return x
@@ -116,7 +116,7 @@ def _count(cards: Any, work: Work, lane: Index) -> Any:
 @inlined
 def _less(cards: Any, work: Work, everything: Any, lane: Index) -> Any:
     """Return a sum of plans less those that were counted to either card of a hand."""
-    a, b = np.uint64(cards[lane * _2]) * WIDE, np.uint64(cards[lane * _2 + _1]) * WIDE
+    a, b = cards[lane * _2] * WIDE, cards[lane * _2 + _1] * WIDE
     return everything - load(work.removal, a) - load(work.removal, b)
 
 
@@ -128,11 +128,11 @@ def _against_all(hands: Hands, work: Work, p: Index, factor: Any, w: Index) -> N
     same = shift(hands.same, p * (w + _1))
     _clear(work.removal)
     everything = zeros()
-    for i in range(np.uint64(hands.lanes[q])):
+    for i in range(hands.lanes[q]):
         everything = everything + _count(theirs, work, i)
-    for i in range(np.uint64(hands.lanes[p])):
+    for i in range(hands.lanes[p]):
         x = _less(mine, work, everything, i)
-        x = x + load(work.packed, np.uint64(same[i]) * WIDE)  # taken out twice
+        x = x + load(work.packed, same[i] * WIDE)  # taken out twice
         store(work.result, i * WIDE, x * factor)
 
 
@@ -146,28 +146,28 @@ def _by_strength(
     own, other = (row * _2 + p) * w, (row * _2 + q) * w
     order, theirs_by_strength = shift(orders.order, own), shift(orders.order, other)
     below, beyond = shift(orders.below, own), shift(orders.beyond, own)
-    count = np.uint64(orders.allowed[row * _2 + p])
+    count = orders.allowed[row * _2 + p]
     result = work.result
     _clear(work.removal)
     sum_ = zeros()
     place = _0
     for k in range(count):
-        until = np.uint64(below[k])
+        until = below[k]
         while place < until:
-            sum_ = sum_ + _count(theirs, work, np.uint64(theirs_by_strength[place]))
+            sum_ = sum_ + _count(theirs, work, theirs_by_strength[place])
             place += _1
-        h = np.uint64(order[k])
+        h = order[k]
         store(result, h * WIDE, load(result, h * WIDE) + _less(mine, work, sum_, h) * win)
     _clear(work.removal)
     sum_ = zeros()
-    place = np.uint64(orders.allowed[row * _2 + q])
+    place = orders.allowed[row * _2 + q]
     for back in range(count):
         k = count - _1 - back
-        until = np.uint64(beyond[k])
+        until = beyond[k]
         while place > until:
             place -= _1
-            sum_ = sum_ + _count(theirs, work, np.uint64(theirs_by_strength[place]))
-        h = np.uint64(order[k])
+            sum_ = sum_ + _count(theirs, work, theirs_by_strength[place])
+        h = order[k]
         store(result, h * WIDE, load(result, h * WIDE) + _less(mine, work, sum_, h) * lose)
 
 
@@ -175,7 +175,7 @@ def _by_strength(
 def _by_table(hands: Hands, equities: Equities, out: Any, other: Any, p: Index, index: Index, w: Index) -> None:
     """Set out to the product of a board's table (by player 0's lanes, then player 1's) with the other's plan."""
     ahead = shift(equities.ahead, index * w * w)
-    own, theirs = np.uint64(hands.lanes[p]), np.uint64(hands.lanes[_1 - p])
+    own, theirs = hands.lanes[p], hands.lanes[_1 - p]
     if p == 0:
         for h in range(own):
             x = zeros()

@@ -16,14 +16,14 @@ import numpy as np
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.raw import raw, shift
 from counterplay.engine.simd import WIDE, load, total, zeros
-from counterplay.engine.streets import F64, U32, Deals, Hands, Locks, Subgame, Tables, Templates, Work
+from counterplay.engine.streets import F64, FREE, U32, Deals, Hands, Locks, Subgame, Tables, Templates, Work
 from counterplay.solvers.streets.leaves import add_leaves
 from counterplay.solvers.streets.tables import fetch, holder, keep
 
 UPDATE, VALUE, BEST = 0, 1, 2  # add regrets and averages; value the average strategies; or best responses to them
 
 _ZERO, _ONE, _LITTLE = np.float32(0.0), np.float32(1.0), np.float32(1e-30)
-_0, _1, _2, _3 = (np.uint64(n) for n in range(4))
+_0, _1, _2, _3, _FREE = (np.uint64(n) for n in (0, 1, 2, 3, FREE))
 
 
 class Errand(NamedTuple):
@@ -61,10 +61,10 @@ def walk(
             level, arrives = _0, errand.opens
             work.instance[0], work.child[0], work.until[0] = _0, np.uint64(errand.low), np.uint64(errand.high)
             while True:
-                instance, row = np.uint64(work.instance[level]), np.uint64(work.row[level]) * size
-                t, board = np.uint64(instances.template[instance]), np.uint64(instances.board[instance])
+                instance, row = work.instance[level], work.row[level] * size
+                t, board = instances.template[instance], instances.board[instance]
                 plan, sigma, value = shift(work.plan, row), shift(work.sigma, row), shift(work.value, row)
-                groups, many = np.uint64(templates.groups[t]), _width(deals.bounds, board)
+                groups, many = templates.groups[t], _width(deals.bounds, board)
 
                 # 1. At a new instance: strategies and plans down its decisions, then what its leaves are worth.
                 if arrives:
@@ -74,33 +74,33 @@ def walk(
                     if level == 0:
                         _silence(plan, silent, w)
                     _clear(templates, value, t, p, w)
-                    add_leaves(game, work, plan, value, np.uint64(templates.sequences[t]), t, board, p, w)
+                    add_leaves(game, work, plan, value, templates.sequences[t], t, board, p, w)
                     work.sums[level] = _earned(templates, plan, value, t, p, w) if mode == BEST else 0.0
                     arrives = False
 
                 # 2. What followed a group of ends, once all its deals were played, is summed up for the ends.
-                child, first, last = np.uint64(work.child[level]), _0, _0
+                child, first, last = work.child[level], _0, _0
                 if level > 0 and child > 0 and child % many == 0:
                     first, last = groups + child // many - _1, groups + child // many
                 if level == 0 and child == work.until[0] and errand.closes:
                     first, last = groups, groups + _width(templates.groups, t)
-                at = np.uint64(work.start[level])
+                at = work.start[level]
                 for group in range(first, last):
                     _collect(hands, templates, deals, work, value, group, board, p, at, w)
                     at += _width(templates.ends, group) * many * w
 
                 # 3. On to the next deal after a group of ends.
                 if child < work.until[level]:
-                    group, deal = groups + child // many, np.uint64(deals.bounds[board]) + child % many
-                    before = templates.ends[group] - templates.ends[groups] if level == 0 else np.uint32(0)
-                    to = np.uint64(before) * many + _width(templates.ends, group) * (child % many)
-                    work.to[level + _1] = np.uint64(work.start[level]) + to * w
+                    group, deal = groups + child // many, deals.bounds[board] + child % many
+                    before = templates.ends[group] - templates.ends[groups] if level == 0 else _0
+                    to = before * many + _width(templates.ends, group) * (child % many)
+                    work.to[level + _1] = work.start[level] + to * w
                     work.chance[level + _1] = _chance(deals, board, deal)
                     level += _1
-                    below = shift(work.plan, np.uint64(work.row[level]) * size)
+                    below = shift(work.plan, work.row[level] * size)
                     _deal(hands, templates, work.norm, plan, below, group, deals.dealt[deal], w)
-                    work.instance[level] = np.uint64(instances.child[instance]) + child
-                    t, board = np.uint64(templates.follows[group]), np.uint64(deals.after[deal])
+                    work.instance[level] = instances.child[instance] + child
+                    t, board = templates.follows[group], deals.after[deal]
                     work.child[level] = _0
                     work.until[level] = _width(templates.groups, t) * _width(deals.bounds, board)
                     arrives = True
@@ -129,7 +129,7 @@ def walk(
                     break
 
                 # 5. Back to the street before, with the values at the entries.
-                _give(templates, work.gained, value, t, p, np.uint64(work.to[level]), w)
+                _give(templates, work.gained, value, t, p, work.to[level], w)
                 earned = work.sums[level] * work.chance[level]
                 level -= _1
                 if level == 0:
@@ -146,13 +146,13 @@ def walk(
 @inlined
 def _width(bounds: Any, k: Index) -> Any:
     """Return how many lie in part k."""
-    return np.uint64(bounds[k + _1]) - np.uint64(bounds[k])
+    return bounds[k + _1] - bounds[k]
 
 
 @inlined
 def _start(hands: Hands, templates: Templates, plan: Any, t: Index, w: Index) -> None:
     """Set the plans at the entries of the root to both ranges."""
-    for i in range(_2 * np.uint64(templates.entries[t]) * w):
+    for i in range(_2 * templates.entries[t] * w):
         plan[i] = hands.reach[i]
 
 
@@ -165,8 +165,8 @@ def _silence(plan: Any, silent: Any, w: Index) -> None:
 
 @inlined
 def _lock(locks: Locks, k: Index) -> Any:
-    """Return where the fixed strategy of the decision with that scale begins, -1 where all lanes are free."""
-    return np.int64(locks.at[k]) if locks.given else np.int64(-1)
+    """Return where the fixed strategy of the decision with that scale begins, `FREE` where all lanes are free."""
+    return locks.at[k] if locks.given else _FREE
 
 
 @inlined
@@ -184,17 +184,17 @@ def _descend(
 ) -> None:
     """Spread the plans at the entries, the first rows, over the template; keep player p's strategy."""
     templates, locks, norm = game.templates, game.locks, work.norm
-    base, scale = np.uint64(game.instances.base[instance]), np.uint64(game.instances.scale[instance])
-    start = np.uint64(templates.decisions[t * _3])
+    base, scale = game.instances.base[instance], game.instances.scale[instance]
+    start = templates.decisions[t * _3]
     table, scales = tables.regret, tables.regret_scale
     if mode != UPDATE:
         table, scales = tables.total, tables.total_scale
     weight = holder(table, work.block)
     for q in range(_2):
-        lanes = np.uint64(game.hands.lanes[q])
-        for d in range(np.uint64(templates.decisions[t * _3 + q]), np.uint64(templates.decisions[t * _3 + q + _1])):
-            actions, k = np.uint64(templates.size[d]), scale + (d - start)
-            at = base + np.uint64(templates.offset[d])
+        lanes = game.hands.lanes[q]
+        for d in range(templates.decisions[t * _3 + q], templates.decisions[t * _3 + q + _1]):
+            actions, k = templates.size[d], scale + (d - start)
+            at = base + templates.offset[d]
             begin = fetch(table, at, actions * lanes, scales, k, work.block)
             # Regret matching: shares of the positive parts, equal ones where none is positive.
             for i in range(lanes):
@@ -206,7 +206,7 @@ def _descend(
             for i in range(lanes):
                 norm[i] = _ONE / norm[i] if norm[i] > _LITTLE else _ZERO
             equal = _ONE / np.float32(actions)
-            above, first = np.uint64(templates.parent[d]) * w, np.uint64(templates.first[d]) * w
+            above, first = templates.parent[d] * w, templates.first[d] * w
             for a in range(actions):
                 row, below = begin + a * lanes, first + a * w
                 for i in range(lanes):
@@ -216,9 +216,9 @@ def _descend(
                         sigma[below + i] = x
                     plan[below + i] = x * plan[above + i]
             lock = _lock(locks, k)
-            if lock >= 0:
+            if lock != _FREE:
                 for a in range(actions):
-                    fixed, below = np.uint64(lock) + a * lanes, first + a * w
+                    fixed, below = lock + a * lanes, first + a * w
                     for i in range(lanes):
                         x = locks.mix[fixed + i]
                         if x >= _ZERO:
@@ -245,14 +245,14 @@ def _ascend(
 ) -> None:
     """Gather player p's values up the template; in mode UPDATE add regrets and averages."""
     templates, locks, norm = game.templates, game.locks, work.norm
-    base, scale = np.uint64(game.instances.base[instance]), np.uint64(game.instances.scale[instance])
+    base, scale = game.instances.base[instance], game.instances.scale[instance]
     regret, summed = holder(tables.regret, work.block), holder(tables.total, work.block)
-    lanes, start = np.uint64(game.hands.lanes[p]), np.uint64(templates.decisions[t * _3])
-    low, d = np.uint64(templates.decisions[t * _3 + p]), np.uint64(templates.decisions[t * _3 + p + _1])
+    lanes, start = game.hands.lanes[p], templates.decisions[t * _3]
+    low, d = templates.decisions[t * _3 + p], templates.decisions[t * _3 + p + _1]
     while d > low:
         d -= _1
-        actions, k = np.uint64(templates.size[d]), scale + (d - start)
-        above, first = np.uint64(templates.parent[d]) * w, np.uint64(templates.first[d]) * w
+        actions, k = templates.size[d], scale + (d - start)
+        above, first = templates.parent[d] * w, templates.first[d] * w
         # The decision's value by hand: that of its best action, or the mean by the strategy.
         if mode == BEST:
             for i in range(lanes):
@@ -269,13 +269,13 @@ def _ascend(
                 for i in range(lanes):
                     norm[i] += sigma[row + i] * value[row + i]
         lock = _lock(locks, k)
-        if lock >= 0:
-            _hold(shift(locks.mix, np.uint64(lock)), norm, shift(value, first), actions, lanes, w, mode)
+        if lock != _FREE:
+            _hold(shift(locks.mix, lock), norm, shift(value, first), actions, lanes, w, mode)
         for i in range(lanes):
             value[above + i] += norm[i]
         if mode != UPDATE:
             continue
-        at = base + np.uint64(templates.offset[d])
+        at = base + templates.offset[d]
         begin = fetch(tables.regret, at, actions * lanes, tables.regret_scale, k, work.block)
         for a in range(actions):
             row, entry = first + a * w, begin + a * lanes
@@ -308,17 +308,17 @@ def _hold(mix: Any, norm: Any, value: Any, actions: Index, lanes: Index, w: Inde
 @inlined
 def _own(templates: Templates, t: Index, p: Index) -> Any:
     """Return where the sequences that player p's decisions in a template lead to begin and end."""
-    low, high = np.uint64(templates.decisions[t * _3 + p]), np.uint64(templates.decisions[t * _3 + p + _1])
+    low, high = templates.decisions[t * _3 + p], templates.decisions[t * _3 + p + _1]
     if low == high:
         return _0, _0
-    return np.uint64(templates.first[low]), np.uint64(templates.first[high - _1]) + np.uint64(templates.size[high - _1])
+    return templates.first[low], templates.first[high - _1] + templates.size[high - _1]
 
 
 @inlined
 def _clear(templates: Templates, value: Any, t: Index, p: Index, w: Index) -> None:
     """Set player p's values in a template to zero."""
     start, stop = _own(templates, t, p)
-    for i in range(_2 * np.uint64(templates.entries[t]) * w):
+    for i in range(_2 * templates.entries[t] * w):
         value[i] = _ZERO
     for i in range(start * w, stop * w):
         value[i] = _ZERO
@@ -328,7 +328,7 @@ def _clear(templates: Templates, value: Any, t: Index, p: Index, w: Index) -> No
 def _earned(templates: Templates, plan: Any, value: Any, t: Index, p: Index, w: Index) -> Any:
     """Return what player p's strategy earns at the leaves of a template, of which alone the values now are."""
     start, stop = _own(templates, t, p)
-    arrivals, found = _2 * np.uint64(templates.entries[t]), 0.0
+    arrivals, found = _2 * templates.entries[t], 0.0
     for k in range(arrivals + stop - start):
         row = (k if k < arrivals else start + k - arrivals) * w
         x = zeros()
@@ -344,12 +344,12 @@ def _deal(
 ) -> None:
     """Hand both plans at a group of ends on to the next street, without the hands that hold a card dealt."""
     for q in range(_2):
-        lanes, to = np.uint64(hands.lanes[q]), np.uint64(q) * w
+        lanes, to = hands.lanes[q], q * w
         held = shift(hands.held, q * (w + _1))
         for i in range(lanes):
             norm[i] = _ZERO if held[i] & dealt else _ONE
-        for end in range(np.uint64(templates.ends[group]), np.uint64(templates.ends[group + _1])):
-            row = np.uint64(templates.end_at[end * _2 + q]) * w
+        for end in range(templates.ends[group], templates.ends[group + _1]):
+            row = templates.end_at[end * _2 + q] * w
             for i in range(lanes):
                 below[to + i] = norm[i] * above[row + i]
             to += _2 * w
@@ -358,7 +358,7 @@ def _deal(
 @inlined
 def _give(templates: Templates, gained: Any, value: Any, t: Index, p: Index, at: Index, w: Index) -> None:
     """Copy player p's values at a template's entries to where the street before looks for them."""
-    for e in range(np.uint64(templates.entries[t])):
+    for e in range(templates.entries[t]):
         row, to = (_2 * e + p) * w, at + e * w
         for i in range(w):
             gained[to + i] = value[row + i]
@@ -383,17 +383,17 @@ def _collect(
     deal's part is |G| over their number times the sum over the deals that they make; so parts are added up, each with
     its share, before the swaps are made.
     """
-    lanes, held = np.uint64(hands.lanes[p]), shift(hands.held, p * (w + _1))
+    lanes, held = hands.lanes[p], shift(hands.held, p * (w + _1))
     gained, norm = work.gained, work.norm
-    low, high = np.uint64(templates.ends[group]), np.uint64(templates.ends[group + _1])
-    begin, end_ = np.uint64(deals.bounds[board]), np.uint64(deals.bounds[board + _1])
+    low, high = templates.ends[group], templates.ends[group + _1]
+    begin, end_ = deals.bounds[board], deals.bounds[board + _1]
     if deals.swaps[board] == deals.swaps[board + _1]:
         for deal in range(begin, end_):
             dealt, share = deals.dealt[deal], deals.share[deal]
             for i in range(lanes):
                 norm[i] = _ZERO if held[i] & dealt else share
             for end in range(low, high):
-                row = np.uint64(templates.end_at[end * _2 + p]) * w
+                row = templates.end_at[end * _2 + p] * w
                 for i in range(lanes):
                     value[row + i] += norm[i] * gained[at + i]
                 at += w
@@ -401,14 +401,14 @@ def _collect(
     for end in range(low, high):
         for i in range(lanes):
             norm[i] = _ZERO
-        part, row = at, np.uint64(templates.end_at[end * _2 + p]) * w
+        part, row = at, templates.end_at[end * _2 + p] * w
         for deal in range(begin, end_):
             dealt, share = deals.dealt[deal], deals.share[deal]
             for i in range(lanes):
                 norm[i] += _ZERO if held[i] & dealt else share * gained[part + i]
             part += (high - low) * w
-        for k in range(np.uint64(deals.swaps[board]), np.uint64(deals.swaps[board + _1])):
-            permuted = shift(deals.permuted, (np.uint64(deals.swap[k]) * _2 + p) * w)
+        for k in range(deals.swaps[board], deals.swaps[board + _1]):
+            permuted = shift(deals.permuted, (deals.swap[k] * _2 + p) * w)
             for i in range(lanes):
                 value[row + i] += norm[permuted[i]]
         at += w
@@ -417,7 +417,8 @@ def _collect(
 @inlined
 def _chance(deals: Deals, board: Index, deal: Index) -> Any:
     """Return the chance of a deal or any that equals it up to suits, given hands that allow it."""
-    return np.float64(deals.share[deal]) * np.float64(max(_width(deals.swaps, board), _1))
+    many = _width(deals.swaps, board)
+    return np.float64(deals.share[deal]) * np.float64(many if many > 0 else _1)
 
 
 @inlined
