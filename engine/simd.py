@@ -50,6 +50,11 @@ def zeros() -> Any:
     return np.zeros(LANES, np.float32)
 
 
+def fill(x: Any) -> Any:
+    """Return a number sixteen times."""
+    return np.full(LANES, x, np.float32)
+
+
 def load(a: Any, i: Any) -> Any:
     """Return a[i : i + 16]."""
     return a[i : i + WIDE].copy()
@@ -58,6 +63,11 @@ def load(a: Any, i: Any) -> Any:
 def store(a: Any, i: Any, x: Any) -> None:
     """Set a[i : i + 16]."""
     a[i : i + WIDE] = x
+
+
+def largest(x: Any, y: Any) -> Any:
+    """Return the larger of both, place by place."""
+    return np.maximum(x, y)
 
 
 def total(x: Any) -> Any:
@@ -120,6 +130,17 @@ def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return ir.Constant(_FLOATS, [0.0] * LANES)
 
 
+@_typed(fill)
+def _(context: Any) -> Any:
+    return lambda x: _floats
+
+
+@_lowered(fill, types.float32)
+def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    first = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), args[0], ir.Constant(ir.IntType(32), 0))
+    return _shuffle(builder, first, first, [0] * LANES)
+
+
 @_typed(load)
 def _(context: Any) -> Any:
     return lambda a, i: _floats
@@ -145,6 +166,16 @@ def _(context: Any) -> Any:
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     _write(builder, args[2], _pointer(builder, args[0], args[1], _FLOATS))
     return context.get_dummy_value()
+
+
+@_typed(largest)
+def _(context: Any) -> Any:
+    return lambda x, y: _floats
+
+
+@_lowered(largest, Floats, Floats)
+def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    return builder.select(builder.fcmp_ordered(">", *args), *args)
 
 
 @_typed(total)

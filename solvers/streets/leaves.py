@@ -14,10 +14,10 @@ import numpy as np
 
 from counterplay.engine.jit import Index, inlined
 from counterplay.engine.raw import shift
-from counterplay.engine.simd import LANES, WIDE, interleave, load, scatter_add, store, total, zeros
+from counterplay.engine.simd import WIDE, fill, interleave, load, scatter_add, store, total, zeros
 from counterplay.engine.streets import FOLD, KINDS, SHOWDOWN, SLOTS, TABLE, Equities, Hands, Leaves, Orders, Subgame, Work
 
-_ZERO = np.float32(0.0)
+_ZERO, _HALF = np.float32(0.0), np.float32(0.5)
 _0, _1, _2, _3, _7, _8 = (np.uint64(n) for n in (0, 1, 2, 3, 7, 8))
 _CARDS = np.uint64(SLOTS)
 
@@ -74,10 +74,10 @@ def add_leaves(
         # With chances W, L and T to win, lose and tie that sum to C, a hand gets win W + lose L + tie T. A tie pays
         # half of what winner and loser get together, so that is tie C, which step 2 gave, and (win - lose) / 2 times
         # W - L.
-        half = (leaves.pays[leaf * _3] - leaves.pays[leaf * _3 + _1]) * np.float32(0.5 if p == 0 else -0.5)
-        mine = leaves.at[leaf * _2 + p] * w
-        for h in range(own):
-            value[mine + h] += half * work.norm[h]
+        half = fill((leaves.pays[leaf * _3] - leaves.pays[leaf * _3 + _1]) * (_HALF if p == 0 else -_HALF))
+        mine = shift(value, leaves.at[leaf * _2 + p] * w)
+        for i in range(w // WIDE):
+            store(mine, i * WIDE, load(mine, i * WIDE) + half * load(work.norm, i * WIDE))
 
 
 @inlined
@@ -176,6 +176,7 @@ def _by_table(hands: Hands, equities: Equities, out: Any, other: Any, p: Index, 
     """Set out to the product of a board's table (by player 0's lanes, then player 1's) with the other's plan."""
     ahead = shift(equities.ahead, index * w * w)
     own, theirs = hands.lanes[p], hands.lanes[_1 - p]
+    store(out, w - WIDE, zeros())
     if p == 0:
         for h in range(own):
             x = zeros()
@@ -183,9 +184,9 @@ def _by_table(hands: Hands, equities: Equities, out: Any, other: Any, p: Index, 
                 x = x + load(ahead, h * w + k * WIDE) * load(other, k * WIDE)
             out[h] = total(x)
         return
-    for h in range(own):
-        out[h] = _ZERO
+    for i in range(w // WIDE):
+        store(out, i * WIDE, zeros())
     for o in range(theirs):
-        weight, row = other[o], o * w
-        for h in range(own):
-            out[h] += ahead[row + h] * weight
+        weight = fill(other[o])
+        for i in range(w // WIDE):
+            store(out, i * WIDE, load(out, i * WIDE) + load(ahead, o * w + i * WIDE) * weight)

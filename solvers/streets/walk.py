@@ -15,7 +15,7 @@ import numpy as np
 
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.raw import raw, shift
-from counterplay.engine.simd import WIDE, load, total, zeros
+from counterplay.engine.simd import WIDE, fill, largest, load, store, total, zeros
 from counterplay.engine.streets import F64, FREE, U32, Deals, Hands, Locks, Subgame, Tables, Templates, Work
 from counterplay.solvers.streets.leaves import add_leaves
 from counterplay.solvers.streets.tables import fetch, holder, keep
@@ -69,11 +69,13 @@ def walk(
                 # 1. At a new instance: strategies and plans down its decisions, then what its leaves are worth.
                 if arrives:
                     if level == 0:
-                        _start(hands, templates, plan, t, w)
+                        _start(hands, plan, _2 * templates.entries[t] * w)
                     _descend(game, tables, work, plan, sigma, instance, t, p, mode, w)
                     if level == 0:
                         _silence(plan, silent, w)
-                    _clear(templates, value, t, p, w)
+                    own, stop = _own(templates, t, p)
+                    _clear(value, _0, _2 * templates.entries[t] * w)
+                    _clear(value, own * w, (stop - own) * w)
                     add_leaves(game, work, plan, value, templates.sequences[t], t, board, p, w)
                     work.sums[level] = _earned(templates, plan, value, t, p, w) if mode == BEST else 0.0
                     arrives = False
@@ -86,7 +88,7 @@ def walk(
                     first, last = groups, groups + _width(templates.groups, t)
                 at = work.start[level]
                 for group in range(first, last):
-                    _collect(hands, templates, deals, work, value, group, board, p, at, w)
+                    _collect(templates, deals, work, value, group, board, p, at, w)
                     at += _width(templates.ends, group) * many * w
 
                 # 3. On to the next deal after a group of ends.
@@ -98,6 +100,7 @@ def walk(
                     work.chance[level + _1] = _chance(deals, board, deal)
                     level += _1
                     below = shift(work.plan, work.row[level] * size)
+                    work.dealt[level] = deals.dealt[deal]
                     _deal(hands, templates, work.norm, plan, below, group, deals.dealt[deal], w)
                     work.instance[level] = instances.child[instance] + child
                     t, board = templates.follows[group], deals.after[deal]
@@ -129,7 +132,8 @@ def walk(
                     break
 
                 # 5. Back to the street before, with the values at the entries.
-                _give(templates, work.gained, value, t, p, work.to[level], w)
+                _free(hands, work.norm, p, work.dealt[level], w)
+                _give(work, value, templates.entries[t], p, work.to[level], w)
                 earned = work.sums[level] * work.chance[level]
                 level -= _1
                 if level == 0:
@@ -150,17 +154,23 @@ def _width(bounds: Any, k: Index) -> Any:
 
 
 @inlined
-def _start(hands: Hands, templates: Templates, plan: Any, t: Index, w: Index) -> None:
+def _start(hands: Hands, plan: Any, size: Index) -> None:
     """Set the plans at the entries of the root to both ranges."""
-    for i in range(_2 * templates.entries[t] * w):
-        plan[i] = hands.reach[i]
+    for i in range(size // WIDE):
+        store(plan, i * WIDE, load(hands.reach, i * WIDE))
 
 
 @inlined
 def _silence(plan: Any, silent: Any, w: Index) -> None:
     for row in silent:
-        for i in range(w):
-            plan[np.uint64(row) * w + i] = _ZERO
+        _clear(plan, np.uint64(row) * w, w)
+
+
+@inlined
+def _clear(a: Any, at: Index, size: Index) -> None:
+    """Set so many numbers, a multiple of sixteen, to zero."""
+    for i in range(size // WIDE):
+        store(a, at + i * WIDE, zeros())
 
 
 @inlined
@@ -197,9 +207,8 @@ def _descend(
             at = base + templates.offset[d]
             begin = fetch(table, at, actions * lanes, scales, k, work.block)
             # Regret matching: shares of the positive parts, equal ones where none is positive.
-            for i in range(lanes):
-                norm[i] = max(weight[begin + i], _ZERO)
-            for a in range(_1, actions):
+            _clear(norm, _0, w)
+            for a in range(actions):
                 row = begin + a * lanes
                 for i in range(lanes):
                     norm[i] += max(weight[row + i], _ZERO)
@@ -254,25 +263,18 @@ def _ascend(
         actions, k = templates.size[d], scale + (d - start)
         above, first = templates.parent[d] * w, templates.first[d] * w
         # The decision's value by hand: that of its best action, or the mean by the strategy.
-        if mode == BEST:
-            for i in range(lanes):
-                norm[i] = value[first + i]
-            for a in range(_1, actions):
-                row = first + a * w
-                for i in range(lanes):
-                    norm[i] = max(norm[i], value[row + i])
-        else:
-            for i in range(lanes):
-                norm[i] = sigma[first + i] * value[first + i]
-            for a in range(_1, actions):
-                row = first + a * w
-                for i in range(lanes):
-                    norm[i] += sigma[row + i] * value[row + i]
+        for i in range(w // WIDE):
+            at = first + i * WIDE
+            x = load(value, at) if mode == BEST else load(sigma, at) * load(value, at)
+            for _ in range(_1, actions):
+                at += w
+                x = largest(x, load(value, at)) if mode == BEST else x + load(sigma, at) * load(value, at)
+            store(norm, i * WIDE, x)
         lock = _lock(locks, k)
         if lock != _FREE:
             _hold(shift(locks.mix, lock), norm, shift(value, first), actions, lanes, w, mode)
-        for i in range(lanes):
-            value[above + i] += norm[i]
+        for i in range(w // WIDE):
+            store(value, above + i * WIDE, load(value, above + i * WIDE) + load(norm, i * WIDE))
         if mode != UPDATE:
             continue
         at = base + templates.offset[d]
@@ -315,16 +317,6 @@ def _own(templates: Templates, t: Index, p: Index) -> Any:
 
 
 @inlined
-def _clear(templates: Templates, value: Any, t: Index, p: Index, w: Index) -> None:
-    """Set player p's values in a template to zero."""
-    start, stop = _own(templates, t, p)
-    for i in range(_2 * templates.entries[t] * w):
-        value[i] = _ZERO
-    for i in range(start * w, stop * w):
-        value[i] = _ZERO
-
-
-@inlined
 def _earned(templates: Templates, plan: Any, value: Any, t: Index, p: Index, w: Index) -> Any:
     """Return what player p's strategy earns at the leaves of a template, of which alone the values now are."""
     start, stop = _own(templates, t, p)
@@ -339,34 +331,40 @@ def _earned(templates: Templates, plan: Any, value: Any, t: Index, p: Index, w: 
 
 
 @inlined
+def _free(hands: Hands, norm: Any, q: Index, dealt: Any, w: Index) -> None:
+    """Set norm to 0 for the lanes of player q that hold a card dealt, 1 for others."""
+    held = shift(hands.held, q * (w + _1))
+    for i in range(w):
+        norm[i] = _ZERO if held[i] & dealt else _ONE
+
+
+@inlined
 def _deal(
     hands: Hands, templates: Templates, norm: Any, above: Any, below: Any, group: Index, dealt: Any, w: Index
 ) -> None:
     """Hand both plans at a group of ends on to the next street, without the hands that hold a card dealt."""
     for q in range(_2):
-        lanes, to = hands.lanes[q], q * w
-        held = shift(hands.held, q * (w + _1))
-        for i in range(lanes):
-            norm[i] = _ZERO if held[i] & dealt else _ONE
+        _free(hands, norm, q, dealt, w)
+        to = q * w
         for end in range(templates.ends[group], templates.ends[group + _1]):
             row = templates.end_at[end * _2 + q] * w
-            for i in range(lanes):
-                below[to + i] = norm[i] * above[row + i]
+            for i in range(w // WIDE):
+                store(below, to + i * WIDE, load(norm, i * WIDE) * load(above, row + i * WIDE))
             to += _2 * w
 
 
 @inlined
-def _give(templates: Templates, gained: Any, value: Any, t: Index, p: Index, at: Index, w: Index) -> None:
-    """Copy player p's values at a template's entries to where the street before looks for them."""
-    for e in range(templates.entries[t]):
+def _give(work: Work, value: Any, entries: Index, p: Index, at: Index, w: Index) -> None:
+    """Put player p's values at a template's entries where the street before looks for them, without the hands that
+    `work.norm` says hold a card dealt."""
+    for e in range(entries):
         row, to = (_2 * e + p) * w, at + e * w
-        for i in range(w):
-            gained[to + i] = value[row + i]
+        for i in range(w // WIDE):
+            store(work.gained, to + i * WIDE, load(work.norm, i * WIDE) * load(value, row + i * WIDE))
 
 
 @inlined
 def _collect(
-    hands: Hands,
     templates: Templates,
     deals: Deals,
     work: Work,
@@ -383,35 +381,22 @@ def _collect(
     deal's part is |G| over their number times the sum over the deals that they make; so parts are added up, each with
     its share, before the swaps are made.
     """
-    lanes, held = hands.lanes[p], shift(hands.held, p * (w + _1))
-    gained, norm = work.gained, work.norm
     low, high = templates.ends[group], templates.ends[group + _1]
-    begin, end_ = deals.bounds[board], deals.bounds[board + _1]
-    if deals.swaps[board] == deals.swaps[board + _1]:
-        for deal in range(begin, end_):
-            dealt, share = deals.dealt[deal], deals.share[deal]
-            for i in range(lanes):
-                norm[i] = _ZERO if held[i] & dealt else share
-            for end in range(low, high):
-                row = templates.end_at[end * _2 + p] * w
-                for i in range(lanes):
-                    value[row + i] += norm[i] * gained[at + i]
-                at += w
-        return
+    alone = deals.swaps[board] == deals.swaps[board + _1]
     for end in range(low, high):
-        for i in range(lanes):
-            norm[i] = _ZERO
-        part, row = at, templates.end_at[end * _2 + p] * w
-        for deal in range(begin, end_):
-            dealt, share = deals.dealt[deal], deals.share[deal]
-            for i in range(lanes):
-                norm[i] += _ZERO if held[i] & dealt else share * gained[part + i]
+        row, part = templates.end_at[end * _2 + p] * w, at + (end - low) * w
+        to, start = (value, row) if alone else (work.norm, _0)
+        if not alone:
+            _clear(work.norm, _0, w)
+        for deal in range(deals.bounds[board], deals.bounds[board + _1]):
+            share = fill(deals.share[deal])
+            for i in range(w // WIDE):
+                store(to, start + i * WIDE, load(to, start + i * WIDE) + share * load(work.gained, part + i * WIDE))
             part += (high - low) * w
         for k in range(deals.swaps[board], deals.swaps[board + _1]):
             permuted = shift(deals.permuted, (deals.swap[k] * _2 + p) * w)
-            for i in range(lanes):
-                value[row + i] += norm[permuted[i]]
-        at += w
+            for i in range(w):
+                value[row + i] += work.norm[permuted[i]]
 
 
 @inlined
