@@ -6,8 +6,7 @@ what follows them is on one board, and leaves on one board are summed side by si
 cards. What regrets and averages there are lies in one long table, an instance's part after another's, a decision's part
 [actions, lanes of its player] after another's.
 
-Shape letters: T templates, E entries of a template, D decisions of all templates, L leaves of all templates, K kinds of
-leaves, G groups of a street's ends, I instances, B boards, C dealt cards, W lanes (the larger player's, padded to a
+Shape letters: T templates, E entries of a template, D decisions of all templates, L blocks of leaves, K kinds of leaves, G groups of a street's ends, I instances, B boards, C dealt cards, W lanes (the larger player's, padded to a
 multiple of sixteen; entry W is a lane that never holds anything). Payoffs are chips won or lost against the start of
 the subgame with half the pot each, so without rake they sum to zero.
 
@@ -64,11 +63,14 @@ class Templates(NamedTuple):
 
 
 class Leaves(NamedTuple):
-    """The leaves of all templates: template by template, kind by kind."""
+    """The leaves of all templates: template by template, kind by kind, in blocks of sixteen.
 
-    bounds: U32  # [T * K + 1] leaves of template t and a kind: bounds[K t + kind] .. bounds[K t + kind + 1]
-    at: U32  # [L, 2] both players' last sequences
-    pays: F32  # [L, 3] of a fold: what each player gets; of others: the winner, the loser, each player of a tie
+    A place of a block with no leaf has the row after all sequences, and pays nothing.
+    """
+
+    bounds: U32  # [T * K + 1] blocks of template t and a kind: bounds[K t + kind] .. bounds[K t + kind + 1]
+    rows: U64  # [L, 2, 16] where the rows of both players' last sequences begin: sequence * W
+    pays: F32  # [L, 3, 16] of a fold: what each player gets; of others: the winner, the loser, each player of a tie
 
 
 class Instances(NamedTuple):
@@ -184,8 +186,6 @@ class Work(NamedTuple):
     earned: F64  # [.] what it earned after each of the root's children, times the chance of the deal
     block: F32  # [actions * W]
     norm: F32  # [W]
-    rows: U64  # [16] where the rows of sixteen leaves begin
-    factor: F32  # [16] what they pay
     packed: F32  # [(W + 1) * 16] the other's plans at sixteen leaves
     result: F32  # [(W + 1) * 16] the values of sixteen leaves
     removal: F32  # [SLOTS * 16] plans by card
@@ -236,8 +236,6 @@ def new_work(game: Subgame, threads: int) -> list[Work]:
             earned=earned,
             block=np.zeros(actions * w, f32),
             norm=np.zeros(w, f32),
-            rows=np.zeros(LANES, np.uint64),
-            factor=np.zeros(LANES, f32),
             packed=np.zeros((w + 1) * LANES, f32),
             result=np.zeros((w + 1) * LANES, f32),
             removal=np.zeros(SLOTS * LANES, f32),

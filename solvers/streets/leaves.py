@@ -15,86 +15,53 @@ import numpy as np
 from counterplay.engine.jit import Index, inlined
 from counterplay.engine.raw import shift
 from counterplay.engine.simd import WIDE, fill, interleave, load, scatter_add, store, total, zeros
-from counterplay.engine.streets import FOLD, KINDS, SHOWDOWN, SLOTS, TABLE, Equities, Hands, Leaves, Orders, Subgame, Work
+from counterplay.engine.streets import FOLD, SHOWDOWN, SLOTS, TABLE, Equities, Hands, Orders, Subgame, Work
 
-_ZERO, _HALF = np.float32(0.0), np.float32(0.5)
+_HALF = np.float32(0.5)
 _0, _1, _2, _3, _7, _8 = (np.uint64(n) for n in (0, 1, 2, 3, 7, 8))
 _CARDS = np.uint64(SLOTS)
 
 
 @inlined
-def add_leaves(
-    game: Subgame, work: Work, plan: Any, value: Any, none: Index, t: Index, board: Index, p: Index, w: Index
-) -> None:
-    """Add to player p's values, one row a sequence, those of the leaves of template t on a board.
+def add_leaves(game: Subgame, work: Work, plan: Any, value: Any, t: Index, board: Index, p: Index, w: Index) -> None:
+    """Add to player p's values, one row a sequence, those of the leaves of template t on a board; `plan` is of both.
 
-    `plan` are both players' plans; row `none` of both stands for leaves that are not there. One loop for all kinds, so
-    that each part that it calls is compiled into it once.
+    One loop for all kinds, so that each part that it calls is compiled into it once.
     """
-    hands, leaves = game.hands, game.leaves
+    hands, leaves, equities = game.hands, game.leaves, game.equities
     q = _1 - p
     own, others = hands.lanes[p], hands.lanes[q]
-    for kind in range(np.uint64(KINDS)):
-        low, high = leaves.bounds[t * _3 + kind], leaves.bounds[t * _3 + kind + _1]
-        if kind == TABLE and not game.raked:
-            low = high
-        while low < high:
-            count = high - low if high - low < WIDE else WIDE
+    for kind in range(_3):
+        for block in range(leaves.bounds[t * _3 + kind], leaves.bounds[t * _3 + kind + _1]):
+            theirs, mine = shift(leaves.rows, (block * _2 + q) * WIDE), shift(leaves.rows, (block * _2 + p) * WIDE)
+            pays = shift(leaves.pays, block * _3 * WIDE)
+            if kind == TABLE:
+                none = game.templates.sequences[t] * w
+                _by_table(hands, equities, work.norm, plan, theirs, value, mine, pays, none, p, equities.row[board], w)
+                if not game.raked:
+                    continue
             # 1. Lay the other's plans at sixteen leaves side by side.
-            _place(leaves, work, q, low, count, none, w)
             for k in range((others + _7) // _8):
-                interleave(plan, work.rows, _0, k * _8, work.packed, k * _8 * WIDE)
-                interleave(plan, work.rows, _8, k * _8, work.packed, k * _8 * WIDE + _8)
+                interleave(plan, theirs, _0, k * _8, work.packed, k * _8 * WIDE)
+                interleave(plan, theirs, _8, k * _8, work.packed, k * _8 * WIDE + _8)
             # 2. What all hands get that share no card with one's own: a fold's payoff, or with rake a tie's.
+            tie = load(pays, _2 * WIDE)
             if kind == FOLD or game.raked:
-                column = p if kind == FOLD else _2
-                _against_all(hands, work, p, _factor(leaves, work, low, count, column, column, False), w)
+                _against_all(hands, work, p, load(pays, p * WIDE) if kind == FOLD else tie, w)
             else:
                 for i in range(own):
                     store(work.result, i * WIDE, zeros())
             # 3. What winner and loser get beyond a tie, which without rake is worth nothing.
             if kind == SHOWDOWN:
-                win = _factor(leaves, work, low, count, _0, _2, True)
-                lose = _factor(leaves, work, low, count, _1, _2, True)
+                win, lose = load(pays, _0) - tie, load(pays, WIDE) - tie
                 _by_strength(hands, game.orders, work, p, game.orders.row[board], win, lose, w)
             # 4. Add the sixteen results to the rows of the own sequences that end there.
             blocks = (own + _7) // _8
             for i in range(own, blocks * _8):
                 store(work.result, i * WIDE, zeros())
-            _place(leaves, work, p, low, count, none, w)
             for k in range(blocks):
-                scatter_add(work.result, k * _8 * WIDE, value, work.rows, _0, k * _8)
-                scatter_add(work.result, k * _8 * WIDE + _8, value, work.rows, _8, k * _8)
-            low += WIDE
-    # A table is a product of a matrix and a vector, leaf by leaf.
-    table, last = t * _3 + np.uint64(TABLE), t * _3 + np.uint64(KINDS)
-    for leaf in range(leaves.bounds[table], leaves.bounds[last]):
-        other = shift(plan, leaves.at[leaf * _2 + q] * w)
-        _by_table(hands, game.equities, work.norm, other, p, game.equities.row[board], w)
-        # With chances W, L and T to win, lose and tie that sum to C, a hand gets win W + lose L + tie T. A tie pays
-        # half of what winner and loser get together, so that is tie C, which step 2 gave, and (win - lose) / 2 times
-        # W - L.
-        half = fill((leaves.pays[leaf * _3] - leaves.pays[leaf * _3 + _1]) * (_HALF if p == 0 else -_HALF))
-        mine = shift(value, leaves.at[leaf * _2 + p] * w)
-        for i in range(w // WIDE):
-            store(mine, i * WIDE, load(mine, i * WIDE) + half * load(work.norm, i * WIDE))
-
-
-@inlined
-def _place(leaves: Leaves, work: Work, q: Index, low: Index, count: Index, none: Index, w: Index) -> None:
-    """Set `work.rows` to where player q's rows of up to sixteen leaves begin, or the row for those not there."""
-    for j in range(WIDE):
-        work.rows[j] = (leaves.at[(low + j) * _2 + q] if j < count else none) * w
-
-
-@inlined
-def _factor(leaves: Leaves, work: Work, low: Index, count: Index, column: Index, less: Index, beyond: bool) -> Any:
-    """Return what up to sixteen leaves pay by a column of their table, or that beyond another column."""
-    for j in range(WIDE):
-        at = (low + j) * _3
-        x = leaves.pays[at + column] if j < count else _ZERO
-        work.factor[j] = x - leaves.pays[at + less] if j < count and beyond else x
-    return load(work.factor, _0)
+                scatter_add(work.result, k * _8 * WIDE, value, mine, _0, k * _8)
+                scatter_add(work.result, k * _8 * WIDE + _8, value, mine, _8, k * _8)
 
 
 @inlined
@@ -172,21 +139,45 @@ def _by_strength(
 
 
 @inlined
-def _by_table(hands: Hands, equities: Equities, out: Any, other: Any, p: Index, index: Index, w: Index) -> None:
-    """Set out to the product of a board's table (by player 0's lanes, then player 1's) with the other's plan."""
+def _by_table(
+    hands: Hands,
+    equities: Equities,
+    norm: Any,
+    plan: Any,
+    theirs: Any,
+    value: Any,
+    mine: Any,
+    pays: Any,
+    none: Index,
+    p: Index,
+    index: Index,
+    w: Index,
+) -> None:
+    """Add to the values of a block of leaves, one after another: products of a board's table with the other's plans.
+
+    The table is by player 0's lanes, then player 1's. With chances W, L and T to win, lose and tie that sum to C, a
+    hand gets win W + lose L + tie T. A tie pays half of what winner and loser get together, so that is tie C, which all
+    kinds of leaves have in common, and (win - lose) / 2 times W - L.
+    """
     ahead = shift(equities.ahead, index * w * w)
-    own, theirs = hands.lanes[p], hands.lanes[_1 - p]
-    store(out, w - WIDE, zeros())
-    if p == 0:
-        for h in range(own):
-            x = zeros()
-            for k in range(w // WIDE):
-                x = x + load(ahead, h * w + k * WIDE) * load(other, k * WIDE)
-            out[h] = total(x)
-        return
-    for i in range(w // WIDE):
-        store(out, i * WIDE, zeros())
-    for o in range(theirs):
-        weight = fill(other[o])
+    for j in range(WIDE):
+        if theirs[j] == none:
+            return
+        other, to = shift(plan, theirs[j]), shift(value, mine[j])
+        if p == 0:
+            store(norm, w - WIDE, zeros())
+            for h in range(hands.lanes[0]):
+                x = zeros()
+                for i in range(w // WIDE):
+                    x = x + load(ahead, h * w + i * WIDE) * load(other, i * WIDE)
+                norm[h] = total(x)
+        else:
+            for i in range(w // WIDE):
+                store(norm, i * WIDE, zeros())
+            for o in range(hands.lanes[0]):
+                weight = fill(other[o])
+                for i in range(w // WIDE):
+                    store(norm, i * WIDE, load(norm, i * WIDE) + load(ahead, o * w + i * WIDE) * weight)
+        half = fill((pays[j] - pays[WIDE + j]) * (_HALF if p == 0 else -_HALF))
         for i in range(w // WIDE):
-            store(out, i * WIDE, load(out, i * WIDE) + load(ahead, o * w + i * WIDE) * weight)
+            store(to, i * WIDE, load(to, i * WIDE) + half * load(norm, i * WIDE))

@@ -76,7 +76,7 @@ def walk(
                     own, stop = _own(templates, t, p)
                     _clear(value, _0, _2 * templates.entries[t] * w)
                     _clear(value, own * w, (stop - own) * w)
-                    add_leaves(game, work, plan, value, templates.sequences[t], t, board, p, w)
+                    add_leaves(game, work, plan, value, t, board, p, w)
                     work.sums[level] = _earned(templates, plan, value, t, p, w) if mode == BEST else 0.0
                     arrives = False
 
