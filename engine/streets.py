@@ -180,8 +180,8 @@ class Work(NamedTuple):
     child: U64  # [levels] the next of what follows it
     until: U64  # [levels] the last of what follows it, plus one
     to: U64  # [levels] where in `gained` its values go
-    dealt: U64  # [levels] the cards that led to it
     chance: F64  # [levels] of the deal that led to it
+    free: F32  # [levels, 2, W] 0 for lanes that hold a card of the deal that led to it, else 1
     sums: F64  # [levels] what a player's average strategy earned in it so far
     earned: F64  # [.] what it earned after each of the root's children, times the chance of the deal
     block: F32  # [actions * W]
@@ -230,7 +230,7 @@ def new_work(game: Subgame, threads: int) -> list[Work]:
             child=np.zeros(levels, u64),
             until=np.zeros(levels, u64),
             to=np.zeros(levels, u64),
-            dealt=np.zeros(levels, u64),
+            free=np.zeros(levels * 2 * w, f32),
             chance=np.zeros(levels),
             sums=np.zeros(levels),
             earned=earned,

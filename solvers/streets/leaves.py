@@ -168,16 +168,16 @@ def _by_table(
             store(norm, w - WIDE, zeros())
             for h in range(hands.lanes[0]):
                 x = zeros()
-                for i in range(w // WIDE):
-                    x = x + load(ahead, h * w + i * WIDE) * load(other, i * WIDE)
+                for i in range(_0, w, WIDE):
+                    x = x + load(ahead, h * w + i) * load(other, i)
                 norm[h] = total(x)
         else:
-            for i in range(w // WIDE):
-                store(norm, i * WIDE, zeros())
+            for i in range(_0, w, WIDE):
+                store(norm, i, zeros())
             for o in range(hands.lanes[0]):
                 weight = fill(other[o])
-                for i in range(w // WIDE):
-                    store(norm, i * WIDE, load(norm, i * WIDE) + load(ahead, o * w + i * WIDE) * weight)
+                for i in range(_0, w, WIDE):
+                    store(norm, i, load(norm, i) + load(ahead, o * w + i) * weight)
         half = fill((pays[j] - pays[WIDE + j]) * (_HALF if p == 0 else -_HALF))
-        for i in range(w // WIDE):
-            store(to, i * WIDE, load(to, i * WIDE) + half * load(norm, i * WIDE))
+        for i in range(_0, w, WIDE):
+            store(to, i, load(to, i) + half * load(norm, i))

@@ -69,15 +69,17 @@ def walk(
                 # 1. At a new instance: strategies and plans down its decisions, then what its leaves are worth.
                 if arrives:
                     if level == 0:
-                        _start(hands, plan, _2 * templates.entries[t] * w)
+                        for i in range(_2 * templates.entries[t] * w):
+                            plan[i] = hands.reach[i]
                     _descend(game, tables, work, plan, sigma, instance, t, p, mode, w)
                     if level == 0:
-                        _silence(plan, silent, w)
+                        for k in silent:
+                            _clear(plan, np.uint64(k) * w, w)
                     own, stop = _own(templates, t, p)
                     _clear(value, _0, _2 * templates.entries[t] * w)
                     _clear(value, own * w, (stop - own) * w)
                     add_leaves(game, work, plan, value, t, board, p, w)
-                    work.sums[level] = _earned(templates, plan, value, t, p, w) if mode == BEST else 0.0
+                    work.sums[level] = _earned(plan, value, _2 * templates.entries[t], own, stop, w) if mode == BEST else 0.0
                     arrives = False
 
                 # 2. What followed a group of ends, once all its deals were played, is summed up for the ends.
@@ -97,11 +99,12 @@ def walk(
                     before = templates.ends[group] - templates.ends[groups] if level == 0 else _0
                     to = before * many + _width(templates.ends, group) * (child % many)
                     work.to[level + _1] = work.start[level] + to * w
-                    work.chance[level + _1] = _chance(deals, board, deal)
+                    swaps = _width(deals.swaps, board)
+                    work.chance[level + _1] = np.float64(deals.share[deal]) * np.float64(swaps if swaps > 0 else _1)
                     level += _1
                     below = shift(work.plan, work.row[level] * size)
-                    work.dealt[level] = deals.dealt[deal]
-                    _deal(hands, templates, work.norm, plan, below, group, deals.dealt[deal], w)
+                    free = shift(work.free, level * _2 * w)
+                    _deal(hands, templates, free, plan, below, group, deals.dealt[deal], w)
                     work.instance[level] = instances.child[instance] + child
                     t, board = templates.follows[group], deals.after[deal]
                     work.child[level] = _0
@@ -132,8 +135,7 @@ def walk(
                     break
 
                 # 5. Back to the street before, with the values at the entries.
-                _free(hands, work.norm, p, work.dealt[level], w)
-                _give(work, value, templates.entries[t], p, work.to[level], w)
+                _give(work, value, shift(work.free, level * _2 * w), templates.entries[t], p, work.to[level], w)
                 earned = work.sums[level] * work.chance[level]
                 level -= _1
                 if level == 0:
@@ -154,29 +156,10 @@ def _width(bounds: Any, k: Index) -> Any:
 
 
 @inlined
-def _start(hands: Hands, plan: Any, size: Index) -> None:
-    """Set the plans at the entries of the root to both ranges."""
-    for i in range(size // WIDE):
-        store(plan, i * WIDE, load(hands.reach, i * WIDE))
-
-
-@inlined
-def _silence(plan: Any, silent: Any, w: Index) -> None:
-    for row in silent:
-        _clear(plan, np.uint64(row) * w, w)
-
-
-@inlined
 def _clear(a: Any, at: Index, size: Index) -> None:
     """Set so many numbers, a multiple of sixteen, to zero."""
-    for i in range(size // WIDE):
-        store(a, at + i * WIDE, zeros())
-
-
-@inlined
-def _lock(locks: Locks, k: Index) -> Any:
-    """Return where the fixed strategy of the decision with that scale begins, `FREE` where all lanes are free."""
-    return locks.at[k] if locks.given else _FREE
+    for i in range(_0, size, WIDE):
+        store(a, at + i, zeros())
 
 
 @inlined
@@ -224,7 +207,7 @@ def _descend(
                     if q == p:
                         sigma[below + i] = x
                     plan[below + i] = x * plan[above + i]
-            lock = _lock(locks, k)
+            lock = locks.at[k] if locks.given else _FREE
             if lock != _FREE:
                 for a in range(actions):
                     fixed, below = lock + a * lanes, first + a * w
@@ -263,18 +246,18 @@ def _ascend(
         actions, k = templates.size[d], scale + (d - start)
         above, first = templates.parent[d] * w, templates.first[d] * w
         # The decision's value by hand: that of its best action, or the mean by the strategy.
-        for i in range(w // WIDE):
-            at = first + i * WIDE
+        for i in range(_0, w, WIDE):
+            at = first + i
             x = load(value, at) if mode == BEST else load(sigma, at) * load(value, at)
             for _ in range(_1, actions):
                 at += w
                 x = largest(x, load(value, at)) if mode == BEST else x + load(sigma, at) * load(value, at)
-            store(norm, i * WIDE, x)
-        lock = _lock(locks, k)
+            store(norm, i, x)
+        lock = locks.at[k] if locks.given else _FREE
         if lock != _FREE:
             _hold(shift(locks.mix, lock), norm, shift(value, first), actions, lanes, w, mode)
-        for i in range(w // WIDE):
-            store(value, above + i * WIDE, load(value, above + i * WIDE) + load(norm, i * WIDE))
+        for i in range(_0, w, WIDE):
+            store(value, above + i, load(value, above + i) + load(norm, i))
         if mode != UPDATE:
             continue
         at = base + templates.offset[d]
@@ -317,50 +300,43 @@ def _own(templates: Templates, t: Index, p: Index) -> Any:
 
 
 @inlined
-def _earned(templates: Templates, plan: Any, value: Any, t: Index, p: Index, w: Index) -> Any:
-    """Return what player p's strategy earns at the leaves of a template, of which alone the values now are."""
-    start, stop = _own(templates, t, p)
-    arrivals, found = _2 * templates.entries[t], 0.0
+def _earned(plan: Any, value: Any, arrivals: Index, start: Index, stop: Index, w: Index) -> Any:
+    """Return what a player's strategy earns at the leaves, of which alone its values now are."""
+    found = 0.0
     for k in range(arrivals + stop - start):
         row = (k if k < arrivals else start + k - arrivals) * w
         x = zeros()
-        for i in range(w // WIDE):
-            x = x + load(plan, row + i * WIDE) * load(value, row + i * WIDE)
+        for i in range(_0, w, WIDE):
+            x = x + load(plan, row + i) * load(value, row + i)
         found += np.float64(total(x))
     return found
 
 
 @inlined
-def _free(hands: Hands, norm: Any, q: Index, dealt: Any, w: Index) -> None:
-    """Set norm to 0 for the lanes of player q that hold a card dealt, 1 for others."""
-    held = shift(hands.held, q * (w + _1))
-    for i in range(w):
-        norm[i] = _ZERO if held[i] & dealt else _ONE
-
-
-@inlined
 def _deal(
-    hands: Hands, templates: Templates, norm: Any, above: Any, below: Any, group: Index, dealt: Any, w: Index
+    hands: Hands, templates: Templates, free: Any, above: Any, below: Any, group: Index, dealt: Any, w: Index
 ) -> None:
-    """Hand both plans at a group of ends on to the next street, without the hands that hold a card dealt."""
+    """Hand both plans at a group of ends on to the next street, without the hands that hold a card dealt.
+
+    `free` is set to 0 for these hands and 1 for the others, [2, W].
+    """
     for q in range(_2):
-        _free(hands, norm, q, dealt, w)
-        to = q * w
-        for end in range(templates.ends[group], templates.ends[group + _1]):
-            row = templates.end_at[end * _2 + q] * w
-            for i in range(w // WIDE):
-                store(below, to + i * WIDE, load(norm, i * WIDE) * load(above, row + i * WIDE))
-            to += _2 * w
+        held, to = shift(hands.held, q * (w + _1)), q * w
+        for i in range(w):
+            free[to + i] = _ZERO if held[i] & dealt else _ONE
+        for k in range(templates.ends[group + _1] - templates.ends[group]):
+            row = templates.end_at[(templates.ends[group] + k) * _2 + q] * w
+            for i in range(_0, w, WIDE):
+                store(below, to + _2 * k * w + i, load(free, to + i) * load(above, row + i))
 
 
 @inlined
-def _give(work: Work, value: Any, entries: Index, p: Index, at: Index, w: Index) -> None:
-    """Put player p's values at a template's entries where the street before looks for them, without the hands that
-    `work.norm` says hold a card dealt."""
+def _give(work: Work, value: Any, free: Any, entries: Index, p: Index, at: Index, w: Index) -> None:
+    """Put player p's values at a template's entries where the street before looks for them, without hands not free."""
     for e in range(entries):
         row, to = (_2 * e + p) * w, at + e * w
-        for i in range(w // WIDE):
-            store(work.gained, to + i * WIDE, load(work.norm, i * WIDE) * load(value, row + i * WIDE))
+        for i in range(_0, w, WIDE):
+            store(work.gained, to + i, load(free, p * w + i) * load(value, row + i))
 
 
 @inlined
@@ -390,20 +366,13 @@ def _collect(
             _clear(work.norm, _0, w)
         for deal in range(deals.bounds[board], deals.bounds[board + _1]):
             share = fill(deals.share[deal])
-            for i in range(w // WIDE):
-                store(to, start + i * WIDE, load(to, start + i * WIDE) + share * load(work.gained, part + i * WIDE))
+            for i in range(_0, w, WIDE):
+                store(to, start + i, load(to, start + i) + share * load(work.gained, part + i))
             part += (high - low) * w
         for k in range(deals.swaps[board], deals.swaps[board + _1]):
             permuted = shift(deals.permuted, (deals.swap[k] * _2 + p) * w)
             for i in range(w):
                 value[row + i] += work.norm[permuted[i]]
-
-
-@inlined
-def _chance(deals: Deals, board: Index, deal: Index) -> Any:
-    """Return the chance of a deal or any that equals it up to suits, given hands that allow it."""
-    many = _width(deals.swaps, board)
-    return np.float64(deals.share[deal]) * np.float64(many if many > 0 else _1)
 
 
 @inlined
