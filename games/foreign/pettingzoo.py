@@ -160,7 +160,8 @@ class Parallel:
         return made
 
     def start(self, batch: int) -> Env:
-        from counterplay.games.foreign.workers import Crew, cores
+        from counterplay.engine.system import cores
+        from counterplay.games.foreign.workers import Crew
 
         blank(self.spec, batch)  # refuses a batch of none
         if isinstance(self.make, Given) and batch == 1:

@@ -26,11 +26,6 @@ _RESET, _STEP, _FINE, _WRONG = b"R", b"S", b".", b"!"
 _RUN = "from counterplay.games.foreign.workers import serve; serve()"
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class Crew:
     """A batch of episodes, spread evenly over worker processes."""
 

@@ -1,12 +1,25 @@
-"""How much memory a run may take: what the machine has free, and what the limits of its control groups leave."""
+"""What the machine gives a run and asks of it: free memory, cores, and the signals to stop."""
 
 import os
-from collections.abc import Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+_SIGNALS = signal.SIGINT, signal.SIGTERM  # Ctrl-C, and what batch systems end a job with
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def available(root: Path = Path("/")) -> int:
-    """Return the bytes of memory that this process may still take; `root` is where the system's files are."""
+    """Return the bytes of memory that this process may still take; `root` is where the system's files are.
+
+    That is what the machine has free, and what the limits of the process's control groups leave of it.
+    """
     return min([_of_machine(root), *_of_groups(root)])
 
 
@@ -49,3 +62,31 @@ def _lines(path: Path) -> list[str]:
         return path.read_text().splitlines()
     except OSError:
         return []
+
+
+@contextmanager
+def interrupts() -> Iterator[Callable[[], bool]]:
+    """Turn the first SIGINT (Ctrl-C) or SIGTERM into a flag, so that nothing is left half done.
+
+    A second one does what it did before.
+    """
+    hit = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield hit.is_set
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(*_: object) -> None:
+        hit.set()
+        restore()
+
+    for number in _SIGNALS:
+        signal.signal(number, note)
+    try:
+        yield hit.is_set
+    finally:
+        restore()
