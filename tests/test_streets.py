@@ -17,10 +17,11 @@ from counterplay.games.holdem.rules import HoldemRules
 from counterplay.games.holdem.sizes import parse_sizes
 from counterplay.games.holdem.spot import parse_spot
 from counterplay.games.holdem.trees import street_trees
-from counterplay.solvers.cfr import CFR, VARIANTS
+from counterplay.solvers.cfr import CFR
 from counterplay.solvers.lp import solve_lp
 from counterplay.solvers.streets.cfr import SubgameCFR
 from counterplay.solvers.value import judge, judge_table
+from counterplay.solvers.variants import VARIANTS
 
 KUHN = Deck("kuhn", parse_cards("Js Qs Ks"), hole=1, board=(0,))
 LEDUC = Deck("leduc", parse_cards("Jd Js Qd Qs Kd Ks"), hole=1, board=(0, 1))
