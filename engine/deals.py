@@ -30,7 +30,7 @@ class Deals:
         if size > available():
             raise ValueError(
                 f"the game has {' x '.join(map(str, self.lanes))} combinations of hands: one table of their payoffs "
-                f"takes {size / 1e9:,.1f} GB, and {available() / 1e9:,.1f} GB are free"
+                f"takes {size / 1e9:,.1f} GB, and at most {available() / 1e9:,.1f} GB are free"
             )
         self._weights: list[Array] = []
         self._weight_of: dict[bytes, int] = {}

@@ -107,7 +107,7 @@ def refusal(size: Size) -> str | None:
     if size.nodes / (1 + 2 * size.error) > MAX_NODES:
         return f"at most {MAX_NODES:,} nodes can be solved as a whole"
     free = available()
-    return f"{_bytes(free)} are free" if size.build > free else None
+    return f"at most {_bytes(free)} are free" if size.build > free else None
 
 
 def describe(size: Size) -> str:
