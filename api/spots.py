@@ -5,7 +5,6 @@ NashConv divided by two, in chips and in per cent of the starting pot, blinds in
 """
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -21,6 +20,7 @@ from counterplay.engine import jit
 from counterplay.engine.memory import available
 from counterplay.engine.store import pack, unpack, write
 from counterplay.engine.subgame import Subgame, Tables
+from counterplay.engine.system import cores
 from counterplay.engine.text import count, size, small
 from counterplay.games.holdem import nodes
 from counterplay.games.holdem.betting import NEXT, PLAYERS, STREETS, children
@@ -64,11 +64,6 @@ def footprint(game: Subgame, compress: bool) -> int:
 def is_compiled(spot: Spot) -> bool:
     """Tell whether the kernels that a spot takes are compiled; on a cache without them that takes half a minute."""
     return jit.is_compiled(visit_root if spot.street == STREETS[spot.betting.last] else visit_children)
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)

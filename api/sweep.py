@@ -1,7 +1,6 @@
 """Many runs over learners, settings and seeds, on the machine's cores: a process and a folder for each."""
 
 import json
-import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE
 from counterplay.api.runs import begin, name_of, train
 from counterplay.engine.interrupt import interrupts
 from counterplay.engine.store import write_atomic
+from counterplay.engine.system import cores
 from counterplay.games.envs import ENVS
 
 if TYPE_CHECKING:  # torch is imported where runs are made
@@ -148,7 +148,7 @@ def work_off(
     waiting = [job for job in jobs if had[job] < steps]
     if workers is not None and workers < 1:
         raise ValueError(f"workers must be 1 or more, not {workers}")
-    count = workers or _cores()
+    count = workers or cores()
     context = get_context("forkserver")
     context.set_forkserver_preload(["counterplay.api.training"])
     stop = context.Event()
@@ -231,7 +231,3 @@ def _messages(heard: Connection) -> Iterator[Any]:
             yield heard.recv()
     except (EOFError, OSError):
         heard.close()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

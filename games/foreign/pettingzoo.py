@@ -14,7 +14,9 @@ from typing import Any
 
 from counterplay.engine import spec as specs
 from counterplay.engine.env import Env, EnvSpec, blank
+from counterplay.engine.system import cores
 from counterplay.games.foreign.copies import INSTALL, Copies, Fit, examine
+from counterplay.games.foreign.workers import Crew
 
 PREFIX = "pettingzoo:"
 _OURS = ("reward", "limit", "workers", "pad")  # parameters of a spec that are not the environment's
@@ -160,14 +162,12 @@ class Parallel:
         return made
 
     def start(self, batch: int) -> Env:
-        from counterplay.games.foreign.workers import Crew, cores
-
         blank(self.spec, batch)  # refuses a batch of none
         if isinstance(self.make, Given) and batch == 1:
             return Copies(self.name, self.spec, self.fit, [self.make.env])
         usual = 0 if isinstance(self.make, Given) else cores()
         workers = min(batch, usual if self.workers < 0 else self.workers) if batch > 1 else 0
-        return Crew(self, batch, workers) if workers else self.copies(batch)
+        return Crew(self.name, self.spec, self.copies, batch, workers) if workers else self.copies(batch)
 
     def copies(self, count: int) -> Copies:
         """Return that many new copies, played in this process."""
