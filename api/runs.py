@@ -1,12 +1,14 @@
 """Runs of learners: to train one, to read one from its folder, to judge what it learned."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterplay.agents import find, module
 from counterplay.engine.catalogue import class_path
+from counterplay.engine.spec import literal
 from counterplay.games.envs import ENVS
 
 if TYPE_CHECKING:  # torch is imported where a run is made
@@ -127,3 +129,18 @@ def top_level(kind: type) -> str:
     if "<" in kind.__qualname__:
         raise ValueError(f"{kind.__qualname__} must be defined at the top of a module, to be found again from a file")
     return class_path(kind)
+
+
+def settings_of(texts: Sequence[str], several: bool) -> dict[str, list[object]]:
+    """Return the settings of `name=value` texts; `several` values have commas between them."""
+    found: dict[str, list[object]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise ValueError(f"--set takes NAME=VALUE, such as lr=0.001, not {text!r}")
+        if name.strip() in found:
+            raise ValueError(f"--set gives {name.strip()} twice")
+        if name.strip() in inspect.signature(train).parameters:
+            raise ValueError(f"{name.strip()} is no setting of learners: it is given as --{name.strip()} or not at all")
+        found[name.strip()] = [literal(part) for part in (value.split(",") if several else [value])]
+    return found

@@ -59,6 +59,11 @@ def solve(
     """
     if resume is not None and not isinstance(resume, TreeSolution | SpotSolution):
         raise ValueError(f"resume takes a solution, as solve and load return it, not {type(resume).__name__}")
+    if isinstance(game, str) and game.strip().lower().endswith(".cps"):
+        raise ValueError(
+            f"{game} is a solution, not a game: --resume {game} (resume=load(...)) goes on with it, "
+            "'counterplay show' shows it"
+        )
     made: Any = None if game is None else GAMES.make(game)
     limits: dict[str, Any] = {"iterations": iterations, "target": target, "time": time}
     calls: dict[str, Any] = {"checkpoint": checkpoint, "on_progress": on_progress}

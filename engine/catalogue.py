@@ -95,8 +95,10 @@ class Catalogue:
     def find(self, name: str) -> Entry:
         """Return the entry of that name, or one for `package.module:Class`.
 
-        Raises `ValueError` with the closest and all names if there is none.
+        What stands in brackets after the name is left alone. Raises `ValueError` with the closest and all names if
+        there is none.
         """
+        name = name.partition("(")[0].strip()
         for entry in self:
             if entry.name == name:
                 return entry

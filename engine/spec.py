@@ -86,13 +86,17 @@ def build(factory: Callable[..., T], name: str, given: Mapping[str, object]) -> 
     Raises `ValueError` for an unknown or missing parameter, a value of the wrong type, and whatever the factory itself
     refuses, with `name` before it.
     """
-    parameters, kinds = inspect.signature(factory).parameters, get_type_hints(factory)
+    try:
+        parameters, kinds = inspect.signature(factory).parameters, get_type_hints(factory)
+    except (TypeError, ValueError, NameError) as error:
+        raise ValueError(f"{name} does not say what its parameters are: {error}") from None
     for parameter in given:
         if parameter not in parameters:
             takes = f"it takes {', '.join(parameters)}" if parameters else "it takes none"
             raise ValueError(f"{name} has no parameter {parameter!r}{suggestion(parameter, parameters)}; {takes}")
     for parameter, about in parameters.items():
-        if about.default is inspect.Parameter.empty and parameter not in given:
+        open_ended = about.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        if about.default is inspect.Parameter.empty and parameter not in given and not open_ended:
             raise ValueError(f"{name} needs the parameter {parameter!r}: {_kind(kinds.get(parameter, Any))}")
     values = {p: _convert(name, p, value, kinds.get(p, Any)) for p, value in given.items()}
     try:

@@ -38,10 +38,30 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+def check_writable(path: Path) -> None:
+    """Raise `ValueError` unless a file can be written there, before a run that would be lost."""
+    if path.is_dir():
+        raise ValueError(f"cannot write {path}: it is a folder; name a file in it")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}") from None
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Put the bytes at the path, all or none of them."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put a text at the path, all or none of it; raises `ValueError` where it cannot be written."""
+    check_writable(path)
+    try:
+        write_atomic(path, text.encode())
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def write(path: str | Path, arrays: Arrays, header: dict[str, Any]) -> None:

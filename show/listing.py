@@ -11,6 +11,21 @@ from counterplay.show.text import DIM, HEADING, Paint
 
 _NAME, _TEXT = 20, 21  # columns of a name, and where the text begins
 
+OTHER_GAMES = (
+    "",
+    "Games of OpenSpiel go by openspiel:NAME, such as openspiel:tiny_hanabi;",
+    "Gambit files (.efg, .nfg), payoff files (.toml) and hold'em spots (.toml) go by their path,",
+    "and a game of your own by package.module:Class.",
+    "'counterplay games NAME' explains a game.",
+)
+OTHER_ENVS = (
+    "",
+    "Every turn-based game is one too ('counterplay games'): its players are the agents. So is every",
+    "parallel environment of PettingZoo: pettingzoo:mpe2.simple_spread_v3(N=3), and one of your own is",
+    "named package.module:Class.",
+    "'counterplay envs NAME' explains one.",
+)
+
 
 def quoted(text: str) -> str:
     """Return an argument as the shell wants it, in double quotes where it needs any."""

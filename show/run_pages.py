@@ -10,6 +10,7 @@ from counterplay.agents.learner import meanings
 from counterplay.agents.run import Run, Score, interval
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.text import count, duration, small
+from counterplay.show.listing import quoted
 from counterplay.show.text import DIM, HEADING, Paint, meaning, table
 
 if TYPE_CHECKING:
@@ -109,16 +110,20 @@ def last_test(run: Run) -> dict[str, float]:
     return {name: x for row in tests[-1:] for name, x in row.items() if name.startswith("test_")}
 
 
-def whats_next(run: Run, quoted: str) -> Iterator[str]:
-    """Yield the commands that go on from a run that is kept; `quoted` is its folder as the shell wants it."""
+def whats_next(run: Run) -> Iterator[str]:
+    """Yield the commands that go on from a run that is kept, or how to keep it."""
+    if run.folder is None:
+        yield f"Not saved: --out {quoted(str(name_for(run)))} keeps it, to evaluate, watch or resume."
+        return
+    kept = quoted(str(run.folder))
     yield f"Saved in {run.folder}. Next:"
     if run.stopped_by == "interrupt":
-        yield f"  counterplay train --resume {quoted}"
-    yield f"  counterplay evaluate {quoted}"
-    yield f"  counterplay watch {quoted}"
+        yield f"  counterplay train --resume {kept}"
+    yield f"  counterplay evaluate {kept}"
+    yield f"  counterplay watch {kept}"
     if run.stopped_by != "interrupt":
-        yield f"  counterplay train --resume {quoted} --steps {2 * run.plan.steps}"
-    yield f"  tensorboard --logdir {quoted}"
+        yield f"  counterplay train --resume {kept} --steps {2 * run.plan.steps}"
+    yield f"  tensorboard --logdir {kept}"
 
 
 def _written(value: object) -> str:

@@ -42,11 +42,10 @@ def from_flags(given: Mapping[str, Any]) -> Spot:
 
 def from_command_line(game: str | None, flags: Mapping[str, Any], locks: Sequence[str]) -> Spot:
     """Return the spot of a command line with flags or locks; raises `ValueError` where they go with no spot."""
-    given = {name: value for name, value in flags.items() if value is not None}
     if game == "holdem":
-        return from_flags(given).locking(*locks)
-    if given:
-        raise ValueError(f"--{next(iter(given))} goes with 'solve holdem'")
+        return from_flags(flags).locking(*locks)
+    if flags:
+        raise ValueError(f"--{next(iter(flags))} goes with 'solve holdem'")
     from counterplay.games import GAMES
 
     spot = None if game is None else GAMES.make(game)
