@@ -13,12 +13,14 @@ from importlib import import_module
 from typing import Any
 
 from counterplay.engine import spec as specs
+from counterplay.engine.catalogue import import_here
 from counterplay.engine.env import Env, EnvSpec, blank
 from counterplay.engine.system import cores
 from counterplay.games.foreign.copies import INSTALL, Copies, Fit, examine
 from counterplay.games.foreign.workers import Crew
 
 PREFIX = "pettingzoo:"
+_PACKAGES = ("pettingzoo", "mpe2")  # whose modules a file may name: they come with our own extras
 _OURS = ("reward", "limit", "workers", "pad")  # parameters of a spec that are not the environment's
 _WORDS: dict[str, object] = {"true": True, "false": False, "none": None}
 
@@ -36,7 +38,7 @@ class Named:
 
     def __call__(self) -> Any:
         try:
-            module = import_module("pettingzoo" if "/" in self.module else self.module)
+            module = import_module("pettingzoo") if "/" in self.module else self._import()
         except ModuleNotFoundError as error:
             if error.name in ("pettingzoo", "gymnasium"):
                 raise ValueError(INSTALL) from None
@@ -47,6 +49,10 @@ class Named:
             turn_based = "; it is turn-based, and only parallel ones fit" if hasattr(module, "env") else ""
             raise ValueError(f"the module {self.module!r} has no {self.attribute!r}{turn_based}")
         return getattr(module, self.attribute)(**dict(self.parameters))
+
+    def _import(self) -> Any:
+        known = self.module.partition(".")[0] in _PACKAGES
+        return import_module(self.module) if known else import_here(self.module)
 
     def __str__(self) -> str:
         where = self.module if self.attribute == "parallel_env" else f"{self.module}:{self.attribute}"
@@ -207,3 +213,11 @@ def read(text: str) -> Parallel:
             raise ValueError(f"{module}: {name} must be {word}, not {ours[name]!r}")
     made: Any = ours
     return Parallel(Named(module, attribute or "parallel_env", tuple(given.items())), **made)
+
+
+def imports_own(text: str) -> bool:
+    """Tell whether a spec names a module of somebody's own, rather than one that comes with PettingZoo."""
+    made = read(text).make
+    assert isinstance(made, Named)
+    known = "/" in made.module or made.module.partition(".")[0] in _PACKAGES
+    return not known or made.attribute != "parallel_env"
