@@ -159,9 +159,8 @@ class OffPolicy(Team, ABC):
         (norm,) = self.descend(loss)
         self.follow(settings.target_rate, settings.target_every)
         if settings.priority > 0:
-            size = put_rows(error.abs(), batch.rows().step, batch.filled).flatten(1).sum(dim=1) / batch.filled.sum(
-                dim=1
-            )
+            error = put_rows(error.abs(), batch.rows().step, batch.filled)
+            size = error.flatten(1).sum(dim=1) / batch.filled.sum(dim=1)
             self.replay.reprioritise(draw.place, size.numpy())
         return {"loss": loss.item(), "gradient": norm.item(), **{name: x.item() for name, x in figures.items()}}
 

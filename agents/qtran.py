@@ -134,11 +134,8 @@ class QTRAN(OffPolicy):
         target = self.target(batch, rows, values.detach())  # [R]
 
         at = rows.seen.index_select(0, rows.now)
-        states, legal, action = (
-            take_rows(batch.state, at),
-            take_rows(batch.legal, at),
-            take_rows(batch.action, rows.step),
-        )
+        states, legal = take_rows(batch.state, at), take_rows(batch.legal, at)
+        action = take_rows(batch.action, rows.step)
         features = self._shown(every.index_select(0, rows.now))
         values = values.index_select(0, rows.now)
         greedy = self.best(values, batch, at)  # [R, N]

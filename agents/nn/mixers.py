@@ -165,7 +165,10 @@ def make_mixer(name: str, agents: int, state: int) -> nn.Module | None:
             f"there is no mixer {name!r}; the mixers are none, {', '.join(MIXERS)}, "
             "and one's own goes by 'package.module:Class'"
         )
-    kind = load_object(name)
+    try:
+        kind = load_object(name)
+    except ValueError as error:
+        raise ValueError(f"the mixer {name!r}: {error}") from None
     try:
         mixer = kind(agents, state)
     except TypeError as error:
