@@ -55,9 +55,13 @@ def games(name: str | None) -> None:
         flags = [(p.opts[0], p.metavar or "", p.help or "") for p in options if isinstance(p, click.Option)]
         put(guide.guide(flags, width(), paint))
     elif GAMES.reader(name) is not None:
-        put(guide.about(name, GAMES.make(name), f"counterplay solve {listing.quoted(name)}"))
+        made = GAMES.make(name)
+        put(guide.about(name, made, f"counterplay solve {listing.quoted(name)}"))
+        put(listing.size_of(made))
     else:
-        put(listing.explanation(GAMES.find(name), "counterplay solve", width(), paint))
+        entry = GAMES.find(name)
+        put(listing.explanation(entry, "counterplay solve", width(), paint))
+        put(listing.size_of(GAMES.make(name if "(" in name else entry.examples[0])))
 
 
 _GAME = "Your own game, package.module:Class, whose solution FILE is: a file holds no more than its name."
@@ -117,7 +121,7 @@ def solve(
             from_command_line(game, flags, locks) if given else game,
             resume=before,
             checkpoint=out,
-            on_memory=watch.memory,
+            on_size=watch.size,
             on_tree=watch.tree,
             on_progress=watch.progress,
             **options,
@@ -253,14 +257,14 @@ def play(file: str, seat: int | None, seed: int | None, hands: int | None, game:
     import numpy as np
 
     from counterplay.show import pages
-    from counterplay.show.play import Table, session
+    from counterplay.show.play import Session, play_session
     from counterplay.show.text import check_player
 
     solution = counterplay.load(file, game)
     opponent = pages.of(solution).opponent(solution)
     check_player(seat, len(opponent.policy.names))
     click.echo(f"{solution.game}: q leaves, ? after a hand shows what the solution held and thought.{opponent.intro}")
-    session(Table(opponent, click.echo, answer, paint), solution.best, seat, hands, np.random.default_rng(seed))
+    play_session(Session(opponent, click.echo, answer, paint), solution.best, seat, hands, np.random.default_rng(seed))
 
 
 @cli.command()

@@ -66,7 +66,7 @@ class Run:
     plan: Plan = Plan()
     steps: int = 0
     episodes: int = 0
-    seconds: float = 0.0  # of training, tests included
+    seconds: float = 0.0  # of training, tests included and compiling left out
     history: list[Row] = field(default_factory=list, repr=False)
     since: dict[str, list[float]] = field(default_factory=dict, repr=False)  # figures since the last row
     stopped_by: str = ""  # "steps" or "interrupt"

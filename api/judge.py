@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from counterplay.api.solution import Solution, TreeSolution
 from counterplay.api.strategies import as_table
+from counterplay.api.trees import build
 from counterplay.engine.form import SequenceForm, sequence_form
-from counterplay.engine.tree import Tree, compile_tree
+from counterplay.engine.tree import Tree
 from counterplay.games import GAMES
 from counterplay.solvers.value import best_response, judge_table
 
@@ -71,5 +72,5 @@ def _game(game: Any) -> tuple[Any, Tree, SequenceForm]:
     rules = GAMES.make(game)
     if not hasattr(rules, "turn"):
         raise ValueError("a hold'em spot's strategies are judged as its solution: counterplay.load(file).judge()")
-    tree = compile_tree(rules)
+    tree = build(rules)
     return rules, tree, sequence_form(tree)

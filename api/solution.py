@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.strategies import Lookup
+from counterplay.api.trees import build
 from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.rules import DealtRules, Rules
 from counterplay.engine.store import Arrays, pack, unpack, write
 from counterplay.engine.strategy import check
 from counterplay.engine.text import count, small
-from counterplay.engine.tree import Tree, compile_tree
+from counterplay.engine.tree import Tree
 from counterplay.games import GAMES
 from counterplay.solvers.run import Check, Method
 from counterplay.solvers.value import Judgement, exploitability, judge_table, nash_conv, seated
@@ -190,7 +191,7 @@ class TreeSolution:
     @cached_property
     def tree(self) -> Tree:
         """Return the game's tree, built again from its rules; raises `ValueError` if they no longer fit."""
-        return fitting(compile_tree(self.made()), self)
+        return fitting(build(self.made()), self)
 
     @cached_property
     def form(self) -> SequenceForm:

@@ -8,10 +8,11 @@ from typing import Any
 from counterplay.api import spots
 from counterplay.api.solution import Solution, TreeSolution, fitting
 from counterplay.api.spots import SpotSolution
+from counterplay.api.trees import build
 from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.store import read
 from counterplay.engine.strategy import Vector, to_table
-from counterplay.engine.tree import Tree, compile_tree
+from counterplay.engine.tree import Tree
 from counterplay.games import GAMES
 from counterplay.games.holdem.spot import Spot
 from counterplay.solvers.run import Ending, Limits, Method, Progress, check_algorithm, exact, method, run, start
@@ -34,7 +35,7 @@ def solve(
     threads: int | None = None,
     resume: Solution | None = None,
     checkpoint: str | Path | None = None,
-    on_memory: Callable[[int], None] | None = None,
+    on_size: Callable[[str], None] | None = None,
     on_tree: Callable[[int], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Any:
@@ -49,11 +50,11 @@ def solve(
     iterations. `resume` goes on from a solution, to the very result of an unbroken run (`iterations` counts from the
     start, `time` anew). Ctrl-C ends the run and returns what there is. `checkpoint` is a file that a long run is saved
     to once a minute, to be resumed if it is cut off. `seed` is kept with the solution; the full-width solvers draw no
-    random numbers. `on_tree` is told how many nodes are built, `on_progress` how the run goes.
+    random numbers. `on_size` is told in words what the run takes before it is taken (what does not fit is refused, with
+    what would), `on_tree` how many nodes are built, `on_progress` how the run goes.
 
     The target of a spot is chips, or per cent of the pot as in "0.5%", which is the default; `compress` keeps its
-    tables in 16 bits, `threads` (all cores) share its turns and rivers, and `on_memory` is told the bytes that it takes
-    before they are taken.
+    tables in 16 bits, and `threads` (all cores) share its turns and rivers.
 
     Raises `ValueError` for games, algorithms and limits that do not fit, with what would.
     """
@@ -76,7 +77,7 @@ def solve(
         if isinstance(resume, TreeSolution):
             raise ValueError(f"the run to resume is of {resume.game}, which is another game")
         return spots.solve(
-            made, algorithm, compress=compress, threads=threads, resume=resume, on_memory=on_memory, **limits, **calls
+            made, algorithm, compress=compress, threads=threads, resume=resume, on_size=on_size, **limits, **calls
         )
     if made is None and resume is None:
         raise ValueError("solve needs a game, for example 'leduc'")
@@ -88,7 +89,7 @@ def solve(
     wanted = Limits(iterations, None if target is None else _number(target), time)
     options: dict[str, Any] = {"updates": updates, "temperature": temperature}
     if resume is None:
-        task = _begin(made, algorithm, wanted, seed, on_tree, **options)
+        task = _begin(made, algorithm, wanted, seed, on_size, on_tree, **options)
     else:
         task = _go_on(resume, made, algorithm, **options)
     return _run(task, wanted, resume, **calls)
@@ -133,9 +134,15 @@ class _Task:
 
 
 def _begin(
-    made: Any, algorithm: str, limits: Limits, seed: int, on_tree: Callable[[int], None] | None, **options: Any
+    made: Any,
+    algorithm: str,
+    limits: Limits,
+    seed: int,
+    on_size: Callable[[str], None] | None,
+    on_tree: Callable[[int], None] | None,
+    **options: Any,
 ) -> _Task:
-    tree = compile_tree(made, progress=on_tree)
+    tree = build(made, on_size, on_tree)
     chosen = method(tree, algorithm, iterations=limits.iterations, target=limits.target, **options)
     return _Task(*_name(made), tree, sequence_form(tree), chosen, seed)
 
@@ -210,7 +217,7 @@ def with_rules(solution: TreeSolution, rules: Any) -> TreeSolution:
     """Return a solution of one's own game with its rules; raises `ValueError` where it is of another game."""
     from dataclasses import replace
 
-    tree = fitting(compile_tree(rules), solution)
+    tree = fitting(build(rules), solution)
     given = replace(solution, rules=rules)
     vars(given).update(tree=tree)
     return given

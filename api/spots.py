@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.view import View
-from counterplay.engine import jit
 from counterplay.engine.memory import available
 from counterplay.engine.store import pack, unpack, write
 from counterplay.engine.subgame import Subgame, Tables
@@ -29,7 +28,6 @@ from counterplay.games.holdem.lines import standing
 from counterplay.games.holdem.runouts import Layout
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
 from counterplay.solvers.run import Check, Ending, Limits, Method, Progress, Unit, check_algorithm, run
-from counterplay.solvers.streets import visit_children, visit_root
 from counterplay.solvers.subgame import SubgameCFR
 from counterplay.solvers.value import Judgement, exploitability, nash_conv
 from counterplay.solvers.variants import VARIANTS
@@ -59,11 +57,6 @@ def footprint(game: Subgame, compress: bool) -> int:
         + 8 * scales
         + sum(array.nbytes for array in game if isinstance(array, np.ndarray))
     )
-
-
-def is_compiled(spot: Spot) -> bool:
-    """Tell whether the kernels that a spot takes are compiled; on a cache without them that takes half a minute."""
-    return jit.is_compiled(visit_root if spot.street == STREETS[spot.betting.last] else visit_children)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -322,7 +315,7 @@ def solve(
     threads: int | None = None,
     resume: SpotSolution | None = None,
     checkpoint: str | Path | None = None,
-    on_memory: Callable[[int], None] | None = None,
+    on_size: Callable[[str], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> SpotSolution:
     """Solve a spot as `counterplay.solve` does games; raises `ValueError` for what does not fit."""
@@ -345,8 +338,8 @@ def solve(
     workers = threads or cores()
     laid = resume.layout if resume is not None else nodes.lay_out(spot)
     need, free = footprint(laid.game, compress), available()
-    if on_memory is not None:
-        on_memory(need)
+    if on_size is not None:
+        on_size(f"{size(need)} of memory")
     if need > free:
         advice = "fewer bet sizes" if compress else "--compress (compress=True) halves it, and fewer bet sizes"
         raise ValueError(f"the run needs {size(need)} of memory and {size(free)} are free: {advice} would help")

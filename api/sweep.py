@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from counterplay.agents import find, module
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE
 from counterplay.api.runs import begin, in_text, name_of, text_of, train
+from counterplay.engine.compiling import tell, telling
 from counterplay.engine.interrupt import interrupts
 from counterplay.engine.store import write_atomic
 from counterplay.engine.system import cores
@@ -110,6 +111,12 @@ def sweep(
     return found
 
 
+class Compiling(NamedTuple):
+    """What a process sends when it compiles kernels."""
+
+    line: str
+
+
 def plan(learners: Sequence[str], grid: Mapping[str, Sequence[object]], seeds: int, out: Path) -> list[Job]:
     """Return the runs of a sweep, seed by seed: every learner with every combination of the settings' values.
 
@@ -157,14 +164,15 @@ def work_off(
     running: dict[Job, Worker] = {}
     tests: dict[Job, float] = {}
     failed: dict[Job, str] = {}
+    compiled: set[Compiling] = set()
     ended = False
 
-    def tell() -> None:
+    def report() -> None:
         if on_progress is not None:
             finished = sum(had[job] >= steps for job in jobs)
             on_progress(SweepProgress(finished, len(jobs), {job: had[job] for job in running}, tests, steps))
 
-    tell()
+    report()
     try:
         with interrupts() as interrupted:
             while running or (waiting and not ended):
@@ -181,6 +189,11 @@ def work_off(
                         if isinstance(message, str):
                             worker.error = message
                             continue
+                        if isinstance(message, Compiling):
+                            if message not in compiled:
+                                tell(message.line)
+                            compiled.add(message)
+                            continue
                         had[job], test = message
                         if test is not None:
                             tests[job] = test
@@ -189,7 +202,7 @@ def work_off(
                         del running[job]
                         if worker.error:
                             failed[job] = worker.error
-                tell()
+                report()
                 if interrupted() and not ended:
                     ended = True
                     stop.set()
@@ -206,22 +219,23 @@ def _work(here: str, env: Any, job: Job, steps: int, options: Mapping[str, Any],
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep says when to stop
     os.chdir(here)  # the server of processes may have been started elsewhere
 
-    def tell(run: "Run", row: "Row") -> None:
+    def tell_row(run: "Run", row: "Row") -> None:
         says.send((run.steps, row.get("test_return")))
 
     place: dict[str, Any] = {"resume": job.folder} if (job.folder / CHECKPOINT_FILE).is_file() else {"out": job.folder}
     given: dict[str, Any] = {**options, **job.settings}
     try:
-        train(
-            job.learner,
-            env,
-            steps=steps,
-            seed=job.seed,
-            on_row=tell,
-            stop=stop.is_set,
-            **place,
-            **given,
-        )
+        with telling(lambda line: says.send(Compiling(line))):
+            train(
+                job.learner,
+                env,
+                steps=steps,
+                seed=job.seed,
+                on_row=tell_row,
+                stop=stop.is_set,
+                **place,
+                **given,
+            )
         says.send("")
     except ValueError as error:
         says.send(str(error))

@@ -1,6 +1,5 @@
 """The training loop around all learners: play, learn, measure, keep."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from counterplay.agents.log import Log, Row
 from counterplay.agents.rollout import Episodes, collect
 from counterplay.agents.run import Run, torch_threads, totals
+from counterplay.engine.compiling import clock
 from counterplay.engine.form import sequence_form
 from counterplay.engine.interrupt import interrupts
 from counterplay.games.envs.encoding import behaviour_strategy, observations
@@ -45,11 +45,11 @@ def is_judged(run: Run) -> bool:
 
 
 @dataclass
-class _Clock:
-    """When things happened in this stretch of a run, in seconds."""
+class _Times:
+    """When things happened in this stretch of a run, in seconds that leave out compiling."""
 
     spent: float  # before it
-    began: float = field(default_factory=time.perf_counter)
+    began: float = field(default_factory=clock)
     steps: int = 0  # of the run, when the last row ended
     marked: float = 0.0  # and when that was
     saved: float = 0.0
@@ -60,7 +60,7 @@ class _Clock:
 
     def seconds(self) -> float:
         """Return how long the run has trained by now, this stretch and those before."""
-        return self.spent + time.perf_counter() - self.began
+        return self.spent + clock() - self.began
 
 
 def advance(
@@ -91,7 +91,7 @@ def advance(
     if out is not None or run.folder is not None:
         run.save(out)
     log = None if run.folder is None else Log(run.folder, run.history, run.steps)
-    clock = _Clock(run.seconds, steps=run.steps)
+    times = _Times(run.seconds, steps=run.steps)
     run.stopped_by = "steps"
     try:
         with torch_threads(threads), interrupts() as interrupted:
@@ -104,13 +104,13 @@ def advance(
                 _note(run, episodes, run.learner.learn(episodes, run.rng), env.batch)
                 testing = run.steps // test_every > before // test_every or run.steps >= goal
                 if testing or run.steps // row_every > before // row_every:
-                    row = _row(run, clock, testing)
+                    row = _row(run, times, testing)
                     if log is not None:
                         log.add(row)
                     if on_row is not None:
                         on_row(run, row)
-                run.seconds = clock.seconds()
-                _keep(run, clock)
+                run.seconds = times.seconds()
+                _keep(run, times)
             if run.folder is not None:
                 run.save()
     finally:
@@ -128,26 +128,26 @@ def _note(run: Run, episodes: Episodes, learned: dict[str, float], batch: int) -
         run.since.setdefault(name, []).append(figure)
 
 
-def _row(run: Run, clock: _Clock, testing: bool) -> Row:
+def _row(run: Run, times: _Times, testing: bool) -> Row:
     """Add a row to the run's history, with the figures of a test if it is time for one."""
     row: Row = {"steps": run.steps, "episodes": run.episodes, "seconds": 0.0}
     row |= {name: float(np.mean(figures)) for name, figures in run.since.items()}
-    row["steps_per_second"] = (run.steps - clock.steps) / max(time.perf_counter() - clock.marked, 1e-9)
+    row["steps_per_second"] = (run.steps - times.steps) / max(clock() - times.marked, 1e-9)
     if testing:
         score = run.evaluate(run.plan.test_episodes, run.steps)
         row |= {"test_return": score.mean, "test_low": score.low, "test_high": score.high}
         row |= {"test_exploitability": judge(run).exploitability} if is_judged(run) else {}
-    clock.steps, clock.marked = run.steps, time.perf_counter()
-    run.seconds = row["seconds"] = clock.seconds()
+    times.steps, times.marked = run.steps, clock()
+    run.seconds = row["seconds"] = times.seconds()
     run.history.append(row)
     run.since = {}
     return row
 
 
-def _keep(run: Run, clock: _Clock) -> None:
+def _keep(run: Run, times: _Times) -> None:
     """Save a run that is kept in a folder if it is time to: once a minute, or less often where saving takes long."""
-    now = time.perf_counter()
-    if run.folder is not None and now - clock.saved >= max(CHECKPOINT, 20 * clock.saving):
+    now = clock()
+    if run.folder is not None and now - times.saved >= max(CHECKPOINT, 20 * times.saving):
         run.save()
-        clock.saved = time.perf_counter()
-        clock.saving = clock.saved - now
+        times.saved = clock()
+        times.saving = times.saved - now

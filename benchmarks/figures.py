@@ -1,6 +1,6 @@
 """Draw the figures of README.md and docs/architecture.md.
 
-python docs/draw.py         # needs matplotlib; the curve is drawn from benchmarks/results/solvers.json
+python benchmarks/figures.py         # needs matplotlib; the curve is drawn from benchmarks/results/solvers.json
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def save(figure: Any, name: str) -> None:
     figure.savefig(report.FIGURES / name, metadata={"Date": None})
 
 
-def spread(parent: list[int], width: Callable[[int], float] = lambda _: 1.0) -> np.ndarray:
+def positions(parent: list[int], width: Callable[[int], float] = lambda _: 1.0) -> np.ndarray:
     """Return x positions for nodes in preorder: leaves side by side, others above the middle of their children."""
     x = np.zeros(len(parent))
     children: list[list[int]] = [[] for _ in parent]
@@ -50,7 +50,7 @@ def spread(parent: list[int], width: Callable[[int], float] = lambda _: 1.0) -> 
 def draw_tree(axis: Any, tree: Tree) -> None:
     """Draw the public tree: who acts, the moves, and the lanes that every node carries."""
     parent = tree.parent.tolist()
-    x = spread(parent)
+    x = positions(parent)
     depth = np.zeros(len(parent))
     for node in range(1, len(parent)):
         depth[node] = depth[parent[node]] + 1
@@ -96,7 +96,7 @@ def draw_form(axis: Any, form: SequenceForm, tree: Tree) -> None:
                         walk(s, len(nodes) - 1)
 
         walk(p, 0)
-        y = -spread(parent)
+        y = -positions(parent)
         depth = np.zeros(len(nodes))
         for node in range(1, len(nodes)):
             depth[node] = depth[parent[node]] + 1
@@ -131,39 +131,58 @@ def _sequence_names(form: SequenceForm, tree: Tree) -> dict[int, str]:
     return {s: actions[form.row[s]] for s in range(2, form.sequences)}
 
 
+BOXES = {  # a room: where it stands, and what is in it
+    "engine": (0.0, 0.0, "engine\nrules · tree · form · sweeps · strategy · env · catalogue · store · system"),
+    "games": (-3.6, 1.5, "games\none file a game;\nholdem, envs, foreign"),
+    "solvers": (0.0, 1.5, "solvers\ncfr · mmd · lp · run · value;\nstreets"),
+    "agents": (3.6, 1.5, "agents\none file a learner;\nnn (torch)"),
+    "show": (-2.4, 3.0, "show\npages · curves · grids ·\nplay · films"),
+    "api": (2.4, 3.0, "api\nsolve · judge · train · sweep;\nsolutions, runs"),
+    "cli": (-2.4, 4.5, "cli.py\nparses, calls, prints"),
+    "top": (2.4, 4.5, "__init__.py\nthe public names"),
+}
+ARROWS = (
+    *(("games", "engine"), ("solvers", "engine"), ("agents", "engine")),
+    *(("show", "games"), ("show", "solvers"), ("show", "agents")),
+    *(("api", "games"), ("api", "solvers"), ("api", "agents"), ("api", "show")),
+    *(("cli", "show"), ("cli", "api"), ("cli", "top"), ("top", "api")),
+)
+
+
 def draw_imports(axis: Any) -> None:
-    """Draw who may import whom."""
-    boxes = {
-        "engine": (0.0, 0.0, "engine\nrules · tree · form · sweeps · strategy · store · spec"),
-        "games": (-3.6, 1.5, "games\none file a game,\nadapters"),
-        "solvers": (0.0, 1.5, "solvers\ncfr · mmd · lp ·\nvalue · run"),
-        "agents": (3.6, 1.5, "agents\nlearners\n(torch)"),
-        "top": (-2.4, 3.0, "counterplay\nsolve · load · Solution"),
-        "cli": (2.4, 3.0, "cli\nparses, calls, prints"),
-    }
-    arrows = [("games", "engine"), ("solvers", "engine"), ("agents", "engine")]
-    arrows += [("top", "games"), ("top", "solvers"), ("cli", "games"), ("cli", "solvers")]
-    for name, (x, y, text) in boxes.items():
-        fill = "#dbe9f6" if name == "engine" else "0.95"
-        axis.text(
+    """Draw who may import whom: arrows from box to box, each from edge to edge."""
+    axis.set_xlim(-5.4, 5.4)
+    axis.set_ylim(-0.7, 5.1)
+    drawn = {}
+    for name, (x, y, text) in BOXES.items():
+        fill = "#dbe9f6" if name in ("engine", "api") else "0.95"
+        drawn[name] = axis.text(
             x, y, text, ha="center", va="center", zorder=2, fontsize=8.5,
             bbox={"boxstyle": "round,pad=0.5", "facecolor": fill, "edgecolor": "0.4"},
         )  # fmt: skip
-    for a, b in arrows:
-        (x0, y0), (x1, y1) = boxes[a][:2], boxes[b][:2]
-        reach = 3.0 if b == "engine" else 0.8
-        end = x1 + min(max((x0 - x1) * 0.3, -reach), reach)  # at the box's upper edge
-        axis.annotate("", xy=(end, y1 + 0.42), xytext=(x0, y0 - 0.3), arrowprops={"arrowstyle": "->", "color": "0.4"})
-    axis.set_xlim(-5.4, 5.4)
-    axis.set_ylim(-0.8, 3.7)
-    axis.set_title("Imports point down", fontsize=10)
+    for a, b in ARROWS:
+        axis.annotate(
+            "",
+            xy=BOXES[b][:2],
+            xytext=BOXES[a][:2],
+            zorder=1,
+            arrowprops={
+                "arrowstyle": "->",
+                "color": "0.4",
+                "patchA": drawn[a].get_bbox_patch(),  # an arrow begins and ends at its boxes' edges
+                "patchB": drawn[b].get_bbox_patch(),
+                "shrinkA": 0,
+                "shrinkB": 1,
+            },
+        )
+    axis.set_title("Who may import whom", fontsize=10)
 
 
 def architecture() -> None:
     """Draw Kuhn poker as a tree and in sequence form, from the arrays themselves, and the import rules."""
     tree = compile_tree(make("kuhn"))
-    figure = plt.figure(figsize=(11, 7), layout="constrained")
-    axes = figure.subplot_mosaic([["tree", "form"], ["imports", "imports"]], height_ratios=[1.25, 1])
+    figure = plt.figure(figsize=(11, 8.5), layout="constrained")
+    axes = figure.subplot_mosaic([["tree", "form"], ["imports", "imports"]], height_ratios=[1, 1])
     draw_tree(axes["tree"], tree)
     draw_form(axes["form"], sequence_form(tree), tree)
     draw_imports(axes["imports"])

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.codes import Ints, code
 from counterplay.engine.tree import Tree
 
 MAX_TERMS = 200_000_000
@@ -55,7 +56,8 @@ class SequenceForm(NamedTuple):
 _SMALL = (1, 4, 8, 16)  # kernels are compiled for these numbers of lanes; more are padded to a multiple of 8
 
 
-def _padded(lanes: int) -> int:
+def padded(lanes: int) -> int:
+    """Return how many lanes kernels see where there are so many."""
     return next((w for w in _SMALL if w >= lanes), -(-lanes // 8) * 8)
 
 
@@ -79,36 +81,56 @@ class _Treeplexes(NamedTuple):
     parent: npt.NDArray[np.uint32]
     first: npt.NDArray[np.uint32]
     row: npt.NDArray[np.uint32]
-    sequence: npt.NDArray[np.int64]  # [R + 1, W] in scalars, [R + 1, 1] in lanes
+    sequence: Ints  # [R + 1, W] in scalars, [R + 1, 1] in lanes
 
 
 def _treeplexes(tree: Tree, lanes: tuple[int, ...], width: int) -> _Treeplexes:
     """Number the decisions of each player, parents first, once for each of its `lanes`."""
-    players = tree.players
-    sequence = np.zeros((tree.rows + 1, max(lanes)), np.int64)  # one row more, for the -1 of `last`
     sizes = np.diff(tree.first)
-    begin, first, row = [0], [players], [0] * players
-    parent: list[int] = []
-    for p in range(players):
-        own = lanes[p]
-        for i in np.flatnonzero(tree.owner == p):
-            above = tree.above[i]
-            before = sequence[above, :own] if above >= 0 else np.full(own, p)
-            lo, n = int(tree.first[i]), int(sizes[i])
-            if n == 1:
-                sequence[lo, :own] = before
-                continue
-            ids = first[-1] + np.arange(own * n).reshape(own, n)
-            sequence[lo : lo + n, :own] = ids.T
-            parent.extend(before.tolist())
-            first.extend((ids[:, -1] + 1).tolist())
-            row.extend((np.arange(lo, lo + n) * width + np.arange(own)[:, None]).ravel().tolist())
-        begin.append(len(parent))
+    sequence = np.zeros((tree.rows + 1, max(lanes)), np.int64)  # one row more, for the -1 of `last`
+    begin, first, row = [0], [np.array([tree.players])], [np.zeros(tree.players, np.int64)]
+    chosen = [np.flatnonzero((tree.owner == p) & (sizes > 1)) for p in range(tree.players)]
+    following = tree.players
+    for sets, own in zip(chosen, lanes, strict=True):
+        n = np.repeat(sizes[sets], own)  # of each decision, an information set in a lane
+        starts = following + np.cumsum(n) - n
+        lane = np.repeat(np.tile(np.arange(own), len(sets)), n)
+        action = np.arange(n.sum()) - np.repeat(starts - following, n)
+        rows = np.repeat(np.repeat(tree.first[sets], own), n) + action
+        sequence[rows, lane] = following + np.arange(len(rows))
+        begin.append(begin[-1] + len(n))
+        first.append(starts + n)
+        row.append(rows * width + lane)
+        following += len(rows)
+    _pass_through(tree, lanes, sizes, sequence)
+    parent = [
+        np.where(tree.above[sets, None] >= 0, sequence[tree.above[sets], :own], p).ravel()
+        for p, (sets, own) in enumerate(zip(chosen, lanes, strict=True))
+    ]
     u32 = np.uint32
-    return _Treeplexes(np.array(begin, u32), np.array(parent, u32), np.array(first, u32), np.array(row, u32), sequence)
+    return _Treeplexes(
+        begin=np.array(begin, u32),
+        parent=np.concatenate(parent).astype(u32),
+        first=np.concatenate(first).astype(u32),
+        row=np.concatenate(row).astype(u32),
+        sequence=sequence,
+    )
 
 
-def _leaf_sequences(tree: Tree, sequence: npt.NDArray[np.int64], p: int) -> npt.NDArray[np.int64]:
+def _pass_through(tree: Tree, lanes: tuple[int, ...], sizes: Ints, sequence: Ints) -> None:
+    """Set the sequences of rows that are no choice: those of the owner's choice before, or its empty sequence."""
+    single = np.flatnonzero(sizes == 1)
+    target = np.arange(tree.rows + 1)
+    target[tree.first[single]] = np.where(tree.above[single] >= 0, tree.above[single], tree.rows)
+    while not np.array_equal(further := target[target], target):  # the reach of a pointer doubles each time
+        target = further
+    rows, owner = tree.first[single], tree.owner[single].astype(np.int64)
+    before = target[rows]
+    own = np.arange(max(lanes)) < np.array(lanes)[owner, None]
+    sequence[rows] = np.where((before == tree.rows)[:, None], np.where(own, owner[:, None], 0), sequence[before])
+
+
+def _leaf_sequences(tree: Tree, sequence: Ints, p: int) -> Ints:
     """Return player p's last sequence at every leaf, [L, W]."""
     last = tree.last[:, p]
     return np.where(last[:, None] >= 0, sequence[last], p)
@@ -116,14 +138,14 @@ def _leaf_sequences(tree: Tree, sequence: npt.NDArray[np.int64], p: int) -> npt.
 
 def _in_lanes(tree: Tree) -> SequenceForm:
     lanes = tree.lanes
-    padded = _padded(lanes)
+    wide = padded(lanes)
     plex = _treeplexes(tree, (1, 1), 1)
     ends = np.stack([_leaf_sequences(tree, plex.sequence, p)[:, 0] for p in range(2)], axis=1)
     # One table for each pair of payoffs and chance weight that a leaf has.
-    pairs, kind = np.unique(np.stack([tree.outcome, tree.leaf_weight], axis=1), axis=0, return_inverse=True)
-    kind = kind.ravel()
+    _, found, kind = np.unique(code(tree.outcome, tree.leaf_weight), return_index=True, return_inverse=True)
+    pairs, kind = np.stack([tree.outcome[found], tree.leaf_weight[found]], axis=1), kind.ravel()
     w0, w1 = len(tree.hands[0]), len(tree.hands[1])
-    tables = np.zeros((2 * len(pairs), padded, padded))
+    tables = np.zeros((2 * len(pairs), wide, wide))
     for u, (t, k) in enumerate(pairs):
         value = tree.payoffs[t] * tree.weights[k]  # [2, w0, w1]
         tables[u, :w1, :w0] = value[0].T
@@ -140,13 +162,13 @@ def _in_lanes(tree: Tree) -> SequenceForm:
         scale=np.concatenate([tree.stake, tree.stake])[order],
         table=np.concatenate([kind, kind + len(pairs)])[order].astype(np.uint32),
         tables=tables.ravel(),
-        origin=np.stack([(np.arange(padded) < w).astype(np.float64) for w in (w0, w1)]),
+        origin=np.stack([(np.arange(wide) < w).astype(np.float64) for w in (w0, w1)]),
         row=plex.row,
         width=lanes,
     )
 
 
-def _starts(own: npt.NDArray[np.int64], sequences: int) -> npt.NDArray[np.uint32]:
+def _starts(own: Ints, sequences: int) -> npt.NDArray[np.uint32]:
     return np.concatenate([[0], np.cumsum(np.bincount(own, minlength=sequences))]).astype(np.uint32)
 
 
@@ -155,29 +177,41 @@ def _in_scalars(tree: Tree) -> SequenceForm:
     lanes = tuple(map(len, tree.hands))
     plex = _treeplexes(tree, lanes, tree.lanes)
     ends, weight, payoffs = _scalar_leaves(tree, plex.sequence)
-    owns, others, scales = [], [], []
+    # Leaves that the same sequences reach are one term: chance is contracted here. They stand together once all are
+    # sorted by all players' sequences, and still do when these are sorted by the owner's, stably.
+    numbers = [_own_numbers(plex, p, end) for p, end in enumerate(ends)]
+    codes = code(*numbers)
+    order = np.argsort(codes, kind="stable")
+    codes = codes[order]
+    terms, sums = [], []  # of each player: the first leaf of each term, and what it adds up to
+    counts = np.zeros(int(plex.first[-1]), np.int64)
     for p in range(players):
-        rest = [q for q in range(players) if q != p]
-        value = weight * payoffs[p]
-        keep = value != 0
-        # Leaves that the same sequences reach are one term: chance is contracted here.
-        order = np.lexsort([ends[q][keep] for q in reversed([p, *rest])])
-        keys = np.stack([ends[q][keep][order] for q in [p, *rest]], axis=1)
-        new = np.ones(len(keys), bool)
-        new[1:] = (keys[1:] != keys[:-1]).any(axis=1)
-        begins = np.flatnonzero(new)
-        scales.append(np.add.reduceat(value[keep][order], begins) if len(begins) else np.zeros(0))
-        owns.append(keys[begins, 0])
-        others.append(keys[begins, 1:])
-    own = np.concatenate(owns)
-    order = np.argsort(own, kind="stable")  # empty sequences come first, player by player
+        value = (weight * payoffs[p])[order]
+        kept = np.flatnonzero(value)
+        kept = kept[np.argsort(numbers[p][order[kept]], kind="stable")]
+        same = codes[kept]
+        begins = np.flatnonzero(np.append(True, same[1:] != same[:-1])) if len(same) else kept
+        sums.append(np.add.reduceat(value[kept], begins) if len(begins) else np.zeros(0))
+        terms.append(order[kept[begins]])
+        counts += np.bincount(ends[p][terms[p]], minlength=len(counts))
+    scale = np.empty(sum(map(len, terms)))
+    other = np.empty((len(scale), players - 1), np.uint32)
+    empty, full = 0, int(counts[:players].sum())  # terms of empty sequences come first, player by player
+    for p in range(players):
+        first = int(counts[p])
+        for at, part in ((empty, slice(first)), (full, slice(first, None))):
+            size = len(terms[p][part])
+            scale[at : at + size] = sums[p][part]
+            for k, q in enumerate(q for q in range(players) if q != p):
+                other[at : at + size, k] = ends[q][terms[p][part]]
+        empty, full = empty + first, full + len(terms[p]) - first
     return SequenceForm(
         begin=plex.begin,
         parent=plex.parent,
         first=plex.first,
-        start=_starts(own, int(plex.first[-1])),
-        other=np.concatenate(others)[order].astype(np.uint32),
-        scale=np.concatenate(scales)[order],
+        start=np.append(0, np.cumsum(counts)).astype(np.uint32),
+        other=other,
+        scale=scale,
         table=np.zeros(0, np.uint32),
         tables=np.zeros(0),
         origin=np.ones((players, 1)),
@@ -186,9 +220,13 @@ def _in_scalars(tree: Tree) -> SequenceForm:
     )
 
 
-def _scalar_leaves(
-    tree: Tree, sequence: npt.NDArray[np.int64]
-) -> tuple[list[npt.NDArray[np.int64]], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _own_numbers(plex: _Treeplexes, p: int, sequence: Ints) -> npt.NDArray[np.integer[Any]]:
+    """Return player p's sequences numbered from 0, its empty one, in a type in which they are sorted fast."""
+    numbers = np.where(sequence >= len(plex.begin) - 1, sequence - (int(plex.first[plex.begin[p]]) - 1), 0)
+    return numbers.astype(np.uint16) if numbers.max(initial=0) < 2**16 else numbers
+
+
+def _scalar_leaves(tree: Tree, sequence: Ints) -> tuple[list[Ints], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return, for every leaf and deal with positive chance, the players' last sequences, the chance and the payoffs."""
     players = tree.players
     deals = np.argwhere(tree.weights[0] > 0)  # [deals, P]: the root's weight is the deal

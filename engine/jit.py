@@ -1,64 +1,18 @@
-"""One decorator for every kernel, and a compilation cache that cannot go stale.
+"""One decorator for every kernel: how it is compiled, that it is kept (`engine.machine_code`) and told of."""
 
-Numba's own cache looks at the file of the compiled function only: after an edit in another file, a cached caller
-answers with the old code. So the cache lives in a folder named after a hash of all sources of the package. And it
-numbers the files of machine code: of two processes that compile a kernel for different arguments at the same time, one
-can write its code over the other's and leave the other's name for it, so that the next process to read it calls a
-kernel with arguments it was not made for. Here every file has a name of its own; such a race compiles a kernel twice.
-"""
-
-import hashlib
-import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, cast
-from uuid import uuid4
 
 import numba
-import numpy as np
-import platformdirs
-from numba.extending import overload
+
+from counterplay.engine import kernel_key, machine_code
+from counterplay.engine.compiling import compiling
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 Index: TypeAlias = (
     Any  # a number that kernels know as u64: mypy knows no unsigned numbers, nor that `range` yields them
 )
-
-_KEPT = 4  # cache folders of other versions that stay: switching between two branches recompiles nothing
-
-
-def _sources_hash() -> str:
-    package = Path(__file__).resolve().parent.parent
-    digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
-    for folder in ("engine", "games", "solvers", "agents"):
-        for path in sorted((package / folder).rglob("*.py")):
-            digest.update(path.name.encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _cache_folder() -> Path:
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    base = Path(chosen) if chosen else Path(platformdirs.user_cache_dir("counterplay", appauthor=False)) / "kernels"
-    folder = base / _sources_hash()
-    try:
-        if not folder.is_dir():
-            folder.mkdir(parents=True)
-            others = sorted((p for p in base.iterdir() if p != folder), key=lambda p: p.stat().st_mtime, reverse=True)
-            for old in others[_KEPT:]:
-                shutil.rmtree(old, ignore_errors=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError:
-        pass
-    return Path(tempfile.mkdtemp(prefix="counterplay-kernels-"))  # a read-only home: compile anew in each process
-
-
-_FOLDER = str(_cache_folder())
 
 # Four lanes written as four scalars become one vector instruction: 2.5 times faster leaf sums in lanes.
 _CONFIG: Any = numba.config
@@ -73,31 +27,29 @@ def jit(function: F, inline: bool = False) -> F:
     arithmetic is relaxed, so a result is the same on every run of one machine. There is no way in from C, nor from
     Python for what is compiled into other kernels: taking apart a NamedTuple of arrays is long code to compile.
     """
-    elsewhere = _CONFIG.CACHE_DIR
-    _CONFIG.CACHE_DIR = _FOLDER  # read as the function is decorated; other packages keep theirs
-    try:
-        compiled: Any = _njit(
-            cache=True,
-            fastmath={"contract"},
-            error_model="numpy",
-            nogil=True,
-            forceinline=inline,
-            no_cfunc_wrapper=True,
-            no_cpython_wrapper=inline,
-        )(function)
-    finally:
-        _CONFIG.CACHE_DIR = elsewhere
+    compiled: Any = _njit(
+        fastmath={"contract"},
+        error_model="numpy",
+        nogil=True,
+        forceinline=inline,
+        no_cfunc_wrapper=True,
+        no_cpython_wrapper=inline,
+    )(function)
     if not _CONFIG.DISABLE_JIT:
-        files = compiled._cache._cache_file
-        stem = files._index_name.removesuffix(".nbi")
-        files._data_name = lambda number: f"{stem}.{uuid4().hex}.nbc"  # drawn on writing: processes may be forks
+        compiled._cache = machine_code.Cache(compiled)
+        compiled._compiler.compile = _told(function, compiled._compiler.compile)
     return cast(F, compiled)
 
 
-def is_compiled(kernel: Callable[..., Any]) -> bool:
-    """Tell whether machine code of a kernel is on disk, for arguments of whatever types."""
-    module = kernel.__module__.rpartition(".")[2]
-    return any(Path(_FOLDER).glob(f"*/{module}.{kernel.__name__}-*.nbi"))
+def _told(function: Callable[..., Any], build: Callable[..., Any]) -> Callable[..., Any]:
+    """Return how Numba compiles a kernel, with the clock stopped and a line to be told."""
+
+    def compile_kernel(args: Any, return_type: Any) -> Any:
+        name = f"{kernel_key.name_of(function)} {kernel_key.short(args)}"
+        with compiling(function.__module__, name, machine_code.notes()):
+            return build(args, return_type)
+
+    return compile_kernel
 
 
 def inlined(function: F) -> F:
@@ -107,20 +59,3 @@ def inlined(function: F) -> F:
     than many such parts do.
     """
     return jit(function, inline=True)
-
-
-def width(lanes: int | tuple[int, ...]) -> int:
-    """Return the number of lanes: the number itself, or the length of a tuple, which kernels see as a constant.
-
-    A loop over a constant number of lanes unrolls into vector instructions; a kernel compiles once for each length
-    of tuple and once for all plain numbers (`SequenceForm.lanes` picks).
-    """
-    return lanes if isinstance(lanes, int) else len(lanes)
-
-
-@overload(width, strict=False)
-def _width(lanes: Any) -> Callable[[Any], Any]:
-    # Unsigned, as all indices: mixed with a signed number, Numba would check each index for being negative.
-    if isinstance(lanes, numba.types.BaseTuple):
-        return lambda lanes: np.uint64(len(lanes))
-    return lambda lanes: np.uint64(lanes)  # noqa: PLW0108 (Numba wants a function of its own)

@@ -4,9 +4,15 @@ A game is a frozen dataclass whose fields are its parameters; a state is any imm
 player receives at the end, in the game's own units (chips, points, a win as 1), player 0 first.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeGuard, cast
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.integer[Any]]
 
 CHANCE = -1
 LEAF = -2
@@ -29,7 +35,10 @@ class Rules(Protocol):
         """Return the labels of what can happen at a decision or chance state, in a fixed order."""
 
     def chance(self, state: Any) -> Sequence[float]:
-        """Return the probability of each move of a chance state; they sum to one."""
+        """Return the probability of each move of a chance state; they sum to one.
+
+        A game that leaves nothing to chance need not have it.
+        """
 
     def play(self, state: Any, move: int) -> Any:
         """Return the state after the move of that index."""
@@ -93,6 +102,100 @@ class DealtRules(Protocol):
         """Return the public history as a readable string, different for any two decisions of one player."""
 
 
+class DealtArrays(Protocol):
+    """What a dealt game may offer besides, so that its tables are built at once instead of hand by hand.
+
+    The numbers must be those of `deal`, `chance` and `payoffs`, to the last bit; for hands that cannot be dealt
+    together, or that rule out a chance state, they may be anything finite. `event` and `odds` are for games that leave
+    more to chance than the deal.
+    """
+
+    def deals(self) -> Array:
+        """Return the joint probability of all hands, [W of player 0, W of player 1, ...]."""
+
+    def event(self, state: Any) -> Hashable:
+        """Return what decides the odds of a chance state besides the hands; states that share it are asked once."""
+
+    def odds(self, event: Any) -> Array:
+        """Return the probability of each move of such a chance state, [moves, W of player 0, ...]."""
+
+    def table(self, key: Any) -> Array:
+        """Return what each player receives, in units of the stake, at such an outcome, [P, W of player 0, ...]."""
+
+
+class Expanding(Protocol):
+    """What rules may offer besides: one call a state in place of five, where states are costly to ask."""
+
+    def expander(self) -> Callable[[Any], tuple[int, Any, Any, Sequence[Any]]]:
+        """Return a function that tells all that a tree keeps of a state, which is not used again.
+
+        Of a decision it gives (player, what it sees, tuple of labels of moves, states that follow); of a chance state
+        (CHANCE, probabilities, None, states that follow); of a leaf (LEAF, payoffs, 1.0, ()).
+        """
+
+
+class Shaped(Protocol):
+    """What rules may offer besides, so that their trees are counted without being walked."""
+
+    def shape(self, state: Any) -> Hashable:
+        """Return what decides how large the tree below a state is (a public state, in a dealt game).
+
+        None stands for a state that no hands allow, such as a board of too many cards of one rank.
+        """
+
+
+class Frontier(Protocol):
+    """The rules of a game of histories over many states at once, for trees that are built a level at a time.
+
+    A state is a row of integers, [n, C]; a call has one row at least, and all of them lie equally deep.
+    `rules.frontier()` returns it where a game offers one; it must say what the rules say.
+    """
+
+    def root(self) -> Ints:
+        """Return the state before anything happened, [1, C]."""
+
+    def turn(self, rows: Ints) -> Ints:
+        """Return the acting player of each state, `CHANCE` or `LEAF`, [n]."""
+
+    def moves(self, rows: Ints) -> Ints:
+        """Return the number of moves of each decision or chance state, [n]."""
+
+    def chance(self, rows: Ints, move: Ints) -> Array:
+        """Return the probability of a move at each of these chance states, [n]."""
+
+    def play(self, rows: Ints, move: Ints) -> Ints:
+        """Return the states after a move at each of these, [n, C]."""
+
+    def payoffs(self, rows: Ints) -> Array:
+        """Return what each player receives at these leaves, [n, P]."""
+
+    def key(self, rows: Ints) -> Ints:
+        """Return what tells the information sets of an acting player apart, as non-negative integers, [n, k].
+
+        Equal rows of one player, at whatever depth, are one information set.
+        """
+
+
+def lanes_of(values: npt.NDArray[Any], players: int) -> list[npt.NDArray[Any]]:
+    """Return an array over one player's lanes, [W, ...], as seen from each player's axis of a tensor over all lanes.
+
+    Entry p has the shape [1, ..., W, ..., 1, ...], W on axis p of the first P, so that entries broadcast.
+    """
+    return [values.reshape(*(1,) * p, -1, *(1,) * (players - p - 1), *values.shape[1:]) for p in range(players)]
+
+
+def chance_of(rules: Any) -> Callable[..., Sequence[float]]:
+    """Return a game's `chance`, which a game that leaves nothing to chance may lack."""
+
+    def missing(*_: Any) -> Sequence[float]:
+        raise ValueError(
+            f"turn() gave CHANCE, and {type(rules).__name__} has no chance() that says how likely moves are"
+        )
+
+    found: Callable[..., Sequence[float]] = getattr(rules, "chance", missing)
+    return found
+
+
 def is_dealt(rules: Rules | DealtRules) -> TypeGuard[DealtRules]:
     """Tell whether a game has a private deal before public play."""
     return hasattr(rules, "deal")
@@ -101,6 +204,16 @@ def is_dealt(rules: Rules | DealtRules) -> TypeGuard[DealtRules]:
 def is_rules(thing: Any) -> bool:
     """Tell whether an object is the rules of a game, of either kind."""
     return all(hasattr(thing, name) for name in ("players", "root", "turn", "moves", "play", "sees"))
+
+
+def has_arrays(rules: DealtRules) -> bool:
+    """Tell whether a dealt game offers `DealtArrays`."""
+    return hasattr(rules, "deals")
+
+
+def has_frontier(rules: Rules | DealtRules) -> bool:
+    """Tell whether a game offers a `Frontier`."""
+    return hasattr(rules, "frontier")
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.form import SequenceForm
-from counterplay.engine.jit import jit, width
+from counterplay.engine.jit import inlined, jit
+from counterplay.engine.lanes import width
 
 Vector = npt.NDArray[np.float64]
 
 
-@jit
+@inlined
 def down(form: SequenceForm, p: int, sigma: Vector, plan: Vector, lanes: Any) -> None:
     """Turn player p's behaviour strategy into its realisation plan: plan[s] = plan[parent] * sigma[s]."""
     w = width(lanes)
@@ -29,16 +30,7 @@ def down(form: SequenceForm, p: int, sigma: Vector, plan: Vector, lanes: Any) ->
                 plan[at + i] = plan[above + i] * sigma[at + i]
 
 
-def realise(form: SequenceForm, sigma: Vector) -> Vector:
-    """Return the realisation plans of all players' behaviour strategies, [S * W]."""
-    plan = np.zeros_like(sigma)
-    plan[: form.origin.size] = form.origin.ravel()
-    for p in range(form.players):
-        down(form, p, sigma, plan, form.lanes)
-    return plan
-
-
-@jit
+@inlined
 def gather(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any) -> None:
     """Set player p's values to those of the leaves that follow its sequences without another action of its own."""
     w = width(lanes)
@@ -78,8 +70,8 @@ def gather(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any) 
             value[s] = total
 
 
-@jit
-def normalise(form: SequenceForm, total: Vector, sigma: Vector, lanes: Any) -> None:
+@inlined
+def _normalise(form: SequenceForm, total: Vector, sigma: Vector, lanes: Any) -> None:
     """Set sigma to the behaviour strategy of a (scaled) realisation plan; uniform where the plan is zero."""
     w = width(lanes)
     first = form.first
@@ -93,7 +85,7 @@ def normalise(form: SequenceForm, total: Vector, sigma: Vector, lanes: Any) -> N
                 sigma[s * w + i] = total[s * w + i] / norm if norm > 0.0 else 1.0 / (hi - lo)
 
 
-@jit
+@inlined
 def expected(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any) -> float:
     """Return what player p's plan earns against values from `gather`."""
     w = width(lanes)
@@ -105,12 +97,12 @@ def expected(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any
     return total
 
 
-@jit
-def best(form: SequenceForm, p: int, value: Vector, sigma: Vector, lanes: Any) -> float:
+@inlined
+def best(form: SequenceForm, p: int, value: Vector, sigma: Vector, lanes: Any, keep: bool) -> float:
     """Return what player p's best response earns against values from `gather`.
 
-    On return `value` holds each sequence's value under best play, and `sigma` (where it is not empty) the response:
-    1 for the first best action of each decision, 0 for the others.
+    On return `value` holds each sequence's value under best play, and `sigma` (if it is to be kept) the response: 1
+    for the first best action of each decision, 0 for the others.
     """
     w = width(lanes)
     parent, first = form.parent, form.first
@@ -123,7 +115,7 @@ def best(form: SequenceForm, p: int, value: Vector, sigma: Vector, lanes: Any) -
                 if value[s * w + i] > top:
                     top, arg = value[s * w + i], s
             value[above + i] += top
-            if sigma.size > 0:
+            if keep:
                 for s in range(lo, hi):
                     sigma[s * w + i] = 1.0 if s == arg else 0.0
     total = 0.0
@@ -133,19 +125,59 @@ def best(form: SequenceForm, p: int, value: Vector, sigma: Vector, lanes: Any) -
 
 
 @jit
-def measure(form: SequenceForm, sigma: Vector, plan: Vector, value: Vector, lanes: Any) -> Any:
-    """Return what every player earns under the profile, and what its best response to the others would, [2, P].
+def _measure(
+    form: SequenceForm, total: Vector, sigma: Vector, plan: Vector, value: Vector, result: Vector, lanes: Any
+) -> None:
+    """Set `result` [2 * P] to what every player earns under the profile, and what its best responses would earn.
 
-    `plan` and `value` are scratch; on return `plan` is the profile's realisation plan.
+    The profile is `sigma`; or, where `total` is not empty, that of the (scaled) realisation plans in it, which `sigma`
+    is set to. On return `plan` is the profile's realisation plan; `value` is scratch. (One way in for all of this: each
+    takes a form apart, which is long code to compile.)
     """
+    w = width(lanes)
     players = form.origin.shape[0]
-    result = np.empty((2, players))
-    nothing = np.empty(0)
-    plan[: form.origin.size] = form.origin.ravel()
+    if total.size > 0:
+        _normalise(form, total, sigma, lanes)
     for p in range(players):
+        for i in range(w):
+            plan[p * w + i] = form.origin[p, i]
         down(form, p, sigma, plan, lanes)
     for p in range(players):
         gather(form, p, plan, value, lanes)
-        result[0, p] = expected(form, p, plan, value, lanes)
-        result[1, p] = best(form, p, value, nothing, lanes)
+        result[p] = expected(form, p, plan, value, lanes)
+        result[players + p] = best(form, p, value, sigma, lanes, False)
+
+
+@jit
+def respond(form: SequenceForm, p: int, plan: Vector, value: Vector, sigma: Vector, lanes: Any) -> float:
+    """Return what player p's best response earns against the others' plans or, without, against `value`.
+
+    `sigma`, where it is not empty, is set to the response.
+    """
+    if plan.size > 0:
+        gather(form, p, plan, value, lanes)
+    return best(form, p, value, sigma, lanes, sigma.size > 0)
+
+
+def measure(form: SequenceForm, total: Vector, sigma: Vector, plan: Vector) -> Vector:
+    """Return what every player earns under the profile, and what its best response to the others would, [2, P].
+
+    Profile and plan are as in `_measure`.
+    """
+    result = np.empty((2, form.players))
+    _measure(form, total, sigma, plan, np.empty_like(plan), result.ravel(), form.lanes)
     return result
+
+
+def normalise(form: SequenceForm, total: Vector) -> Vector:
+    """Return the behaviour strategy of a (scaled) realisation plan, [S * W]; uniform where the plan is zero."""
+    sigma = np.zeros_like(total)
+    measure(form, total, sigma, np.empty_like(total))
+    return sigma
+
+
+def realise(form: SequenceForm, sigma: Vector) -> Vector:
+    """Return the realisation plans of all players' behaviour strategies, [S * W]."""
+    plan = np.empty_like(sigma)
+    measure(form, np.empty(0), sigma, plan)
+    return plan

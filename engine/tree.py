@@ -4,19 +4,21 @@ Shape letters, here and everywhere: N nodes, L leaves, I information sets, R str
 information set), P players, W lanes, T payoff tables, K chance weights.
 """
 
-import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.rules import CHANCE, LEAF, DealtRules, Rules, is_dealt
+from counterplay.engine.deals import Deals, Singles
+from counterplay.engine.frontier import sweep
+from counterplay.engine.rules import LEAF, DealtRules, Rules, has_frontier, is_dealt
+from counterplay.engine.walk import Nodes, walk
 
 MAX_NODES = 20_000_000
-MAX_DEALS = 1_000_000
+
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Tree:
         """Return R."""
         return int(self.first[-1])
 
-    @property
+    @cached_property
     def zero_sum(self) -> bool:
         """Tell whether the payoffs of all players add to zero at every leaf."""
         total = np.abs(self.payoffs.sum(axis=1)).max(initial=0.0)
@@ -83,205 +85,77 @@ class Tree:
 def compile_tree(
     rules: Rules | DealtRules, *, max_nodes: int = MAX_NODES, progress: Callable[[int], None] | None = None
 ) -> Tree:
-    """Walk every state of the game once and return its tree.
+    """Visit every state of the game once and return its tree.
 
+    Rules that offer a `frontier` are asked level by level, all others state by state; the tree is the same.
     `progress` is called with the number of nodes now and then. Raises `ValueError` where the rules contradict
     themselves (odds that do not sum to one, other moves or other own memories in one information set, payoffs that are
-    not P numbers) and where the game is larger than `max_nodes`.
+    not P numbers) and where the game is larger than `max_nodes` or than memory.
     """
-    return _Compiler(rules, max_nodes, progress).tree()
+    hands: tuple[tuple[str, ...], ...] = (("",),) * rules.players
+    deals: Deals | Singles
+    if is_dealt(rules):
+        hands = tuple(tuple(rules.hands(p)) for p in range(rules.players))
+        deals = Deals(rules, hands)
+    else:
+        deals = Singles(rules.players)
+    grow = sweep if has_frontier(rules) else walk
+    nodes = grow(rules, deals, max_nodes, progress)
+    first = np.concatenate([[0], np.cumsum([len(moves) for moves in nodes.actions], dtype=np.int64)])
+    above, last = _memories(nodes, first, rules.players)
+    return Tree(
+        player=nodes.player,
+        parent=nodes.parent,
+        slot=nodes.slot,
+        infoset=nodes.infoset,
+        weight=nodes.weight,
+        owner=nodes.owner,
+        first=first,
+        above=above,
+        last=last,
+        outcome=nodes.outcome,
+        stake=nodes.stake,
+        leaf_weight=nodes.weight[nodes.player == LEAF],
+        weights=deals.weights(),
+        payoffs=deals.payoffs(),
+        hands=hands,
+        labels=tuple(nodes.labels),
+        actions=tuple(nodes.actions),
+    )
 
 
-class _Compiler:
-    """The lists that a walk fills."""
+def _memories(nodes: Nodes, first: Ints, players: int) -> tuple[Ints, Ints]:
+    """Return the owner's last row before each information set, [I], and every player's before each leaf, [L, P].
 
-    def __init__(self, rules: Any, max_nodes: int, progress: Callable[[int], None] | None):
-        self.rules = rules
-        self.dealt = is_dealt(rules)
-        self.max_nodes = max_nodes
-        self.progress = progress
-        self.players: int = rules.players
-        self.hands: tuple[tuple[str, ...], ...] = (
-            tuple(tuple(rules.hands(p)) for p in range(self.players)) if self.dealt else ((("",),) * self.players)
-        )
-        self.lanes = tuple(map(len, self.hands))
-        if math.prod(self.lanes) > MAX_DEALS:
-            raise ValueError(
-                f"the game has {' x '.join(map(str, self.lanes))} combinations of hands; "
-                f"at most {MAX_DEALS:,} can be solved as a whole"
-            )
-        self.weights: list[npt.NDArray[np.float64]] = []
-        self.weight_of: dict[bytes, int] = {}
-        self.payoffs: list[npt.NDArray[np.float64]] = []
-        self.payoff_of: dict[Hashable, int] = {}
-        self.infoset_of: dict[tuple[int, str], int] = {}
-        self.labels: list[str] = []
-        self.actions: list[tuple[str, ...]] = []
-        self.owner: list[int] = []
-        self.first: list[int] = [0]
-        self.above: list[int] = []
+    Raises `ValueError` where two nodes of an information set follow different rows of its owner.
+    """
+    size = len(nodes.player)
+    leaves = np.flatnonzero(nodes.player == LEAF)
+    above = np.full(len(nodes.labels), -1)
+    last = np.empty((len(leaves), players), np.int64)
+    acted = nodes.player[nodes.parent]  # who moved to the node; nobody to the root, whose parent reads the last leaf
+    for p in range(players):
+        # Each node points to the nearest one on its way, itself included, that this player's action led to (or the
+        # root). Pointers jump to where their targets point, so that their reach doubles each time.
+        nearest = np.where(acted == p, np.arange(size), nodes.parent)
+        nearest[0] = 0
+        while True:
+            further = nearest[nearest]
+            if np.array_equal(further, nearest):
+                break
+            nearest = further
+        last[:, p] = _rows(nodes, first, nearest[leaves])
+        mine = np.flatnonzero(nodes.player == p)
+        sets, rows = nodes.infoset[mine], _rows(nodes, first, nearest[mine])
+        above[sets[::-1]] = rows[::-1]  # the first node of each set decides
+        if (above[sets] != rows).any():
+            label = nodes.labels[sets[np.argmax(above[sets] != rows)]]
+            raise ValueError(f"player {p} forgets at {label!r} what it did before: the game has imperfect recall")
+    return above, last
 
-    def tree(self) -> Tree:
-        rules, turn_of, play = self.rules, self.rules.turn, self.rules.play
-        player: list[int] = []
-        parent: list[int] = []
-        slot: list[int] = []
-        infoset: list[int] = []
-        weight: list[int] = []
-        last: list[tuple[int, ...]] = []
-        outcome: list[int] = []
-        stake: list[float] = []
-        leaf_weight: list[int] = []
-        stack: list[tuple[Any, int, int, int, tuple[int, ...]]] = [
-            (rules.root(), -1, 0, self.add_weight(self.deal()), (-1,) * self.players)
-        ]
-        while stack:
-            state, up, move, w, memory = stack.pop()
-            node = len(player)
-            if node >= self.max_nodes:
-                raise ValueError(f"the game has more than {self.max_nodes:,} nodes: too many to solve as a whole")
-            if self.progress is not None and node % 65_536 == 0:
-                self.progress(node)
-            turn = turn_of(state)
-            player.append(turn)
-            parent.append(up)
-            slot.append(move)
-            weight.append(w)
-            if turn == LEAF:
-                table, size = self.leaf(state)
-                infoset.append(len(stake))
-                last.append(memory)
-                outcome.append(table)
-                stake.append(size)
-                leaf_weight.append(w)
-                continue
-            if turn == CHANCE:
-                infoset.append(-1)
-                odds = self.odds(state, self.weights[w])
-                stack.extend(
-                    (play(state, i), node, i, self.add_weight(self.weights[w] * odds[i]), memory)
-                    for i in range(len(odds) - 1, -1, -1)
-                    if odds[i].any()
-                )
-                continue
-            if not 0 <= turn < self.players:
-                raise ValueError(f"turn() gave {turn}; with {self.players} players it is a player, CHANCE or LEAF")
-            index = self.infoset(state, turn, memory[turn])
-            infoset.append(index)
-            row = self.first[index]
-            stack.extend(
-                (play(state, i), node, i, w, (*memory[:turn], row + i, *memory[turn + 1 :]))
-                for i in range(len(self.actions[index]) - 1, -1, -1)
-            )
-        return Tree(
-            player=np.array(player, np.int8),
-            parent=np.array(parent, np.int64),
-            slot=np.array(slot, np.int64),
-            infoset=np.array(infoset, np.int64),
-            weight=np.array(weight, np.int64),
-            owner=np.array(self.owner, np.int8),
-            first=np.array(self.first, np.int64),
-            above=np.array(self.above, np.int64),
-            last=np.array(last, np.int64).reshape(-1, self.players),
-            outcome=np.array(outcome, np.int64),
-            stake=np.array(stake, np.float64),
-            leaf_weight=np.array(leaf_weight, np.int64),
-            weights=np.stack(self.weights),
-            payoffs=np.stack(self.payoffs),
-            hands=self.hands,
-            labels=tuple(self.labels),
-            actions=tuple(self.actions),
-        )
 
-    def deal(self) -> npt.NDArray[np.float64]:
-        """Return the joint probability of all hands."""
-        joint = np.zeros(self.lanes)
-        if not self.dealt:
-            joint[...] = 1.0
-            return joint
-
-        def extend(hands: tuple[int, ...], reach: float) -> None:
-            if len(hands) == self.players:
-                joint[hands] = reach
-                return
-            for hand, p in enumerate(self.distribution(self.rules.deal(hands), f"the deal after {hands}")):
-                if p > 0:
-                    extend((*hands, hand), reach * p)
-
-        extend((), 1.0)
-        return joint
-
-    def odds(self, state: Any, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the probability of each move of a chance state for all hands that reach it, [moves, *lanes]."""
-        moves = len(self.rules.moves(state))
-        if not self.dealt:
-            given = self.distribution(self.rules.chance(state), f"chance at {state}", moves)
-            return np.array(given).reshape(-1, *self.lanes)
-        odds = np.zeros((moves, *self.lanes))
-        hands: Any
-        for hands in product(*map(range, self.lanes)):
-            if weight[hands] > 0:
-                given = self.rules.chance(state, hands)
-                odds[:, *hands] = self.distribution(given, f"chance at {state} with hands {hands}", moves)
-        return odds
-
-    @staticmethod
-    def distribution(odds: Sequence[float], where: str, size: int | None = None) -> Sequence[float]:
-        if size is not None and len(odds) != size:
-            raise ValueError(f"{where} has {len(odds)} probabilities for {size} moves")
-        if abs(sum(odds) - 1.0) > 1e-9 or min(odds) < 0:
-            raise ValueError(f"{where}: probabilities must be non-negative and sum to 1, not {sum(odds):.12g}")
-        return odds
-
-    def add_weight(self, weight: npt.NDArray[np.float64]) -> int:
-        key = weight.tobytes()
-        index = self.weight_of.setdefault(key, len(self.weights))
-        if index == len(self.weights):
-            self.weights.append(weight)
-        return index
-
-    def leaf(self, state: Any) -> tuple[int, float]:
-        """Return the index of the leaf's payoff table and its stake."""
-        key: Hashable
-        if self.dealt:
-            key, stake = self.rules.outcome(state)
-        else:
-            key, stake = tuple(self.rules.payoffs(state)), 1.0
-        index = self.payoff_of.get(key)
-        if index is None:
-            index = self.payoff_of[key] = len(self.payoffs)
-            self.payoffs.append(self.table(key))
-        return index, stake
-
-    def table(self, key: Any) -> npt.NDArray[np.float64]:
-        """Return the payoffs of all players for all hands, [P, *lanes]; hands that were never dealt together pay 0."""
-        table = np.zeros((self.players, *self.lanes))
-        hands: Any
-        for hands in product(*map(range, self.lanes)):
-            if self.weights[0][hands] > 0:
-                values = self.rules.payoffs(key, hands) if self.dealt else key
-                if len(values) != self.players or not all(map(math.isfinite, values)):
-                    raise ValueError(f"payoffs must be {self.players} finite numbers, not {values!r}")
-                table[:, *hands] = values
-        return table
-
-    def infoset(self, state: Any, turn: int, above: int) -> int:
-        """Return the information set of a decision, and check that it agrees with what was seen of it before."""
-        label = self.rules.sees(state) if self.dealt else self.rules.sees(state, turn)
-        moves = tuple(self.rules.moves(state))
-        index = self.infoset_of.setdefault((turn, label), len(self.labels))
-        if index == len(self.labels):
-            if not moves:
-                raise ValueError(f"player {turn} has no move at {label!r}")
-            self.labels.append(label)
-            self.actions.append(moves)
-            self.owner.append(turn)
-            self.first.append(self.first[-1] + len(moves))
-            self.above.append(above)
-        elif self.dealt:
-            raise ValueError(f"two public states of player {turn} share the label {label!r}")
-        elif self.actions[index] != moves:
-            raise ValueError(f"information set {label!r} has moves {self.actions[index]} and, elsewhere, {moves}")
-        elif self.above[index] != above:
-            raise ValueError(f"player {turn} forgets at {label!r} what it did before: the game has imperfect recall")
-        return index
+def _rows(nodes: Nodes, first: Ints, reached: Ints) -> Ints:
+    """Return the strategy row that leads into each of these nodes; -1 for the root."""
+    rows, on = np.full(len(reached), -1), reached > 0
+    rows[on] = first[nodes.infoset[nodes.parent[reached[on]]]] + nodes.slot[reached[on]]
+    return rows

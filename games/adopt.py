@@ -8,7 +8,7 @@ from typing import Any
 from counterplay.games import GAMES
 from counterplay.games.matrix import Matrix
 
-_NEEDED = ("players", "root", "turn", "moves", "chance", "play", "payoffs", "sees")
+_NEEDED = ("players", "root", "turn", "moves", "play", "payoffs", "sees")
 _DEALT = ("hands", "deal", "outcome")  # of one private deal followed by public play
 
 

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from counterplay.engine.rules import CHANCE, LEAF
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.rules import CHANCE, LEAF, Array, Ints
 
 _ORDERS = ("descending", "ascending", "random")
 _RETURNS = ("win_loss", "point_difference", "total_points")
@@ -19,6 +22,11 @@ class Table(NamedTuple):
     left: tuple[int, ...]  # prizes to come; their order counts unless chance draws them
     bids: tuple[int, ...]  # of this round, by those who have bid
     seen: tuple[str, ...]
+
+
+def _without(hand: tuple[int, ...], card: int) -> tuple[int, ...]:
+    at = hand.index(card)
+    return hand[:at] + hand[at + 1 :]
 
 
 @dataclass(frozen=True)
@@ -74,9 +82,10 @@ class Goofspiel:
         return [1.0 / len(state.left)] * len(state.left)
 
     def play(self, state: Table, move: int) -> Table:
-        if state.prize == 0:
-            return state._replace(prize=state.left[move], left=state.left[:move] + state.left[move + 1 :])
-        state = state._replace(bids=(*state.bids, state.hands[len(state.bids)][move]))
+        hands, points, prize, left, bids, seen = state
+        if prize == 0:
+            return Table(hands, points, left[move], left[:move] + left[move + 1 :], bids, seen)
+        state = Table(hands, points, prize, left, (*bids, hands[len(bids)][move]), seen)
         if len(state.bids) < self.players:
             return state
         state = self._award(state)
@@ -87,20 +96,22 @@ class Goofspiel:
 
     def _award(self, state: Table) -> Table:
         """Give the prize to the highest bid, if there is one, and take the cards that were bid."""
-        high = max(state.bids)
-        winner = state.bids.index(high) if state.bids.count(high) == 1 else None
-        shown = ",".join(map(str, state.bids))
-        taker = "-" if winner is None else str(winner)
+        hands, points, prize, left, bids, seen = state
+        high = max(bids)
+        shown, taker = "", ">- "
+        if bids.count(high) == 1:
+            winner = bids.index(high)
+            taker = f">{winner} "
+            points = (*points[:winner], points[winner] + prize, *points[winner + 1 :])
+        if not self.hidden:
+            shown = ",".join(map(str, bids))
         return Table(
-            hands=tuple(tuple(c for c in hand if c != b) for hand, b in zip(state.hands, state.bids, strict=True)),
-            points=tuple(n + state.prize * (p == winner) for p, n in enumerate(state.points)),
-            prize=0,
-            left=state.left,
-            bids=(),
-            seen=tuple(
-                f"{before}{state.prize}:{bid if self.hidden else shown}>{taker} "
-                for before, bid in zip(state.seen, state.bids, strict=True)
-            ),
+            tuple([_without(hand, bid) for hand, bid in zip(hands, bids, strict=True)]),
+            points,
+            0,
+            left,
+            (),
+            tuple([f"{before}{prize}:{shown or bid}{taker}" for before, bid in zip(seen, bids, strict=True)]),
         )
 
     def payoffs(self, state: Table) -> Sequence[float]:
@@ -117,3 +128,109 @@ class Goofspiel:
     def sees(self, state: Table, player: int) -> str:
         """Return each round so far as prize:bid>winner (- for none; all bids if they are open), then the prize up."""
         return f"{state.seen[player]}{state.prize}"
+
+    def shape(self, state: Table) -> tuple[int, int, bool]:
+        return len(state.hands[0]), len(state.bids), state.prize == 0
+
+    def frontier(self) -> "Rows":
+        """Return these rules over many states at once."""
+        return Rows(self)
+
+
+class Rows(NamedTuple):
+    """Goofspiel as a `Frontier`.
+
+    A row holds a round after the other: its prize, the players' bids, and who took it (player + 1, or 0); what has not
+    happened yet is 0.
+    """
+
+    game: Goofspiel
+
+    @property
+    def width(self) -> int:
+        """Return the columns of a round."""
+        return self.game.players + 2
+
+    def root(self) -> Ints:
+        rows = np.zeros((1, self.game.cards * self.width), np.int8)
+        if self.game.order != "random":
+            hand = np.arange(1, self.game.cards + 1)
+            rows[0, :: self.width] = hand[::-1] if self.game.order == "descending" else hand
+        return rows
+
+    def _at(self, rows: Ints) -> tuple[int, int]:
+        """Return the round under way, or the number of rounds, and who is next in it (-1 is chance, for its prize)."""
+        one = rows[0].reshape(-1, self.width)
+        now = int(np.count_nonzero(one[:, self.game.players]))  # rounds in which the last player has bid
+        if now == self.game.cards:
+            return now, 0
+        return now, int(np.count_nonzero(one[now, 1:-1])) if one[now, 0] else CHANCE
+
+    def _left(self, rows: Ints, column: int, now: int) -> npt.NDArray[np.bool_]:
+        """Return which cards do not stand in a column of the rounds before, [n, cards]; so may the prizes."""
+        left = np.ones((len(rows), self.game.cards), bool)
+        at = np.arange(len(rows))
+        for k in range(now):
+            left[at, rows[:, k * self.width + column] - 1] = False
+        return left
+
+    def turn(self, rows: Ints) -> Ints:
+        now, turn = self._at(rows)
+        return np.full(len(rows), LEAF if now == self.game.cards else turn)
+
+    def moves(self, rows: Ints) -> Ints:
+        return np.full(len(rows), self.game.cards - self._at(rows)[0])
+
+    def chance(self, rows: Ints, move: Ints) -> Array:
+        return np.full(len(rows), 1.0 / (self.game.cards - self._at(rows)[0]))
+
+    def play(self, rows: Ints, move: Ints) -> Ints:
+        now, turn = self._at(rows)
+        column = turn + 1  # of the round: the prize is 0
+        left = self._left(rows, column, now)
+        card = (np.cumsum(left, axis=1, dtype=np.int8) > move[:, None]).argmax(axis=1) + 1
+        rows = rows.copy()
+        rows[:, now * self.width + column] = card
+        if turn == self.game.players - 1:
+            self._award(rows, now)
+            if now == self.game.cards - 2:  # the last cards are bid without asking
+                for each in range(self.game.players + 1):
+                    here = now + 1
+                    rows[:, here * self.width + each] = self._left(rows, each, here).argmax(axis=1) + 1
+                self._award(rows, now + 1)
+        return rows
+
+    def _award(self, rows: Ints, now: int) -> None:
+        bids = rows[:, now * self.width + 1 : now * self.width + 1 + self.game.players]
+        high = bids.max(axis=1)
+        alone = (bids == high[:, None]).sum(axis=1) == 1
+        rows[:, now * self.width + self.width - 1] = np.where(alone, bids.argmax(axis=1) + 1, 0)
+
+    def payoffs(self, rows: Ints) -> Array:
+        players = self.game.players
+        rounds = rows.reshape(len(rows), self.game.cards, self.width)
+        points = np.stack(
+            [(rounds[:, :, 0] * (rounds[:, :, -1] == p + 1)).sum(axis=1) for p in range(players)], axis=1
+        ).astype(np.float64)
+        if self.game.returns == "total_points":
+            return points
+        if self.game.returns == "point_difference":
+            over: Array = points - points.sum(axis=1, keepdims=True) / players
+            return over
+        most = points == points.max(axis=1, keepdims=True)
+        first = most.sum(axis=1, keepdims=True)
+        return np.where(first == players, 0.0, np.where(most, 1.0 / first, -1.0 / np.maximum(players - first, 1)))
+
+    def key(self, rows: Ints) -> Ints:
+        """Return the prizes, who took them and the bids that the player knows, of the rounds before, and the prize."""
+        now, turn = self._at(rows)
+        seen = rows.reshape(len(rows), self.game.cards, self.width).copy()
+        seen[:, now, 1:] = 0
+        if self.game.order == "random":
+            seen[:, now + 1 :] = 0
+        else:
+            seen[:, :, 0] = 0
+        if self.game.hidden:
+            seen[:, :, 1] = seen[:, :, turn + 1]
+            seen[:, :, 2:-1] = 0
+        return seen.reshape(len(rows), -1)

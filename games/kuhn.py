@@ -1,9 +1,12 @@
 """Kuhn poker: one card each, one bet, one chip (Kuhn 1950; with more players Abou Risk and Szafron 2010)."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from counterplay.engine.rules import LEAF, Outcome
+import numpy as np
+
+from counterplay.engine.rules import LEAF, Array, Outcome, lanes_of
 
 
 def rank_labels(ranks: int) -> list[str]:
@@ -32,8 +35,8 @@ class Kuhn:
             raise ValueError(f"players must be 2 to 10, not {self.players}")
         if self.ranks == 0:
             object.__setattr__(self, "ranks", self.players + 1)
-        if not self.players <= self.ranks <= 1000:
-            raise ValueError(f"ranks must be at least players ({self.players}) and at most 1000, not {self.ranks}")
+        if not self.players <= self.ranks <= 100_000:
+            raise ValueError(f"ranks must be at least players ({self.players}) and at most 100,000, not {self.ranks}")
 
     def hands(self, player: int) -> Sequence[str]:
         return rank_labels(self.ranks)
@@ -69,3 +72,25 @@ class Kuhn:
 
     def sees(self, state: str) -> str:
         return state
+
+    def shape(self, state: str) -> str:
+        return state
+
+    def deals(self) -> Array:
+        joint = np.ones((self.ranks,) * self.players)
+        cards = lanes_of(np.arange(self.ranks), self.players)
+        for p in range(self.players):
+            for q in range(p):
+                joint *= cards[p] != cards[q]
+            joint *= 1.0 / (self.ranks - p)
+        return joint
+
+    def table(self, key: tuple[int, ...]) -> Array:
+        paid = [2.0 if p in key else 1.0 for p in range(self.players)]
+        cards = lanes_of(np.arange(self.ranks), self.players)
+        highest = functools.reduce(np.maximum, [cards[p] for p in key or range(self.players)])
+        table = np.empty((self.players, *(self.ranks,) * self.players))
+        for p in range(self.players):
+            wins = cards[p] == highest if p in key or not key else False
+            table[p] = np.where(wins, sum(paid) - paid[p], -paid[p])
+        return table

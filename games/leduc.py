@@ -1,17 +1,24 @@
 """Leduc poker and its larger kin: limit poker where only ranks count (Southey et al. 2005, "Bayes' Bluff")."""
 
+import functools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, combinations_with_replacement
 from typing import Any, NamedTuple
 
-from counterplay.engine.rules import CHANCE, LEAF, Outcome
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.rules import CHANCE, LEAF, Array, Outcome, lanes_of
 from counterplay.games.kuhn import rank_labels
 
 Cards = tuple[int, ...]  # ranks, lowest first
+
+
+MAX_DRAWS = 200_000
 
 
 class Betting(NamedTuple):
@@ -68,23 +75,43 @@ class Leduc:
             raise ValueError(f"board must list the cards of each later street, five in all at most, not {self.board}")
         if len(self.bets) != len(self.board) + 1 or min(self.bets) < 1:
             raise ValueError(f"bets must be {len(self.board) + 1} positive sizes, one a street, not {self.bets}")
+        for cards in (self.hole, *self.board):
+            draws = math.comb(self.ranks * self.suits // self._copies + cards - 1, cards)
+            if draws > MAX_DRAWS:
+                raise ValueError(
+                    f"{cards} cards of these ranks can be {draws:,} draws; at most {MAX_DRAWS:,} are listed"
+                )
         needed = self.players * self.hole + sum(self.board)
         if self.ranks * self.suits < needed:
             raise ValueError(f"{needed} cards are dealt; ranks x suits = {self.ranks * self.suits} is too few")
+
+    @property
+    def _copies(self) -> int:
+        """How many cards of a kind there are; kinds, which hands and boards are made of, are ranks here."""
+        return self.suits
 
     @cached_property
     def _hands(self) -> list[Cards]:
         return self._draws(self.hole)
 
+    @cached_property
+    def _known_draws(self) -> dict[int, list[Cards]]:
+        return {}
+
     def _draws(self, cards: int) -> list[Cards]:
-        draws = combinations_with_replacement(range(self.ranks), cards)
-        return [d for d in draws if max(map(d.count, d)) <= self.suits]
+        """Return what that many cards of the deck can be."""
+        if cards not in self._known_draws:
+            draws = combinations_with_replacement(range(self.ranks * self.suits // self._copies), cards)
+            self._known_draws[cards] = [d for d in draws if max(map(d.count, d)) <= self._copies]
+        return self._known_draws[cards]
 
     def _draw_odds(self, cards: int, gone: Cards) -> list[float]:
         """Return the probability of each draw of that many cards when others are gone from the deck."""
-        left = [self.suits - gone.count(r) for r in range(self.ranks)]
-        ways = [math.prod(math.comb(left[r], n) for r, n in Counter(d).items()) for d in self._draws(cards)]
-        return [w / math.comb(sum(left), cards) for w in ways]
+        ways = [
+            math.prod(math.comb(self._copies - gone.count(r), n) for r, n in Counter(d).items())
+            for d in self._draws(cards)
+        ]
+        return [w / math.comb(self.ranks * self.suits - len(gone), cards) for w in ways]
 
     def _name(self, cards: Cards) -> str:
         labels = rank_labels(self.ranks)
@@ -117,39 +144,57 @@ class Leduc:
         return self._draw_odds(self.board[state.street - 1], gone)
 
     def play(self, state: Betting, move: int) -> Betting:
-        if state.deal:
-            cards = self._draws(self.board[state.street - 1])[move]
-            first = state.folded.index(False)
-            label = f"{state.label} [{self._name(cards)}] "
-            return state._replace(board=tuple(sorted(state.board + cards)), deal=False, turn=first, label=label)
-        me, top = state.turn, max(state.paid)
-        if self.moves(state)[move] == "fold":
-            folded = (*state.folded[:me], True, *state.folded[me + 1 :])
-            state = state._replace(folded=folded, label=state.label + "f")
-        else:
-            raised = self.moves(state)[move] in ("bet", "raise")
-            paid = top + self.bets[state.street] if raised else top
-            state = state._replace(
-                paid=(*state.paid[:me], paid, *state.paid[me + 1 :]),
-                raises=state.raises + raised,
-                calls=0 if raised else state.calls + 1,
-                label=state.label + ("r" if raised else "c"),
+        street, board, paid, folded, raises, calls, turn, deal, label = state
+        if deal:
+            cards = self._draws(self.board[street - 1])[move]
+            label = f"{label} [{self._name(cards)}] "
+            return Betting(
+                street, tuple(sorted(board + cards)), paid, folded, raises, calls, folded.index(False), False, label
             )
-        left = self.players - sum(state.folded)
+        # Streets are bet alike on every board, so that each step of the betting is worked out once.
+        before = (street, paid, folded, raises, calls, turn, move)
+        after = self._steps.get(before)
+        if after is None:
+            after = self._steps[before] = self._act(state, move)
+        street, paid, folded, raises, calls, turn, deal, letter = after
+        return Betting(street, board, paid, folded, raises, calls, turn, deal, label + letter)
+
+    @cached_property
+    def _steps(self) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        return {}
+
+    def _act(self, state: Betting, move: int) -> tuple[Any, ...]:
+        """Return the state after a player's move, without board and label, and the move's letter."""
+        street, _, paid, folded, raises, calls, me, _, _ = state
+        action, top = self.moves(state)[move], max(state.paid)
+        if action == "fold":
+            letter, folded = "f", (*folded[:me], True, *folded[me + 1 :])
+        elif action in ("bet", "raise"):
+            letter, paid = "r", (*paid[:me], top + self.bets[street], *paid[me + 1 :])
+            raises, calls = raises + 1, 0
+        else:
+            letter, paid, calls = "c", (*paid[:me], top, *paid[me + 1 :]), calls + 1
+        left = self.players - sum(folded)
         if left == 1:
-            return state._replace(turn=LEAF)
-        if state.calls == left - (state.raises > 0):
-            last = state.street == len(self.board)
-            return state._replace(street=state.street + 1, raises=0, calls=0, turn=LEAF, deal=not last)
-        following = next(p for k in range(1, self.players) if not state.folded[p := (me + k) % self.players])
-        return state._replace(turn=following)
+            return street, paid, folded, raises, calls, LEAF, False, letter
+        if calls == left - (raises > 0):
+            return street + 1, paid, folded, 0, 0, LEAF, street < len(self.board), letter
+        following = next(p for k in range(1, self.players) if not folded[p := (me + k) % self.players])
+        return street, paid, folded, raises, calls, following, False, letter
 
     def outcome(self, state: Betting) -> Outcome:
         """Return who is in, on what board, with chips paid in units of the smallest stake that keeps them whole."""
-        unit = math.gcd(*state.paid)
-        stayed = tuple(p for p in range(self.players) if not state.folded[p])
-        board = state.board if len(stayed) > 1 else ()
-        return Outcome((stayed, board, tuple(c // unit for c in state.paid)), float(unit))
+        end = (state.paid, state.folded)
+        if end not in self._ends:
+            unit = math.gcd(*state.paid)
+            stayed = tuple(p for p in range(self.players) if not state.folded[p])
+            self._ends[end] = stayed, tuple(c // unit for c in state.paid), float(unit)
+        stayed, paid, stake = self._ends[end]
+        return Outcome((stayed, state.board if len(stayed) > 1 else (), paid), stake)
+
+    @cached_property
+    def _ends(self) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        return {}
 
     def payoffs(self, key: tuple[Cards, Cards, tuple[int, ...]], hands: tuple[int, ...]) -> Sequence[float]:
         stayed, board, paid = key
@@ -165,6 +210,72 @@ class Leduc:
 
     def sees(self, state: Betting) -> str:
         return state.label.strip()
+
+    @cached_property
+    def _counts(self) -> npt.NDArray[np.int64]:
+        """How many cards of each kind each hand has, [W, kinds]."""
+        kinds = self.ranks * self.suits // self._copies
+        return np.array([np.bincount(hand, minlength=kinds) for hand in self._hands])
+
+    def _draw_array(self, cards: int, board: Cards, players: int) -> Array:
+        """Return `_draw_odds` for all hands of so many players and a board, [draws, W, ...]."""
+
+        @functools.cache
+        def left(kind: int) -> npt.NDArray[np.int64]:
+            held = sum(lanes_of(self._counts[:, kind], players), np.zeros(1, np.int64))
+            return np.maximum(self._copies - board.count(kind) - held, 0)
+
+        draws = self._draws(cards)
+        comb = np.array([[math.comb(n, k) for k in range(cards + 1)] for n in range(self._copies + 1)], np.float64)
+        ways = np.ones((len(draws), *(len(self._hands),) * players))
+        for i, draw in enumerate(draws):
+            for kind, n in Counter(draw).items():
+                ways[i] *= comb[left(kind), n].reshape(ways[i].shape)
+        return ways / math.comb(self.ranks * self.suits - len(board) - self.hole * players, cards)
+
+    def shape(self, state: Betting) -> Hashable:
+        street, board, paid, folded, raises, calls, turn, deal, _ = state
+        counts = tuple(sorted(map(board.count, set(board))))
+        possible = not counts or counts[-1] <= self._copies
+        return (street, counts, paid, folded, raises, calls, turn, deal) if possible else None
+
+    def deals(self) -> Array:
+        joint = np.ones(())
+        for p in range(self.players):
+            joint = joint[..., None] * np.moveaxis(self._draw_array(self.hole, (), p), 0, -1)
+        return joint
+
+    def event(self, state: Betting) -> tuple[int, Cards]:
+        return state.street, state.board
+
+    def odds(self, event: tuple[int, Cards]) -> Array:
+        street, board = event
+        return self._draw_array(self.board[street - 1], board, self.players)
+
+    def table(self, key: tuple[Cards, Cards, tuple[int, ...]]) -> Array:
+        stayed, board, paid = key
+        table = np.empty((self.players, *(len(self._hands),) * self.players))
+        wins: dict[int, Any] = dict.fromkeys(stayed, True)
+        if len(stayed) > 1:
+            strengths = lanes_of(self._ranked(board), self.players)
+            highest = functools.reduce(np.maximum, [strengths[p] for p in stayed])
+            wins = {p: strengths[p] == highest for p in stayed}
+        share = sum(paid) / sum(wins[p].astype(np.int64) if len(stayed) > 1 else 1 for p in stayed)
+        for p, c in enumerate(paid):
+            table[p] = np.where(wins[p], share - c, -float(c)) if p in wins else -float(c)
+        return table
+
+    def _ranked(self, board: Cards) -> npt.NDArray[np.int64]:
+        """Return the hands' strengths on a board as numbers, [W]."""
+        if board not in self._known_ranks:
+            strengths: list[Any] = [self._strength(hand, board) for hand in self._hands]
+            number = {strength: i for i, strength in enumerate(sorted(set(strengths)))}
+            self._known_ranks[board] = np.array([number[strength] for strength in strengths])
+        return self._known_ranks[board]
+
+    @cached_property
+    def _known_ranks(self) -> dict[Cards, npt.NDArray[np.int64]]:
+        return {}
 
 
 def strength(cards: Cards, ranks: int) -> tuple[tuple[int, ...], ...]:

@@ -1,5 +1,6 @@
 """Liar's dice: hidden dice, rising bids on all of them, and a call that ends the game."""
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +8,9 @@ from functools import cached_property
 from itertools import combinations_with_replacement
 from typing import NamedTuple
 
-from counterplay.engine.rules import LEAF, Outcome
+import numpy as np
+
+from counterplay.engine.rules import LEAF, Array, Outcome, lanes_of
 
 
 class Bidding(NamedTuple):
@@ -103,3 +106,19 @@ class LiarsDice:
 
     def sees(self, state: Bidding) -> str:
         return state.label
+
+    def shape(self, state: Bidding) -> tuple[int, bool]:
+        return state.last, state.called
+
+    def deals(self) -> Array:
+        return functools.reduce(np.multiply, lanes_of(np.array(self._odds), self.players))
+
+    def table(self, key: tuple[int, int]) -> Array:
+        bid, bidder = key
+        quantity, face = divmod(bid, self.faces)
+        counted = {face + 1, self.faces} if self.wild else {face + 1}
+        matches = np.array([sum(d in counted for d in hand) for hand in self._hands])
+        holds = np.where(sum(lanes_of(matches, self.players)) >= quantity + 1, 1.0, -1.0)
+        table = np.zeros((self.players, *holds.shape))
+        table[bidder], table[(bidder + 1) % self.players] = holds, -holds
+        return table

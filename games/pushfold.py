@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from counterplay.engine.rules import LEAF, Outcome
+import numpy as np
+
+from counterplay.engine.rules import LEAF, Array, Outcome
 from counterplay.games.holdem.preflop import NAMES, matchups
 
 SMALL_BLIND, BIG_BLIND = 0, 1
@@ -83,3 +85,14 @@ class PushFold:
 
     def sees(self, state: str) -> str:
         return state
+
+    def deals(self) -> Array:
+        pairs = matchups().pairs.astype(np.float64)
+        combos = pairs.sum(axis=1, keepdims=True)
+        joint: Array = (combos / combos.sum()) * (pairs / combos)
+        return joint
+
+    def table(self, key: int) -> Array:
+        folded = np.full((len(NAMES), len(NAMES)), -1.0 if key == SMALL_BLIND else 1.0)
+        won = matchups().ahead.astype(np.float64) if key < 0 else folded
+        return np.stack([won, -won])

@@ -7,8 +7,6 @@ A. Gilpin and T. Sandholm, "Lossless abstraction of imperfect information games"
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations
-from math import comb
 
 from counterplay.games.kuhn import rank_labels
 from counterplay.games.leduc import Cards, Leduc
@@ -46,12 +44,10 @@ class RhodeIsland(Leduc):
         if self.ranks > 13 or self.suits > 4:
             raise ValueError(f"the deck has 13 ranks and 4 suits at most, not {self.ranks} and {self.suits}")
 
-    def _draws(self, cards: int) -> list[Cards]:
-        return list(combinations(range(self.ranks * self.suits), cards))
-
-    def _draw_odds(self, cards: int, gone: Cards) -> list[float]:
-        ways = comb(self.ranks * self.suits - len(gone), cards)
-        return [1.0 / ways if set(gone).isdisjoint(draw) else 0.0 for draw in self._draws(cards)]
+    @property
+    def _copies(self) -> int:
+        """A card is a kind of its own."""
+        return 1
 
     def _name(self, cards: Cards) -> str:
         labels = rank_labels(self.ranks)

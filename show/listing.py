@@ -4,8 +4,10 @@ import inspect
 import shlex
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
+from typing import Any
 
 from counterplay.engine.catalogue import Catalogue, Entry
+from counterplay.engine.rules import is_rules
 from counterplay.engine.spec import describe
 from counterplay.show.text import DIM, HEADING, Paint
 
@@ -75,3 +77,13 @@ def learners(catalogue: Catalogue, paint: Paint) -> Iterator[str]:
     """Yield a line of each learner, without importing any."""
     for entry in catalogue:
         yield paint(f"{entry.name:<12}", HEADING) + entry.summary
+
+
+def size_of(made: Any) -> Iterator[str]:
+    """Yield how large a game is, and whether it fits; nothing of hold'em spots, whose size `solve` says."""
+    from counterplay.engine import size
+
+    if is_rules(made):
+        found = size.estimate(made)
+        reason = size.refusal(found)
+        yield f"Size: {size.describe(found)}{'' if reason is None else f'; too large to solve as a whole: {reason}'}"

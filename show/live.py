@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.compiling import telling
+
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a Braille character, by row and column
 
 Ticks = Sequence[tuple[float, str]]  # where, from 0 to 1, and what it says
@@ -70,6 +72,10 @@ class Display:
         self.console = Console(stderr=True)
         self.live = Live(get_renderable=self.picture, console=self.console, refresh_per_second=6)
 
+    def tell(self, line: str) -> None:
+        """Let a line stand below the picture until there is news."""
+        self.line = line
+
     def picture(self) -> Any:
         """Return what to draw now."""
         from rich.panel import Panel
@@ -89,5 +95,5 @@ def display(title: str) -> Iterator[Display | None]:
         yield None
         return
     shown = Display(title)
-    with shown.live:
+    with shown.live, telling(shown.tell):
         yield shown

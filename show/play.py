@@ -24,7 +24,7 @@ class Decision(NamedTuple):
     chosen: int  # -1 until it is taken
 
 
-class Played(NamedTuple):
+class Finished(NamedTuple):
     """A game that is over."""
 
     hands: tuple[str, ...]  # () in games without a private deal
@@ -79,7 +79,7 @@ def play_game(
     ask: Callable[[Decision], int],
     tell: Callable[[int, str], None],
     rng: np.random.Generator,
-) -> Played:
+) -> Finished:
     """Play one game; `ask` takes the decisions of the seats in `asked` where there is a choice, the policy all others.
 
     `tell` hears every public event as player (or CHANCE) and move; where there are no hands, nothing is known to be
@@ -109,10 +109,10 @@ def play_game(
             tell(turn, moves[move])
         state = rules.play(state, move)
     hands = tuple(game.hands(p)[h] for p, h in enumerate(state[0])) if is_dealt(game) else ()
-    return Played(hands, tuple(decisions), tuple(rules.payoffs(state)))
+    return Finished(hands, tuple(decisions), tuple(rules.payoffs(state)))
 
 
-def choose(answer: str, actions: Sequence[str]) -> int | None:
+def action_named(answer: str, actions: Sequence[str]) -> int | None:
     """Return the action of that name, or the only one that begins with it."""
     names = [a.lower() for a in actions]
     if answer in names:
@@ -121,7 +121,7 @@ def choose(answer: str, actions: Sequence[str]) -> int | None:
     return fits[0] if len(fits) == 1 else None
 
 
-def explained(hand: Played, me: int, names: Sequence[str]) -> Iterator[str]:
+def explained(hand: Finished, me: int, names: Sequence[str]) -> Iterator[str]:
     """Yield who held what, and what the strategy does at each decision; `me` is whom it is told to."""
     if hand.hands:
         held = (f"{'you' if p == me else names[p]} {h}" for p, h in enumerate(hand.hands))
@@ -133,7 +133,7 @@ def explained(hand: Played, me: int, names: Sequence[str]) -> Iterator[str]:
         yield f"  {who}, {when}: {d.actions[d.chosen]} (the solution: {odds})"
 
 
-class Table:
+class Session:
     """A terminal at which a person plays a solution: what is asked and told goes through standard input and output."""
 
     def __init__(self, opponent: Opponent, say: Callable[[str], None], hear: Callable[[str], str], heading: Paint):
@@ -149,7 +149,7 @@ class Table:
             self.say(f"  you see {decision.seen}")
         while True:
             answer = self.hear(f"  {' / '.join(decision.actions)}? ")
-            choice = choose(answer, decision.actions)
+            choice = action_named(answer, decision.actions)
             if choice is not None:
                 return choice
             if answer in ("q", "quit"):
@@ -161,7 +161,7 @@ class Table:
         if player != self.me:
             self.say(f"  {self.names[player]}: {move}" if player >= 0 else f"  dealt: {move}")
 
-    def goes_on(self, hand: Played) -> bool:
+    def goes_on(self, hand: Finished) -> bool:
         """Explain a hand as long as that is asked for; return whether another one is wanted."""
         prompt = "  Enter goes on, ? shows the solution's view, q leaves: "
         answer = self.hear(prompt)
@@ -173,22 +173,24 @@ class Table:
         return not answer
 
 
-def session(table: Table, best: Sequence[float], seat: int | None, hands: int | None, rng: np.random.Generator) -> None:
+def play_session(
+    session: Session, best: Sequence[float], seat: int | None, hands: int | None, rng: np.random.Generator
+) -> None:
     """Play hands until the person leaves, or so many; `best` is what perfect play would earn in each seat."""
     total, played, perfect = 0.0, 0, 0.0
-    number = table.opponent.number
+    number = session.opponent.number
     try:
         while hands is None or played < hands:
-            table.me = played % len(table.names) if seat is None else seat
-            table.say(table.heading(f"\nHand {played + 1}: you are {table.names[table.me]}", HEADING))
-            hand = play_game(table.opponent.policy, (table.me,), table.ask, table.tell, rng)
-            earned = hand.payoffs[table.me] + table.opponent.share
-            played, total, perfect = played + 1, total + earned, perfect + best[table.me]
-            table.say(f"  you get {number(earned)}; {number(total)} in {count(played, 'hand')}")
-            if not table.goes_on(hand):
+            session.me = played % len(session.names) if seat is None else seat
+            session.say(session.heading(f"\nHand {played + 1}: you are {session.names[session.me]}", HEADING))
+            hand = play_game(session.opponent.policy, (session.me,), session.ask, session.tell, rng)
+            earned = hand.payoffs[session.me] + session.opponent.share
+            played, total, perfect = played + 1, total + earned, perfect + best[session.me]
+            session.say(f"  you get {number(earned)}; {number(total)} in {count(played, 'hand')}")
+            if not session.goes_on(hand):
                 break
     except EOFError:
-        table.say("")
+        session.say("")
     if played:
         average = f"you got {number(total / played)} a hand in {count(played, 'hand')}"
-        table.say(f"\n{average}; perfect play against this solution would average {number(perfect / played)}.")
+        session.say(f"\n{average}; perfect play against this solution would average {number(perfect / played)}.")

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from counterplay.engine.text import count, duration, size, small
+from counterplay.engine.text import count, duration, small
 from counterplay.show.live import Display, display, plot
 from counterplay.solvers.run import Check, Limits, Progress, Unit
 
@@ -18,7 +18,7 @@ def _power(exponent: int) -> str:
     return f"{10**exponent}" if 0 <= exponent <= 3 else f"1e{exponent}"
 
 
-def curve(trace: Sequence[Check], width: int, height: int, target: float | None = None) -> list[str]:
+def exploitability_curve(trace: Sequence[Check], width: int, height: int, target: float | None = None) -> list[str]:
     """Return exploitability against iterations, both logarithmic, as `height` lines of Braille with axes.
 
     Points that are not positive are left out; fewer than two make no curve. A target is drawn as a dotted line.
@@ -70,7 +70,7 @@ class SolveWatch:
     def __init__(self, name: str, before: float, gap: bool, live: Display | None):
         self.name, self.before, self.gap, self.live = name, before, gap, live
         self.unit = Unit()
-        self.since: Progress | None = None  # where the run was when its kernels had been compiled
+        self.since: Progress | None = None  # where the run was at first
         self.limits = Limits()
         self.drawn = self.began = time.perf_counter()
         self.next_line = (1, 1.0)  # iterations or seconds, whichever comes first
@@ -79,18 +79,17 @@ class SolveWatch:
         """Tell that the game is being built."""
         built = f" ({nodes:,} nodes so far)" if nodes else ""
         if self.live is not None:
-            self.live.line = f"building the game{built}; a first run also compiles, for a few seconds"
+            self.live.line = f"building the game{built}"
         elif time.perf_counter() - self.began > self.next_line[1]:
             print(f"{self.name}: building the game{built}", file=sys.stderr, flush=True)
             self.next_line = (1, self.next_line[1] + 5.0)
 
-    def memory(self, count: int) -> None:
-        """Tell how many bytes of memory the run takes."""
-        text = size(count)
+    def size(self, text: str) -> None:
+        """Tell what the run takes."""
         if self.live is not None:
-            self.live.line = f"{text} of memory"
+            self.live.line = text
         else:
-            print(f"{self.name}: {text} of memory", file=sys.stderr, flush=True)
+            print(f"{self.name}: {text}", file=sys.stderr, flush=True)
 
     def progress(self, now: Progress) -> None:
         """Tell how far the run is: at most ten times a second live, else at each power of ten or by the second."""
@@ -114,7 +113,7 @@ class SolveWatch:
             target = None if self.gap or now.limits.target is None else now.limits.target * self.unit.scale
             trace = tuple(replace(c, exploitability=c.exploitability * self.unit.scale) for c in now.trace)
             self.live.line = self.line(now)
-            self.live.curve = lambda width, height: curve(trace, width, height, target)
+            self.live.curve = lambda width, height: exploitability_curve(trace, width, height, target)
 
     def line(self, now: Progress) -> str:
         """Return the figures of the run in one line."""

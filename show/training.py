@@ -11,6 +11,7 @@ import numpy as np
 
 from counterplay.agents.log import Row
 from counterplay.agents.run import Run
+from counterplay.engine.compiling import clock, say, telling
 from counterplay.engine.text import count, duration
 from counterplay.show.live import Display, Ticks, display, plot
 from counterplay.show.text import bar
@@ -81,12 +82,12 @@ class TrainWatch:
 
     def __init__(self, name: str, live: Display | None) -> None:
         self.name, self.live = name, live
-        self.began: tuple[float, int] | None = None  # when and where the first row came, compiling over
+        self.began: tuple[float, int] | None = None  # when and where the first row came
         self.next_line = 0.0  # seconds of training
 
     def row(self, run: Run, row: Row) -> None:
         """Tell of a new row."""
-        now = time.perf_counter()
+        now = clock()
         left = None
         if self.began is None:
             self.began = now, run.steps
@@ -136,8 +137,11 @@ def _bar(name: str, share: float, test: float | None) -> str:
 
 @contextmanager
 def watching_sweep() -> Iterator[SweepWatch]:
-    """Yield a watch over a sweep, live where standard error is a terminal."""
-    with display("Sweeping") as live:
+    """Yield a watch over a sweep, live where standard error is a terminal.
+
+    What its runs tell of compiling stands above the picture, whose line always says how far they are.
+    """
+    with display("Sweeping") as live, telling(say if live is None else live.console.print):
         yield SweepWatch(live)
 
 

@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.form import SequenceForm
-from counterplay.engine.jit import jit, width
+from counterplay.engine.jit import inlined, jit
+from counterplay.engine.lanes import width
 from counterplay.engine.strategy import Vector
-from counterplay.engine.sweeps import best, down, expected, gather, normalise, realise
-from counterplay.solvers.value import Judgement, judge
+from counterplay.engine.sweeps import down, expected, gather, normalise, realise, respond
+from counterplay.solvers.value import Judgement, judge_plans
 from counterplay.solvers.variants import Variant
 
 
@@ -51,12 +52,12 @@ def schedule(variant: Variant, start: int, count: int, horizon: int) -> npt.NDAr
     return rows
 
 
-@jit
+@inlined
 def _discounted(q: float, pos: float, neg: float) -> float:
     return q * pos if q > 0.0 else q * neg
 
 
-@jit
+@inlined
 def _match(
     form: SequenceForm,
     p: int,
@@ -131,7 +132,7 @@ def _match(
                 sigma[at], sigma[at + 1], sigma[at + 2], sigma[at + 3] = q0, q1, q2, q3
 
 
-@jit
+@inlined
 def _accumulate(form: SequenceForm, p: int, source: Vector, total: Vector, factor: float, lanes: Any) -> None:
     """Set total to total * factor + source over player p's actions."""
     w = width(lanes)
@@ -163,12 +164,10 @@ def iterate(
     w = width(lanes)
     for t in range(rows.shape[0]):
         pos, neg, avg = rows[t, 0], rows[t, 1], rows[t, 2]
-        if not alternating:
-            for p in range(players):
-                gather(form, p, plan, value, lanes)
         for p in range(players):
-            if alternating:
-                gather(form, p, plan, value, lanes)
+            # In turns each player faces what the others now play; at once, all face what they played before.
+            for q in range(p if alternating else 0, p + 1 if alternating else 0 if p else players):
+                gather(form, q, plan, value, lanes)
             if faced.size > 0:
                 _accumulate(form, p, value, faced, avg, lanes)
                 for i in range(p * w, (p + 1) * w):
@@ -192,8 +191,8 @@ class CFR:
         size = form.sequences * form.origin.shape[1]
         self.form, self.variant, self.horizon = form, variant, horizon
         self.iterations = 0
-        self.regret, self.total, self.sigma = np.zeros(size), np.zeros(size), np.zeros(size)
-        normalise(form, self.total, self.sigma, form.lanes)
+        self.regret, self.total = np.zeros(size), np.zeros(size)
+        self.sigma = normalise(form, self.total)
         self.faced = np.zeros(size if joint else 0)
         self.earned = np.zeros(form.players)
         self.mass = np.zeros(1)  # the sum of the average's weights
@@ -224,13 +223,11 @@ class CFR:
 
     def profile(self) -> Vector:
         """Return the average strategy, which is what converges, [S * W]."""
-        sigma = np.zeros_like(self.total)
-        normalise(self.form, self.total, sigma, self.form.lanes)
-        return sigma
+        return normalise(self.form, self.total)
 
     def judge(self) -> Judgement:
         """Judge that strategy."""
-        return judge(self.form, self.profile())
+        return judge_plans(self.form, self.total)
 
     def figures(self) -> dict[str, float]:
         """Return how far the joint play is from a coarse correlated equilibrium, where it is kept.
@@ -241,7 +238,8 @@ class CFR:
         if not self.faced.size or not self.iterations:
             return {}
         value, nothing = self.faced.copy(), np.empty(0)
-        gains = [best(self.form, p, value, nothing, self.form.lanes) - self.earned[p] for p in range(self.form.players)]
+        form, earned = self.form, self.earned
+        gains = [respond(form, p, nothing, value, nothing, form.lanes) - earned[p] for p in range(form.players)]
         return {"coarse_gap": float(max(gains) / self.mass[0])}
 
     def state(self) -> dict[str, npt.NDArray[np.float64]]:

@@ -70,6 +70,4 @@ def solve_lp(tree: Tree) -> Table:
         low, high = int(form.first[form.begin[p]]), int(form.first[form.begin[p + 1]])
         plans[low:high] = np.maximum(plan[1:], 0.0)
         plans[p] = 1.0
-    sigma = np.zeros(form.sequences)
-    normalise(form, plans, sigma, form.lanes)
-    return to_table(form, tree, sigma)
+    return to_table(form, tree, normalise(form, plans))

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from counterplay.engine.form import SequenceForm
-from counterplay.engine.jit import jit, width
+from counterplay.engine.jit import inlined, jit
+from counterplay.engine.lanes import width
 from counterplay.engine.strategy import Vector
 from counterplay.engine.sweeps import down, gather, normalise, realise
 from counterplay.solvers.value import Judgement, judge
@@ -25,7 +26,7 @@ _PULL = 0.3  # alpha in units of the largest payoff, and steps between moves of 
 _PERIOD = 10  # of the pulls 1, 0.3, 0.1, 0.03 and periods 1, 10, 100 the pair that converged on most games
 
 
-@jit
+@inlined
 def _descend(
     form: SequenceForm,
     p: int,
@@ -88,7 +89,8 @@ def descend(
             _descend(form, p, value, logit, magnet, sigma, eta, alpha, lanes)
             down(form, p, sigma, plan, lanes)
         if period > 0 and t % period == 0:
-            magnet[:] = logit
+            for i in range(magnet.size):
+                magnet[i] = logit[i]
 
 
 @jit
@@ -103,12 +105,14 @@ def soft_gains(form: SequenceForm, alpha: float, sigma: Vector, lanes: Any) -> A
     parent, first = form.parent, form.first
     plan, value, soft = np.zeros(sigma.size), np.zeros(sigma.size), np.zeros(sigma.size)
     gains = np.zeros(players)
-    plan[: form.origin.size] = form.origin.ravel()
     for p in range(players):
+        for i in range(w):
+            plan[p * w + i] = form.origin[p, i]
         down(form, p, sigma, plan, lanes)
     for p in range(players):
         gather(form, p, plan, value, lanes)
-        soft[:] = value
+        for i in range(value.size):
+            soft[i] = value[i]
         for k in range(form.begin[p + 1] - form.begin[p]):
             d = form.begin[p + 1] - 1 - k
             lo, hi, above = first[d], first[d + 1], parent[d] * w
@@ -154,8 +158,7 @@ class MMD:
         self.eta = self.alpha / bound**2 if self.alpha < bound else 1.0 / bound
         self.iterations = 0
         size = form.sequences * form.origin.shape[1]
-        self.sigma = np.zeros(size)
-        normalise(form, np.zeros(size), self.sigma, form.lanes)
+        self.sigma = normalise(form, np.zeros(size))
         self.logit = np.log(np.where(self.sigma > 0, self.sigma, 1.0))
         # The gradient of the entropy at its maximiser, which draws a reduced pure strategy uniformly, is constant.
         self.magnet = np.zeros(size)

@@ -1,11 +1,11 @@
 """The loop around every iterative solver: when to judge, when to stop, what to tell, and how to be interrupted."""
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from counterplay.engine.compiling import clock
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.interrupt import interrupts
 from counterplay.engine.rules import CHANCE
@@ -47,7 +47,10 @@ class Solver(Protocol):
 
 @dataclass(frozen=True)
 class Check:
-    """One point of a trace: how good the strategy was after so many iterations and seconds of solving."""
+    """One point of a trace: how good the strategy was after so many iterations and seconds of solving.
+
+    Seconds leave out those in which kernels were compiled, here and wherever a run tells them.
+    """
 
     iterations: int
     seconds: float
@@ -186,10 +189,10 @@ def exact(tree: Tree, form: SequenceForm) -> tuple[Vector, Ending]:
     """Solve by linear programming, and judge the answer as any other; return the profile too, [S * W]."""
     from counterplay.solvers.lp import solve_lp  # SciPy takes a third of a second to import
 
-    began = time.perf_counter()
+    began = clock()
     profile = to_vector(form, solve_lp(tree))
     verdict = judge(form, profile)
-    check = Check(0, time.perf_counter() - began, verdict.exploitability)
+    check = Check(0, clock() - began, verdict.exploitability)
     return profile, Ending(verdict, {}, (check,), "exact")
 
 
@@ -222,10 +225,10 @@ def run(
 
     Where a judgement costs much, `aim` foresees from the curve when the target will be reached, and judges then.
     `trace` is what came before, if the solver was restored. `on_checkpoint` is given the run so far every
-    `CHECKPOINT` seconds. Neither judging nor a checkpoint changes what a run computes.
+    `CHECKPOINT` seconds. Neither judging nor a checkpoint changes what a run computes. Seconds leave out compiling.
     """
     before = trace[-1].seconds if trace else 0.0
-    began = kept = time.perf_counter()
+    began = kept = clock()
     rate = 0.0  # seconds an iteration
     verdict, figures = solver.judge(), solver.figures()
 
@@ -233,7 +236,7 @@ def run(
         return figures.get("qre_gap", verdict.exploitability)
 
     def spent() -> float:
-        return time.perf_counter() - began
+        return clock() - began
 
     reason = ""
     if limits.target is not None and goal() <= limits.target:
@@ -253,20 +256,20 @@ def run(
                     count = max(1, min(count, int(min(SLICE, left) / rate)))
                 elif count > 1:
                     count = 1
-                mark = time.perf_counter()
+                mark = clock()
                 solver.advance(count)
-                rate = (time.perf_counter() - mark) / count
+                rate = (clock() - mark) / count
                 if interrupted():
                     reason = "interrupt"
                 elif limits.seconds is not None and spent() >= limits.seconds:
                     reason = "time"
                 if on_progress is not None:
                     on_progress(Progress(solver.iterations, before + spent(), limits, trace, unit))
-                if on_checkpoint is not None and not reason and time.perf_counter() - kept >= CHECKPOINT:
+                if on_checkpoint is not None and not reason and clock() - kept >= CHECKPOINT:
                     verdict, figures = solver.judge(), solver.figures()
                     point = Check(solver.iterations, before + spent(), verdict.exploitability)
                     on_checkpoint(Ending(verdict, figures, (*trace, point), "checkpoint"))
-                    kept = time.perf_counter()
+                    kept = clock()
             verdict, figures = solver.judge(), solver.figures()
             trace = (*trace, Check(solver.iterations, before + spent(), verdict.exploitability))
             if limits.target is not None and goal() <= limits.target:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.strategy import Table, to_table, to_vector
-from counterplay.engine.sweeps import best, gather, measure, realise
+from counterplay.engine.sweeps import measure, realise, respond
 from counterplay.engine.tree import Tree
 
 
@@ -48,7 +48,15 @@ class Judgement:
 
 def judge(form: SequenceForm, sigma: npt.NDArray[np.float64]) -> Judgement:
     """Judge a profile given as a vector over the form's sequences."""
-    result = measure(form, sigma, np.empty_like(sigma), np.empty_like(sigma), form.lanes)
+    return _judged(measure(form, np.empty(0), sigma, np.empty_like(sigma)))
+
+
+def judge_plans(form: SequenceForm, total: npt.NDArray[np.float64]) -> Judgement:
+    """Judge the profile of (scaled) realisation plans, such as an average's numerator."""
+    return _judged(measure(form, total, np.empty_like(total), np.empty_like(total)))
+
+
+def _judged(result: npt.NDArray[np.float64]) -> Judgement:
     return Judgement(tuple(result[0].tolist()), tuple(result[1].tolist()))
 
 
@@ -63,9 +71,7 @@ def best_response(form: SequenceForm, tree: Tree, table: Table, player: int) -> 
     The response is pure; of equally good actions it takes the first.
     """
     sigma = to_vector(form, table)
-    value = np.empty_like(sigma)
-    gather(form, player, realise(form, sigma), value, form.lanes)
-    earns = best(form, player, value, sigma, form.lanes)
+    earns = respond(form, player, realise(form, sigma), np.empty_like(sigma), sigma, form.lanes)
     return float(earns), to_table(form, tree, sigma)
 
 

@@ -15,8 +15,8 @@ import pytest
 import counterplay
 from counterplay.engine.text import duration, payoff, small
 from counterplay.games import make
-from counterplay.show.play import Book, choose, play_game
-from counterplay.show.solving import curve
+from counterplay.show.play import Book, action_named, play_game
+from counterplay.show.solving import exploitability_curve
 from counterplay.show.text import bar
 from counterplay.solvers.run import Check
 
@@ -297,21 +297,21 @@ def test_played_games_pay_what_the_solution_is_worth(files, name):
 
 
 def test_pick():
-    assert choose("b", ("check", "bet")) == 1
-    assert choose("1-1", ("1-1", "1-10")) == 0
-    assert choose("c", ("call", "check")) is None
-    assert choose("", ("call",)) is None
+    assert action_named("b", ("check", "bet")) == 1
+    assert action_named("1-1", ("1-1", "1-10")) == 0
+    assert action_named("c", ("call", "check")) is None
+    assert action_named("", ("call",)) is None
 
 
 def test_curve():
     trace = [Check(2**k, 0.0, 0.5**k) for k in range(12)]
-    lines = curve(trace, 60, 12, target=1e-4)
+    lines = exploitability_curve(trace, 60, 12, target=1e-4)
     assert len(lines) == 12
     assert {len(line) for line in lines} == {60}
     assert "1e-4" in lines[-3]
     assert "1000" in lines[-1]
-    assert curve(trace[:1], 60, 12) == []
-    assert curve([Check(0, 0.0, 0.0), Check(1, 0.0, 0.0)], 60, 12) == []
+    assert exploitability_curve(trace[:1], 60, 12) == []
+    assert exploitability_curve([Check(0, 0.0, 0.0), Check(1, 0.0, 0.0)], 60, 12) == []
 
 
 def test_numbers():

@@ -205,9 +205,7 @@ def test_rules_with_parts_missing():
         def deal(self, hands):
             return [1]
 
-    with pytest.raises(
-        ValueError, match=r"DealtRules .* also has root, moves, chance, play, payoffs, sees, hands, outcome"
-    ):
+    with pytest.raises(ValueError, match=r"DealtRules .* also has root, moves, play, payoffs, sees, hands, outcome"):
         counterplay.solve(Half())
 
 

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 import counterplay
-from counterplay.api.spot_play import SpotPolicy
-from counterplay.api.spots import is_compiled
 from counterplay.games.holdem.cards import combo_name
 from counterplay.games.holdem.spot import parse_spot
 from counterplay.show.grid import colours, hand_grid, letters, range_grid
 from counterplay.show.guide import EXAMPLE
 from counterplay.show.play import play_game
+from counterplay.show.spot_pages import SpotPolicy
 from counterplay.show.text import plain
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -241,16 +240,6 @@ def test_the_guide_says_how_to_write_a_spot(run):
     assert code == 0
     assert "hold'em turn spot" in out
     assert 'bet = ["60%", "all-in"]' in out
-
-
-def test_cold_kernels_are_announced_once(run, monkeypatch):
-    monkeypatch.setattr("counterplay.api.spots.is_compiled", lambda _: False)
-    assert "compiling kernels, once: about 20 s\n" in run("solve", "turn.toml", "--iterations", 1)[2]
-    monkeypatch.undo()
-
-
-def test_what_is_compiled_is_known(folder):
-    assert is_compiled(counterplay.load(folder / "turn.cps").spot)
 
 
 @pytest.mark.parametrize(

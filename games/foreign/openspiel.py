@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,19 +69,45 @@ class OpenSpiel:
 
     def moves(self, state: Node) -> Sequence[str]:
         if state.turn == CHANCE:
-            return _labels(state)
-        # Action strings are slow, and there are many fewer information sets than states.
-        known = _known_labels(self.text)
-        key = (state.turn, self.sees(state, state.turn))
-        if key not in known or known[key][0] != state.actions:
-            known[key] = (state.actions, _labels(state))
-        return known[key][1]
+            return _labels(state.state, CHANCE, state.actions)
+        return _known(self.text, state.state, state.turn, self.sees(state, state.turn), state.actions)
 
     def chance(self, state: Node) -> Sequence[float]:
         return state.odds
 
     def play(self, state: Node, move: int) -> Node:
         return Node(state.state.child(state.actions[move]))
+
+    def expander(self) -> Callable[[Any], tuple[int, Any, Any, Sequence[Any]]]:
+        """Return a function that tells what a tree keeps of a state, and makes the state its own last child."""
+        known: list[dict[str, tuple[Sequence[int], tuple[str, ...]]]] = [{} for _ in range(self.players)]
+
+        def expand(state: Any) -> tuple[int, Any, Any, Sequence[Any]]:
+            if type(state) is Node:
+                state = state.state.clone()
+            turn = state.current_player()
+            if turn >= 0:
+                actions = state.legal_actions()
+                try:
+                    label = state.information_state_string()
+                except RuntimeError as error:
+                    raise _no_information(self.text, error) from None
+                names = known[turn].get(label)
+                if names is None or names[0] != actions:
+                    names = known[turn][label] = actions[:], _labels(state, turn, actions)
+                what, more = label, names[1]
+            elif turn == CHANCE:
+                outcomes = state.chance_outcomes()
+                actions, what, more = [a for a, _ in outcomes], [p for _, p in outcomes], None
+            else:
+                return LEAF, state.returns(), 1.0, ()
+            last, child = actions.pop(), state.child
+            children = [child(action) for action in actions]
+            state.apply_action(last)  # which spares a copy
+            children.append(state)
+            return turn, what, more, children
+
+        return expand
 
     def payoffs(self, state: Node) -> Sequence[float]:
         return tuple(state.state.returns())
@@ -98,16 +124,28 @@ def _information(text: str, state: Any, player: int) -> str:
     try:
         return str(state.information_state_string(player))
     except RuntimeError as error:
-        raise ValueError(f"OpenSpiel has no information-state strings in {text}: {_summary(error)}") from None
+        raise _no_information(text, error) from None
 
 
-def _labels(node: Node) -> tuple[str, ...]:
+def _no_information(text: str, error: Exception) -> ValueError:
+    return ValueError(f"OpenSpiel has no information-state strings in {text}: {_summary(error)}")
+
+
+def _known(text: str, state: Any, player: int, label: str, actions: Sequence[int]) -> tuple[str, ...]:
+    """Return a decision's action strings; they are slow, and there are many fewer information sets than states."""
+    known = _known_labels(text)
+    found = known.get((player, label))
+    if found is None or found[0] != actions:
+        found = known[player, label] = (actions, _labels(state, player, actions))
+    return found[1]
+
+
+def _labels(state: Any, player: int, actions: Sequence[int]) -> tuple[str, ...]:
     """Return OpenSpiel's action strings, told apart by the action's number where two are equal."""
-    player = node.state.current_player()
-    labels = [node.state.action_to_string(player, a) for a in node.actions]
+    labels = [state.action_to_string(player, a) for a in actions]
     if len(set(labels)) < len(labels):
         labels = [
-            f"{label} #{a}" if labels.count(label) > 1 else label for label, a in zip(labels, node.actions, strict=True)
+            f"{label} #{a}" if labels.count(label) > 1 else label for label, a in zip(labels, actions, strict=True)
         ]
     return tuple(labels)
 
