@@ -282,7 +282,7 @@ def test_specs():
     assert spec_of(make_env("leduc(players=2)")) == "leduc"
     assert spec_of(make_env("openspiel:kuhn_poker")) == "openspiel:kuhn_poker()"
     assert make_env(spec_of(make_env("examples/beer_quiche.efg"))) == make_env("examples/beer_quiche.efg")
-    assert spec_of(TurnBased(Coin())) is None
+    assert spec_of(TurnBased(Coin(0.25))) == f"{__name__}:Coin(decides=0.25)"
     with pytest.raises(ValueError, match=r"no environment 'leduk' .did you mean 'leduc'"):
         make_env("leduk")
 
