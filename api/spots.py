@@ -16,19 +16,19 @@ import numpy.typing as npt
 
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.view import View
-from counterplay.engine.memory import available
 from counterplay.engine.store import pack, unpack, write
-from counterplay.engine.subgame import Subgame, Tables
-from counterplay.engine.system import cores
+from counterplay.engine.streets import Subgame, Tables
+from counterplay.engine.system import available, cores
 from counterplay.engine.text import count, size, small
-from counterplay.games.holdem import nodes
-from counterplay.games.holdem.betting import NEXT, PLAYERS, STREETS, children
+from counterplay.games.holdem import places
+from counterplay.games.holdem.betting import PLAYERS, STREETS
 from counterplay.games.holdem.cards import format_cards
+from counterplay.games.holdem.layout import StreetLayout
 from counterplay.games.holdem.lines import standing
-from counterplay.games.holdem.runouts import Layout
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
+from counterplay.games.holdem.trees import NEXT, children
 from counterplay.solvers.run import Check, Ending, Limits, Method, Progress, Unit, check_algorithm, run
-from counterplay.solvers.subgame import SubgameCFR
+from counterplay.solvers.streets.cfr import SubgameCFR
 from counterplay.solvers.value import Judgement, exploitability, nash_conv
 from counterplay.solvers.variants import VARIANTS
 
@@ -49,14 +49,7 @@ def chips(target: float | str, pot: int) -> float:
 
 def footprint(game: Subgame, compress: bool) -> int:
     """Return the bytes that a run takes: tables, run-outs, orders, equities; saving takes none beyond the tables."""
-    entries = int(game.size_of[game.template].sum())
-    decisions = game.decisions[game.template].astype(np.int64)
-    scales = int((decisions[:, 2] - decisions[:, 0]).sum()) if compress else 0
-    return (
-        entries * (4 if compress else 8)
-        + 8 * scales
-        + sum(array.nbytes for array in game if isinstance(array, np.ndarray))
-    )
+    return game.entries * (4 if compress else 8) + (8 * game.decisions if compress else 0) + game.nbytes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -115,33 +108,35 @@ class SpotSolution:
         return bool(self.state["total"].dtype == np.int16)
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> StreetLayout:
         """Return the spot's subgame, laid out again."""
-        return nodes.lay_out(self.spot)
+        return places.lay_out(self.spot)
 
     @cached_property
     def _run(self) -> SubgameCFR:
         none = np.zeros(0, np.float32)
         kept = Tables(**{name: self.state.get(name, none) for name in Tables._fields})
         game = self.layout.game
-        entries = int(game.size_of[game.template].sum())
-        if not kept.regret.shape == kept.total.shape == (entries,):
-            raise ValueError(f"the tables of {self.game} do not have the {entries:,} entries that the spot asks for")
+        if not kept.regret.shape == kept.total.shape == (game.entries,):
+            raise ValueError(
+                f"the tables of {self.game} do not have the {game.entries:,} entries that the spot asks for"
+            )
         return SubgameCFR(game, self.spot.pot, VARIANTS[self.algorithm], threads=self.threads, kept=kept)
 
     def _seated(self, first: "SpotSolution", second: "SpotSolution") -> SubgameCFR:
         """Return a run to look at in which OOP plays the one solution's strategy and IP the other's."""
         game, total = self.layout.game, first.state["total"].copy()
         scales = first.state.get("total_scale", np.zeros(0, np.float32)).copy()
-        for i, t in enumerate(game.template.tolist()):
-            low, middle, high = (int(d) for d in game.decisions[t])
+        betting, played = game.templates, game.instances
+        for i, t in enumerate(played.template.tolist()):
+            low, middle, high = (int(d) for d in betting.decisions[t])
             if middle == high:
                 continue
-            start = int(game.base[i]) + int(game.offset[middle])  # player 1's part comes after player 0's
-            end = int(game.base[i]) + int(game.size_of[t])
+            start = int(played.base[i]) + int(betting.offset[middle])  # player 1's part comes after player 0's
+            end = int(played.base[i]) + int(betting.size_of[t])
             total[start:end] = second.state["total"][start:end]
             if scales.size:
-                at = int(game.scale[i])
+                at = int(played.scale[i])
                 part = slice(at + middle - low, at + high - low)
                 scales[part] = second.state["total_scale"][part]
         kept = Tables(total, total, scales, scales)
@@ -164,13 +159,13 @@ class SpotSolution:
     def view(self, line: str = "") -> View:
         """Return the decision that a line leads to, as `at` does."""
         laid = self.layout
-        place = nodes.find(self.spot, laid, line)
-        tree, player = nodes.decision(laid, place)
+        place = places.find(self.spot, laid, line)
+        tree, player = places.decision(laid, place)
         here = self._run
         for step in place.steps:
             here = here.after(*step)
         plans = here.plans().astype(np.float64)
-        last, lanes = laid.sequence[place.template][place.entry], nodes.lanes(laid, place)
+        last, lanes = laid.sequence[place.template][place.entry], places.lanes(laid, place)
         one, two = (plans[int(last[place.line.node, p]), lanes[p]] for p in range(2))
         after = children(tree, place.line.node)
         strategy = np.ones((1, len(lanes[player])))
@@ -195,8 +190,8 @@ class SpotSolution:
 
     def after(self, line: str = "") -> list[tuple[int, View]]:
         """Return the next decision for each card that may come after a line that ends a street, by card."""
-        place = nodes.find(self.spot, self.layout, line)
-        tree = nodes.betting(self.layout, place)
+        place = places.find(self.spot, self.layout, line)
+        tree = places.betting(self.layout, place)
         if tree.kind[place.line.node] != NEXT:
             now = standing(tree, place.line.node)
             raise ValueError(f"a report is of a line that ends a street, such as 'check check': there {now}")
@@ -204,7 +199,7 @@ class SpotSolution:
             raise ValueError(
                 f"a report goes card by card, and after {line!r} three come at once: name them in brackets"
             )
-        rest = [card for card in nodes.deck(self.spot)[::-1] if card not in place.line.board]
+        rest = [card for card in self.spot.deck.cards[::-1] if card not in place.line.board]
         return [(card, self.view(f"{line} [{format_cards([card])}]")) for card in rest]
 
     def rows(self, line: str = "", player: int | None = None) -> list[dict[str, Any]]:
@@ -336,7 +331,7 @@ def solve(
     limits = Limits(iterations, None if target is None else chips(target, spot.middle), time)
     chosen = resume.method if resume is not None else _method(algorithm, iterations)
     workers = threads or cores()
-    laid = resume.layout if resume is not None else nodes.lay_out(spot)
+    laid = resume.layout if resume is not None else places.lay_out(spot)
     need, free = footprint(laid.game, compress), available()
     if on_size is not None:
         on_size(f"{size(need)} of memory")

@@ -1,7 +1,6 @@
 """Many runs over learners, settings and seeds, on the machine's cores: a process and a folder for each."""
 
 import json
-import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,8 @@ from counterplay.agents import find, module
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE
 from counterplay.api.runs import begin, in_text, name_of, text_of, train
 from counterplay.engine.compiling import tell, telling
-from counterplay.engine.interrupt import interrupts
 from counterplay.engine.store import write_atomic
-from counterplay.engine.system import cores
+from counterplay.engine.system import cores, interrupts
 from counterplay.games.envs import ENVS
 
 if TYPE_CHECKING:  # torch is imported where runs are made

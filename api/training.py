@@ -11,7 +11,7 @@ from counterplay.agents.rollout import Episodes, collect
 from counterplay.agents.run import Run, torch_threads, totals
 from counterplay.engine.compiling import clock
 from counterplay.engine.form import sequence_form
-from counterplay.engine.interrupt import interrupts
+from counterplay.engine.system import interrupts
 from counterplay.games.envs.encoding import behaviour_strategy, observations
 from counterplay.games.envs.tree import TurnBased
 from counterplay.solvers.value import Judgement, judge_table

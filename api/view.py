@@ -10,13 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.games.holdem import nodes
-from counterplay.games.holdem.betting import PLAYERS, children
+from counterplay.games.holdem import equity, places
+from counterplay.games.holdem.betting import PLAYERS
 from counterplay.games.holdem.cards import combo_name, format_cards
+from counterplay.games.holdem.layout import StreetLayout
 from counterplay.games.holdem.ranges import parse_range
-from counterplay.games.holdem.runouts import Layout
 from counterplay.games.holdem.spot import Spot
-from counterplay.solvers.subgame import SubgameCFR
+from counterplay.games.holdem.trees import children
+from counterplay.solvers.streets.cfr import SubgameCFR
 
 F64 = npt.NDArray[np.float64]
 Pair = tuple[F64, F64]
@@ -28,7 +29,7 @@ class Solved(Protocol):
     @property
     def spot(self) -> Spot: ...
     @property
-    def layout(self) -> Layout: ...
+    def layout(self) -> StreetLayout: ...
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,18 @@ class View:
     player: int  # who acts
     pot: int  # chips in the middle, a bet to call among them
     actions: tuple[str, ...]
-    combos: tuple[nodes.I64, nodes.I64]
+    combos: tuple[places.I64, places.I64]
     reach: Pair  # weight of each combo: that of the range times the player's own probability to get here
     strategy: F64  # [A, n] of the player who acts; what it would do also with combos that do not get here
     locked: npt.NDArray[np.bool_]  # [n] the combos of the player who acts whose strategy here was fixed
     _solution: Solved = field(repr=False)
     _run: SubgameCFR = field(repr=False)
-    _place: nodes.Place = field(repr=False)
+    _place: places.Place = field(repr=False)
 
     @cached_property
     def matchups(self) -> Pair:
         """Return for each combo how much of the other's range it meets."""
-        return nodes.matchups(self.combos, self.reach)
+        return equity.matchups(self._solution.spot.deck, self.combos, self.reach)
 
     @cached_property
     def shares(self) -> Pair:
@@ -78,7 +79,7 @@ class View:
     def _values(self) -> tuple[Pair, F64]:
         solution, place = self._solution, self._place
         laid = solution.layout
-        tree, lanes = nodes.betting(laid, place), nodes.lanes(laid, place)
+        tree, lanes = places.betting(laid, place), places.lanes(laid, place)
         last = laid.sequence[place.template][place.entry]
         at = (int(last[place.line.node, 0]), int(last[place.line.node, 1]))
         ev, actions = [], np.zeros(0)
@@ -97,7 +98,8 @@ class View:
     @property
     def possible(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Tell which combos hold no card of the board."""
-        one, two = (nodes.free(combos, self.board) for combos in self.combos)
+        free = self._solution.spot.deck.free(self.board)
+        one, two = (free[combos] for combos in self.combos)
         return one, two
 
     @property
@@ -113,7 +115,8 @@ class View:
     @cached_property
     def equity(self) -> Pair:
         """Return by combo the share of the pot that it would win on average if nobody bet any more."""
-        return nodes.equity(self._solution.spot, self.board, self.combos, self.reach)
+        spot = self._solution.spot
+        return equity.equity(spot.deck, self.board, spot.betting.last, self.combos, self.reach)
 
     @property
     def realisation(self) -> Pair:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.memory import available
 from counterplay.engine.rules import chance_of, has_arrays
+from counterplay.engine.system import available
 
 Array = npt.NDArray[np.float64]
 Draws = list[tuple[int, int]]  # the possible moves of a chance state, the last first, and the weights they lead to

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from counterplay.engine.deals import Deals, Singles
 from counterplay.engine.form import padded
-from counterplay.engine.memory import available
 from counterplay.engine.rules import CHANCE, LEAF, chance_of, has_arrays, has_frontier, is_dealt
+from counterplay.engine.system import available
 from counterplay.engine.tree import MAX_NODES
 from counterplay.engine.walk import TooManyNodes, walk
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from counterplay.engine.compiling import clock
 from counterplay.engine.form import SequenceForm
-from counterplay.engine.interrupt import interrupts
 from counterplay.engine.rules import CHANCE
 from counterplay.engine.strategy import Vector, to_vector
+from counterplay.engine.system import interrupts
 from counterplay.engine.tree import Tree
 from counterplay.solvers import SOLVERS
 from counterplay.solvers.cfr import CFR

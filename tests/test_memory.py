@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from counterplay.engine.memory import available
+from counterplay.engine.system import available
 
 GB = 2**30
 

@@ -1,22 +1,25 @@
 """Cards, hole-card combinations (combos) and how they are numbered and written.
 
 A card is an integer 4 * rank + suit, rank 0 .. 12 for 2 .. A and suit 0 .. 3 for c d h s; its text is "Ks". A combo is
-a pair (high, low) of cards with high > low; its number is high * (high - 1) // 2 + low, 0 .. 1325. The short deck of
-six-plus hold'em is the same numbering without the ranks below six.
+a pair (high, low) of cards with high > low; its number is high * (high - 1) // 2 + low, 0 .. 1325. Decks of fewer cards
+keep these numbers.
 
 A set of cards is a bit mask, i64, with the ranks of each suit in a lane of 16 bits: card c is bit 16 * suit + rank.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+
+from counterplay.engine.streets import NO_SECOND
 
 RANKS = "23456789TJQKA"
 SUITS = "cdhs"
 CARDS = 52
 COMBOS = 1326
-SHORT_FIRST = 4 * RANKS.index("6")  # the lowest card of the short deck
 
 _HIGH, _LOW = np.tril_indices(CARDS, -1)  # row by row: the very order of combo numbers
 COMBO_CARDS: npt.NDArray[np.uint8] = np.stack([_HIGH, _LOW], axis=1).astype(np.uint8)  # [1326, 2], high and low
@@ -24,11 +27,6 @@ CARD_MASKS: npt.NDArray[np.int64] = np.int64(1) << (16 * (np.arange(CARDS) % 4) 
 COMBO_MASKS: npt.NDArray[np.int64] = CARD_MASKS[_HIGH] | CARD_MASKS[_LOW]  # [1326]
 for _shared in (COMBO_CARDS, CARD_MASKS, COMBO_MASKS):
     _shared.flags.writeable = False
-
-
-def deck(short: bool = False) -> range:
-    """Return the cards of the deck, lowest first: all 52, or the 36 of six-plus hold'em."""
-    return range(SHORT_FIRST if short else 0, CARDS)
 
 
 def card_name(card: int) -> str:
@@ -55,10 +53,10 @@ def card_at(text: str, at: int) -> int:
     return 4 * RANKS.index(pair[0].upper()) + SUITS.index(pair[1].lower())
 
 
-def parse_cards(text: str, short: bool = False) -> tuple[int, ...]:
+def parse_cards(text: str, deck: "Deck | None" = None) -> tuple[int, ...]:
     """Read cards such as "Ks 9d 4c", "Ks9d4c" or "Ks, 9d, 4c" in the order written.
 
-    Raises `ValueError` for what is no card, a card written twice and, with `short`, a card below six; how many cards
+    Raises `ValueError` for what is no card, a card written twice and a card that the deck does not have; how many cards
     there must be is for the caller to say.
     """
     cards: list[int] = []
@@ -73,9 +71,11 @@ def parse_cards(text: str, short: bool = False) -> tuple[int, ...]:
             raise ValueError(f"unknown card {written!r} {where}: a card is a rank {RANKS} and a suit {SUITS}")
         if card in cards:
             raise ValueError(f"the card {card_name(card)} appears a second time {where}")
-        if card not in deck(short):
-            ranks = RANKS[SHORT_FIRST // 4 :]
-            raise ValueError(f"the card {card_name(card)} {where} is not in the short deck: its ranks are {ranks}")
+        if deck is not None and card not in deck.cards:
+            ranks = "".join(RANKS[rank] for rank in sorted({c // 4 for c in deck.cards}))
+            raise ValueError(
+                f"the card {card_name(card)} {where} is not in the {deck.name} deck: its ranks are {ranks}"
+            )
         cards.append(card)
         at += 2
     return tuple(cards)
@@ -109,11 +109,9 @@ def cards_mask(cards: Iterable[int]) -> int:
     return mask
 
 
-def compatible(board: Iterable[int] = (), short: bool = False) -> npt.NDArray[np.bool_]:
-    """Return bool[1326]: whether a combo is in the deck and holds no card of the board."""
-    lowest = deck(short)[0]
-    free: npt.NDArray[np.bool_] = (COMBO_MASKS & cards_mask(board) == 0) & (COMBO_CARDS[:, 1] >= lowest)
-    return free
+def moved(card: int, suits: Sequence[int]) -> int:
+    """Return the card with its suit s renamed `suits[s]`."""
+    return card // 4 * 4 + suits[card % 4]
 
 
 def permute_suits(suits: Sequence[int]) -> npt.NDArray[np.int64]:
@@ -124,3 +122,73 @@ def permute_suits(suits: Sequence[int]) -> npt.NDArray[np.int64]:
     a, b = cards[_HIGH], cards[_LOW]
     high, low = np.maximum(a, b), np.minimum(a, b)
     return np.asarray(high * (high - 1) // 2 + low, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Deck:
+    """A deck of cards, the hands that are dealt from it, and how they are ranked."""
+
+    name: str
+    cards: tuple[int, ...]  # lowest first
+    hole: int = 2  # cards in a hand: two, or one as in Leduc poker
+    board: tuple[int, ...] = (0, 3, 4, 5)  # cards on the board by street
+    low_ace: int = 0  # the rank that an ace may stand below in a straight
+    flush_beats_full_house: bool = False
+    trips_beat_straights: bool = False
+
+    def __post_init__(self) -> None:
+        if self.hole not in (1, 2):
+            raise ValueError(f"a hand has one or two cards, not {self.hole}")
+        need = 2 * self.hole + self.board[-1]
+        if len(self.cards) < need:
+            raise ValueError(f"two hands and a board take {need} cards, and the {self.name} deck has {len(self.cards)}")
+
+    @cached_property
+    def hands(self) -> npt.NDArray[np.uint8]:
+        """Return the cards of each hand by its number, [H, hole]: combos, or single cards by their own numbers."""
+        return COMBO_CARDS if self.hole == 2 else np.arange(CARDS, dtype=np.uint8)[:, None]
+
+    @cached_property
+    def masks(self) -> npt.NDArray[np.int64]:
+        """Return the hands as sets, i64[H]."""
+        return COMBO_MASKS if self.hole == 2 else CARD_MASKS
+
+    def hand_name(self, hand: int) -> str:
+        """Return the hand's text: "KsKh"."""
+        return combo_name(hand) if self.hole == 2 else card_name(hand)
+
+    def free(self, board: Iterable[int] = ()) -> npt.NDArray[np.bool_]:
+        """Return bool[H]: whether a hand is in the deck and holds no card of the board."""
+        found: npt.NDArray[np.bool_] = np.isin(self.hands, self.cards).all(axis=1) & (
+            self.masks & cards_mask(board) == 0
+        )
+        return found
+
+    def permuted(self, suits: Sequence[int]) -> npt.NDArray[np.int64]:
+        """Return i64[H]: the hand that each hand becomes when suit s is renamed `suits[s]`."""
+        return permute_suits(suits) if self.hole == 2 else np.array([moved(c, suits) for c in range(CARDS)])
+
+    def apart(self, one: npt.NDArray[np.int64], two: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return bool[n, m]: whether a hand of the one and a hand of the other share no card."""
+        shared = self.hands[one][:, None, :, None] == self.hands[two][None, :, None, :]
+        return ~np.asarray(shared.any(axis=(2, 3)), np.bool_)
+
+    def pairs(self, player: int) -> npt.NDArray[np.uint8]:
+        """Return the cards of each hand as `engine.streets` has them, [H, 2]."""
+        if self.hole == 2:
+            return COMBO_CARDS
+        return np.stack([np.arange(CARDS), np.full(CARDS, NO_SECOND[player])], axis=1).astype(np.uint8)
+
+    def same(self, mine: npt.NDArray[np.int64], theirs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return for each of my hands the index among theirs of that with the same two cards; their number if none."""
+        none = np.full(len(mine), len(theirs), np.int64)
+        if self.hole == 1 or not len(theirs):
+            return none
+        at = np.searchsorted(theirs, mine)
+        return np.where(theirs[np.minimum(at, len(theirs) - 1)] == mine, at, none)
+
+
+HOLDEM = Deck("holdem", tuple(range(CARDS)))
+SHORT = Deck("short", tuple(range(4 * RANKS.index("6"), CARDS)), low_ace=4, flush_beats_full_house=True)  # six-plus
+ROYAL = Deck("royal", tuple(range(4 * RANKS.index("T"), CARDS)))
+DECKS = {deck.name: deck for deck in (HOLDEM, SHORT, ROYAL)}

@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from counterplay.games.holdem.betting import BOARD, NEXT, PLAYERS, STREETS, Rules, Start, Street, children, follow
-from counterplay.games.holdem.cards import format_cards, parse_cards
+from counterplay.games.holdem.betting import PLAYERS, STREETS, BettingRules
+from counterplay.games.holdem.cards import HOLDEM, Deck, format_cards, parse_cards
+from counterplay.games.holdem.trees import NEXT, Start, Street, children, follow
 
 Cards = tuple[int, ...]
 
 
-class Line(NamedTuple):
+class LineOfPlay(NamedTuple):
     """A line that was read: its text as it is written here, and the node of the betting that it leads to."""
 
     text: str
@@ -23,8 +24,10 @@ class Line(NamedTuple):
     node: int
 
 
-def read_line(text: str, board: Cards, trees: Mapping[Start, Street], rules: Rules, short: bool = False) -> Line:
-    """Read a line from a board on; `trees` is what `betting.street_trees` gives, the first street first.
+def read_line(
+    text: str, board: Cards, trees: Mapping[Start, Street], betting: BettingRules, deck: Deck = HOLDEM
+) -> LineOfPlay:
+    """Read a line from a board on; `trees` is what `trees.street_trees` gives, the first street first.
 
     Raises `ValueError` for what is not possible there.
     """
@@ -38,23 +41,25 @@ def read_line(text: str, board: Cards, trees: Mapping[Start, Street], rules: Rul
         if tree.kind[node] != NEXT:
             raise ValueError(f"{part} cannot be dealt there: {standing(tree, node)}")
         said += _words(tree, node)
-        after = tree.following(node, rules)
-        deal = _deal(part, board, BOARD[after.street] - len(board), short)
+        after = tree.following(node, betting)
+        deal = _deal(part, board, deck.board[after.street] - len(board), deck)
         passed.append((start, node, deal))
         start, board, node = after, (*board, *deal), 0
         said.append(f"[{format_cards(deal)}]")
     said += _words(trees[start], node)
-    return Line(" ".join(said), board, tuple(passed), start, node)
+    return LineOfPlay(" ".join(said), board, tuple(passed), start, node)
 
 
-def actor(tree: Street, line: Line) -> int:
+def actor(tree: Street, line: LineOfPlay, deck: Deck = HOLDEM) -> int:
     """Return who acts after a line; raises `ValueError` where nobody does."""
     kind = int(tree.kind[line.node])
     if kind == NEXT:
         over = f"the {STREETS[tree.start.street]} is over after {line.text!r}"
-        more = BOARD[tree.start.street + 1] - len(line.board)
+        more = deck.board[tree.start.street + 1] - len(line.board)
         cards = "card" if more == 1 else f"{more} cards"
-        raise ValueError(f"{over}: go on with the next {cards} in brackets, such as [{_example(line.board, more)}]")
+        raise ValueError(
+            f"{over}: go on with the next {cards} in brackets, such as [{_example(line.board, more, deck)}]"
+        )
     if kind > 1:
         raise ValueError(f"nobody acts after {line.text!r}: the betting is over")
     return kind
@@ -76,15 +81,15 @@ def _words(tree: Street, node: int) -> list[str]:
     return words[::-1]
 
 
-def _example(board: Cards, more: int) -> str:
-    return format_cards([c for c in range(51, -1, -1) if c not in board][:more])
+def _example(board: Cards, more: int, deck: Deck) -> str:
+    return format_cards([c for c in deck.cards[::-1] if c not in board][:more])
 
 
-def _deal(part: str, board: Cards, more: int, short: bool) -> Cards:
-    cards = parse_cards(part.strip("[]"), short)
+def _deal(part: str, board: Cards, more: int, deck: Deck) -> Cards:
+    cards = parse_cards(part.strip("[]"), deck)
     if len(cards) != more or not part.endswith("]"):
         come = "the one card that comes" if more == 1 else f"the {more} cards that come"
-        raise ValueError(f"brackets hold {come} next, such as [{_example(board, more)}], not {part!r}")
+        raise ValueError(f"brackets hold {come} next, such as [{_example(board, more, deck)}], not {part!r}")
     if not set(cards).isdisjoint(board):
         raise ValueError(f"{part} is on the board already ({format_cards(board)})")
     return cards

@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.games.holdem.betting import PLAYERS, Rules, Start, Street, children, follow
-from counterplay.games.holdem.cards import COMBOS, compatible
-from counterplay.games.holdem.lines import Line, actor, read_line
+from counterplay.games.holdem.betting import PLAYERS, BettingRules
+from counterplay.games.holdem.cards import COMBOS, HOLDEM, Deck
+from counterplay.games.holdem.lines import LineOfPlay, actor, read_line
 from counterplay.games.holdem.ranges import parse_range
-from counterplay.games.holdem.tables import as_text, check_keys, quote
+from counterplay.games.holdem.trees import Start, Street, children, follow
+from counterplay.games.holdem.values import as_text, check_keys, quote
 
 _NEAR = 0.002  # of one: thirds written to three places are meant to sum to it
 
@@ -40,7 +41,7 @@ class Lock(NamedTuple):
 class Fixed(NamedTuple):
     """A lock as a solver takes it."""
 
-    line: Line
+    line: LineOfPlay
     player: int
     mix: npt.NDArray[np.float64]  # [A, 1326] probability of each action; -1 where the hand is free
 
@@ -50,14 +51,14 @@ def fix(
     board: tuple[int, ...],
     weights: npt.NDArray[np.float64],
     trees: Mapping[Start, Street],
-    rules: Rules,
-    short: bool = False,
+    betting: BettingRules,
+    deck: Deck = HOLDEM,
 ) -> Fixed:
     """Return what a lock fixes in the game of both ranges `weights` [2, 1326]; raises `ValueError` where it cannot."""
     try:
-        line = read_line(lock.node, board, trees, rules, short)
+        line = read_line(lock.node, board, trees, betting, deck)
         tree = trees[line.start]
-        player = actor(tree, line)
+        player = actor(tree, line, deck)
         actions = [tree.action[child] for child in children(tree, line.node)]
         if len(actions) < 2:
             raise ValueError(f"there is nothing to fix: all that {PLAYERS[player].upper()} can do is {actions[0]}")
@@ -67,7 +68,7 @@ def fix(
         if lock.strategy:
             mix[:] = _odds(lock.strategy, tree, line.node, actions)[:, None]
         named = np.zeros(COMBOS, bool)
-        held = (weights[player] > 0) & compatible(line.board)
+        held = (weights[player] > 0) & deck.free(line.board)
         for text, strategy in lock.hands:
             chosen = parse_range(text) > 0
             if not (chosen & held).any():

@@ -22,12 +22,13 @@ import numpy.typing as npt
 from counterplay.games.holdem.cards import (
     COMBO_CARDS,
     COMBOS,
+    HOLDEM,
     RANKS,
+    Deck,
     card_at,
     card_name,
     combo_name,
     combo_number,
-    compatible,
     place,
 )
 
@@ -261,9 +262,9 @@ def _checked(weights: npt.ArrayLike) -> Weights:
     return given
 
 
-def without(weights: npt.ArrayLike, board: Iterable[int] = (), short: bool = False) -> Weights:
+def without(weights: npt.ArrayLike, board: Iterable[int] = (), deck: Deck = HOLDEM) -> Weights:
     """Return the weights, f64[1326], with zero for combos that hold a card of the board or are not in the deck."""
-    return np.where(compatible(board, short), _checked(weights), 0.0)
+    return np.where(deck.free(board), _checked(weights), 0.0)
 
 
 def count(weights: npt.ArrayLike) -> tuple[int, float]:

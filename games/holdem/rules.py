@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from counterplay.engine.rules import CHANCE, LEAF, Outcome
-from counterplay.games.holdem.betting import ALLIN, BOARD, FOLD, NEXT, Start, Street, children, street_trees
-from counterplay.games.holdem.cards import COMBO_CARDS, format_cards
-from counterplay.games.holdem.spot import LOWEST_RANK, Spot
+from counterplay.games.holdem.cards import COMBO_CARDS, Deck, format_cards
+from counterplay.games.holdem.spot import Spot
 from counterplay.games.holdem.strength import strengths
+from counterplay.games.holdem.trees import ALLIN, FOLD, NEXT, Start, Street, children
 
 
 class Point(NamedTuple):
@@ -42,19 +42,18 @@ class HoldemRules:
 
     players = 2
 
-    @cached_property
+    @property
     def _trees(self) -> dict[Start, Street]:
-        spot = self.spot
-        return street_trees(spot.betting, spot.street, spot.pot, spot.stack, spot.aggressor == "ip")
+        return self.spot.trees
 
     @cached_property
     def _combos(self) -> tuple[list[int], list[int]]:
         one, two = (np.flatnonzero(w > 0).tolist() for w in self.spot.weights)
         return one, two
 
-    @cached_property
-    def _deck(self) -> list[int]:
-        return list(range(4 * LOWEST_RANK[self.spot.variant], 52))
+    @property
+    def _deck(self) -> Deck:
+        return self.spot.deck
 
     def _cards(self, hands: tuple[int, ...]) -> set[int]:
         return {int(c) for p, hand in enumerate(hands) for c in COMBO_CARDS[self._combos[p][hand]]}
@@ -64,8 +63,7 @@ class HoldemRules:
 
     def deal(self, hands: tuple[int, ...]) -> Sequence[float]:
         one, two = (w[c] for w, c in zip(self.spot.weights, self._combos, strict=True))
-        cards = [COMBO_CARDS[c] for c in self._combos]
-        apart = ~(cards[0][:, None, :, None] == cards[1][None, :, None, :]).any(axis=(2, 3))
+        apart = self._deck.apart(*(np.array(c, np.int64) for c in self._combos))
         joint = one[:, None] * two[None, :] * apart
         row = joint.sum(axis=1) if not hands else joint[hands[0]]
         odds: list[float] = (row / row.sum()).tolist() if row.sum() > 0 else [1.0 / len(row)] * len(row)
@@ -81,7 +79,7 @@ class HoldemRules:
         return kind if kind < FOLD else LEAF
 
     def _deals(self, state: Point) -> list[tuple[int, ...]]:
-        return _draws(tuple(self._deck), state.board, state.due)
+        return _draws(self._deck.cards, state.board, state.due)
 
     def moves(self, state: Point) -> Sequence[str]:
         if state.due:
@@ -104,8 +102,8 @@ class HoldemRules:
         label = f"{state.label} {tree.action[child]}".strip()
         if tree.kind[child] == NEXT:
             start = tree.following(child, self.spot.betting)
-            return Point(start, 0, state.board, BOARD[start.street] - len(state.board), label)
-        due = BOARD[self.spot.betting.last] - len(state.board) if tree.kind[child] == ALLIN else 0
+            return Point(start, 0, state.board, self._deck.board[start.street] - len(state.board), label)
+        due = self._deck.board[self.spot.betting.last] - len(state.board) if tree.kind[child] == ALLIN else 0
         return Point(state.start, child, state.board, due, label)
 
     def outcome(self, state: Point) -> Outcome:
@@ -124,7 +122,7 @@ class HoldemRules:
         if self._cards(hands) & set(board):
             return [0.0, 0.0]  # cannot happen: the board holds a card of a hand
         combos = np.array([self._combos[p][hand] for p, hand in enumerate(hands)])
-        one, two = strengths(np.array(board, np.uint8), combos, self.spot.variant == "short")
+        one, two = strengths(np.array(board, np.uint8), combos, self._deck)
         if one == two:
             return [-rake / 2, -rake / 2]
         return [win, lose] if one > two else [lose, win]

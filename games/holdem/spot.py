@@ -33,53 +33,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.spec import suggestion
-from counterplay.games.holdem.betting import (
-    BOARD,
-    PLAYERS,
-    STREETS,
-    FixedLimit,
-    Rules,
-    Street,
-    street_tree,
-    street_trees,
-)
-from counterplay.games.holdem.cards import COMBO_CARDS, RANKS, SHORT_FIRST, compatible, format_cards, parse_cards
+from counterplay.engine.streets import unblocked
+from counterplay.games.holdem.betting import NO_RAKE, PLAYERS, STREETS, BettingRules, FixedLimit, Rake
+from counterplay.games.holdem.betting_toml import read_betting, write_betting
+from counterplay.games.holdem.cards import COMBO_CARDS, DECKS, HOLDEM, Deck, format_cards, parse_cards
 from counterplay.games.holdem.locks import Fixed, Lock, fix, parse_lock, read_locks, write_lock
-from counterplay.games.holdem.ranges import parse_range
-from counterplay.games.holdem.tables import (
-    TOP,
-    as_chips,
-    as_number,
-    as_table,
-    as_text,
-    check_keys,
-    quote,
-    read_betting,
-    write_betting,
-)
+from counterplay.games.holdem.ranges import parse_range, without
+from counterplay.games.holdem.trees import Start, Street, street_trees
+from counterplay.games.holdem.values import TOP, as_chips, as_number, as_table, as_text, check_keys, quote
 
-LOWEST_RANK = {"holdem": 0, "short": SHORT_FIRST // 4, "royal": RANKS.index("T")}
 MAX_CHIPS = 10**9
-
-
-class Rake(NamedTuple):
-    """What the house takes: a per cent of the contested pot, at most `cap` chips."""
-
-    percent: float = 0.0
-    cap: float = math.inf
-
-    def of(self, pot: float) -> float:
-        """Return the rake of a pot, in chips."""
-        return min(pot * self.percent / 100, self.cap)
-
-
-NO_RAKE = Rake()
 
 
 @dataclass(frozen=True)
@@ -93,20 +62,20 @@ class Spot:
     ranges: tuple[str, str]
     pot: int
     stack: int
-    betting: Rules
+    betting: BettingRules
     rake: Rake = NO_RAKE
     variant: str = "holdem"
     aggressor: str = ""
     locks: tuple[Lock, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.variant not in LOWEST_RANK:
-            close = suggestion(str(self.variant), LOWEST_RANK)
-            raise ValueError(f"variant must be one of {', '.join(LOWEST_RANK)}, not {self.variant!r}{close}")
+        if self.variant not in DECKS:
+            close = suggestion(str(self.variant), DECKS)
+            raise ValueError(f"variant must be one of {', '.join(DECKS)}, not {self.variant!r}{close}")
         if self.aggressor not in ("", *PLAYERS):
             raise ValueError(f"aggressor must be 'oop' or 'ip', or left out, not {self.aggressor!r}")
         _check_board(self.board)
-        low = [card for card in self.board if card // 4 < LOWEST_RANK[self.variant]]
+        low = [card for card in self.board if card not in self.deck.cards]
         if low:
             raise ValueError(f"the board has {format_cards(low[:1])}, which a {self.variant} deck does not have")
         for name in ("pot", "stack"):
@@ -118,7 +87,7 @@ class Spot:
             raise ValueError(f"rake.percent must be at least 0 and below 100, not {self.rake.percent:g}")
         if not self.rake.cap >= 0:
             raise ValueError(f"rake.cap must be zero or more chips, not {self.rake.cap:g}")
-        for street in STREETS[BOARD.index(len(self.board)) : self.betting.last + 1]:
+        for street in STREETS[STREETS.index(self.street) : self.betting.last + 1]:
             if not self.betting.plays(STREETS.index(street)):
                 fixed = isinstance(self.betting, FixedLimit)
                 missing = f"limit.{street} is missing" if fixed else f"bets.{street} has no bet sizes"
@@ -131,9 +100,14 @@ class Spot:
             raise ValueError(f"the decision {twice!r} is locked twice: put all its hands into one lock")
 
     @property
+    def deck(self) -> Deck:
+        """Return the cards that the spot is played with."""
+        return DECKS[self.variant]
+
+    @property
     def street(self) -> str:
         """Return the street that the subgame starts on."""
-        return STREETS[BOARD.index(len(self.board))]
+        return STREETS[self.deck.board.index(len(self.board))]
 
     @property
     def middle(self) -> int:
@@ -146,10 +120,9 @@ class Spot:
         weights = np.zeros((2, len(COMBO_CARDS)))
         for player, text in enumerate(self.ranges):
             try:
-                weights[player] = parse_range(text)
+                weights[player] = without(parse_range(text), self.board, self.deck)
             except ValueError as error:
                 raise ValueError(f"range.{PLAYERS[player]}: {error}") from None
-        weights[:, ~compatible(self.board) | (COMBO_CARDS[:, 1] < 4 * LOWEST_RANK[self.variant])] = 0.0
         weights.flags.writeable = False
         return weights
 
@@ -158,9 +131,7 @@ class Spot:
         """Return what the locks fix."""
         if not self.locks:
             return ()
-        trees = street_trees(self.betting, self.street, self.pot, self.stack, self.aggressor == "ip")
-        short = self.variant == "short"
-        return tuple(fix(lock, self.board, self.weights, trees, self.betting, short) for lock in self.locks)
+        return tuple(fix(lock, self.board, self.weights, self.trees, self.betting, self.deck) for lock in self.locks)
 
     def locking(self, *locks: str) -> "Spot":
         """Return the spot with further locks, each in one line: "check bet 30: fold 0.5, call 0.5"."""
@@ -171,9 +142,14 @@ class Spot:
         here = [fixed.mix[0] >= 0 for fixed in self.locked if fixed.line.text == line]
         return here[0] if here else np.zeros(len(COMBO_CARDS), bool)
 
+    @cached_property
+    def trees(self) -> dict[Start, Street]:
+        """Return the betting of all streets, the first street first."""
+        return street_trees(self.betting, self.street, self.pot, self.stack, self.aggressor == "ip")
+
     def tree(self) -> Street:
         """Return the betting of the first street."""
-        return street_tree(self.betting, self.street, self.pot, self.stack, self.aggressor == "ip")
+        return next(iter(self.trees.values()))
 
     def _check_ranges(self) -> None:
         held = (self.weights > 0).astype(np.int64)
@@ -181,10 +157,9 @@ class Spot:
             if not combos:
                 where = f"on the board {format_cards(self.board)}" if self.board else f"in a {self.variant} deck"
                 raise ValueError(f"range.{PLAYERS[player]} has no hand that is possible {where}")
-        # Pairs of combos, less those that share a card: shared cards counted one by one count equal combos twice.
-        cards = np.stack([np.bincount(COMBO_CARDS.ravel(), np.repeat(hands, 2), 52) for hands in held])
-        pairs = held[0].sum() * held[1].sum() - (cards[0] * cards[1]).sum() + (held[0] * held[1]).sum()
-        if pairs <= 0:
+        one, two = (np.flatnonzero(hands) for hands in held)
+        met = unblocked(COMBO_CARDS[one], COMBO_CARDS[two], np.ones(len(two)), self.deck.same(one, two))
+        if met.sum() <= 0:
             raise ValueError("the two ranges share a card in every pair of hands, so no deal is possible")
 
     def _check_raises(self) -> None:
@@ -204,7 +179,7 @@ class Spot:
 
 
 def _check_board(board: Sequence[int]) -> None:
-    if len(board) not in BOARD:
+    if len(board) not in HOLDEM.board:
         raise ValueError(f"the board must have 3 cards (flop), 4 (turn), 5 (river) or none, not {len(board)}")
     if len(set(board)) < len(board):
         raise ValueError(f"the board {format_cards(board)} has a card twice")
@@ -315,7 +290,7 @@ def _build(data: Mapping[str, Any]) -> Spot:
         ranges=(as_text(ranges["oop"], "range.oop"), as_text(ranges["ip"], "range.ip")),
         pot=as_chips(data["pot"], "pot"),
         stack=as_chips(data["stack"], "stack"),
-        betting=read_betting(data, BOARD.index(len(board)), aggressor),
+        betting=read_betting(data, HOLDEM.board.index(len(board)), aggressor),
         rake=Rake(
             float(as_number(rake.get("percent", 0), "rake.percent")),
             float(as_number(rake["cap"], "rake.cap")) if "cap" in rake else math.inf,

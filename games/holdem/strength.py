@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.jit import jit
-from counterplay.games.holdem.cards import COMBO_MASKS, COMBOS, cards_mask
+from counterplay.games.holdem.cards import HOLDEM, Deck, cards_mask
 
 # In six-plus some categories change places; each place has its own number, so that it alone says the category.
 _SHIFT = 26
@@ -131,43 +131,40 @@ def _strengths(
         out[i] = -1 if hands[i] & board else hand_strength(hands[i] | board, low_ace, flush, trips)
 
 
-def ranking(short: bool = False, trips_beat_straights: bool = False) -> tuple[int, int, int]:
+def ranking(deck: Deck = HOLDEM) -> tuple[int, int, int]:
     """Return the numbers that `hand_strength` takes: where the ace goes below a straight, and two categories.
 
-    In six-plus (`short`) a flush beats a full house and A6789 is the lowest straight. Today's rooms let a straight
-    beat three of a kind there too; under the older rule, `trips_beat_straights`, it loses.
+    In six-plus a flush beats a full house and A6789 is the lowest straight. Today's rooms let a straight beat three of
+    a kind there too; under the older rule, `trips_beat_straights`, it loses.
     """
-    return 4 if short else 0, _HIGH_FLUSH if short else _FLUSH, _HIGH_TRIPS if trips_beat_straights else _TRIPS
+    flush = _HIGH_FLUSH if deck.flush_beats_full_house else _FLUSH
+    return deck.low_ace, flush, _HIGH_TRIPS if deck.trips_beat_straights else _TRIPS
 
 
-def mask_strengths(
-    hands: npt.NDArray[np.int64], board: int = 0, short: bool = False, trips_beat_straights: bool = False
-) -> npt.NDArray[np.int32]:
+def mask_strengths(hands: npt.NDArray[np.int64], board: int = 0, deck: Deck = HOLDEM) -> npt.NDArray[np.int32]:
     """Return the strength of each set of cards together with the board's, i32[n]; -1 where the two share a card."""
     out = np.empty(len(hands), np.int32)
-    _strengths(hands, board, *ranking(short, trips_beat_straights), out)
+    _strengths(hands, board, *ranking(deck), out)
     return out
 
 
 def strengths(
-    board: Sequence[int] | npt.NDArray[np.integer],
-    combos: npt.ArrayLike | None = None,
-    short: bool = False,
-    trips_beat_straights: bool = False,
+    board: Sequence[int] | npt.NDArray[np.integer], hands: npt.ArrayLike | None = None, deck: Deck = HOLDEM
 ) -> npt.NDArray[np.int32]:
-    """Return the strength of each combo on a board of up to five cards, i32[n]; -1 for those that hold a board card.
+    """Return the strength of each hand on a board of up to five cards, i32[n]; -1 for those that hold a board card.
 
-    `combos` are combo numbers, all 1326 if left out. With fewer than five cards in all the best of those counts.
-    Raises `ValueError` for a board of repeated, unknown or too many cards, and for an unknown combo.
+    `hands` are numbers of the deck's hands, all of them if left out. With fewer than five cards in all the best of
+    those counts. Raises `ValueError` for a board of repeated, unknown or too many cards, and for an unknown hand.
     """
     if len(board) > 5:
         raise ValueError(f"a board has at most five cards, not {len(board)}")
-    numbers = np.arange(COMBOS) if combos is None else np.asarray(combos)
+    most = len(deck.masks)
+    numbers = np.arange(most) if hands is None else np.asarray(hands)
     if not numbers.size:
         return np.empty(0, np.int32)
-    if numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() >= COMBOS:
-        raise ValueError(f"combos are numbers 0 to {COMBOS - 1}, not {numbers.min()} to {numbers.max()}")
-    return mask_strengths(COMBO_MASKS[numbers], cards_mask(int(c) for c in board), short, trips_beat_straights)
+    if numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() >= most:
+        raise ValueError(f"combos are numbers 0 to {most - 1}, not {numbers.min()} to {numbers.max()}")
+    return mask_strengths(deck.masks[numbers], cards_mask(int(c) for c in board), deck)
 
 
 def category(strength: int) -> str:

@@ -1,27 +1,20 @@
-"""Betting rules as tables of a spot file, and the checks of keys and values that spot files share."""
+"""What may be bet, as tables of a spot file."""
 
-import json
-import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from counterplay.engine.spec import suggestion
-from counterplay.games.holdem.betting import PLAYERS, RIVER, STREETS, FixedLimit, Menu, NoLimit, Rules
+from counterplay.games.holdem.betting import PLAYERS, RIVER, STREETS, BettingRules, FixedLimit, Menu, NoLimit
 from counterplay.games.holdem.sizes import Role, Size, parse_sizes
-
-TOP = (
-    *("board", "pot", "stack", "variant", "aggressor", "range", "bets", "add_allin", "force_allin", "raise_cap"),
-    *("min_bet", "limit", "rake", "last", "blinds", "lock"),
-)
+from counterplay.games.holdem.values import as_chips, as_number, as_table, as_text, as_whole, check_keys, quote
 
 _ONLY_NO_LIMIT = ("bets", "add_allin", "force_allin", "raise_cap", "min_bet")
 _ROLES: tuple[Role, ...] = ("bet", "raise", "lead")
 
 
-def read_betting(data: Mapping[str, Any], first: int, aggressor: str) -> Rules:
-    """Return the rules that a file's data describe for a subgame from street number `first` on."""
+def read_betting(data: Mapping[str, Any], first: int, aggressor: str) -> BettingRules:
+    """Return the rules of betting that a file's data describe for a subgame from street number `first` on."""
     last = as_text(data.get("last", STREETS[RIVER]), "last")
     if last not in STREETS:
         raise ValueError(f"last must be the street that ends the game ({', '.join(STREETS)}), not {last!r}")
@@ -125,54 +118,6 @@ def _menus(street: str, sizes: Mapping[str, tuple[Size, ...]], leads: bool) -> t
     return menus[0], menus[1]
 
 
-def check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    """Refuse keys that are not known, with the closest one that is; `where` names the table, "" at the top."""
-    known = list(known)
-    for key in table:
-        if key not in known:
-            if where and key in TOP:
-                raise ValueError(f"{key!r} belongs at the top, above the first [table], and not in [{where}]")
-            inside = f"[{where}]" if where else "a spot"
-            raise ValueError(f"{inside} has no key {key!r}{suggestion(key, known)}; the keys are {', '.join(known)}")
-
-
-def as_table(data: Mapping[str, Any], name: str, known: Iterable[str]) -> Mapping[str, Any]:
-    """Return a table inside a file's data, empty if it is left out, with its keys checked."""
-    table = data.get(name, {})
-    if not isinstance(table, dict):
-        raise ValueError(f"{name} must be a table, [{name}] with {', '.join(known)}, not {table!r}")
-    check_keys(table, known, name)
-    return table
-
-
-def as_text(value: object, name: str) -> str:
-    """Return a value that must be text."""
-    if not isinstance(value, str):
-        raise ValueError(f"{name} must be a text in quotes, not {value!r}")
-    return value.strip()
-
-
-def as_number(value: object, name: str) -> Fraction:
-    """Return a value that must be a finite number, exactly as it was written: 0.15 is 3/20."""
-    finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
-    if isinstance(value, bool) or not finite:
-        raise ValueError(f"{name} must be a number, not {value!r}")
-    return Fraction(str(value))
-
-
-def as_whole(value: object, name: str, advice: str = "") -> int:
-    """Return a value that must be a whole number."""
-    given = as_number(value, name)
-    if given.denominator != 1:
-        raise ValueError(f"{name} must be a whole number, not {value!r}{advice}")
-    return int(given)
-
-
-def as_chips(value: object, name: str) -> int:
-    """Return a value that must be a whole number of chips."""
-    return as_whole(value, name, "; count in smaller chips, say a tenth or a cent")
-
-
 def _threshold(value: object, name: str) -> Fraction:
     """Read a multiple of the pot, as a number (1.5) or as a per cent ("150%")."""
     if not isinstance(value, str):
@@ -184,24 +129,24 @@ def _threshold(value: object, name: str) -> Fraction:
     return ratio / 100 if value.strip().endswith("%") else ratio
 
 
-def write_betting(rules: Rules) -> tuple[list[str], list[tuple[str, list[str]]]]:
+def write_betting(betting: BettingRules) -> tuple[list[str], list[tuple[str, list[str]]]]:
     """Return the lines at the top and the tables, by name, from which `read_betting` reads equal rules."""
     lines, tables = list[str](), list[tuple[str, list[str]]]()
-    if rules.last != RIVER:
-        lines.append(f"last = {quote(STREETS[rules.last])}")
-    if any(rules.blinds):
-        lines.append(f"blinds = {list(rules.blinds)}")
-    if isinstance(rules, FixedLimit):
-        rows = [f"{street} = {bet}" for street, bet in zip(STREETS, rules.bets, strict=True) if bet is not None]
-        return lines, [("limit", [*rows, f"cap = {rules.cap}"])]
+    if betting.last != RIVER:
+        lines.append(f"last = {quote(STREETS[betting.last])}")
+    if any(betting.blinds):
+        lines.append(f"blinds = {list(betting.blinds)}")
+    if isinstance(betting, FixedLimit):
+        rows = [f"{street} = {bet}" for street, bet in zip(STREETS, betting.bets, strict=True) if bet is not None]
+        return lines, [("limit", [*rows, f"cap = {betting.cap}"])]
     for name in ("add_allin", "force_allin"):
-        if ratio := getattr(rules, name):
+        if ratio := getattr(betting, name):
             lines.append(f"{name} = {Decimal(ratio.numerator) / Decimal(ratio.denominator):f}")
-    if rules.raise_cap is not None:
-        lines.append(f"raise_cap = {rules.raise_cap}")
-    if rules.min_bet != 1:
-        lines.append(f"min_bet = {rules.min_bet}")
-    for street, pair in zip(STREETS, rules.menus, strict=True):
+    if betting.raise_cap is not None:
+        lines.append(f"raise_cap = {betting.raise_cap}")
+    if betting.min_bet != 1:
+        lines.append(f"min_bet = {betting.min_bet}")
+    for street, pair in zip(STREETS, betting.menus, strict=True):
         if pair is not None and pair[0]._replace(lead=None) == pair[1]:
             tables.append((f"bets.{street}", _write_menu(pair[0])))
         else:
@@ -219,8 +164,3 @@ def _write_menu(menu: Menu) -> list[str]:
         for role, sizes in given.items()
         if sizes is not None
     ]
-
-
-def quote(value: str) -> str:
-    """Return text as TOML writes it; a JSON text of plain characters is one."""
-    return json.dumps(value)

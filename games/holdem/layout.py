@@ -1,0 +1,123 @@
+"""From a spot's ranges, board and betting to the `Subgame` that solvers read, and what its numbers stand for."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.simd import LANES
+from counterplay.engine.streets import NO_LOCKS, PAD, Hands, Instances, Subgame, Templates
+from counterplay.games.holdem.betting import NO_RAKE, BettingRules, Rake
+from counterplay.games.holdem.boards import Runouts, deal_on, orders
+from counterplay.games.holdem.cards import Deck
+from counterplay.games.holdem.equity import equities
+from counterplay.games.holdem.templates import contract
+from counterplay.games.holdem.trees import ALLIN, Start, Street
+
+I64 = npt.NDArray[np.int64]
+Cards = tuple[int, ...]
+
+
+class StreetLayout(NamedTuple):
+    """A subgame, and what its numbers stand for."""
+
+    deck: Deck
+    game: Subgame
+    combos: tuple[I64, I64]  # number in the deck of the hand that each of a player's lanes holds
+    streets: tuple[Street, ...]  # all betting trees of a street
+    entries: tuple[tuple[int, ...], ...]  # [T][E] the tree that follows each entry of a template
+    sequence: tuple[tuple[I64, ...], ...]  # [T][E][N, 2] both players' last sequences at each node
+    boards: tuple[Cards, ...]  # [B]
+    suits: tuple[tuple[int, ...], ...]  # [permuted] the suit permutations that swaps stand for
+
+
+def layout(
+    deck: Deck,
+    board: Cards,
+    weights: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    trees: dict[Start, Street],
+    betting: BettingRules,
+    rake: Rake = NO_RAKE,
+    symmetry: bool = True,
+    told: Sequence[npt.NDArray[Any]] = (),
+) -> StreetLayout:
+    """Lay out the game that goes on from a board.
+
+    `weights` are both ranges over the deck's hands, [H]; `trees` comes from `trees.street_trees`. With `symmetry`,
+    cards that equal each other up to a swap of suits that changes neither board nor ranges, nor what else is `told` of
+    hands, [H] each, are dealt once.
+    """
+    free = deck.free(board)
+    combos = tuple(np.flatnonzero((w > 0) & free).astype(np.int64) for w in weights)
+    hands = _hands(deck, (combos[0], combos[1]), weights)
+    both, width = (combos[0], combos[1]), hands.reach.shape[1]
+    made = contract(trees, [len(c) for c in both], width, betting, rake)
+    outs = deal_on(deck, board, betting.last, both, width, (*weights, *told), symmetry)
+    allins = {start.street for start, tree in trees.items() if (tree.kind == ALLIN).any()}
+    game = Subgame(
+        hands=hands,
+        templates=made.templates,
+        leaves=made.leaves,
+        instances=_instances(made.templates, outs),
+        deals=outs.deals,
+        orders=orders(deck, outs.boards, deck.board[betting.last], both, width),
+        equities=equities(deck, outs.boards, betting.last, allins, both, width),
+        locks=NO_LOCKS,
+        raked=rake.taken,
+    )
+    return StreetLayout(deck, game, both, tuple(trees.values()), made.entries, made.sequence, outs.boards, outs.suits)
+
+
+def _hands(deck: Deck, combos: tuple[I64, I64], weights: tuple[npt.NDArray[np.float64], ...]) -> Hands:
+    """Give each hand of both ranges a lane."""
+    width = -(-max(map(len, combos)) // LANES) * LANES
+    cards = np.full((2, width + 1, 2), PAD, np.uint8)
+    same = np.full((2, width + 1), width, np.uint32)
+    reach = np.zeros((2, width), np.float32)
+    for p, (mine, theirs) in enumerate((combos, combos[::-1])):
+        cards[p, : len(mine)] = deck.pairs(p)[mine]
+        shared = deck.same(mine, theirs)
+        same[p, : len(mine)] = np.where(shared < len(theirs), shared, width)
+        reach[p, : len(mine)] = weights[p][mine]
+    held = np.bitwise_or.reduce(np.uint64(1) << cards.astype(np.uint64), axis=2)
+    return Hands(cards, held, np.array([len(c) for c in combos], np.uint32), same, reach)
+
+
+def _instances(templates: Templates, outs: Runouts) -> Instances:
+    """Number the instances of all streets: a street's children lie together, their tables in the order of visits."""
+    sizes: list[int] = templates.size_of.tolist()
+    counts = (templates.decisions[:, 2] - templates.decisions[:, 0]).tolist()
+    groups: list[int] = templates.groups.tolist()
+    follows: list[int] = templates.follows.tolist()
+    bounds: list[int] = outs.deals.bounds.tolist()
+    after: list[int] = outs.deals.after.tolist()
+    template, board, base, scale, child = [0], [0], [0], [0], [0]
+    entries = decisions = 0
+
+    def place(instance: int) -> None:
+        nonlocal entries, decisions
+        t, b = template[instance], board[instance]
+        base[instance], scale[instance] = entries, decisions
+        entries += sizes[t]
+        decisions += counts[t]
+        begin = len(template)
+        for group in range(groups[t], groups[t + 1]):
+            for deal in range(bounds[b], bounds[b + 1]):
+                template.append(follows[group])
+                board.append(after[deal])
+        more = len(template) - begin
+        for numbers in (base, scale, child):
+            numbers.extend([0] * more)
+        child[instance] = begin
+        for following in range(begin, begin + more):
+            place(following)
+
+    place(0)
+    return Instances(
+        template=np.array(template, np.uint32),
+        board=np.array(board, np.uint32),
+        base=np.array(base, np.uint64),
+        scale=np.array(scale, np.uint64),
+        child=np.array(child, np.uint64),
+    )

@@ -1,0 +1,191 @@
+"""Runs of regret minimisation on a `Subgame`, on the walker of `solvers.streets` and any number of threads."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from counterplay.engine.streets import F32, F64, U32, Instances, Subgame, Tables, Work, new_tables, new_work, unblocked
+from counterplay.solvers.cfr import schedule
+from counterplay.solvers.streets.walk import BEST, UPDATE, VALUE, Errand, walk
+from counterplay.solvers.value import Judgement
+from counterplay.solvers.variants import Variant
+
+_SHARES = 8  # parts that the root's children are cut into for each thread: the last to finish is not far behind
+_NONE = np.zeros(0, np.uint32)
+_EVEN = np.ones((1, 3))  # the rule of visits that change nothing
+
+
+class SubgameCFR:
+    """A run of a variant without prediction on a subgame, on a number of threads.
+
+    Threads share out the children of the root street; each child's values have a place of their own and are summed in
+    order, so the result is the same for any number of threads. Values are in chips: a player's expected share of the
+    pot at the start and of what is won beyond it.
+    """
+
+    def __init__(
+        self,
+        game: Subgame,
+        pot: float,
+        variant: Variant,
+        horizon: int = 0,
+        compress: bool = False,
+        threads: int = 1,
+        kept: Tables | None = None,
+    ):
+        if variant.step or not variant.alternating:
+            raise ValueError(f"hold'em subgames take the variants without prediction, and {variant.name} predicts")
+        self.game, self.pot, self.variant, self.horizon = game, pot, variant, horizon
+        self.iterations = 0
+        self.tables = new_tables(game, compress) if kept is None else kept
+        t, board = int(game.instances.template[0]), int(game.instances.board[0])
+        self.rows = int(game.templates.sequences[t])
+        groups = int(game.templates.groups[t + 1]) - int(game.templates.groups[t])
+        self.children = groups * (int(game.deals.bounds[board + 1]) - int(game.deals.bounds[board]))
+        self.work = new_work(game, max(threads, 1) if self.children else 1)
+        self.pool = ThreadPoolExecutor(len(self.work) - 1) if len(self.work) > 1 else None
+
+    def _walk(self, errand: Errand, rules: F64, silent: U32 = _NONE, work: Work | None = None) -> F64:
+        """Run the walker; return for each player its values by the weights of its hands, and what `walk` says."""
+        out = np.zeros((2, 2))
+        walk(self.game, self.tables, self.work[0] if work is None else work, errand, rules, silent, out)
+        return out
+
+    def _visit(self, first: int, last: int, mode: int, rules: F64 = _EVEN, silent: U32 = _NONE) -> F64:
+        """Visit all instances for players first .. last, once for each rule.
+
+        Return for each of them its values summed by the weights of its hands and, in mode BEST, what its average
+        strategy earns. `silent` are rows of the root's plans to set to zero.
+        """
+        if self.pool is None and (mode != BEST or not self.children):
+            return self._walk(Errand(first, last, mode, True, 0, self.children, True), rules, silent)
+        found = np.zeros((2, 2))
+        for rule in rules[:, None]:
+            for p in range(first, last):
+                opened = self._walk(Errand(p, p + 1, mode, True, 0, 0, False), rule, silent)
+                self._visit_children(p, mode, rule)
+                end = Errand(p, p + 1, mode, False, self.children, self.children, True)
+                found[p] = self._walk(end, rule)[p, 0], opened[p, 1] + self.work[0].earned.sum()
+        return found
+
+    def _visit_children(self, p: int, mode: int, rule: F64) -> None:
+        """Visit all that follows the root's own street, on all threads."""
+        share = -(-self.children // (_SHARES * len(self.work)))
+        todo = iter(range(0, self.children, share))
+        lock = Lock()
+
+        def help_out(work: Work) -> None:
+            while True:
+                with lock:
+                    low = next(todo, None)
+                if low is None:
+                    return
+                part = Errand(p, p + 1, mode, False, low, min(low + share, self.children), False)
+                self._walk(part, rule, work=work)
+
+        others = [self.pool.submit(help_out, work) for work in self.work[1:]] if self.pool else []
+        help_out(self.work[0])
+        for other in others:
+            other.result()
+
+    def worth(self, p: int, at: tuple[int, int]) -> F32:
+        """Return player p's values with the average strategies from a node of the root street on, [sequences, W].
+
+        `at` is both players' last sequences at the node. The rows at and below player p's own say what they are worth
+        to each lane against the other's hands that get to the node, each with its weight; other rows mean nothing.
+        """
+        q = 1 - p
+        silent = sorted(set(_sequences(self.game, q)) - set(_sequences(self.game, q, at[q])))
+        self._visit(p, p + 1, VALUE, silent=np.array(silent, np.uint32))
+        return self._rows(self.work[0].value)
+
+    def _rows(self, numbers: F32) -> F32:
+        """Return the root street's row of plans, strategies or values as [sequences, W]."""
+        rows: F32 = numbers[0].reshape(-1, self.game.hands.reach.shape[1])[: self.rows]
+        return rows
+
+    def plans(self) -> F32:
+        """Return both players' average realisation plans on the root street, [sequences, W]."""
+        self._walk(Errand(0, 1, VALUE, True, 0, 0, False), _EVEN)
+        return self._rows(self.work[0].plan)
+
+    def strategy(self, p: int) -> F32:
+        """Return player p's average strategy on the root street, [sequences, W]; rows that are not its own are 0."""
+        self._walk(Errand(p, p + 1, VALUE, True, 0, 0, False), _EVEN)
+        rows = self._rows(self.work[0].sigma)
+        own = np.zeros_like(rows)
+        below = _sequences(self.game, p)[len(self.game.hands.reach) // 2 :]
+        own[below] = rows[below]
+        return own
+
+    def after(self, group: int, deal: int) -> "SubgameCFR":
+        """Return the part that follows a group of ends of the root street and a deal, to look at: it shares the tables.
+
+        `group` counts among those of the root street, `deal` among the deals to its board.
+        Values in it are those given that deal.
+        """
+        hands, templates, _, instances, deals = self.game[:5]
+        w, board = hands.reach.shape[1], int(instances.board[0])
+        number = int(templates.groups[instances.template[0]]) + group
+        first, last = (int(x) for x in deals.bounds[board : board + 2])
+        rows = templates.end_at[int(templates.ends[number]) : int(templates.ends[number + 1])].astype(np.int64)
+        reach = self.plans()[rows]  # [E, 2, W]
+        reach[:, hands.held[:, :w] & deals.dealt[first + deal] != 0] = 0.0
+        moved = Instances(*(array.copy() for array in instances))  # type: ignore[arg-type]
+        for array in moved:  # the instance takes the place of the root
+            array[0] = array[int(instances.child[0]) + group * (last - first) + deal]
+        game = self.game._replace(hands=hands._replace(reach=reach.reshape(-1, w)), instances=moved)
+        return SubgameCFR(game, self.pot, self.variant, threads=len(self.work), kept=self.tables)
+
+    def advance(self, count: int) -> None:
+        """Run that many iterations."""
+        self._visit(0, 2, UPDATE, schedule(self.variant, self.iterations, count, self.horizon))
+        self.iterations += count
+
+    def judge(self) -> Judgement:
+        """Return what the average strategies earn, in chips, and what best responses to them would."""
+        (best, value), (best_other, other) = self._visit(0, 2, BEST).tolist()
+        half = self.pot / 2
+        first, second = value / self.deals + half, other / self.deals + half
+        if not self.game.raked:  # zero-sum: one is known from the other, to the last digit
+            second = self.pot - first
+        return Judgement((first, second), (best / self.deals + half, best_other / self.deals + half))
+
+    @cached_property
+    def deals(self) -> float:
+        """Return the sum of the products of both players' weights over pairs of hands that share no card."""
+        hands, w = self.game.hands, self.game.hands.reach.shape[1]
+        one, two = hands.reach[:2].astype(np.float64)
+        met = unblocked(hands.cards[0, :w], hands.cards[1, :w], two, hands.same[0, :w].astype(np.int64))
+        return float(one @ met)
+
+    def figures(self) -> dict[str, float]:
+        """Return no further certificates."""
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a resumed run needs, by name."""
+        return self.tables._asdict()
+
+    def restore(self, state: dict[str, Any], iterations: int) -> None:
+        """Go on from what `state` gave after so many iterations."""
+        for name, table in self.tables._asdict().items():
+            saved = state.get(name, np.zeros(0, table.dtype))
+            if saved.shape != table.shape or saved.dtype != table.dtype:
+                raise ValueError(f"the saved run does not fit: its table {name!r} is missing or of another size")
+            table[:] = saved
+        self.iterations = iterations
+
+
+def _sequences(game: Subgame, p: int, *at: int) -> list[int]:
+    """Return player p's sequences on the root street at or below some of them; all where none is given."""
+    found = list(at) or list(range(p, len(game.hands.reach), 2))
+    t, templates = int(game.instances.template[0]), game.templates
+    for d in range(int(templates.decisions[t, p]), int(templates.decisions[t, p + 1])):
+        if int(templates.parent[d]) in found:
+            first = int(templates.first[d])
+            found.extend(range(first, first + int(templates.size[d])))
+    return found
