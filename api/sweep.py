@@ -1,6 +1,7 @@
 """Many runs over learners, settings and seeds, on the machine's cores: a process and a folder for each."""
 
 import json
+import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
