@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import click
 
 import counterplay
+from counterplay.agents.flags import OWN_FLAGS
 from counterplay.games.holdem.flags import SPOT_FLAGS
 from counterplay.show.terminal import INTERRUPTED, Count, answer, coloured, guarded, paint, put, put_json, width
 
@@ -155,13 +156,19 @@ def report(file: str, node: str, as_json: bool) -> None:
         put(page.report(solution, node, rows, paint))
 
 
+def _own_flags(command: Any) -> Any:
+    for name, (metavar, several, text) in reversed(OWN_FLAGS.items()):
+        command = click.option(f"--{name}", metavar=metavar, multiple=several, help=f"Runs: {text}")(command)
+    return command
+
+
 @cli.command()
 @click.argument("file", metavar="FILE|DIR")
 @click.option("--against", metavar="FILE", help="Also play that solution head to head: exact expected payoffs.")
 @click.option("--game", metavar="GAME", help=_GAME)
 @click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes without exploring; 100.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Runs: of these episodes; 0.")
-@click.option("--env", metavar="ENV", help="Runs: your own environment, package.module:Class, that DIR is of.")
+@_own_flags
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def evaluate(file: str, against: str | None, game: str | None, as_json: bool, **of_runs: Any) -> int:
     """Measure the solution in FILE again, from the rules of its game, or play with the trained team in DIR.
@@ -176,7 +183,7 @@ def evaluate(file: str, against: str | None, game: str | None, as_json: bool, **
         _evaluate_run(file, as_json, **of_runs)
         return 0
     for name, value in of_runs.items():
-        if value is not None:
+        if value not in (None, ()):
             raise ValueError(f"--{name} is for folders of runs, and {file} is a file")
     from counterplay.api.export import claims
     from counterplay.show import pages
@@ -357,9 +364,9 @@ def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: boo
     they are and goes on with the others; Ctrl-C keeps what there is.
     """
     from counterplay.api.runs import settings_of
+    from counterplay.engine.spec import split
 
-    names = [name.strip() for name in learners.split(",")]
-    settings = settings_of(sets, several=True)
+    names, settings = split(learners), settings_of(sets, several=True)
     from counterplay.show.training import watching_sweep
 
     with watching_sweep() as live:
@@ -388,7 +395,7 @@ def _run_pages() -> Any:
     return run_pages
 
 
-def _evaluate_run(folder: str, as_json: bool, env: str | None, episodes: int | None, seed: int | None) -> None:
+def _evaluate_run(folder: str, as_json: bool, episodes: int | None, seed: int | None, **own: Any) -> None:
     """Tell what the team in a folder, or each variant of a sweep, is worth."""
     pages, episodes, seed = _run_pages(), episodes or 100, seed or 0
     from counterplay.api import evaluation
@@ -397,14 +404,14 @@ def _evaluate_run(folder: str, as_json: bool, env: str | None, episodes: int | N
         from counterplay.agents.curves import figures
         from counterplay.show import chart
 
-        curves = evaluation.evaluate_sweep(variants, env, episodes, seed)
+        curves = evaluation.evaluate_sweep(variants, episodes, seed, **own)
         if as_json:
             put_json({"folder": folder, "played": episodes, "results": figures(curves)})
             return
         click.echo(f"{folder}: {episodes} episodes of each run without exploring; the interval is over seeds\n")
         put(chart.lines(curves, paint))
         return
-    run = counterplay.load_run(folder, env)
+    run = evaluation.load_named(folder, **own)
     score = run.evaluate(episodes, seed)
     judged = evaluation.judged(run)
     if as_json:
@@ -420,16 +427,17 @@ def _evaluate_run(folder: str, as_json: bool, env: str | None, episodes: int | N
     "--delay", type=click.FloatRange(min=0), metavar="S", default=0.4, show_default=True, help="A step's time."
 )
 @click.option("--gif", metavar="FILE", help="Write an animated picture there instead.")
-@click.option("--env", metavar="ENV", help="Your own environment, package.module:Class, that DIR is of.")
-def watch_run(folder: str, seed: int, delay: float, gif: str | None, env: str | None) -> None:
+@_own_flags
+def watch_run(folder: str, seed: int, delay: float, gif: str | None, **own: Any) -> None:
     """Watch the team in DIR play an episode, without exploring: in the terminal, or as a GIF."""
     from counterplay.engine.store import check_writable
 
     if gif is not None:
         check_writable(Path(gif))
-    run = counterplay.load_run(folder, env)
+    from counterplay.api.evaluation import load_named
     from counterplay.show import film
 
+    run = load_named(folder, **own)
     if gif is None:
         film.show(film.frames(run, seed), delay)
         return

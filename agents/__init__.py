@@ -5,6 +5,7 @@ for.
 """
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
@@ -25,7 +26,8 @@ def _entry(name: str, target: str, summary: str, **preset: object) -> Entry:
     return Entry(name, target, summary, (name,), preset)
 
 
-# An entry's target is the learner's class, whose annotation `settings` is the dataclass of what can be set of it.
+# An entry's target is the learner's class, whose annotation `settings` (its own, or its constructor's) is the dataclass
+# of what can be set of it.
 LEARNERS = Catalogue(
     kind="learner",
     group="counterplay.learners",
@@ -49,6 +51,9 @@ LEARNERS = Catalogue(
 )
 
 
+_NEEDED = ("envs", "begin", "act", "learn", "state", "restore")  # what `Learner` has
+
+
 class Choice(NamedTuple):
     """A learner that a spec names: its entry, and the settings that the spec itself gives."""
 
@@ -64,19 +69,24 @@ class Choice(NamedTuple):
     def settings_type(self) -> type:
         """Import and return the settings' dataclass; raises `ValueError` for a class that has none."""
         learner: Any = self.entry.load()
-        try:
-            found: type = get_type_hints(learner)["settings"]
-        except KeyError:
-            raise ValueError(f"{self.name} is no learner: its class annotates no `settings` with a dataclass") from None
+        hints = {**get_type_hints(getattr(learner, "__init__", learner)), **get_type_hints(learner)}
+        found: Any = hints.get("settings")
+        if not isinstance(found, type) or not is_dataclass(found):
+            raise ValueError(f"{self.name} is no learner: its class annotates no `settings` with a dataclass")
         return found
 
     def with_settings(self, given: Mapping[str, object]) -> Any:
         """Return the settings, checked; raises `ValueError` for one that does not exist or does not fit."""
-        return spec.build(self.settings_type(), self.name, {**self.preset, **given})
+        return spec.build(self.settings_type(), self.entry.name, {**self.preset, **given})
 
     def make(self, env: "EnvSpec", settings: Any, seed: int) -> "Learner":
-        """Return a fresh learner; raises `ValueError` where the environment does not suit it."""
+        """Return a fresh learner; raises `ValueError` where the environment does not suit it, or it is none."""
         learner: Learner = self.entry.load()(env, settings, seed)
+        missing = [name for name in _NEEDED if not hasattr(learner, name)]
+        if missing:
+            raise ValueError(
+                f"{self.name} is no learner yet: Learner of counterplay.agents.learner also has {', '.join(missing)}"
+            )
         return learner
 
 
@@ -86,9 +96,9 @@ def find(text: str, *, own: bool = True) -> Choice:
     Raises `ValueError` with the closest and all names if there is none, and without `own` (for texts from files) for
     one's own.
     """
-    name, given = spec.parse(text)
     if not own:
-        LEARNERS.check_own(name)
+        LEARNERS.check_own(text)
+    name, given = spec.parse(text)
     return Choice(text.strip(), LEARNERS.find(name), given)
 
 

@@ -24,7 +24,7 @@ from counterplay.agents.nn.networks import orthogonal
 from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings, log_policy, numbers
 from counterplay.agents.returns import td_lambda
 from counterplay.agents.rollout import sample
-from counterplay.agents.team import Batch, Rows, pick, spread
+from counterplay.agents.team import Batch, Rows, put_rows, take_rows
 from counterplay.engine.env import EnvSpec
 
 
@@ -90,16 +90,16 @@ class COMA(OnPolicy):
 
     def improve(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
         """Follow the gradient once."""
-        loss, told = self.loss(batch, rng)
+        loss, figures = self.loss(batch, rng)
         actor, critic = self.descend(loss)
         self.follow(self.settings.target_rate, self.settings.target_every)
-        return numbers([told | {"gradient": actor, "critic_gradient": critic}])
+        return numbers([figures | {"gradient": actor, "critic_gradient": critic}])
 
     def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of agents and critic, and figures by name."""
         settings, rows = self.settings, batch.rows()
         logits = self.logits(batch, rows)
-        states, actions = pick(batch.state, rows.seen), self.actions(logits.detach(), batch, rows, rng)
+        states, actions = take_rows(batch.state, rows.seen), self.actions(logits.detach(), batch, rows, rng)
         target = self.target(batch, rows, states, actions)
         taken = actions.index_select(0, rows.now)
         values = self.critic(states.index_select(0, rows.now), taken)  # [R, N, A]
@@ -112,25 +112,25 @@ class COMA(OnPolicy):
             worth = worth / (decisions.mean(worth.square()).sqrt() + 1e-6)
         gain, entropy = decisions.mean(worth * decisions.chosen), decisions.mean(decisions.entropy())
         loss = value_loss - gain - settings.entropy * entropy
-        told = {"loss": loss, "value_loss": value_loss, "entropy": entropy, "value": chosen.mean()}
-        return loss, {name: figure.detach() for name, figure in told.items()}
+        figures = {"loss": loss, "value_loss": value_loss, "entropy": entropy, "value": chosen.mean()}
+        return loss, {name: figure.detach() for name, figure in figures.items()}
 
     def actions(self, logits: Tensor, batch: Batch, rows: Rows, rng: np.random.Generator) -> Tensor:
         """Return the actions in the rows seen, [R', N]; where an episode has ended, some that might have followed."""
-        legal = pick(batch.legal, rows.seen)
+        legal = take_rows(batch.legal, rows.seen)
         log = log_policy(logits, legal, self.epsilon)
         drawn = torch.from_numpy(sample(log.numpy(), legal.numpy(), rng))
-        return drawn.index_copy(0, rows.now, pick(batch.action, rows.step))
+        return drawn.index_copy(0, rows.now, take_rows(batch.action, rows.step))
 
     @torch.no_grad()
     def target(self, batch: Batch, rows: Rows, states: Tensor, actions: Tensor) -> Tensor:
         """Return what the critic should have said of the actions taken: TD(lambda), [R, N]."""
         after = actions.index_select(0, rows.next)
         values = self.target_critic(states.index_select(0, rows.next), after).gather(-1, after[..., None])[..., 0]
-        worth = spread(values, rows.step, batch.filled).numpy()
+        worth = put_rows(values, rows.step, batch.filled).numpy()
         facts = batch.reward.numpy(), worth, batch.terminated.numpy(), batch.filled.numpy(), self.settings.gamma
         found = td_lambda(*facts, self.settings.td_lambda)
-        return pick(torch.from_numpy(found), rows.step)
+        return take_rows(torch.from_numpy(found), rows.step)
 
 
 def advantage(values: Tensor, taken: Tensor, decisions: Decisions) -> Tensor:

@@ -78,11 +78,16 @@ def within(settings: Any, **bounds: tuple[float, float]) -> None:
 
 
 def meanings(settings: type) -> Mapping[str, tuple[str, Any, str]]:
-    """Return each setting's type, default and meaning, by name; a setting is annotated `Annotated[type, meaning]`."""
+    """Return each setting's type, default and meaning, by name; a setting is annotated `Annotated[type, meaning]`.
+
+    One's own learner may have settings without a meaning (""), or without a default ("...").
+    """
     hints = get_type_hints(settings, include_extras=True)
     found = {}
     for field in dataclasses.fields(settings):
-        assert get_origin(hints[field.name]) is Annotated, f"the setting {field.name} says nothing about its meaning"
-        kind, meaning = get_args(hints[field.name])
-        found[field.name] = (kind.__name__, field.default, meaning)
+        kind, meaning = hints[field.name], ""
+        if get_origin(kind) is Annotated:
+            kind, meaning, *_ = get_args(kind)
+        default = "..." if field.default is dataclasses.MISSING else field.default
+        found[field.name] = (getattr(kind, "__name__", str(kind)), default, str(meaning))
     return found

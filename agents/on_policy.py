@@ -17,7 +17,7 @@ from torch import Tensor
 from counterplay.agents.learner import within
 from counterplay.agents.nn.networks import orthogonal
 from counterplay.agents.rollout import Episodes, greedy, sample
-from counterplay.agents.team import Batch, Rows, Team, TeamSettings, pick
+from counterplay.agents.team import Batch, Rows, Team, TeamSettings, take_rows
 from counterplay.engine.env import EnvSpec, Step
 
 _NEVER = -1e9  # the logit of an action that is not legal: its probability is 0, and 0 times it is 0
@@ -89,9 +89,9 @@ class OnPolicy(Team, ABC):
 
     def decisions(self, logits: Tensor, batch: Batch, rows: Rows) -> Decisions:
         """Return the decisions at the steps taken, out of logits in the rows seen, [R', N, A]."""
-        legal = pick(batch.legal[:, :-1], rows.step)
+        legal = take_rows(batch.legal[:, :-1], rows.step)
         log = log_policy(logits.index_select(0, rows.now), legal, self.epsilon)
-        chosen = log.gather(-1, pick(batch.action, rows.step)[..., None])[..., 0]
+        chosen = log.gather(-1, take_rows(batch.action, rows.step)[..., None])[..., 0]
         return Decisions(log, chosen, (legal.sum(dim=-1) > 1).float())
 
     @abstractmethod
@@ -125,10 +125,10 @@ class OnPolicy(Team, ABC):
             self.optimiser.rates = [rate * left for _, rate in self.groups()]
         # Inputs keep the scale that they were played with until the update is done: the gradient is of that policy.
         self.scales.learn_rewards(episodes)
-        told = self.improve(self.batch(episodes, np.ones(len(episodes.filled), np.float32)), rng)
+        figures = self.improve(self.batch(episodes, np.ones(len(episodes.filled), np.float32)), rng)
         self.scales.learn_inputs(episodes)
         self.steps += episodes.steps
-        return told | ({"epsilon": self.epsilon} if settings.epsilon_start > 0 else {})
+        return figures | ({"epsilon": self.epsilon} if settings.epsilon_start > 0 else {})
 
     @staticmethod
     def _log(logits: npt.NDArray[np.float32], step: Step, epsilon: float) -> Tensor:

@@ -27,7 +27,7 @@ from counterplay.agents.nn.dense import MLP
 from counterplay.agents.nn.networks import AgentNetwork, orthogonal
 from counterplay.agents.on_policy import OnPolicy, OnPolicySettings, numbers
 from counterplay.agents.returns import n_step, td_lambda
-from counterplay.agents.team import Batch, Rows, pick, spread
+from counterplay.agents.team import Batch, Rows, put_rows, take_rows
 from counterplay.engine.env import EnvSpec
 
 
@@ -145,16 +145,16 @@ class PPO(OnPolicy):
         """Go through what was played `epochs` times."""
         settings = self.settings
         facts = self.facts(batch)
-        figures: list[dict[str, Tensor]] = []
+        updates: list[dict[str, Tensor]] = []
         kl = 0.0
         for part, known in self._parts(batch, facts, rng):
-            loss, told = self.loss(part, known)
-            kl = told["kl"].item()
+            loss, figures = self.loss(part, known)
+            kl = figures["kl"].item()
             if settings.kl_stop and kl > settings.kl_stop:
                 break
             actor, critic = self.descend(loss)
-            figures.append(told | {"gradient": actor, "critic_gradient": critic})
-        return numbers(figures) | {"kl": kl, "epochs": len(figures) / self._count(batch)}
+            updates.append(figures | {"gradient": actor, "critic_gradient": critic})
+        return numbers(updates) | {"kl": kl, "epochs": len(updates) / self._count(batch)}
 
     @torch.no_grad()
     def facts(self, batch: Batch) -> Facts:
@@ -162,25 +162,25 @@ class PPO(OnPolicy):
         settings, rows = self.settings, batch.rows()
         said = self._said(batch, rows)  # [R', K]
         values = self.values.inverse(said) if settings.scale_values else said
-        now, following = (spread(values.index_select(0, at), rows.step, batch.filled) for at in (rows.now, rows.next))
+        now, following = (put_rows(values.index_select(0, at), rows.step, batch.filled) for at in (rows.now, rows.next))
         facts = batch.reward.numpy(), following.numpy(), batch.terminated.numpy(), batch.filled.numpy(), settings.gamma
         found = n_step(*facts, settings.n_step) if settings.n_step else td_lambda(*facts, settings.gae_lambda)
         target = torch.from_numpy(found)
         decisions = self.decisions(self.logits(batch, rows), batch, rows)
-        advantage = pick(target - now, rows.step).expand_as(decisions.chosen)
+        advantage = take_rows(target - now, rows.step).expand_as(decisions.chosen)
         if settings.scale_advantages:
             shifted = advantage - decisions.mean(advantage)
             advantage = shifted / (decisions.mean(shifted.square()).sqrt() + 1e-6)
         if settings.scale_values:
-            self.values.learn(pick(target, rows.step), self.last)
+            self.values.learn(take_rows(target, rows.step), self.last)
             now, target = self.values(now), self.values(target)
-        log, advantage = (spread(part, rows.step, batch.filled) for part in (decisions.chosen, advantage))
+        log, advantage = (put_rows(part, rows.step, batch.filled) for part in (decisions.chosen, advantage))
         return Facts(log, advantage, now, target)
 
     def loss(self, batch: Batch, facts: Facts) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of agents and critic, and figures by name."""
         settings, rows = self.settings, batch.rows()
-        old_log, advantage, old_value, target = (pick(part, rows.step) for part in facts)
+        old_log, advantage, old_value, target = (take_rows(part, rows.step) for part in facts)
         decisions = self.decisions(self.logits(batch, rows), batch, rows)
         moved = decisions.chosen - old_log
         ratio = moved.exp()
@@ -198,14 +198,14 @@ class PPO(OnPolicy):
             kl = decisions.mean(ratio - 1 - moved)
             clipped = decisions.mean(((ratio - 1).abs() > settings.ratio_clip).float())
         loss = value_loss - gain - settings.entropy * entropy
-        told = {"loss": loss, "value_loss": value_loss, "entropy": entropy, "kl": kl, "clipped": clipped}
-        return loss, {name: figure.detach() for name, figure in told.items()}
+        figures = {"loss": loss, "value_loss": value_loss, "entropy": entropy, "kl": kl, "clipped": clipped}
+        return loss, {name: figure.detach() for name, figure in figures.items()}
 
     def _said(self, batch: Batch, rows: Rows) -> Tensor:
         """Return what the critic says in the rows seen, [R', K]."""
         if isinstance(self.critic, AgentNetwork):
             return self.ask(self.critic, batch, rows.seen)[..., 0]
-        said: Tensor = self.critic(pick(batch.state, rows.seen))
+        said: Tensor = self.critic(take_rows(batch.state, rows.seen))
         return said
 
     def _parts(self, batch: Batch, facts: Facts, rng: np.random.Generator) -> Iterator[tuple[Batch, Facts]]:

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 
 from counterplay.agents.learner import suits, within
 from counterplay.agents.nn.dense import MLP, Dense
-from counterplay.agents.off_policy import OffPolicy, OffPolicySettings
-from counterplay.agents.team import Batch, Rows, pick, taken
+from counterplay.agents.q_learning import OffPolicy, OffPolicySettings
+from counterplay.agents.team import Batch, Rows, at_actions, take_rows
 from counterplay.engine.env import EnvSpec
 
 
@@ -134,20 +134,21 @@ class QTRAN(OffPolicy):
         target = self.target(batch, rows, values.detach())  # [R]
 
         at = rows.seen.index_select(0, rows.now)
-        states, legal, action = pick(batch.state, at), pick(batch.legal, at), pick(batch.action, rows.step)
-        features = self._told(every.index_select(0, rows.now))
+        states, legal = take_rows(batch.state, at), take_rows(batch.legal, at)
+        action = take_rows(batch.action, rows.step)
+        features = self._shown(every.index_select(0, rows.now))
         values = values.index_select(0, rows.now)
         greedy = self.best(values, batch, at)  # [R, N]
         state = self.networks["state"](states, features)  # [R]
-        each = taken(values, action)  # [R, N]
-        total, most = each.sum(dim=-1) + state, taken(values, greedy).sum(dim=-1) + state  # [R]
+        each = at_actions(values, action)  # [R, N]
+        total, most = each.sum(dim=-1) + state, at_actions(values, greedy).sum(dim=-1) + state  # [R]
         played = joint(states, action, features)
         with torch.no_grad():  # the agents follow the joint value, not the other way round
             at_best = joint(states, greedy, features)
 
         if settings.counterfactual:
-            error = taken(played, action) - target[:, None]  # [R, N]
-            optimum = most[:, None] - taken(at_best, greedy)  # [R, N]
+            error = at_actions(played, action) - target[:, None]  # [R, N]
+            optimum = most[:, None] - at_actions(at_best, greedy)  # [R, N]
             # D with another action of one of the agents, each in turn.
             gap = (total[:, None] - each)[..., None] + values - played.detach()  # [R, N, A]
             elsewhere = gap.masked_fill(~legal, torch.inf).amin(dim=-1)  # [R, N]
@@ -167,11 +168,11 @@ class QTRAN(OffPolicy):
         at = rows.seen.index_select(0, rows.next)
         features = self.features(self.target_agents, batch, at)
         greedy = self.following(batch, rows, values, self.target_agents.head(features))
-        states = pick(batch.state, at)
-        after = self.targets["joint"](states, greedy, self._told(features))
+        states = take_rows(batch.state, at)
+        after = self.targets["joint"](states, greedy, self._shown(features))
         if self.settings.counterfactual:
-            after = taken(after, greedy).mean(dim=-1)
+            after = at_actions(after, greedy).mean(dim=-1)
         return self.returns(batch, rows, after)
 
-    def _told(self, features: Tensor) -> Tensor | None:
+    def _shown(self, features: Tensor) -> Tensor | None:
         return features if self.settings.joint == "features" else None

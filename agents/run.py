@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from counterplay.agents import find
+from counterplay.agents import Choice, find
 from counterplay.agents.learner import Learner, Mixed
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
 from counterplay.agents.rollout import collect
+from counterplay.engine import spec
+from counterplay.engine.catalogue import is_own
 from counterplay.engine.env import Env, Task, blank
 from counterplay.engine.store import write_atomic
 
@@ -66,7 +68,7 @@ class Run:
     episodes: int = 0
     seconds: float = 0.0  # of training, tests included and compiling left out
     history: list[Row] = field(default_factory=list, repr=False)
-    since: dict[str, list[float]] = field(default_factory=dict, repr=False)  # what was told since the last row
+    since: dict[str, list[float]] = field(default_factory=dict, repr=False)  # figures since the last row
     stopped_by: str = ""  # "steps" or "interrupt"
     folder: Path | None = None  # where it is kept
     _envs: dict[int, Env] = field(default_factory=dict, repr=False)
@@ -123,7 +125,7 @@ class Run:
         place = Path(folder) if folder is not None else cast(Path, self.folder)
         if place != self.folder and holds_run(place):
             raise ValueError(f"{place} holds a run already: resume it, or name another folder")
-        told = {
+        about = {
             "format": FORMAT,
             "learner": self.name,
             "env": self.env,
@@ -135,13 +137,13 @@ class Run:
             "seconds": self.seconds,
             "stopped_by": self.stopped_by,
         }
-        state = {"run": told, "rng": self.rng.bit_generator.state, "history": self.history, "since": self.since}
+        state = {"run": about, "rng": self.rng.bit_generator.state, "history": self.history, "since": self.since}
         data = io.BytesIO()
         torch.save({**state, "learner": _tensors(self.learner.state())}, data)
         try:
             place.mkdir(parents=True, exist_ok=True)
             write_atomic(place / CHECKPOINT_FILE, data.getvalue())
-            write_atomic(place / RUN_FILE, json.dumps(told, indent=2).encode())
+            write_atomic(place / RUN_FILE, json.dumps(about, indent=2).encode())
         except OSError as error:
             raise ValueError(f"cannot write {place}: {error.strerror or error}") from error
         self.folder = place
@@ -149,12 +151,15 @@ class Run:
 
 def begin(name: str, task: Task, env: str, seed: int = 0, settings: Mapping[str, object] | None = None) -> Run:
     """Return a run that has not begun; raises `ValueError` where learner, settings and environment do not fit."""
+    choice = find(name)
+    return _begin(choice, task, env, seed, choice.with_settings(settings or {}))
+
+
+def _begin(choice: Choice, task: Task, env: str, seed: int, settings: Any) -> Run:
     if seed < 0:
         raise ValueError(f"the seed must be 0 or more, not {seed}")
-    entry = find(name)
-    chosen = entry.with_settings(settings or {})
-    learner = entry.make(task.spec, chosen, seed)
-    return Run(name, env, chosen, seed, learner, task, np.random.default_rng([seed, 0]))
+    learner = choice.make(task.spec, settings, seed)
+    return Run(choice.name, env, settings, seed, learner, task, np.random.default_rng([seed, 0]))
 
 
 def holds_run(folder: Path) -> bool:
@@ -166,13 +171,18 @@ class Saved(NamedTuple):
     """What a run's folder holds."""
 
     folder: Path
-    told: dict[str, Any]  # what the run is, as `Run.save` writes it
+    about: dict[str, Any]  # what the run is, as `Run.save` writes it
     state: dict[str, Any]  # of its learner, its generator and its history
+
+    @property
+    def learner(self) -> str:
+        """The learner's spec."""
+        return str(self.about["learner"])
 
     @property
     def env(self) -> str:
         """The environment's spec, or what a user's own calls itself."""
-        return str(self.told["env"])
+        return str(self.about["env"])
 
 
 def read(folder: str | Path) -> Saved:
@@ -183,31 +193,73 @@ def read(folder: str | Path) -> Saved:
         raise ValueError(f"{folder} {what}: there is no {CHECKPOINT_FILE} in it")
     try:
         saved = torch.load(folder / CHECKPOINT_FILE, weights_only=True)
-        told = saved["run"]
-        newer = told["format"] > FORMAT
+        about = saved["run"]
+        newer = about["format"] > FORMAT
     except Exception as error:  # whatever torch and pickle come across in a foreign file
         raise ValueError(f"{folder / CHECKPOINT_FILE} is damaged, or was not written by Counterplay") from error
     if newer:
         raise ValueError(f"{folder} was written by a newer Counterplay; upgrade to read it")
-    return Saved(folder, told, saved)
+    return Saved(folder, about, saved)
 
 
-def restore(saved: Saved, task: Task) -> Run:
-    """Return the run that a folder holds, in its environment; raises `ValueError` where the two do not fit."""
-    told, state = saved.told, saved.state
-    run = begin(told["learner"], task, told["env"], told["seed"], told["settings"])
+def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping[str, object] | None = None) -> Run:
+    """Return the run that a folder holds, in its environment.
+
+    A file makes us import nothing that is somebody's own: of one's own learner `learner` names it again, and `named`
+    has settings that name one's own classes. Raises `ValueError` where these are missing or are not the run's, and
+    where the run does not fit into the environment.
+    """
+    about, state = saved.about, saved.state
+    choice = find(saved.learner, own=False) if learner is None else find(learner)
+    if learner is not None and not same_name(learner, saved.learner):
+        raise ValueError(f"the run in {saved.folder} is by {saved.learner}, not {learner}")
+    named = {**(choice.given if learner is not None else {}), **(named or {})}
+    kept = {**choice.preset, **about["settings"]}
+    settings = same_settings(choice.settings_type(), kept, named, f"the run in {saved.folder}")
+    usual = {field.name: field.default for field in fields(settings)} | dict(choice.entry.preset)
+    for name, value in asdict(settings).items():
+        if isinstance(value, str) and is_own(value) and name not in named and usual[name] != value:
+            raise ValueError(
+                f"the run in {saved.folder} has {name}={value}, which is somebody's own, and no file makes us import "
+                f"it: name it yourself ({name}=, --set {name}={value})"
+            )
+    run = _begin(choice, task, saved.env, about["seed"], settings)
     try:
         run.learner.restore(state["learner"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise ValueError(
-            f"the run in {saved.folder} does not fit into this {told['env']}: it was made by another version of it, "
+            f"the run in {saved.folder} does not fit into this {saved.env}: it was made by another version of it, "
             "or of Counterplay"
         ) from error
     run.rng.bit_generator.state = state["rng"]
-    run.plan, run.folder, run.stopped_by = Plan(**told["plan"]), saved.folder, told["stopped_by"]
-    run.steps, run.episodes, run.seconds = told["steps"], told["episodes"], told["seconds"]
+    run.plan, run.folder, run.stopped_by = Plan(**about["plan"]), saved.folder, about["stopped_by"]
+    run.steps, run.episodes, run.seconds = about["steps"], about["episodes"], about["seconds"]
     run.history, run.since = state["history"], state["since"]
     return run
+
+
+def same_name(given: str, kept: str) -> bool:
+    """Tell whether two learners' specs are of one learner; a class of one's own may have moved to another module."""
+    given, kept = (text.partition("(")[0].strip() for text in (given, kept))
+    return given == kept or _moved(given, kept)
+
+
+def _moved(given: object, kept: object) -> bool:
+    if not (isinstance(given, str) and isinstance(kept, str) and is_own(given) and is_own(kept)):
+        return False
+    return given.partition(":")[2] == kept.partition(":")[2]
+
+
+def same_settings(kind: type, kept: Mapping[str, object], given: Mapping[str, object], whose: str) -> Any:
+    """Return the settings that a run was begun with; raise `ValueError` where those given again are others."""
+    for name, value in given.items():
+        if name not in kept:
+            raise ValueError(f"{whose} has {name}=(no such setting), not {value}")
+    settings: Any = spec.build(kind, whose, {**kept, **given})
+    for name, value in given.items():
+        if getattr(settings, name) != kept[name] and not _moved(value, kept[name]):
+            raise ValueError(f"{whose} has {name}={kept[name]}, not {value}")
+    return settings
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What all our learners are made of: a team's networks and their memory, its scales, its exploration, its checkpoints.
 
-Learners from replay (`off_policy`) and from what was just played (`on_policy`) add how they choose and how they update.
+Learners from replay (`q_learning`) and from what was just played (`on_policy`) add how they choose and how they update.
 """
 
 from collections.abc import Callable
@@ -105,18 +105,18 @@ def _find_rows(filled: Any, seen: Any, step: Any, now: Any, following: Any, epis
                 taken += 1
 
 
-def pick(numbers: Tensor, rows: Tensor) -> Tensor:
+def take_rows(numbers: Tensor, rows: Tensor) -> Tensor:
     """Return rows [R, ...] of numbers [B, T, ...]."""
     return numbers.flatten(0, 1).index_select(0, rows)
 
 
-def spread(rows: Tensor, place: Tensor, like: Tensor) -> Tensor:
+def put_rows(rows: Tensor, place: Tensor, like: Tensor) -> Tensor:
     """Return numbers [B, T, ...] with the given rows [R, ...] in their places and 0 elsewhere; `like` is [B, T]."""
     full = rows.new_zeros(like.numel(), *rows.shape[1:])
     return full.index_copy(0, place, rows).view(*like.shape, *rows.shape[1:])
 
 
-def taken(values: Tensor, action: Tensor, rows: Tensor | None = None) -> Tensor:
+def at_actions(values: Tensor, action: Tensor, rows: Tensor | None = None) -> Tensor:
     """Return the values of those actions; [..., A] becomes [...]. With rows [R], of values [R', N, A] in these."""
     if rows is None:
         return values.gather(-1, action[..., None])[..., 0]
@@ -172,8 +172,8 @@ class Team:
         if agents.memory is not None:
             found = part(batch.obs, batch.last)[0].transpose(0, 1)  # [T + 1, B, N, ...], as it lies
             steps, many = found.shape[:2]
-            return pick(found, rows % steps * many + rows // steps)
-        found = part(pick(batch.obs, rows), None if batch.last is None else pick(batch.last, rows))[0]
+            return take_rows(found, rows % steps * many + rows // steps)
+        found = part(take_rows(batch.obs, rows), None if batch.last is None else take_rows(batch.last, rows))[0]
         return found
 
     def ready(self) -> None:

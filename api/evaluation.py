@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from counterplay.api.runs import load_run
+from counterplay.api.runs import load_run, settings_of
+from counterplay.engine.spec import split
 from counterplay.games.envs.tree import TurnBased
 
 if TYPE_CHECKING:  # torch is imported where runs are read
@@ -35,15 +36,43 @@ def judged(run: "Run") -> "Judgement | str | None":
         return str(error)
 
 
-def evaluate_sweep(runs: Mapping[str, Sequence[Path]], env: Any, episodes: int, seed: int) -> "list[Curve]":
-    """Return what each variant's teams are worth: the mean over seeds of their mean returns, as curves of one point."""
+def load_named(folder: str | Path, env: str | None, learner: str | None, set: Sequence[str]) -> "Run":
+    """Return the run in a folder, as `load_run` does, with settings as texts `name=value`."""
+    settings = {name: values[0] for name, values in settings_of(set, several=False).items()}
+    return load_run(folder, env, learner, **settings)
+
+
+def evaluate_sweep(
+    runs: Mapping[str, Sequence[Path]],
+    episodes: int,
+    seed: int,
+    env: Any = None,
+    learner: str | None = None,
+    set: Sequence[str] = (),
+) -> "list[Curve]":
+    """Return what each variant's teams are worth: the mean over seeds of their mean returns, as curves of one point.
+
+    What is one's own is named again, as `load_run` wants it: `learner` may list several with commas, and a setting in
+    `set` several values, of which each run takes its own.
+    """
     from counterplay.agents.curves import Curve
 
+    learners, settings = split(learner or ""), settings_of(set, several=True)
     curves = []
     for variant, folders in runs.items():
-        teams = [load_run(folder, env) for folder in folders]
+        teams = [load_run(folder, env, **_named(folder, learners, settings)) for folder in folders]
         means = np.array([[team.evaluate(episodes, seed).mean] for team in teams])
         steps = np.array([min(team.steps for team in teams)], float)
         speed = float(np.mean([team.steps / max(team.seconds, 1e-9) for team in teams]))
         curves.append(Curve(variant, tuple(team.seed for team in teams), steps, means, speed))
     return curves
+
+
+def _named(folder: Path, learners: Sequence[str], settings: Mapping[str, Sequence[object]]) -> dict[str, Any]:
+    """Return which of the learners a run of a sweep is by, None if it is by none, and which of the values it has."""
+    from counterplay.agents.run import read, same_name
+
+    saved = read(folder)
+    kept = saved.about["settings"]
+    named = {name: value for name, values in settings.items() for value in values if kept.get(name) == value}
+    return named | {"learner": next((learner for learner in learners if same_name(learner, saved.learner)), None)}

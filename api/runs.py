@@ -1,13 +1,13 @@
 """Runs of learners: to train one, to read one from its folder, to judge what it learned."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterplay.agents import find, module
-from counterplay.engine.catalogue import class_path
+from counterplay.agents import LEARNERS, find, module
+from counterplay.engine.catalogue import class_path, is_own
 from counterplay.engine.spec import literal
 from counterplay.games.envs import ENVS
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # torch is imported where a run is made
 
 
 def train(
-    learner: str | None = None,
+    learner: str | type | None = None,
     env: Any = None,
     *,
     steps: int | None = None,
@@ -34,10 +34,11 @@ def train(
 ) -> "Run":
     """Train a team for that many environment steps in all (200,000 if nothing else is said) and return the run.
 
-    `learner` is a name, such as "qmix", or "package.module:Class" of one's own. `env` is a spec such as
-    "foraging(size=8, players=2, food=2)", a `Task` or an `Env` of `counterplay.engine.env`, the rules of a game, or a
-    PettingZoo parallel environment (or a function that makes one). `settings` are the learner's, as `counterplay
-    train --help LEARNER` lists them; one that names a class, such as `mixer`, takes the class itself.
+    `learner` is a name, such as "qmix", with or without settings in brackets, or a learner's class, or the
+    "package.module:Class" of one. `env` is a spec such as "foraging(size=8, players=2, food=2)", a `Task` or an `Env`
+    of `counterplay.engine.env`, the rules of a game, or a PettingZoo parallel environment (or a function that makes
+    one). `settings` are the learner's, as `counterplay train --help LEARNER` lists them; one that names a class, such
+    as `mixer`, takes the class itself.
 
     `out` is a folder for checkpoints, TensorBoard's events and metrics.jsonl. `resume` goes on with a run, or with the
     one in a folder, bit for bit as if it had not stopped; learner, environment, seed and settings may be left out then,
@@ -48,14 +49,18 @@ def train(
 
     Raises `ValueError` for what does not fit, with what would.
     """
-    given = {name: top_level(value) if isinstance(value, type) else value for name, value in settings.items()}
+    name, given = None if learner is None else text_of(learner), in_text(settings)
     if resume is None:
-        if learner is None or env is None:
+        if name is None or env is None:
             raise ValueError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
-        run = begin(learner, env, 0 if seed is None else seed, given)
+        run = begin(name, env, 0 if seed is None else seed, given)
     else:
-        run = load_run(resume, None if isinstance(env, str) else env) if isinstance(resume, str | Path) else resume
-        _goes_on(run, learner, env, seed, given)
+        if isinstance(resume, str | Path):
+            plain = isinstance(env, str) and not ENVS.imports_own(env)  # the run's own word is as good
+            run = load_run(resume, None if plain else env, name, **given)
+        else:
+            run = resume
+        _goes_on(run, name, env, seed, given)
         if run.steps >= (steps or run.plan.steps):
             raise ValueError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     from counterplay.api.training import advance
@@ -71,20 +76,32 @@ def begin(learner: str, env: Any, seed: int, settings: dict[str, Any]) -> "Run":
     return begun
 
 
-def load_run(folder: str | Path, env: Any = None) -> "Run":
-    """Read a run from its folder; `env` is its environment where that is one's own (as `train` takes it).
+def load_run(folder: str | Path, env: Any = None, learner: str | type | None = None, **settings: Any) -> "Run":
+    """Read a run from its folder.
 
-    Raises `ValueError` for a folder that holds none, one that is damaged or newer, or another environment.
+    A file makes us import nothing that is somebody's own. So the run's environment, its learner, and settings that name
+    a class (`mixer=`) have to be given again, as `train` takes them, where they are one's own and not registered.
+
+    Raises `ValueError` for a folder that holds none, one that is damaged or newer, and where what is given is not the
+    run's, or is missing.
     """
     reading = module("run")
     saved = reading.read(folder)
+    if env is not None:
+        task = ENVS.make(env)
+    else:
+        try:
+            task = ENVS.make(saved.env, own=False)
+        except ValueError as error:
+            raise ValueError(
+                f"cannot make the environment of the run in {folder}: {error}; of one's own, give it too (env=, --env)"
+            ) from None
     try:
-        task = ENVS.make(env) if env is not None else ENVS.make(saved.env, own=False)
+        run: Run = reading.restore(saved, task, None if learner is None else text_of(learner), in_text(settings))
     except ValueError as error:
-        raise ValueError(
-            f"cannot make the environment of the run in {folder}: {error}; of one's own, give it too (env=, --env)"
-        ) from None
-    run: Run = reading.restore(saved, task)
+        if learner is None and LEARNERS.imports_own(saved.learner):
+            raise ValueError(f"cannot load the run in {folder}: {error} (learner=, --learner)") from None
+        raise
     return run
 
 
@@ -109,7 +126,8 @@ def name_of(env: Any, task: "Task") -> str:
 
 def _goes_on(run: "Run", learner: str | None, env: Any, seed: int | None, settings: dict[str, Any]) -> None:
     """Raise `ValueError` unless what was given is what the run was begun with."""
-    if learner not in (None, run.name):
+    reading = module("run")
+    if learner is not None and not reading.same_name(learner, run.name):
         raise ValueError(f"the run to resume is by {run.name}, not {learner}")
     if env is not None and env != run.env:
         task = ENVS.make(env)
@@ -118,17 +136,25 @@ def _goes_on(run: "Run", learner: str | None, env: Any, seed: int | None, settin
             raise ValueError(f"the run to resume is of {run.env}, not {name}")
     if seed not in (None, run.seed):
         raise ValueError(f"the run to resume has the seed {run.seed}, not {seed}")
-    known = asdict(run.settings)
-    for name, value in settings.items():
-        if name not in known or known[name] != value:
-            raise ValueError(f"the run to resume has {name}={known.get(name, '(no such setting)')}, not {value}")
+    given = settings if learner is None else {**find(learner).given, **settings}
+    reading.same_settings(type(run.settings), asdict(run.settings), given, "the run to resume")
+
+
+def text_of(learner: str | type) -> str:
+    """Return a learner's spec, of a class the text by which it can be found again."""
+    return top_level(learner) if isinstance(learner, type) else learner.strip()
+
+
+def in_text(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with the text by which it can be found again in place of each class."""
+    return {name: top_level(value) if isinstance(value, type) else value for name, value in settings.items()}
 
 
 def top_level(kind: type) -> str:
-    """Return the text by which a class can be found again; raises `ValueError` for one inside a function."""
-    if "<" in kind.__qualname__:
+    """Return the text by which a class can be found again; raises `ValueError` for one inside a function or class."""
+    if not is_own(path := class_path(kind)):
         raise ValueError(f"{kind.__qualname__} must be defined at the top of a module, to be found again from a file")
-    return class_path(kind)
+    return path
 
 
 def settings_of(texts: Sequence[str], several: bool) -> dict[str, list[object]]:

@@ -1,6 +1,7 @@
 """Many runs over learners, settings and seeds, on the machine's cores: a process and a folder for each."""
 
 import json
+import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from counterplay.agents import find, module
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE
-from counterplay.api.runs import begin, name_of, train
+from counterplay.api.runs import begin, in_text, name_of, text_of, train
 from counterplay.engine.compiling import tell, telling
 from counterplay.engine.store import write_atomic
 from counterplay.engine.system import cores, interrupts
@@ -63,7 +64,7 @@ class Worker:
 
 
 def sweep(
-    learners: str | Sequence[str],
+    learners: str | type | Sequence[str | type],
     env: Any,
     *,
     out: str | Path,
@@ -76,6 +77,7 @@ def sweep(
 ) -> "list[Curve]":
     """Train every learner with every combination of the settings' values, from each of the seeds 0 to `seeds` - 1.
 
+    Learners, environment and settings are as `train` takes them.
     Runs are processes of their own, `workers` at a time (one a core if None), and are kept in folders under `out`,
     beside curves.png and results.json. A sweep that is started again leaves finished runs as they are, and goes on with
     the others. `options` go to `train`. Ctrl-C makes the running ones save themselves; what is returned then is what
@@ -83,8 +85,8 @@ def sweep(
 
     Raises `ValueError` for what does not fit, before the first run, and at the end for a run that failed.
     """
-    names = [learners] if isinstance(learners, str) else list(learners)
-    grid = {name: list(values) for name, values in (settings or {}).items()}
+    names = [text_of(name) for name in ([learners] if isinstance(learners, str | type) else learners)]
+    grid = {name: [in_text({name: value})[name] for value in values] for name, values in (settings or {}).items()}
     for name in names:
         find(name)  # before torch is imported
     jobs = plan(names, grid, seeds, Path(out))
@@ -164,19 +166,19 @@ def work_off(
     compiled: set[Compiling] = set()
     ended = False
 
-    def told() -> None:
+    def report() -> None:
         if on_progress is not None:
             finished = sum(had[job] >= steps for job in jobs)
             on_progress(SweepProgress(finished, len(jobs), {job: had[job] for job in running}, tests, steps))
 
-    told()
+    report()
     try:
         with interrupts() as interrupted:
             while running or (waiting and not ended):
                 while waiting and len(running) < count and not ended:
                     job = waiting.pop(0)
                     heard, says = context.Pipe(duplex=False)
-                    process = context.Process(target=_work, args=(env, job, steps, options, says, stop))
+                    process = context.Process(target=_work, args=(os.getcwd(), env, job, steps, options, says, stop))
                     process.start()
                     says.close()  # the process has its own end; ours would keep the pipe open
                     running[job] = Worker(process, heard)
@@ -199,7 +201,7 @@ def work_off(
                         del running[job]
                         if worker.error:
                             failed[job] = worker.error
-                told()
+                report()
                 if interrupted() and not ended:
                     ended = True
                     stop.set()
@@ -211,9 +213,10 @@ def work_off(
     return not ended
 
 
-def _work(env: Any, job: Job, steps: int, options: Mapping[str, Any], says: Connection, stop: Any) -> None:
+def _work(here: str, env: Any, job: Job, steps: int, options: Mapping[str, Any], says: Connection, stop: Any) -> None:
     """Do one run, in a process of its own. The pipe breaks if the sweep is gone, and that ends the run."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep says when to stop
+    os.chdir(here)  # the server of processes may have been started elsewhere
 
     def tell_row(run: "Run", row: "Row") -> None:
         says.send((run.steps, row.get("test_return")))

@@ -12,7 +12,8 @@ from counterplay.agents.run import Run, torch_threads, totals
 from counterplay.engine.compiling import clock
 from counterplay.engine.form import sequence_form
 from counterplay.engine.system import interrupts
-from counterplay.games.envs.tree import TurnBased, observations, table
+from counterplay.games.envs.encoding import behaviour_strategy, observations
+from counterplay.games.envs.tree import TurnBased
 from counterplay.solvers.value import Judgement, judge_table
 
 CHECKPOINT = 60.0  # seconds between two checkpoints, or more where they are large
@@ -31,7 +32,8 @@ def judge(run: Run) -> Judgement:
         raise ValueError(f"exploitability is of turn-based games, and {run.env} is none")
     tree = run.task.tree
     seen = observations(tree)
-    return judge_table(sequence_form(tree), table(tree, run.decide(seen.obs, seen.legal, seen.player)))
+    strategy = behaviour_strategy(tree, run.decide(seen.obs, seen.legal, seen.player))
+    return judge_table(sequence_form(tree), strategy)
 
 
 def is_judged(run: Run) -> bool:

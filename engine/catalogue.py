@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple, cast
 
 from counterplay.engine import spec
@@ -43,6 +43,7 @@ class Reader(NamedTuple):
     form: str  # how such a text is written: "openspiel:NAME"
     prefix: str = ""
     suffix: str = ""
+    own: str = ""  # `package.module:function` that tells of a text whether reading it imports what is somebody's own
 
     def reads(self, text: str) -> bool:
         """Tell whether a text is of this kind."""
@@ -130,21 +131,35 @@ class Catalogue:
         if not isinstance(thing, str):
             return load_object(self.adopt)(thing)
         text = thing.strip()
+        if not own:
+            self.check_own(text)
         if (reader := self.reader(text)) is not None:
             return load_object(reader.target)(text)
+        if (base := self._base_of(text)) is not None:
+            return self.make(base.make(text))
         name, parameters = spec.parse(text)
-        if self.base is not None and name not in self.names and self.base.knows(text):
-            return self.make(self.base.make(text, own=own))
-        if not own:
-            self.check_own(name)
         entry = self.find(name)
         made = spec.build(entry.load(), name, {**entry.preset, **parameters})
         return self.make(made) if entry not in self.entries else made
 
-    def check_own(self, name: str) -> None:
-        """Raise `ValueError` for `package.module:Class`, which a file must not make us import."""
-        if is_own(name):
-            raise ValueError(f"{name} is somebody's own {self.kind}, and no file makes us import it: name it yourself")
+    def _base_of(self, text: str) -> "Catalogue | None":
+        """Return the base if a text is one of its names, and none of ours."""
+        ours = self.base is None or text.partition("(")[0].strip() in self.names
+        return None if ours or self.base is None or not self.base.knows(text) else self.base
+
+    def imports_own(self, text: str) -> bool:
+        """Tell whether making what a text names imports somebody's own module that is not registered here."""
+        text = text.strip()
+        if (reader := self.reader(text)) is not None:
+            return bool(reader.own and load_object(reader.own)(text))
+        if (base := self._base_of(text)) is not None:
+            return base.imports_own(text)
+        return is_own(text) and text.partition("(")[0].strip() not in {entry.target for entry in self.registered}
+
+    def check_own(self, text: str) -> None:
+        """Raise `ValueError` for what is somebody's own, which a file must not make us import."""
+        if self.imports_own(text):
+            raise ValueError(f"{text} is somebody's own {self.kind}, and no file makes us import it: name it yourself")
 
     def spec_of(self, made: Any) -> str | None:
         """Return the shortest text from which `make` makes an equal thing, or None if there is none.
@@ -173,6 +188,19 @@ def class_path(kind: type) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
+def import_here(module: str) -> ModuleType:
+    """Import a module that the user names, from the current folder if it is nowhere else."""
+    here, added = os.getcwd(), False
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
+        added = True
+    try:
+        return import_module(module)
+    finally:
+        if added:
+            sys.path.remove(here)
+
+
 def load_object(path: str) -> Any:
     """Import `package.module` of `package.module:attribute` and return the attribute.
 
@@ -187,19 +215,12 @@ def load_object(path: str) -> Any:
             if error.name == "torch":
                 raise ValueError('learners need PyTorch: pip install "counterplay[learn]"') from None
             raise
-    here, added = os.getcwd(), False
-    if here not in sys.path and "" not in sys.path:
-        sys.path.append(here)
-        added = True
     try:
-        loaded = import_module(module)
+        loaded = import_here(module)
     except ModuleNotFoundError as error:
         if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
             raise ValueError(f"cannot import {module!r}: there is no such module, here or installed") from None
         raise ValueError(f"cannot import {module!r}: {error}") from error
-    finally:
-        if added:
-            sys.path.remove(here)
     if not hasattr(loaded, attribute):
         raise ValueError(f"the module {module!r} has no {attribute!r}")
     found = getattr(loaded, attribute)

@@ -69,6 +69,18 @@ def _literal(name: str, node: ast.expr) -> object:
     )
 
 
+def split(text: str) -> list[str]:
+    """Return the specs in a text with commas between them; commas in brackets belong to a spec."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(letter, 0)
+        if letter == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
 def literal(text: str) -> object:
     """Return what a text from the command line means: a number (1e5 is an integer), or the text itself."""
     try:

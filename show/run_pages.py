@@ -1,5 +1,6 @@
 """Learners and runs as lines of text."""
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import wrap
@@ -21,14 +22,14 @@ _STOPPED = {"steps": "as many steps as asked for", "interrupt": "interrupted", "
 
 def settings(choice: Choice, paint: Paint, width: int) -> Iterator[str]:
     """Yield what can be set of a learner: name and default, and what it means."""
-    yield paint(choice.entry.summary or choice.name, HEADING)
+    yield paint(choice.entry.summary or inspect.getdoc(choice.entry.load()) or choice.name, HEADING)
     yield ""
     yield "Settings, their defaults and meaning:"
     about = meanings(choice.settings_type())
     written = {name: f"{name}={_written(choice.preset.get(name, default))}" for name, (_, default, _) in about.items()}
     left = max(map(len, written.values())) + 4
     for name, (_, _, text) in about.items():
-        first, *rest = wrap(text, max(width - left, 20))
+        first, *rest = wrap(text, max(width - left, 20)) or [""]
         yield f"  {written[name]:<{left - 2}}{paint(first, DIM)}"
         yield from (" " * left + paint(line, DIM) for line in rest)
 
@@ -133,4 +134,4 @@ def _written(value: object) -> str:
 def name_for(run: Run) -> Path:
     """Return a folder's name for a run that was not kept."""
     word = "".join(c if c.isalnum() else "_" for c in run.env.partition("(")[0].rpartition(":")[2])
-    return Path(f"runs/{run.name}_{word}_{run.seed}")
+    return Path(f"runs/{run.name.partition('(')[0].rpartition(':')[2]}_{word}_{run.seed}")

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from counterplay.agents.log import Row
-from counterplay.agents.run import Run
 from counterplay.engine.compiling import clock, say, telling
 from counterplay.engine.text import count, duration
 from counterplay.show.live import Display, Ticks, display, plot
 from counterplay.show.text import bar
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch is imported where a run is made
+    from counterplay.agents.run import Run
     from counterplay.api.sweep import SweepProgress
 
 
@@ -63,7 +63,7 @@ def short(number: float) -> str:
     return f"{round(number, 9):.{4 if abs(number) >= 1 else 3}g}"
 
 
-def line(run: Run, row: Row, left: float | None = None) -> str:
+def line(run: "Run", row: Row, left: float | None = None) -> str:
     """Return the figures of a row, and the seconds that are left, in one line."""
     parts = [f"return {row['return']:.4g}"]
     for name, spelled in (("test_return", "test"), ("test_exploitability", "exploitability")):
@@ -85,7 +85,7 @@ class TrainWatch:
         self.began: tuple[float, int] | None = None  # when and where the first row came
         self.next_line = 0.0  # seconds of training
 
-    def row(self, run: Run, row: Row) -> None:
+    def row(self, run: "Run", row: Row) -> None:
         """Tell of a new row."""
         now = clock()
         left = None

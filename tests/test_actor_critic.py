@@ -265,7 +265,7 @@ def test_learns_a_matrix(name):
 def test_learns_kuhn(name):
     """Every player for itself, at a turn-based game: the two policies together come nearer to an equilibrium."""
     from counterplay.engine.form import sequence_form
-    from counterplay.games.envs.tree import observations, table
+    from counterplay.games.envs.encoding import behaviour_strategy, observations
     from counterplay.solvers.value import judge_table
 
     task = make_env("kuhn")
@@ -281,7 +281,7 @@ def test_learns_kuhn(name):
         return run.learner.probabilities(step)[np.arange(len(obs)), seen.player]
 
     def exploitability():
-        return judge_table(sequence_form(task.tree), table(task.tree, policy())).exploitability
+        return judge_table(sequence_form(task.tree), behaviour_strategy(task.tree, policy())).exploitability
 
     before = exploitability()
     advance(run, 40_000, test_every=10**9, test_episodes=1)

@@ -103,10 +103,10 @@ def test_a_resumed_run_ends_as_if_it_had_not_stopped(tmp_path, monkeypatch, opti
     assert lines == again.history
 
 
-@pytest.mark.parametrize("entry", LEARNERS, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", list(LEARNERS), ids=lambda entry: entry.name)
 def test_every_learner_resumes(tmp_path, monkeypatch, entry):
     monkeypatch.setattr("counterplay.api.training.ROWS", 3)
-    known = {field.name for field in fields(entry.settings_type())}
+    known = {field.name for field in fields(find(entry.name).settings_type())}
     small = {name: value for name, value in SMALL.items() if name in known}
     whole = counterplay.train(entry.name, ENV, steps=120, **small)
     counterplay.train(entry.name, ENV, steps=120, out=tmp_path / "run", stop=after(7), **small)
@@ -198,7 +198,12 @@ def test_tensorboard_sees_no_step_twice(tmp_path):
 def test_a_mixer_of_ones_own(tmp_path):
     run = train("vdn", ENV, steps=100, mixer=Sum, out=tmp_path / "run")
     assert run.settings.mixer == f"{__name__}:Sum"
-    assert isinstance(counterplay.load_run(tmp_path / "run").learner.networks["mixer"], Sum)
+    with pytest.raises(ValueError, match=r"has mixer=.*:Sum, which is somebody's own, .* name it yourself .mixer=,"):
+        counterplay.load_run(tmp_path / "run")
+    with pytest.raises(ValueError, match=r"has mixer=.*:Sum, not vdn"):
+        counterplay.load_run(tmp_path / "run", mixer="vdn")
+    assert isinstance(counterplay.load_run(tmp_path / "run", mixer=Sum).learner.networks["mixer"], Sum)
+    assert counterplay.train(resume=tmp_path / "run", mixer=Sum, steps=110).steps == 110
 
     class Inside(Sum):
         pass
@@ -209,14 +214,15 @@ def test_a_mixer_of_ones_own(tmp_path):
 
 def test_an_environment_of_ones_own(tmp_path):
     run = train("iql", Coin(), out=tmp_path / "task", steps=300)
-    assert run.env == "Coin"
+    assert run.env == f"{__name__}:Coin"
     assert run.evaluate(10).mean == 3
-    with pytest.raises(ValueError, match=r"cannot make the environment .*there is no environment 'Coin'"):
+    with pytest.raises(ValueError, match=r"cannot make the environment .*:Coin is somebody's own environment"):
         counterplay.load_run(tmp_path / "task")
     assert counterplay.load_run(tmp_path / "task", Coin()).evaluate(10).mean == 3
     run = counterplay.train(resume=tmp_path / "task", env=Coin(), steps=330)
     assert run.steps == 330
-    with pytest.raises(ValueError, match="does not fit into this Coin"):
+    assert counterplay.load_run(tmp_path / "task", run.env).evaluate(10).mean == 3
+    with pytest.raises(ValueError, match=r"does not fit into this .*Coin"):
         counterplay.load_run(tmp_path / "task", make_env(ENV))
     with pytest.raises(ValueError, match="an environment is a spec"):
         train("iql", 3)

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import counterplay
-from counterplay.agents import LEARNERS
+from counterplay.agents import LEARNERS, find
 from counterplay.agents.learner import meanings
 from counterplay.agents.log import Row
 from counterplay.api.sweep import plan
@@ -39,9 +39,9 @@ def test_lists(run):
     assert "counterplay train LEARNER" in out
 
 
-@pytest.mark.parametrize("entry", LEARNERS, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", list(LEARNERS), ids=lambda entry: entry.name)
 def test_help_lists_every_setting(run, entry):
-    settings = entry.settings_type()
+    settings = find(entry.name).settings_type()
     code, out, _ = run("train", "--help", entry.name)
     assert code == 0
     assert out.startswith("Usage: counterplay train")
@@ -111,7 +111,7 @@ MISTAKES = [
     (["qmix", ENV, "--set", "lr=1", "--set", "lr=2"], "twice"),
     (["qmix", ENV, "--set", "seed=1"], "--seed"),
     (["qmix", ENV, "--set", "mixer=qmx"], "the mixers are"),
-    (["qmix", ENV, "--set", "mixer=nowhere:Mixer"], "cannot import the mixer"),
+    (["qmix", ENV, "--set", "mixer=nowhere:Mixer"], "cannot import 'nowhere'"),
     (["qmix", ENV, "--set", "batch=64"], "rise in this order"),
     (["qmix", ENV, "--steps", "0"], "--steps"),
     (["qmix", ENV, "--steps", "1.5"], "--steps"),

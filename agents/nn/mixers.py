@@ -4,7 +4,6 @@ A mixer is a module that is made with (agents, state size) and called with value
 [...]. A new one is one class here and one line in `MIXERS`; one's own, elsewhere, goes by "package.module:Class".
 """
 
-from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from counterplay.agents.nn.dense import Dense, as_array, branches
 from counterplay.agents.nn.smooth import elu
+from counterplay.engine.catalogue import is_own, load_object
 from counterplay.engine.jit import inlined, jit
 from counterplay.engine.simd import WIDE, load, total
 
@@ -160,16 +160,15 @@ def make_mixer(name: str, agents: int, state: int) -> nn.Module | None:
         return None
     if name in MIXERS:
         return MIXERS[name](agents, state)
-    module, colon, attribute = name.partition(":")
-    if not colon:
+    if not is_own(name):
         raise ValueError(
             f"there is no mixer {name!r}; the mixers are none, {', '.join(MIXERS)}, "
             "and one's own goes by 'package.module:Class'"
         )
     try:
-        kind = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"cannot import the mixer {name!r}: {error}") from None
+        kind = load_object(name)
+    except ValueError as error:
+        raise ValueError(f"the mixer {name!r}: {error}") from None
     try:
         mixer = kind(agents, state)
     except TypeError as error:

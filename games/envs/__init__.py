@@ -70,7 +70,12 @@ ENVS = Catalogue(
     entries=_ENTRIES,
     readers=(
         Reader("counterplay.games.envs.foraging:from_id", "Foraging-8x8-2p-2f-v3", prefix="Foraging-"),
-        Reader("counterplay.games.foreign.pettingzoo:read", "pettingzoo:MODULE", prefix="pettingzoo:"),
+        Reader(
+            "counterplay.games.foreign.pettingzoo:read",
+            "pettingzoo:MODULE",
+            prefix="pettingzoo:",
+            own="counterplay.games.foreign.pettingzoo:imports_own",
+        ),
     ),
     base=GAMES,
     adopt="counterplay.games.envs.adopt:as_task",

@@ -9,9 +9,15 @@ from counterplay.engine.rules import is_rules
 def as_task(thing: Any) -> Task:
     """Return a task for what somebody has in hand.
 
-    That is a `Task` or an `Env` of `counterplay.engine.env`, a PettingZoo parallel environment or a function that makes
-    one, or the rules of a game, whose players become agents. Raises `ValueError` for anything else.
+    That is a `Task` (or its class, where it needs no parameters) or an `Env` of `counterplay.engine.env`, a PettingZoo
+    parallel environment or a function that makes one, or the rules of a game, whose players become agents. Raises
+    `ValueError` for anything else.
     """
+    if isinstance(thing, type) and hasattr(thing, "start"):
+        try:
+            thing = thing()
+        except TypeError as error:
+            raise ValueError(f"{thing.__name__} is a class: give an object of it ({error})") from None
     if isinstance(thing, Task):
         return thing
     if all(hasattr(thing, name) for name in ("spec", "batch", "reset", "step")):

@@ -1,21 +1,7 @@
 """Turn-based games as environments: players are agents, and one of them has a choice at a time.
 
-Observation of a player, with every number 0 or 1:
-
-| numbers | what is 1 |
-| --- | --- |
-| P | the player's own seat |
-| H | its hand, in games of a private deal |
-| C | what has happened, one number for each event that can |
-
-In games of a private deal all play is public, and an event is a move at a depth (the k-th move was *raise*; the k-th
-was the card Q). In other games nothing is known to be public, and a player's events are its own: its k-th action, and
-which of the information sets that can follow it came next, numbered in the order of the tree. So a waiting player sees
-what it saw last, and what it did. By perfect recall an observation at a decision tells the information set, and nothing
-else: `observations` lists them all, and `table` turns what a policy does there into a strategy, to be judged exactly.
-
-An action of one name has one number wherever it occurs in the game (`TurnBased.names`). Who is not to act has action 0
-alone. Chance needs no step. The state is the players' observations, one after another.
+What they observe is said in `encoding`. Who is not to act has action 0 alone. Chance is drawn and needs no step, and
+payoffs are paid at the end. The state is the players' observations, one after another.
 """
 
 from dataclasses import dataclass
@@ -25,15 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.env import Env, EnvSpec
-from counterplay.engine.jit import jit
-from counterplay.engine.rules import DealtRules, Rules
-from counterplay.engine.strategy import Table, uniform
+from counterplay.engine.env import Env, EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.jit import inlined, jit
+from counterplay.engine.legal import lawful
+from counterplay.engine.random import U64, seeds, unit
+from counterplay.engine.rules import CHANCE, LEAF, DealtRules, Rules
 from counterplay.engine.tree import Tree, compile_tree
+from counterplay.engine.wording import spoken
 from counterplay.games import GAMES
-from counterplay.games.foreign.register_openspiel import numbered
-
-_NONE = -1  # no event
+from counterplay.games.envs.encoding import Encoding, encode
 
 
 @dataclass(frozen=True)
@@ -48,24 +34,24 @@ class TurnBased:
         return compile_tree(self.rules)
 
     @cached_property
-    def layout(self) -> "Layout":
+    def encoding(self) -> Encoding:
         """Return where everything stands in observations, and which action is which."""
-        return lay_out(self.tree)
+        return encode(self.tree)
 
     @property
     def names(self) -> tuple[tuple[str, ...], ...]:
         """Return what each player's actions are called, [P][A]; empty where a player never has that action."""
-        return self.layout.names
+        return self.encoding.names
 
     @property
     def spec(self) -> EnvSpec:
-        players, layout = self.tree.players, self.layout
+        players, code = self.tree.players, self.encoding
         return EnvSpec(
             agents=players,
-            actions=layout.actions,
-            observation=layout.size,
-            state=players * layout.size,
-            limit=layout.limit,
+            actions=code.actions,
+            observation=code.size,
+            state=players * code.size,
+            limit=code.limit,
             team=bool((self.tree.payoffs == self.tree.payoffs[:, :1]).all()),
         )
 
@@ -74,191 +60,229 @@ class TurnBased:
         return GAMES.spec_of(self.rules)
 
     def start(self, batch: int) -> Env:
-        from counterplay.games.envs.tree_env import TreeEnv
-
         return TreeEnv(self, batch)
 
 
-class Layout(NamedTuple):
-    """Where everything stands in observations, and which action is which."""
+# What kernels need of a node, in one place: they go from node to node, and Numba takes few arrays faster than many.
+_NODE = np.dtype(
+    [
+        ("player", np.int32),  # who acts, CHANCE or LEAF
+        ("begin", np.uint32),  # the nodes after this one are after[begin] .. after[end]
+        ("end", np.uint32),
+        ("first", np.uint32),  # decision: its first row; leaf: its number
+        ("weight", np.uint32),
+        ("move_event", np.int32),
+        ("turn_event", np.int32),
+    ]
+)
+_LEAF = np.dtype([("outcome", np.uint32), ("stake", np.float64)])
 
-    names: tuple[tuple[str, ...], ...]
+
+class TreeArrays(NamedTuple):
+    """The tree as its kernels read it. D deals, each a hand for every player."""
+
+    nodes: npt.NDArray[np.void]  # [N] of _NODE
+    after: npt.NDArray[np.uint32]  # [N - 1]
     number: npt.NDArray[np.int64]  # [R] the action that plays the row
-    hands: int  # H
-    size: int  # O
-    limit: int  # the longest game's number of decisions
-    public: bool  # everybody sees every move
-    moved: npt.NDArray[np.int32]  # [N] the event of the move into the node, for whoever sees it
-    told: npt.NDArray[np.int32]  # [N] the event of finding oneself here, for the one to act; -1 if moves are public
-
-    @property
-    def actions(self) -> int:
-        """Return A."""
-        return len(self.names[0])
-
-    @property
-    def events(self) -> int:
-        """Return where the events begin: after seat and hand."""
-        return len(self.names) + self.hands
+    weights: npt.NDArray[np.float64]  # [K, D]
+    deals: npt.NDArray[np.float64]  # [<= D] sums of the deals' chances, up to each, to the last that can be
+    leaves: npt.NDArray[np.void]  # [L] of _LEAF
+    payoffs: npt.NDArray[np.float64]  # [T, P, D]
+    lanes: npt.NDArray[np.uint64]  # [P]
+    public: bool
+    hands: bool  # whether observations show them
+    events: int
 
 
-def lay_out(tree: Tree) -> Layout:
-    """Number the actions by name and the events that a player can hear of."""
-    names, number = _name_actions(tree)
-    depth, decided = np.zeros((2, len(tree.player)), np.int32)
-    _count(tree.parent, tree.player, depth, decided)
-    up = np.maximum(tree.parent, 0)
-    row = np.where(tree.player[up] >= 0, tree.first[tree.infoset[up]] + tree.slot, _NONE)  # that leads into the node
-    row[0] = _NONE
-    public = tree.lanes > 1
-    if public:
-        move = np.where(row >= 0, np.append(number, _NONE)[row], tree.slot)
-        events = np.stack([depth, move], axis=1)[1:]
-        seen, index = np.unique(events, axis=0, return_inverse=True)
-        moved, told = np.concatenate([[_NONE], index.ravel()]), np.full(len(tree.player), _NONE)
-    else:
-        own, child = _own_paths(tree)
-        # Kind 0: the player is told its information set, numbered below its last action; kind 1: its own action.
-        sets = np.stack([own, np.zeros_like(own), child], axis=1)
-        of_row = np.arange(len(tree.owner)).repeat(np.diff(tree.first))
-        rows = np.stack([own[of_row], np.ones(tree.rows, np.int64), number], axis=1)
-        seen, index = np.unique(np.concatenate([sets, rows]), axis=0, return_inverse=True)
-        of_set, by_row = np.split(index.ravel(), [len(sets)])
-        moved = np.append(by_row, _NONE)[row]
-        told = np.append(of_set, _NONE)[np.where(tree.player >= 0, tree.infoset, _NONE)]
-    hands = tree.lanes if public else 0
-    return Layout(
-        names=names,
-        number=number,
-        hands=hands,
-        size=tree.players + hands + len(seen),
-        limit=max(1, int(decided.max())),
-        public=public,
-        moved=moved.astype(np.int32),
-        told=told.astype(np.int32),
-    )
+class BatchState(NamedTuple):
+    """Where the episodes are, and what they show."""
+
+    node: npt.NDArray[np.uint32]  # [B]
+    deal: npt.NDArray[np.uint64]  # [B]
+    luck: U64  # [B]
+    obs: npt.NDArray[np.float32]  # [B, P, O]
+    legal: npt.NDArray[np.bool_]  # [B, P, A]
+    paid: npt.NDArray[np.float32]  # [B, P]
+    terminated: npt.NDArray[np.bool_]  # [B]
 
 
-def _name_actions(tree: Tree) -> tuple[tuple[tuple[str, ...], ...], npt.NDArray[np.int64]]:
-    """Return what each player calls its actions, [P][A], and the number of each row's.
+class TreeEnv:
+    """B games side by side."""
 
-    A name gets the smallest number that is free with all players who use it, in the order in which the game first uses
-    names: so one that several players use has one number, and players with names of their own each count from 0.
-    """
-    users: dict[tuple[str, int], set[int]] = {}
-    for owner, labels in zip(tree.owner.tolist(), tree.actions, strict=True):
-        for move in numbered(labels):
-            users.setdefault(move, set()).add(owner)
-    names: list[list[str | None]] = [[] for _ in range(tree.players)]
-    number: dict[tuple[str, int], int] = {}
-    for move, owners in users.items():
-        free = 0
-        while any(free < len(names[p]) and names[p][free] is not None for p in owners):
-            free += 1
-        number[move] = free
-        for p in owners:
-            names[p] += [None] * (free + 1 - len(names[p]))
-            names[p][free] = move[0]
-    actions = max(1, *map(len, names)) if names else 1
-    filled = tuple(tuple(name or "" for name in own) + ("",) * (actions - len(own)) for own in names)
-    return filled, np.array([number[move] for labels in tree.actions for move in numbered(labels)], np.int64)
-
-
-def _own_paths(tree: Tree) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return how many own actions come before each information set, and its number among those that follow the last."""
-    of_row = np.arange(len(tree.owner)).repeat(np.diff(tree.first))
-    depth, above = np.zeros(len(tree.owner), np.int64), tree.above
-    while (above >= 0).any():
-        depth += above >= 0
-        above = np.where(above >= 0, tree.above[of_row[above]], _NONE)
-    order = np.lexsort((tree.above, tree.owner))
-    new = np.ones(len(order), bool)
-    new[1:] = (np.diff(tree.above[order]) != 0) | (np.diff(tree.owner[order]) != 0)
-    start = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
-    child = np.empty(len(order), np.int64)
-    child[order] = np.arange(len(order)) - start
-    return depth, child
-
-
-class Observations(NamedTuple):
-    """Every decision that can come up, as its player sees it: M pairs of an information set and a hand."""
-
-    obs: npt.NDArray[np.float32]  # [M, O]
-    legal: npt.NDArray[np.bool_]  # [M, A]
-    player: npt.NDArray[np.int64]  # [M]
-    infoset: npt.NDArray[np.int64]  # [M]
-    hand: npt.NDArray[np.int64]  # [M]
-
-
-def observations(tree: Tree) -> Observations:
-    """Return all decisions of a game as the environment shows them, information set by information set."""
-    layout = lay_out(tree)
-    owner = tree.owner.astype(np.int64)
-    hands = np.array([len(labels) for labels in tree.hands])[owner]
-    infoset = np.arange(len(owner)).repeat(hands)
-    hand = np.concatenate([np.arange(n) for n in hands]) if len(hands) else np.zeros(0, np.int64)
-    player = owner[infoset]
-    legal = np.zeros((len(owner), layout.actions), bool)
-    legal[np.arange(len(owner)).repeat(np.diff(tree.first)), layout.number] = True
-
-    # From one node of each set up to the root, all sets abreast: a move is seen by everybody or by who made it.
-    decisions = np.flatnonzero(tree.player >= 0)
-    node = np.zeros(len(owner), np.int64)
-    node[tree.infoset[decisions[::-1]]] = decisions[::-1]
-    seen = np.zeros((len(owner), layout.size), np.float32)
-    every = np.arange(len(owner))
-    while (node >= 0).any():
-        up = tree.parent[node]
-        mine = (node >= 0) & (layout.public | (tree.player[up] == owner))
-        for event, to in ((layout.moved, mine & (up >= 0)), (layout.told, (node >= 0) & (tree.player[node] == owner))):
-            heard = to & (event[node] >= 0)
-            seen[every[heard], layout.events + event[node[heard]]] = 1
-        node = np.where(node >= 0, up, _NONE)
-    obs = seen[infoset]
-    rows = np.arange(len(obs))
-    obs[rows, player] = 1
-    if layout.hands:
-        obs[rows, tree.players + hand] = 1
-    return Observations(obs, legal[infoset], player, infoset, hand)
-
-
-def table(tree: Tree, probabilities: npt.NDArray[Any]) -> Table:
-    """Return a policy's probabilities at all of `observations(tree)`, [M, A], as a strategy of the tree, [R, W].
-
-    What it gives to actions that are not legal is left out, and the rest scaled to sum to one. Raises `ValueError`
-    where nothing is left, or where a probability is negative or not a number.
-    """
-    layout, all_seen = lay_out(tree), observations(tree)
-    if probabilities.shape != all_seen.legal.shape:
-        raise ValueError(f"the game's policies have shape {all_seen.legal.shape}, not {probabilities.shape}")
-    share = np.where(all_seen.legal, probabilities, 0.0).astype(np.float64)
-    wrong = ~((share >= 0).all(axis=1) & (share.sum(axis=1) > 0) & np.isfinite(share).all(axis=1))
-    if wrong.any():
-        at = int(wrong.argmax())
-        label = tree.labels[all_seen.infoset[at]]
-        raise ValueError(
-            f"probabilities of legal actions must be at least 0 and not all 0, not {share[at].tolist()} in row {at}, "
-            f"player {all_seen.player[at]} at {label!r}"
+    def __init__(self, task: TurnBased, batch: int):
+        self.task, self.spec, self.batch = task, task.spec, batch
+        tree, code = task.tree, task.encoding
+        ends = np.cumsum(np.bincount(tree.parent[1:], minlength=len(tree.player)))
+        nodes = np.zeros(len(tree.player), _NODE)
+        decision = tree.player >= 0
+        nodes["player"], nodes["weight"], nodes["move_event"], nodes["turn_event"] = (
+            tree.player,
+            tree.weight,
+            code.move_event,
+            code.turn_event,
         )
-    share /= share.sum(axis=1, keepdims=True)
-    strategy = uniform(tree)
-    sizes = np.diff(tree.first)[all_seen.infoset]  # rows of each of the M
-    which = np.arange(len(share)).repeat(sizes)
-    slot = np.arange(len(which)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    row = tree.first[all_seen.infoset[which]] + slot
-    strategy[row, all_seen.hand[which]] = share[which, layout.number[row]]
-    return strategy
+        nodes["begin"][1:], nodes["end"] = ends[:-1], ends
+        nodes["first"] = np.where(
+            decision, tree.first[np.where(decision, tree.infoset, 0)], np.maximum(tree.infoset, 0)
+        )
+        leaves = np.zeros(len(tree.stake), _LEAF)
+        leaves["outcome"], leaves["stake"] = tree.outcome, tree.stake
+        deals = np.cumsum(tree.weights[tree.weight[0]])
+        self.game = TreeArrays(
+            nodes=nodes,
+            after=(np.argsort(tree.parent[1:], kind="stable") + 1).astype(np.uint32),
+            number=code.number,
+            weights=tree.weights.reshape(len(tree.weights), -1),
+            deals=deals[: np.searchsorted(deals, deals[-1]) + 1],
+            leaves=leaves,
+            payoffs=tree.payoffs.reshape(len(tree.payoffs), tree.players, -1),
+            lanes=np.array([len(labels) for labels in tree.hands], np.uint64),
+            public=code.public,
+            hands=code.hands > 0,
+            events=code.events,
+        )
+        shown = blank(self.spec, batch)
+        self.shown = shown._replace(state=shown.obs.reshape(batch, -1))
+        self.played = BatchState(
+            node=np.zeros(batch, np.uint32),
+            deal=np.zeros(batch, np.uint64),
+            luck=np.zeros(batch, np.uint64),
+            obs=shown.obs,
+            legal=shown.legal,
+            paid=np.zeros((batch, tree.players), np.float32) if self.spec.team else shown.reward,
+            terminated=shown.terminated,
+        )
+
+    def reset(self, rng: np.random.Generator) -> Step:
+        self.played.luck[:] = seeds(rng, self.batch)
+        self.shown.reward[:] = 0
+        self.shown.terminated[:] = False
+        _deal(self.game, self.played)
+        return self.shown
+
+    def step(self, actions: npt.NDArray[Any]) -> Step:
+        actions = choices(actions, self.shown)
+        if not _advance(self.game, self.played, actions):
+            raise illegal(actions, self.shown)
+        if self.spec.team:
+            self.shown.reward[:] = self.played.paid[:, 0]
+        return self.shown
+
+    def turn(self, episode: int) -> int:
+        """Return who is to act, or `LEAF`."""
+        return int(self.task.tree.player[self.played.node[episode]])
+
+    def render(self, episode: int) -> str:
+        """Return three lines: who holds what, what was done, and who is to act or what was paid. Nothing is hidden."""
+        tree, rules = self.task.tree, self.task.rules
+        node = int(self.played.node[episode])
+        path, turn = [], int(tree.player[node])
+        while node:
+            path.append(int(tree.slot[node]))
+            node = int(tree.parent[node])
+        state, said = rules.root(), ""
+        for slot in reversed(path):
+            said = spoken(said, rules.moves(state)[slot], rules.turn(state) == CHANCE)
+            state = rules.play(state, slot)
+        held = np.unravel_index(int(self.played.deal[episode]), tuple(map(len, tree.hands)))
+        hands = [f"player {p} {labels[h]}" for p, (labels, h) in enumerate(zip(tree.hands, held, strict=True))]
+        if turn >= 0:
+            now = f"to act: player {turn}: {', '.join(rules.moves(state))}"
+        else:
+            now = f"over: {', '.join(f'player {p} {x:+g}' for p, x in enumerate(self.played.paid[episode].tolist()))}"
+        return "\n".join([f"hands: {', '.join(hands) if tree.lanes > 1 else 'none'}", f"moves: {said or 'none'}", now])
+
+
+@inlined
+def _arrive(game: TreeArrays, played: BatchState, b: Any, at: Any) -> None:
+    """Go on from a node that was just reached through chance to a decision or a leaf, and tell who has a say."""
+    obs, legal, events, deal = played.obs, played.legal, np.uint64(game.events), played.deal[b]
+    node: Any = game.nodes[at]
+    while node["player"] == CHANCE:
+        left = unit(played.luck, b) * game.weights[node["weight"], deal]
+        for k in range(node["begin"], node["end"]):
+            weight = game.weights[game.nodes[game.after[k]]["weight"], deal]
+            if weight > 0:
+                at = np.uint64(game.after[k])
+                left -= weight
+                if left < 0:
+                    break
+        node = game.nodes[at]
+        if game.public:
+            for p in range(np.uint64(obs.shape[1])):
+                obs[b, p, events + np.uint64(node["move_event"])] = 1
+    played.node[b] = at
+    for p in range(np.uint64(legal.shape[1])):
+        for a in range(np.uint64(legal.shape[2])):
+            legal[b, p, a] = a == 0
+    if node["player"] >= 0:
+        mover, first = np.uint64(node["player"]), np.uint64(node["first"])
+        legal[b, mover, np.uint64(0)] = False
+        for row in range(first, first + node["end"] - node["begin"]):
+            legal[b, mover, np.uint64(game.number[row])] = True
+        if not game.public:
+            obs[b, mover, events + np.uint64(node["turn_event"])] = 1
 
 
 @jit
-def _count(
-    parent: npt.NDArray[np.int64],
-    player: npt.NDArray[np.int8],
-    depth: npt.NDArray[np.int32],
-    decided: npt.NDArray[np.int32],
-) -> None:
-    """Count the moves before each node, and the decisions among them."""
-    for n in range(1, np.uint64(len(parent))):
-        up = np.uint64(parent[n])
-        depth[n] = depth[up] + 1
-        decided[n] = decided[up] + (player[up] >= 0)
+def _deal(game: TreeArrays, played: BatchState) -> None:
+    """Begin all games: deal, show everybody its seat and hand, and go on to the first decision."""
+    obs, deals = played.obs, game.deals
+    players = np.uint64(obs.shape[1])
+    for b in range(np.uint64(len(obs))):
+        # the first deal whose sum exceeds the number drawn, which has a positive chance
+        drawn = unit(played.luck, np.uint64(b)) * deals[-1]
+        low, high = np.uint64(0), np.uint64(len(deals) - 1)
+        while low < high:
+            middle = (low + high) >> np.uint64(1)
+            if deals[middle] > drawn:
+                high = middle
+            else:
+                low = middle + np.uint64(1)
+        played.deal[b] = low
+        rest: Any = low
+        for p in range(players):
+            for o in range(np.uint64(obs.shape[2])):
+                obs[b, p, o] = 0
+            obs[b, p, p] = 1
+        if game.hands:
+            for back in range(players):
+                owner = players - np.uint64(1) - back
+                obs[b, owner, players + rest % game.lanes[owner]] = 1
+                rest //= game.lanes[owner]
+        _arrive(game, played, b, np.uint64(0))
+
+
+@jit
+def _advance(game: TreeArrays, played: BatchState, actions: npt.NDArray[np.int64]) -> bool:
+    """Play the action of who is to act in each running game, and whatever chance does after it.
+
+    Where any action is not legal, return False and play nothing.
+    """
+    obs, paid, terminated = played.obs, played.paid, played.terminated
+    players, events = np.uint64(obs.shape[1]), np.uint64(game.events)
+    if not lawful(actions, played.legal, terminated, terminated):
+        return False
+    for b in range(np.uint64(len(actions))):
+        for p in range(players):
+            paid[b, p] = 0
+        if terminated[b]:
+            continue
+        node: Any = game.nodes[played.node[b]]
+        if node["player"] >= 0:  # where a game has no decision, its only step changes nothing
+            mover, row = np.uint64(node["player"]), np.uint64(node["first"])
+            slot = np.uint64(0)
+            while game.number[row + slot] != actions[b, mover]:
+                slot += np.uint64(1)
+            at = np.uint64(game.after[node["begin"] + slot])
+            for p in range(players):
+                if game.public or p == mover:
+                    obs[b, p, events + np.uint64(game.nodes[at]["move_event"])] = 1
+            _arrive(game, played, b, at)
+            node = game.nodes[played.node[b]]
+        if node["player"] == LEAF:
+            leaf, deal = game.leaves[node["first"]], played.deal[b]
+            for p in range(players):
+                paid[b, p] = game.payoffs[leaf["outcome"], p, deal] * leaf["stake"]
+            terminated[b] = True
+    return True

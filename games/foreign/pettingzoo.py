@@ -13,10 +13,14 @@ from importlib import import_module
 from typing import Any
 
 from counterplay.engine import spec as specs
+from counterplay.engine.catalogue import import_here
 from counterplay.engine.env import Env, EnvSpec, blank
+from counterplay.engine.system import cores
 from counterplay.games.foreign.copies import INSTALL, Copies, Fit, examine
+from counterplay.games.foreign.workers import Crew
 
 PREFIX = "pettingzoo:"
+_PACKAGES = ("pettingzoo", "mpe2")  # whose modules a file may name: they come with our own extras
 _OURS = ("reward", "limit", "workers", "pad")  # parameters of a spec that are not the environment's
 _WORDS: dict[str, object] = {"true": True, "false": False, "none": None}
 
@@ -34,7 +38,7 @@ class Named:
 
     def __call__(self) -> Any:
         try:
-            module = import_module("pettingzoo" if "/" in self.module else self.module)
+            module = import_module("pettingzoo") if "/" in self.module else self._import()
         except ModuleNotFoundError as error:
             if error.name in ("pettingzoo", "gymnasium"):
                 raise ValueError(INSTALL) from None
@@ -45,6 +49,10 @@ class Named:
             turn_based = "; it is turn-based, and only parallel ones fit" if hasattr(module, "env") else ""
             raise ValueError(f"the module {self.module!r} has no {self.attribute!r}{turn_based}")
         return getattr(module, self.attribute)(**dict(self.parameters))
+
+    def _import(self) -> Any:
+        known = self.module.partition(".")[0] in _PACKAGES
+        return import_module(self.module) if known else import_here(self.module)
 
     def __str__(self) -> str:
         where = self.module if self.attribute == "parallel_env" else f"{self.module}:{self.attribute}"
@@ -160,15 +168,12 @@ class Parallel:
         return made
 
     def start(self, batch: int) -> Env:
-        from counterplay.engine.system import cores
-        from counterplay.games.foreign.workers import Crew
-
         blank(self.spec, batch)  # refuses a batch of none
         if isinstance(self.make, Given) and batch == 1:
             return Copies(self.name, self.spec, self.fit, [self.make.env])
         usual = 0 if isinstance(self.make, Given) else cores()
         workers = min(batch, usual if self.workers < 0 else self.workers) if batch > 1 else 0
-        return Crew(self, batch, workers) if workers else self.copies(batch)
+        return Crew(self.name, self.spec, self.copies, batch, workers) if workers else self.copies(batch)
 
     def copies(self, count: int) -> Copies:
         """Return that many new copies, played in this process."""
@@ -208,3 +213,11 @@ def read(text: str) -> Parallel:
             raise ValueError(f"{module}: {name} must be {word}, not {ours[name]!r}")
     made: Any = ours
     return Parallel(Named(module, attribute or "parallel_env", tuple(given.items())), **made)
+
+
+def imports_own(text: str) -> bool:
+    """Tell whether a spec names a module of somebody's own, rather than one that comes with PettingZoo."""
+    made = read(text).make
+    assert isinstance(made, Named)
+    known = "/" in made.module or made.module.partition(".")[0] in _PACKAGES
+    return not known or made.attribute != "parallel_env"

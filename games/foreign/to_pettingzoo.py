@@ -145,7 +145,7 @@ class OurParallel(_One, ParallelEnv):  # type: ignore[misc]
 class OurTurns(_One, AECEnv):  # type: ignore[misc]
     """A turn-based game as a PettingZoo AEC environment; chance needs no step.
 
-    An observation is a dictionary of "observation" (what `counterplay.games.envs.tree` shows the player) and
+    An observation is a dictionary of "observation" (what the player sees, by `counterplay.games.envs.encoding`) and
     "action_mask" (i8 [A]; all 0 for who is not to act). Payoffs are paid at the end. An action that is not legal raises
     `ValueError`.
     """

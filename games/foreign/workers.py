@@ -12,25 +12,27 @@ import struct
 import subprocess
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.env import Step, blank
-from counterplay.games.foreign.copies import check_actions
-from counterplay.games.foreign.pettingzoo import Parallel
+from counterplay.engine.env import EnvSpec, Step, blank
+from counterplay.games.foreign.copies import Copies, check_actions
 
 _RESET, _STEP, _FINE, _WRONG = b"R", b"S", b".", b"!"
 _RUN = "from counterplay.games.foreign.workers import serve; serve()"
 
 
 class Crew:
-    """A batch of episodes, spread evenly over worker processes."""
+    """A batch of episodes, spread evenly over worker processes.
 
-    def __init__(self, task: Parallel, batch: int, workers: int):
-        self.task, self.spec, self.batch = task, task.spec, batch
+    Every worker is sent `make` and asks it for its share: that many copies, of an environment of that name and spec.
+    """
+
+    def __init__(self, name: str, spec: EnvSpec, make: Callable[[int], Copies], batch: int, workers: int):
+        self.name, self.spec, self.make, self.batch = name, spec, make, batch
         bounds = np.linspace(0, batch, workers + 1).astype(int)
         self.shares = [slice(*bounds[i : i + 2]) for i in range(workers)]
         self.shown = blank(self.spec, batch)
@@ -44,10 +46,10 @@ class Crew:
         from cloudpickle import dumps
 
         try:
-            task = dumps(self.task)  # with what was found out of its environment
+            work = dumps((self.spec, self.make))  # with what was found out of the environment
         except Exception as error:
             raise ValueError(
-                f"{self.task.name} cannot be sent to other processes ({error}); workers=0 keeps it in this one"
+                f"{self.name} cannot be sent to other processes ({error}); workers=0 keeps it in this one"
             ) from None
         path = os.pathsep.join(p or os.getcwd() for p in sys.path)
         variables = {"OMP_NUM_THREADS": "1", "PYGAME_HIDE_SUPPORT_PROMPT": "1", **os.environ, "PYTHONPATH": path}
@@ -61,7 +63,7 @@ class Crew:
             )
             self.processes.append(process)
             count = share.stop - share.start
-            _send(process, struct.pack("<QQ", count, len(task)), task)
+            _send(process, struct.pack("<QQ", count, len(work)), work)
         self._hear(())
 
     def reset(self, rng: np.random.Generator) -> Step:
@@ -173,14 +175,15 @@ def _serve(source: IO[bytes], target: IO[bytes]) -> None:
         return
     count, size = struct.unpack("<QQ", head)
     try:
-        task: Parallel = pickle.loads(source.read(size))
-        copies = task.copies(count)
+        spec: EnvSpec
+        make: Callable[[int], Copies]
+        spec, make = pickle.loads(source.read(size))
+        copies = make(count)
     except Exception as error:
         complain(error if isinstance(error, ValueError) else ValueError(f"{type(error).__name__}: {error}"))
         return
     target.write(_FINE)
     target.flush()
-    spec = task.spec
     shape: tuple[int, ...] = (count, spec.agents, spec.actions) if spec.continuous else (count, spec.agents)
     kind: Any = np.float32 if spec.continuous else np.int64
     taken = int(np.prod(shape)) * np.dtype(kind).itemsize
