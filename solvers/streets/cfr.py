@@ -9,7 +9,8 @@ import numpy as np
 
 from counterplay.engine.streets import F32, F64, U32, Instances, Subgame, Tables, Work, new_tables, new_work, unblocked
 from counterplay.solvers.cfr import schedule
-from counterplay.solvers.streets.walk import BEST, UPDATE, VALUE, Errand, walk
+from counterplay.solvers.streets.decisions import BEST, UPDATE, VALUE
+from counterplay.solvers.streets.walk import Errand, walk
 from counterplay.solvers.value import Judgement
 from counterplay.solvers.variants import Variant
 
