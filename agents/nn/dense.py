@@ -121,15 +121,18 @@ def _shape(depths: tuple[int, ...], *shapes: tuple[int, ...]) -> _Shape:
 
 def _run(
     x: Tensor, plus: Tensor | None, depths: tuple[int, ...], relu: bool, keep: bool, parameters: Sequence[Tensor]
-) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
-    """Return x as the kernel read it, the parameters one after another, what hidden layers made, and the outputs."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
+    """Return x as the kernel read it, the parameters one after another, what layers made, and the outputs.
+
+    What layers made is that of the hidden ones, and that of the last ones, of which the outputs are parts.
+    """
     x, shape = x.contiguous(), _shape(depths, *[parameter.shape for parameter in parameters])
     if x.shape[-1] != shape.inputs or (shape.turns > 1 and (x.dim() < 2 or x.shape[-2] % shape.turns)):
         wanted = f"{shape.turns}, {shape.inputs}" if shape.turns > 1 else shape.inputs
         raise ValueError(f"these layers take numbers [..., {wanted}], not {list(x.shape)}")
     rows = x.numel() // shape.inputs
     flat = torch.cat([parameter.reshape(-1) for parameter in parameters])
-    outs = tuple(x.new_empty(*x.shape[:-1], width) for width in shape.outputs)
+    made = x.new_empty(rows * sum(shape.outputs))
     kept = x.new_empty((rows if keep else int(_BLOCK)) * shape.hidden)
     _forward(
         as_array(x),
@@ -142,9 +145,11 @@ def _run(
         keep,
         relu,
         as_array(kept),
-        tuple(map(as_array, outs)),
+        as_array(made),
     )
-    return x, flat, kept, outs
+    parts = torch.split(made, [rows * width for width in shape.outputs])
+    outs = tuple(part.view(*x.shape[:-1], width) for part, width in zip(parts, shape.outputs, strict=True))
+    return x, flat, kept, made, outs
 
 
 class _Dense(torch.autograd.Function):
@@ -152,8 +157,8 @@ class _Dense(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, plus: Tensor | None, depths: tuple[int, ...], relu: bool, *parameters: Tensor
     ) -> tuple[Tensor, ...]:
-        x, flat, kept, outs = _run(x, plus, depths, relu, True, parameters)
-        ctx.save_for_backward(x, flat, kept, *outs)
+        x, flat, kept, made, outs = _run(x, plus, depths, relu, True, parameters)
+        ctx.save_for_backward(x, flat, kept, made)
         shapes = [parameter.shape for parameter in parameters]
         ctx.about = depths, relu, shapes, () if plus is None else plus.shape
         return outs
@@ -161,7 +166,7 @@ class _Dense(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, flat, kept, *outs = ctx.saved_tensors
+        x, flat, kept, made = ctx.saved_tensors
         (depths, relu, shapes, more), wanted = ctx.about, ctx.needs_input_grad
         shape = _shape(depths, *shapes)
         to_x = torch.zeros_like(x) if wanted[0] else None
@@ -169,7 +174,7 @@ class _Dense(torch.autograd.Function):
         to_flat = torch.zeros_like(flat)
         _backward(
             as_array(x),
-            tuple(as_array(grad.contiguous()) for grad in grads),
+            as_array(grads[0].contiguous() if len(grads) == 1 else torch.cat([grad.reshape(-1) for grad in grads])),
             as_array(flat),
             shape.layers,
             shape.ends,
@@ -177,7 +182,7 @@ class _Dense(torch.autograd.Function):
             x.numel() // x.shape[-1],
             relu,
             as_array(kept),
-            tuple(map(as_array, outs)),
+            as_array(made),
             as_array(to_flat),
             _NOTHING if to_x is None else as_array(to_x),
             _NOTHING if to_plus is None else as_array(to_plus),
@@ -203,11 +208,12 @@ def _forward(
     keep: bool,
     relu: bool,
     kept: Any,
-    outs: Any,
+    made: Any,
 ) -> None:  # pragma: no cover
     """Take rows of x through the networks, a block of one kind of rows after another.
 
     What hidden layers make is kept, [rows, K] a layer, one layer after another; without `keep`, that of a block only.
+    What the networks' last layers make lies in `made` in the same way, one network after another.
     """
     many, turn, zero, one = np.uint64(rows), np.uint64(turns), np.uint64(0), np.uint64(1)
     most = many if keep else _BLOCK
@@ -216,17 +222,17 @@ def _forward(
         first: Index = own
         while first < many:
             block = min(_BLOCK, (many - first + turn - one) // turn)
-            place, layer = np.uint64(0), np.uint64(0)
-            for network in range(len(outs)):
+            place, layer, front = np.uint64(0), np.uint64(0), np.uint64(0)
+            for network in range(np.uint64(len(ends))):
                 source, at, step = x, first * layers[layer, 0], turn * layers[layer, 0]
                 begin, end = layer, ends[network]
                 while layer < end:
                     inputs, outputs, weight, copies, bias, biases = layers[layer]
                     weight, bias = weight + own % copies * inputs * outputs, bias + own % biases * outputs
                     last = layer + one == end
-                    target = outs[network] if last else kept
+                    target = made if last else kept
                     if last:
-                        start, distance = first * outputs, turn * outputs
+                        start, distance = front + first * outputs, turn * outputs
                     elif keep:
                         start, distance = place + first * outputs, turn * outputs
                     else:
@@ -242,7 +248,9 @@ def _forward(
                         target, start, distance, block, outputs, inputs, relu or not last,
                     )  # fmt: skip
                     source, at, step = target, start, distance
-                    if not last:
+                    if last:
+                        front += many * outputs
+                    else:
                         place += most * outputs
                     layer += one
             first += block * turn
@@ -259,7 +267,7 @@ def _backward(
     rows: int,
     relu: bool,
     kept: Any,
-    outs: Any,
+    made: Any,
     to_flat: Any,
     to_x: Any,
     to_plus: Any,
@@ -278,16 +286,17 @@ def _backward(
         first: Index = own
         while first < many:
             block = min(_BLOCK, (many - first + turn - one) // turn)
-            place, begin = zero, zero
-            for network in range(len(outs)):
+            place, begin, front = zero, zero, zero
+            for network in range(np.uint64(len(ends))):
                 end = ends[network]
-                outputs, grad = layers[end - one, 1], grads[network]
+                outputs = layers[end - one, 1]
                 for i in range(block):
-                    row = (first + i * turn) * outputs
+                    row = front + (first + i * turn) * outputs
                     for j in range(outputs):
-                        slope[i * outputs + j] = grad[row + j]
+                        slope[i * outputs + j] = grads[row + j]
                 if relu:
-                    _stop(slope, block, outputs, outs[network], first * outputs, turn * outputs)
+                    _stop(slope, block, outputs, made, front + first * outputs, turn * outputs)
+                front += many * outputs
                 for layer in range(begin, end - one):
                     place += many * layers[layer, 1]
                 behind = place
