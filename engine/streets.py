@@ -84,7 +84,7 @@ class Instances(NamedTuple):
     child: U64  # [I] instances one street later: child + (group) * (cards dealt) + (card)
 
 
-class Deals(NamedTuple):
+class RunOuts(NamedTuple):
     """What may be dealt to a board, up to suits."""
 
     bounds: U32  # [B + 1] deals to board b: bounds[b] .. bounds[b + 1]
@@ -131,7 +131,7 @@ class Subgame(NamedTuple):
     templates: Templates
     leaves: Leaves
     instances: Instances
-    deals: Deals
+    deals: RunOuts
     orders: Orders
     equities: Equities
     locks: Locks

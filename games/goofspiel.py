@@ -132,12 +132,12 @@ class Goofspiel:
     def shape(self, state: Table) -> tuple[int, int, bool]:
         return len(state.hands[0]), len(state.bids), state.prize == 0
 
-    def frontier(self) -> "Rows":
+    def frontier(self) -> "Bids":
         """Return these rules over many states at once."""
-        return Rows(self)
+        return Bids(self)
 
 
-class Rows(NamedTuple):
+class Bids(NamedTuple):
     """Goofspiel as a `Frontier`.
 
     A row holds a round after the other: its prize, the players' bids, and who took it (player + 1, or 0); what has not

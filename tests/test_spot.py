@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterplay.games.holdem.betting import FixedLimit, Menu, NoLimit, Rake
-from counterplay.games.holdem.sizes import Size, parse_sizes
+from counterplay.games.holdem.sizes import BetSize, parse_sizes
 from counterplay.games.holdem.spot import Spot, load_spot, parse_spot, spot_from_flags, to_toml
 from counterplay.games.holdem.trees import children
 
@@ -105,7 +105,7 @@ def test_what_one_side_leaves_out_it_takes_from_the_other():
     assert isinstance(spot.betting, NoLimit)
     oop, ip = spot.betting.menus[3] or ()
     assert oop == ip
-    assert oop.raises == (Size("%", Fraction(1, 2)),)  # raises left out by both: the bets', less chips
+    assert oop.raises == (BetSize("%", Fraction(1, 2)),)  # raises left out by both: the bets', less chips
 
 
 def test_leads():

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from counterplay.engine.rules import CHANCE, LEAF
-from counterplay.games.foreign.gambit_reader import Reader
+from counterplay.games.foreign.gambit_scanner import Scanner
 from counterplay.games.matrix import MAX_PROFILES, Matrix
 
 _ROUNDED = 1e-5  # chance probabilities may be this far from summing to one: files hold them with six decimals
 
 
-class Node(NamedTuple):
+class GambitNode(NamedTuple):
     """A node of an extensive form. `payoffs` are those of all outcomes on the way here, its own included."""
 
     turn: int
@@ -32,7 +32,7 @@ class ExtensiveForm:
     """A game given as its tree; a state is the index of a node, and the root is 0."""
 
     names: tuple[str, ...]
-    nodes: tuple[Node, ...] = field(repr=False)
+    nodes: tuple[GambitNode, ...] = field(repr=False)
     file: str = field(default="", compare=False)
 
     @property
@@ -90,7 +90,7 @@ def load(file: str) -> ExtensiveForm | Matrix:
 
 def parse(text: str, file: str) -> ExtensiveForm | Matrix:
     """Return the game in the text of a Gambit file; `file` is what messages call it. Raises `ValueError`."""
-    reader = Reader(file, text)
+    reader = Scanner(file, text)
     kind = reader.word('a Gambit file, which begins with "EFG 2 R" or "NFG 1 R"', ("EFG", "NFG"))
     version = "2" if kind == "EFG" else "1"
     reader.word(f"version {version}", (version,))
@@ -124,7 +124,7 @@ class _Draft(NamedTuple):
     payoffs: tuple[float, ...]
 
 
-def _extensive(reader: Reader) -> ExtensiveForm:
+def _extensive(reader: Scanner) -> ExtensiveForm:
     """Read the players and the tree, whose nodes stand in preorder."""
     names = reader.names("names of players")
     if len(names) < 2:
@@ -161,11 +161,11 @@ def _extensive(reader: Reader) -> ExtensiveForm:
     for draft in found:
         key = (draft.turn, draft.number)
         _, moves, odds = infosets[key]
-        nodes.append(Node(draft.turn, labels[key], moves, odds, tuple(draft.children), draft.payoffs))
+        nodes.append(GambitNode(draft.turn, labels[key], moves, odds, tuple(draft.children), draft.payoffs))
     return ExtensiveForm(_unique(names, count(1)), tuple(nodes), reader.file)
 
 
-def _infoset(reader: Reader, known: dict[tuple[int, int], _Infoset], turn: int, number: int) -> _Infoset:
+def _infoset(reader: Scanner, known: dict[tuple[int, int], _Infoset], turn: int, number: int) -> _Infoset:
     """Read the name and actions of an information set, which may be left out where they were given before."""
     before = known.get((turn, number))
     name = reader.quoted("the name of the information set") if reader.peek().kind == "text" else ""
@@ -193,7 +193,7 @@ def _infoset(reader: Reader, known: dict[tuple[int, int], _Infoset], turn: int, 
     return known[turn, number]
 
 
-def _outcome(reader: Reader, known: dict[int, tuple[float, ...]], players: int) -> tuple[float, ...]:
+def _outcome(reader: Scanner, known: dict[int, tuple[float, ...]], players: int) -> tuple[float, ...]:
     """Read the outcome of a node: its number, and name and payoffs, which may be left out where given before."""
     number = reader.integer("the number of the outcome, 0 for none", 0)
     if reader.peek().kind == "text":
@@ -208,7 +208,7 @@ def _outcome(reader: Reader, known: dict[int, tuple[float, ...]], players: int) 
     return payoffs
 
 
-def _normal(reader: Reader) -> Matrix:
+def _normal(reader: Scanner) -> Matrix:
     """Read the players, their strategies by number or by name, and the payoffs, outright or through outcomes."""
     names = reader.names("names of players")
     if len(names) < 2:
@@ -242,7 +242,7 @@ def _normal(reader: Reader) -> Matrix:
     return Matrix(tuple(actions), tuple(rows[i] for i in order), _unique(names, count(1)), reader.file)
 
 
-def _outcome_list(reader: Reader, players: int) -> list[tuple[float, ...]]:
+def _outcome_list(reader: Scanner, players: int) -> list[tuple[float, ...]]:
     """Read the named outcomes of a normal form; the first returned is number 0, which pays nothing."""
     reader.open("outcomes")
     outcomes: list[tuple[float, ...]] = [(0.0,) * players]

@@ -21,7 +21,7 @@ MAX_PLAYERS = 10
 PREFIX = "openspiel:"
 
 
-class Node:
+class SpielState:
     """A `pyspiel.State` with what is asked of it more than once; treat it as immutable."""
 
     __slots__ = ("actions", "odds", "seen", "state", "turn")
@@ -61,29 +61,29 @@ class OpenSpiel:
         """Return the spec of the game."""
         return PREFIX + self.text
 
-    def root(self) -> Node:
-        return Node(game(self.text).new_initial_state())
+    def root(self) -> SpielState:
+        return SpielState(game(self.text).new_initial_state())
 
-    def turn(self, state: Node) -> int:
+    def turn(self, state: SpielState) -> int:
         return state.turn
 
-    def moves(self, state: Node) -> Sequence[str]:
+    def moves(self, state: SpielState) -> Sequence[str]:
         if state.turn == CHANCE:
             return _labels(state.state, CHANCE, state.actions)
         return _known(self.text, state.state, state.turn, self.sees(state, state.turn), state.actions)
 
-    def chance(self, state: Node) -> Sequence[float]:
+    def chance(self, state: SpielState) -> Sequence[float]:
         return state.odds
 
-    def play(self, state: Node, move: int) -> Node:
-        return Node(state.state.child(state.actions[move]))
+    def play(self, state: SpielState, move: int) -> SpielState:
+        return SpielState(state.state.child(state.actions[move]))
 
     def expander(self) -> Callable[[Any], tuple[int, Any, Any, Sequence[Any]]]:
         """Return a function that tells what a tree keeps of a state, and makes the state its own last child."""
         known: list[dict[str, tuple[Sequence[int], tuple[str, ...]]]] = [{} for _ in range(self.players)]
 
         def expand(state: Any) -> tuple[int, Any, Any, Sequence[Any]]:
-            if type(state) is Node:
+            if type(state) is SpielState:
                 state = state.state.clone()
             turn = state.current_player()
             if turn >= 0:
@@ -109,10 +109,10 @@ class OpenSpiel:
 
         return expand
 
-    def payoffs(self, state: Node) -> Sequence[float]:
+    def payoffs(self, state: SpielState) -> Sequence[float]:
         return tuple(state.state.returns())
 
-    def sees(self, state: Node, player: int) -> str:
+    def sees(self, state: SpielState, player: int) -> str:
         if player != state.turn:
             return _information(self.text, state.state, player)
         if state.seen is None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from counterplay.engine.rules import CHANCE, LEAF, DealtRules, Rules, histories, is_dealt, join_label
 from counterplay.engine.strategy import check, uniform
 from counterplay.engine.tree import Tree
-from counterplay.games.foreign.openspiel import Node, OpenSpiel, game, import_pyspiel
+from counterplay.games.foreign.openspiel import OpenSpiel, SpielState, game, import_pyspiel
 from counterplay.games.foreign.register_openspiel import action_numbers, information_key, numbered, register
 from counterplay.games.goofspiel import Goofspiel
 from counterplay.games.kuhn import Kuhn
@@ -138,7 +138,7 @@ def _imported(rules: OpenSpiel, tree: Tree) -> Entries:
             wanted[node] = True
             node = tree.parent[node]
     seen: set[int] = set()
-    path: list[tuple[int, Node]] = []  # the states above the current node, the root first
+    path: list[tuple[int, SpielState]] = []  # the states above the current node, the root first
     for node in np.flatnonzero(wanted).tolist():
         while path and path[-1][0] != tree.parent[node]:
             path.pop()

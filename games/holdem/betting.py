@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from counterplay.games.holdem.sizes import Facing, Size, amounts
+from counterplay.games.holdem.sizes import BetSize, Facing, amounts
 
 STREETS = ("preflop", "flop", "turn", "river")
 RIVER = STREETS.index("river")
@@ -22,9 +22,9 @@ PLAYERS = ("oop", "ip")
 class Menu(NamedTuple):
     """What one player may bet on one street; `lead` replaces `bet` after OOP called on the street before."""
 
-    bet: tuple[Size, ...] = ()
-    raises: tuple[Size, ...] = ()
-    lead: tuple[Size, ...] | None = None
+    bet: tuple[BetSize, ...] = ()
+    raises: tuple[BetSize, ...] = ()
+    lead: tuple[BetSize, ...] | None = None
 
 
 class Turn(NamedTuple):

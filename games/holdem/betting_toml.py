@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from counterplay.games.holdem.betting import PLAYERS, RIVER, STREETS, BettingRules, FixedLimit, Menu, NoLimit
-from counterplay.games.holdem.sizes import Role, Size, parse_sizes
+from counterplay.games.holdem.sizes import BetSize, Role, parse_sizes
 from counterplay.games.holdem.values import as_chips, as_number, as_table, as_text, as_whole, check_keys, quote
 
 _ONLY_NO_LIMIT = ("bets", "add_allin", "force_allin", "raise_cap", "min_bet")
@@ -50,7 +50,7 @@ def _fixed_limit(limit: Mapping[str, Any], first: int, last: int, blinds: tuple[
 
 
 def _no_limit(data: Mapping[str, Any], first: int, aggressor: str, last: int, blinds: tuple[int, int]) -> NoLimit:
-    sizes: dict[str, tuple[Size, ...]] = {}  # by the name of the key, "bets.river.ip.raise"
+    sizes: dict[str, tuple[BetSize, ...]] = {}  # by the name of the key, "bets.river.ip.raise"
     _read_sizes(data["bets"], "bets", (*STREETS, *PLAYERS), sizes)
     useless = [f"bets.{STREETS[first]}.lead", f"bets.{STREETS[first]}.oop.lead"]
     if first == last:
@@ -75,7 +75,7 @@ def _no_limit(data: Mapping[str, Any], first: int, aggressor: str, last: int, bl
     )
 
 
-def _read_sizes(given: object, where: str, inner: Iterable[str], sizes: dict[str, tuple[Size, ...]]) -> None:
+def _read_sizes(given: object, where: str, inner: Iterable[str], sizes: dict[str, tuple[BetSize, ...]]) -> None:
     """Collect the sizes of a table and of those inside it."""
     if not isinstance(given, dict):
         raise ValueError(f'{where} must be a table with bet, raise and lead, such as bet = ["50%"], not {given!r}')
@@ -97,10 +97,10 @@ def _read_sizes(given: object, where: str, inner: Iterable[str], sizes: dict[str
                 raise ValueError(f"{name}: {error}") from None
 
 
-def _menus(street: str, sizes: Mapping[str, tuple[Size, ...]], leads: bool) -> tuple[Menu, Menu] | None:
+def _menus(street: str, sizes: Mapping[str, tuple[BetSize, ...]], leads: bool) -> tuple[Menu, Menu] | None:
     """Return what both players may bet on a street, None if nothing says so."""
 
-    def find(role: Role, player: str) -> tuple[Size, ...] | None:
+    def find(role: Role, player: str) -> tuple[BetSize, ...] | None:
         places = [f"bets.{street}.{player}", f"bets.{street}", f"bets.{player}", "bets"]
         if role != "lead":
             other = PLAYERS[1 - PLAYERS.index(player)]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.streets import Deals, Orders
+from counterplay.engine.streets import Orders, RunOuts
 from counterplay.games.holdem.cards import Deck, moved
 from counterplay.games.holdem.strength import strengths
 
@@ -22,7 +22,7 @@ SAME: Suits = (0, 1, 2, 3)
 class Runouts(NamedTuple):
     """All boards from one on, and what their numbers stand for."""
 
-    deals: Deals
+    deals: RunOuts
     boards: tuple[Cards, ...]  # [B] a board before those that follow it
     suits: tuple[Suits, ...]  # [permuted] the renamings of suits that swaps stand for
 
@@ -76,7 +76,7 @@ def deal_on(
         swap_bounds.append(len(swap))
         bounds.append(len(dealt))
         at += 1
-    deals = Deals(
+    deals = RunOuts(
         bounds=np.array(bounds, np.uint32),
         dealt=np.array([sum(1 << card for card in deal) for deal in dealt], np.uint64),
         after=np.array(after, np.uint32),

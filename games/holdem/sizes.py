@@ -27,7 +27,7 @@ GRAMMAR = "write '33%' of the pot, '20c' chips, '2.5x' the last bet (raises), 'e
 _SIZE = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,6})?)?\s*(?P<unit>%|c|x|e|)")
 
 
-class Size(NamedTuple):
+class BetSize(NamedTuple):
     """A size as given; `kind` is the unit, `value` its number (a fraction of the pot, streets where 0 is all left)."""
 
     kind: Literal["%", "c", "x", "e", "all-in"]
@@ -38,7 +38,7 @@ class Size(NamedTuple):
             return self.kind
         value = self.value * 100 if self.kind == "%" else self.value
         number = f"{Decimal(value.numerator) / Decimal(value.denominator):f}"
-        return self.kind if self == Size("e") else number + self.kind
+        return self.kind if self == BetSize("e") else number + self.kind
 
 
 class Facing(NamedTuple):
@@ -51,11 +51,11 @@ class Facing(NamedTuple):
     streets: int  # streets left, this one included
 
 
-def parse_size(text: str | int, role: Role) -> Size:
+def parse_size(text: str | int, role: Role) -> BetSize:
     """Read one size; raise `ValueError` for what is none, or makes no legal bet or raise."""
     given = str(text).strip().lower()
     if given in ("a", "all-in", "allin", "all in"):
-        return Size("all-in")
+        return BetSize("all-in")
     match = _SIZE.fullmatch(given)
     if match is None or not given or (match["number"] is None and match["unit"] != "e"):
         raise ValueError(f"{str(text)!r} is not a {role} size: {GRAMMAR}")
@@ -63,7 +63,7 @@ def parse_size(text: str | int, role: Role) -> Size:
     if unit == "e":
         if match["number"] is not None and number not in (1, 2, 3):
             raise ValueError(f"{given!r} must spread the stack over 1, 2 or 3 streets, as in '2e'")
-        return Size("e", number)
+        return BetSize("e", number)
     if unit == "c" and number.denominator != 1:
         raise ValueError(f"{given!r} is not a whole number of chips; half the pot is '50%'")
     if unit == "x":
@@ -71,13 +71,13 @@ def parse_size(text: str | int, role: Role) -> Size:
             raise ValueError(f"{given!r} makes no legal {role}: a multiple of the last bet is a size for raises")
         if number <= 1:
             raise ValueError(f"{given!r} makes no legal raise: it must be more than once the last bet")
-        return Size("x", number)
+        return BetSize("x", number)
     if number == 0:
         raise ValueError(f"{given!r} makes no legal {role}: the size must be more than zero")
-    return Size("%", number / 100) if unit == "%" else Size("c", number)
+    return BetSize("%", number / 100) if unit == "%" else BetSize("c", number)
 
 
-def parse_sizes(given: object, role: Role) -> tuple[Size, ...]:
+def parse_sizes(given: object, role: Role) -> tuple[BetSize, ...]:
     """Read sizes from a list, or from text with commas ("33%, 75%, all-in"; "" and "none" are no sizes)."""
     if isinstance(given, str):
         given = [] if given.strip().lower() in ("", "none") else given.split(",")
@@ -85,7 +85,7 @@ def parse_sizes(given: object, role: Role) -> tuple[Size, ...]:
         given = [given]
     if not isinstance(given, Iterable):
         raise ValueError(f'{role} sizes must be a list such as ["33%", "all-in"], not {given!r}')
-    sizes = list[Size]()
+    sizes = list[BetSize]()
     for item in given:
         if isinstance(item, bool) or not isinstance(item, str | int | float):
             raise ValueError(f"{item!r} is not a {role} size: {GRAMMAR}")
@@ -100,7 +100,7 @@ def round_chips(amount: Fraction) -> int:
     return (2 * amount.numerator + amount.denominator) // (2 * amount.denominator)
 
 
-def amounts(sizes: Sequence[Size], at: Facing, add_allin: Fraction, force_allin: Fraction) -> list[int]:
+def amounts(sizes: Sequence[BetSize], at: Facing, add_allin: Fraction, force_allin: Fraction) -> list[int]:
     """Return the legal amounts in rising order: of a bet, or what a raise is to.
 
     All-in is added where it puts at most `add_allin` times the pot on top of the call, and a bet becomes all-in where
@@ -122,7 +122,7 @@ def amounts(sizes: Sequence[Size], at: Facing, add_allin: Fraction, force_allin:
     return sorted(found)
 
 
-def _amount(size: Size, at: Facing) -> int:
+def _amount(size: BetSize, at: Facing) -> int:
     if size.kind == "%":
         return at.last + round_chips(at.pot * size.value)
     if size.kind == "c":

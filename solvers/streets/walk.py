@@ -16,7 +16,7 @@ import numpy as np
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.raw import raw, shift
 from counterplay.engine.simd import WIDE, fill, load, store, total, zeros
-from counterplay.engine.streets import F64, U32, Deals, Hands, Subgame, Tables, Templates, Work
+from counterplay.engine.streets import F64, U32, Hands, RunOuts, Subgame, Tables, Templates, Work
 from counterplay.solvers.streets.decisions import BEST, ascend, descend
 from counterplay.solvers.streets.leaves import add_leaves
 
@@ -214,7 +214,7 @@ def _give(work: Work, value: Any, free: Any, entries: Index, p: Index, at: Index
 @inlined
 def _collect(
     templates: Templates,
-    deals: Deals,
+    deals: RunOuts,
     work: Work,
     value: Any,
     group: Index,
@@ -225,7 +225,7 @@ def _collect(
 ) -> None:
     """Add what player p gained after each deal, and after those that equal it up to suits, to a group of ends.
 
-    Deals that equal each other up to suits were played once. With a group of swaps G, the sum over all swaps of a
+    RunOuts that equal each other up to suits were played once. With a group of swaps G, the sum over all swaps of a
     deal's part is |G| over their number times the sum over the deals that they make; so parts are added up, each with
     its share, before the swaps are made.
     """

@@ -18,7 +18,7 @@ class Token(NamedTuple):
 _TOKEN = re.compile(r'\s+|,|"(?P<text>(?:[^"\\]|\\.)*)"|(?P<brace>[{}])|(?P<word>[^\s,{}"]+)', re.DOTALL)
 
 
-class Reader:
+class Scanner:
     """Tokens of a file, taken one by one; what is not as expected raises `ValueError` with file and line."""
 
     def __init__(self, file: str, text: str):
