@@ -22,7 +22,7 @@ GROUPS = {
     "counterplay.engine": "the solver of games",
     "counterplay.solvers": "the solver of games",
     "counterplay.solvers.streets": "the solver of hold'em spots",
-    "counterplay.games.holdem": "the solver of hold'em spots",
+    "counterplay.games.holdem": "hold'em hands and boards",
     "counterplay.games.envs": "environments",
     "counterplay.agents": "learners",
 }
@@ -130,12 +130,15 @@ def _noted(notes: Path | None) -> dict[str, float]:
 
 
 def _expected(kernel: str, group: str, notes: Path | None) -> float:
-    """Return how long compiling will take from this kernel on."""
+    """Return how long compiling will take from this kernel on.
+
+    What is not known of these arguments is as for others of the kernel, or else as for others of the group.
+    """
     for known in (_noted(notes), SECONDS):
-        for name in (kernel, kernel.partition(" ")[0]):
-            if name in known:
-                return known[name]
-    return max((seconds for name, seconds in SECONDS.items() if _group(name) == group), default=1.0)
+        if kernel in known:
+            return known[kernel]
+    alike = [seconds for name, seconds in SECONDS.items() if name.partition(" ")[0] == kernel.partition(" ")[0]]
+    return max(alike or (seconds for name, seconds in SECONDS.items() if _group(name) == group), default=1.0)
 
 
 def _note(notes: Path, told: _Told) -> None:

@@ -1,0 +1,73 @@
+"""What first runs cost: processor seconds of commands whose kernels are not compiled yet, and of the next run.
+
+    python benchmarks/compiling.py [--only solve,train] [--write]
+
+Every command starts from an empty cache. With `--write`, how long compiling took becomes what runs elsewhere are told
+before they compile for the first time (`engine/compile_seconds.py`): processor seconds, from each first kernel on.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMANDS = (
+    "solve kuhn",
+    "solve leduc",
+    "solve goofspiel",
+    "solve leduc --algorithm sapcfr+ --iterations 100",
+    "solve leduc --algorithm mmd --iterations 100",
+    "solve examples/river_a.toml --iterations 2",
+    "solve examples/turn_a.toml --iterations 2",
+    "solve examples/turn_a.toml --iterations 2 --compress",
+    "train iql climbing --steps 500",
+    "train qmix climbing --steps 2000",
+    "train mappo climbing --steps 2000",
+)
+
+
+def spent(command: str, cache: str) -> float:
+    """Run a command and return the processor seconds that it took."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "PYTHONPATH": str(ROOT / ".typing")}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run = [sys.executable, "-c", "from counterplay.cli import main; main()", *command.split()]
+    subprocess.run(run, env=environment, cwd=ROOT, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def write(seconds: dict[str, float]) -> None:
+    """Write the table that ships."""
+    path = ROOT / "engine" / "compile_seconds.py"
+    head = path.read_text().partition("SECONDS")[0]
+    rows = "".join(f'    "{kernel}": {seconds[kernel]},\n' for kernel in sorted(seconds))
+    path.write_text(f"{head}SECONDS = {{\n{rows}}}\n")
+
+
+def main() -> None:
+    """Print a row for each command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="beginnings of commands, between commas")
+    parser.add_argument("--write", action="store_true", help="write the table that ships")
+    options = parser.parse_args()
+    noted: dict[str, float] = {}
+    print("| from an empty cache | first run | next run |\n| --- | ---: | ---: |")
+    for command in COMMANDS:
+        if not command.startswith(tuple(options.only.split(","))):
+            continue
+        with tempfile.TemporaryDirectory() as cache:
+            first, following = spent(command, cache), spent(command, cache)
+            found = json.loads((Path(cache) / "counterplay" / "seconds.json").read_text())
+        noted |= {kernel: max(noted.get(kernel, 0.0), seconds) for kernel, seconds in found.items()}
+        print(f"| `{command}` | {first:.1f} s | {following:.1f} s |", flush=True)
+    if options.write:
+        write(noted)
+
+
+if __name__ == "__main__":
+    main()
