@@ -66,14 +66,12 @@ _njit: Any = numba.njit  # its type knows nothing of wrappers
 _CONFIG.SLP_VECTORIZE = 1
 
 
-def jit(function: F, inline: bool = False, counted: bool = True) -> F:
+def jit(function: F, inline: bool = False) -> F:
     """Compile a kernel on first call and keep the machine code on disk.
 
     Products and sums may contract into fused multiply-adds (one rounding in place of two); nothing else of IEEE
     arithmetic is relaxed, so a result is the same on every run of one machine. There is no way in from C, nor from
     Python for what is compiled into other kernels: taking apart a NamedTuple of arrays is long code to compile.
-
-    A kernel that is not `counted` makes no arrays and counts no references to those that it is handed: less to compile.
     """
     elsewhere = _CONFIG.CACHE_DIR
     _CONFIG.CACHE_DIR = _FOLDER  # read as the function is decorated; other packages keep theirs
@@ -86,7 +84,6 @@ def jit(function: F, inline: bool = False, counted: bool = True) -> F:
             forceinline=inline,
             no_cfunc_wrapper=True,
             no_cpython_wrapper=inline,
-            _nrt=counted,
         )(function)
     finally:
         _CONFIG.CACHE_DIR = elsewhere

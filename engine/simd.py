@@ -4,7 +4,7 @@ All leaves of one kind on one board share their order of hands, so sweeps over h
 Kernels add, subtract and multiply such vectors with the usual signs. Left to the compiler's own vectorising, the same
 sums took longer to run and much longer to compile. As plain Python (without the compiler) a vector is a NumPy array.
 
-Offsets into arrays are unsigned: with signed ones each load would be checked for a negative index.
+Arrays are raw (`engine.raw`), to load from others too, and offsets into them unsigned.
 """
 
 import operator
@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import extending, types
+
+from counterplay.engine.raw import Raw
 
 # Without types of their own; the decorated functions are not called by name.
 _typed: Any = extending.type_callable
@@ -48,6 +50,11 @@ def zeros() -> Any:
     return np.zeros(LANES, np.float32)
 
 
+def fill(x: Any) -> Any:
+    """Return a number sixteen times."""
+    return np.full(LANES, x, np.float32)
+
+
 def load(a: Any, i: Any) -> Any:
     """Return a[i : i + 16]."""
     return a[i : i + WIDE].copy()
@@ -56,6 +63,11 @@ def load(a: Any, i: Any) -> Any:
 def store(a: Any, i: Any, x: Any) -> None:
     """Set a[i : i + 16]."""
     a[i : i + WIDE] = x
+
+
+def largest(x: Any, y: Any) -> Any:
+    """Return the larger of both, place by place."""
+    return np.maximum(x, y)
 
 
 def total(x: Any) -> Any:
@@ -79,9 +91,8 @@ def scatter_add(a: Any, at: Any, out: Any, rows: Any, k: Any, i: Any) -> None:
             out[int(rows[int(k) + r]) + int(i) + m] += a[int(at) + LANES * m + r]
 
 
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any) -> Any:
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
+def _pointer(builder: Any, array: Any, index: Any, vector: Any) -> Any:
+    return builder.bitcast(builder.gep(array, [index]), vector.as_pointer())
 
 
 def _read(builder: Any, pointer: Any) -> Any:
@@ -119,14 +130,31 @@ def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return ir.Constant(_FLOATS, [0.0] * LANES)
 
 
+@_typed(fill)
+def _(context: Any) -> Any:
+    return lambda x: _floats
+
+
+@_lowered(fill, types.float32)
+def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    first = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), args[0], ir.Constant(ir.IntType(32), 0))
+    return _shuffle(builder, first, first, [0] * LANES)
+
+
 @_typed(load)
 def _(context: Any) -> Any:
     return lambda a, i: _floats
 
 
-@_lowered(load, types.Array, types.Integer)
+@_lowered(load, types.Array, types.uint64)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    return _read(builder, _pointer(context, builder, signature.args[0], args[0], args[1], _FLOATS))
+    array = context.make_array(signature.args[0])(context, builder, args[0])
+    return _read(builder, _pointer(builder, array.data, args[1], _FLOATS))
+
+
+@_lowered(load, Raw, types.uint64)
+def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    return _read(builder, _pointer(builder, args[0], args[1], _FLOATS))
 
 
 @_typed(store)
@@ -134,10 +162,20 @@ def _(context: Any) -> Any:
     return lambda a, i, x: types.none
 
 
-@_lowered(store, types.Array, types.Integer, Floats)
+@_lowered(store, Raw, types.uint64, Floats)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    _write(builder, args[2], _pointer(context, builder, signature.args[0], args[0], args[1], _FLOATS))
+    _write(builder, args[2], _pointer(builder, args[0], args[1], _FLOATS))
     return context.get_dummy_value()
+
+
+@_typed(largest)
+def _(context: Any) -> Any:
+    return lambda x, y: _floats
+
+
+@_lowered(largest, Floats, Floats)
+def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    return builder.select(builder.fcmp_ordered(">", *args), *args)
 
 
 @_typed(total)
@@ -169,20 +207,20 @@ for _sign, _name in ((operator.add, "fadd"), (operator.sub, "fsub"), (operator.m
     _operation(_sign, _name)
 
 
-def _rows(context: Any, builder: Any, kinds: Any, arrays: Any, k: Any, i: Any) -> list[Any]:
+def _rows(builder: Any, arrays: Any, k: Any, i: Any) -> list[Any]:
     """Return pointers to entry i of eight rows of an array."""
-    starts = context.make_array(kinds[1])(context, builder, arrays[1]).data
+    array, starts = arrays
     found = []
     for r in range(_HALF):
         start = builder.load(builder.gep(starts, [builder.add(k, ir.Constant(k.type, r))]))
-        found.append(_pointer(context, builder, kinds[0], arrays[0], builder.add(start, i), _EIGHT))
+        found.append(_pointer(builder, array, builder.add(start, i), _EIGHT))
     return found
 
 
-def _columns(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> list[Any]:
+def _columns(builder: Any, array: Any, at: Any) -> list[Any]:
     """Return pointers to the first eight of eight vectors that follow one another in an array."""
     places = [builder.add(at, ir.Constant(at.type, LANES * m)) for m in range(_HALF)]
-    return [_pointer(context, builder, kind, array, place, _EIGHT) for place in places]
+    return [_pointer(builder, array, place, _EIGHT) for place in places]
 
 
 @_typed(interleave)
@@ -190,10 +228,10 @@ def _(context: Any) -> Any:
     return lambda a, rows, k, i, out, to: types.none
 
 
-@_lowered(interleave, types.Array, types.Array, types.uint64, types.uint64, types.Array, types.uint64)
+@_lowered(interleave, Raw, Raw, types.uint64, types.uint64, Raw, types.uint64)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    rows = _rows(context, builder, signature.args[:2], args[:2], args[2], args[3])
-    columns = _columns(context, builder, signature.args[4], args[4], args[5])
+    rows = _rows(builder, args[:2], args[2], args[3])
+    columns = _columns(builder, args[4], args[5])
     for value, pointer in zip(_transposed(builder, [_read(builder, r) for r in rows]), columns, strict=True):
         _write(builder, value, pointer)
     return context.get_dummy_value()
@@ -204,10 +242,10 @@ def _(context: Any) -> Any:
     return lambda a, at, out, rows, k, i: types.none
 
 
-@_lowered(scatter_add, types.Array, types.uint64, types.Array, types.Array, types.uint64, types.uint64)
+@_lowered(scatter_add, Raw, types.uint64, Raw, Raw, types.uint64, types.uint64)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    columns = _columns(context, builder, signature.args[0], args[0], args[1])
-    rows = _rows(context, builder, signature.args[2:4], args[2:4], args[4], args[5])
+    columns = _columns(builder, args[0], args[1])
+    rows = _rows(builder, args[2:4], args[4], args[5])
     for value, pointer in zip(_transposed(builder, [_read(builder, c) for c in columns]), rows, strict=True):
         _write(builder, builder.fadd(_read(builder, pointer), value, flags=_FLAGS), pointer)  # a row may come twice
     return context.get_dummy_value()

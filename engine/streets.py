@@ -6,12 +6,11 @@ what follows them is on one board, and leaves on one board are summed side by si
 cards. What regrets and averages there are lies in one long table, an instance's part after another's, a decision's part
 [actions, lanes of its player] after another's.
 
-Shape letters: T templates, E entries of a template, D decisions of all templates, L leaves of all templates, K kinds of
-leaves, G groups of a street's ends, I instances, B boards, C dealt cards, W lanes (the larger player's, padded to a
+Shape letters: T templates, E entries of a template, D decisions of all templates, L blocks of leaves, K kinds of leaves, G groups of a street's ends, I instances, B boards, C dealt cards, W lanes (the larger player's, padded to a
 multiple of sixteen; entry W is a lane that never holds anything). Payoffs are chips won or lost against the start of
 the subgame with half the pot each, so without rake they sum to zero.
 
-The arrays stand in small tuples, by what they speak of: a kernel that is handed few arrays compiles soon.
+The arrays stand in small tuples, by what they speak of. Kernels read them flat (`engine.raw`).
 """
 
 from typing import Any, NamedTuple
@@ -24,7 +23,6 @@ from counterplay.engine.simd import LANES
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
 U32 = npt.NDArray[np.uint32]
-I32 = npt.NDArray[np.int32]
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
@@ -34,6 +32,7 @@ FOLD, SHOWDOWN, TABLE = range(3)  # kinds of leaves: TABLE is a showdown with ca
 KINDS = 3
 PAD, NO_SECOND = 52, (53, 54)  # numbers beside the cards': of a lane that pads, and in place of a second hole card
 SLOTS = 55
+FREE = 2**32 - 1
 
 
 class Hands(NamedTuple):
@@ -64,11 +63,14 @@ class Templates(NamedTuple):
 
 
 class Leaves(NamedTuple):
-    """The leaves of all templates, kind after kind."""
+    """The leaves of all templates: template by template, kind by kind, in blocks of sixteen.
 
-    bounds: U32  # [K, T + 1] leaves of template t: bounds[kind, t] .. bounds[kind, t + 1]
-    at: U32  # [L, 2] both players' last sequences
-    pays: F32  # [L, 3] of a fold: what each player gets; of others: the winner, the loser, each player of a tie
+    A place of a block with no leaf has the row after all sequences, and pays nothing.
+    """
+
+    bounds: U32  # [T * K + 1] blocks of template t and a kind: bounds[K t + kind] .. bounds[K t + kind + 1]
+    rows: U64  # [L, 2, 16] where the rows of both players' last sequences begin: sequence * W
+    pays: F32  # [L, 3, 16] of a fold: what each player gets; of others: the winner, the loser, each player of a tie
 
 
 class Instances(NamedTuple):
@@ -76,9 +78,9 @@ class Instances(NamedTuple):
 
     template: U32  # [I]
     board: U32  # [I]
-    base: I64  # [I] where the instance's entries begin
-    scale: I64  # [I] where the instance's decisions begin in the table of scales
-    child: I64  # [I] instances one street later: child + (group) * (cards dealt) + (card)
+    base: U64  # [I] where the instance's entries begin
+    scale: U64  # [I] where the instance's decisions begin in the table of scales
+    child: U64  # [I] instances one street later: child + (group) * (cards dealt) + (card)
 
 
 class Deals(NamedTuple):
@@ -111,13 +113,14 @@ class Equities(NamedTuple):
 
 
 class Locks(NamedTuple):
-    """Fixed strategies; both empty if all are free."""
+    """Fixed strategies; both arrays are empty if all are free."""
 
-    at: I32  # [I * decisions] where a decision's part of `mix` begins, -1 if it is free
+    at: U32  # [I * decisions] where a decision's part of `mix` begins, `FREE` if it is free
     mix: F32  # [.] fixed strategies, [actions, lanes] of each such decision; -1 for the lanes that are free
+    given: bool  # whether there are any
 
 
-NO_LOCKS = Locks(np.zeros(0, np.int32), np.zeros(0, np.float32))
+NO_LOCKS = Locks(np.zeros(0, np.uint32), np.zeros(0, np.float32), False)
 
 
 class Subgame(NamedTuple):
@@ -148,7 +151,7 @@ class Subgame(NamedTuple):
     def nbytes(self) -> int:
         """Return the bytes of all arrays."""
         parts = (part for part in self if isinstance(part, tuple))
-        return sum(int(array.nbytes) for part in parts for array in part)
+        return sum(int(array.nbytes) for part in parts for array in part if isinstance(array, np.ndarray))
 
 
 class Tables(NamedTuple):
@@ -171,19 +174,18 @@ class Work(NamedTuple):
     sigma: F32  # [rows, (sequences + 1) * W] the strategy of one of them
     value: F32  # [rows, (sequences + 1) * W] its counterfactual values
     gained: F32  # [.] values after each deal at the ends of the street before: the root's, then each level's
-    row: I64  # [levels] the level's row
-    start: I64  # [levels] where the level's part of `gained` begins
-    instance: I64  # [levels] the instance that is visited there
-    child: I64  # [levels] the next of what follows it
-    until: I64  # [levels] the last of what follows it, plus one
-    to: I64  # [levels] where in `gained` its values go
+    row: U64  # [levels] the level's row
+    start: U64  # [levels] where the level's part of `gained` begins
+    instance: U64  # [levels] the instance that is visited there
+    child: U64  # [levels] the next of what follows it
+    until: U64  # [levels] the last of what follows it, plus one
+    to: U64  # [levels] where in `gained` its values go
     chance: F64  # [levels] of the deal that led to it
+    free: F32  # [levels, 2, W] 0 for lanes that hold a card of the deal that led to it, else 1
     sums: F64  # [levels] what a player's average strategy earned in it so far
     earned: F64  # [.] what it earned after each of the root's children, times the chance of the deal
     block: F32  # [actions * W]
     norm: F32  # [W]
-    rows: U64  # [16] where the rows of sixteen leaves begin
-    factor: F32  # [16] what they pay
     packed: F32  # [(W + 1) * 16] the other's plans at sixteen leaves
     result: F32  # [(W + 1) * 16] the values of sixteen leaves
     removal: F32  # [SLOTS * 16] plans by card
@@ -201,7 +203,7 @@ def deals_by_level(game: Subgame) -> list[int]:
 
 def new_work(game: Subgame, threads: int) -> list[Work]:
     """Return working memory for a number of threads: it suits every template of the game."""
-    w, f32, i64 = game.hands.reach.shape[1], np.float32, np.int64
+    w, f32, i64, u64 = game.hands.reach.shape[1], np.float32, np.int64, np.uint64
     templates, deals = game.templates, deals_by_level(game)
     size = (int(templates.sequences.max()) + 1) * w
     actions, levels = int(templates.size.max(initial=1)), len(deals)
@@ -222,19 +224,18 @@ def new_work(game: Subgame, threads: int) -> list[Work]:
             sigma=sigma,
             value=value,
             gained=gained,
-            row=np.array([0, *range(1 + k * below, 1 + (k + 1) * below)], i64),
-            start=np.array([0, *(starts[1:] + k * sum(parts[1:]))], i64),
-            instance=np.zeros(levels, i64),
-            child=np.zeros(levels, i64),
-            until=np.zeros(levels, i64),
-            to=np.zeros(levels, i64),
+            row=np.array([0, *range(1 + k * below, 1 + (k + 1) * below)], u64),
+            start=np.array([0, *(starts[1:] + k * sum(parts[1:]))], u64),
+            instance=np.zeros(levels, u64),
+            child=np.zeros(levels, u64),
+            until=np.zeros(levels, u64),
+            to=np.zeros(levels, u64),
+            free=np.zeros(levels * 2 * w, f32),
             chance=np.zeros(levels),
             sums=np.zeros(levels),
             earned=earned,
             block=np.zeros(actions * w, f32),
             norm=np.zeros(w, f32),
-            rows=np.zeros(LANES, np.uint64),
-            factor=np.zeros(LANES, f32),
             packed=np.zeros((w + 1) * LANES, f32),
             result=np.zeros((w + 1) * LANES, f32),
             removal=np.zeros(SLOTS * LANES, f32),

@@ -117,7 +117,7 @@ def _instances(templates: Templates, outs: Runouts) -> Instances:
     return Instances(
         template=np.array(template, np.uint32),
         board=np.array(board, np.uint32),
-        base=np.array(base, np.int64),
-        scale=np.array(scale, np.int64),
-        child=np.array(child, np.int64),
+        base=np.array(base, np.uint64),
+        scale=np.array(scale, np.uint64),
+        child=np.array(child, np.uint64),
     )

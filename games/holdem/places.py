@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.streets import Locks
+from counterplay.engine.streets import FREE, Locks
 from counterplay.games.holdem.cards import format_cards, moved
 from counterplay.games.holdem.layout import StreetLayout, layout
 from counterplay.games.holdem.lines import LineOfPlay, actor, read_line
@@ -41,7 +41,7 @@ def lay_out(spot: Spot, symmetry: bool = True) -> StreetLayout:
 def _lock(spot: Spot, laid: StreetLayout) -> StreetLayout:
     """Return the layout with the spot's fixed strategies."""
     templates, instances, deals = laid.game.templates, laid.game.instances, laid.game.deals
-    at = np.full(laid.game.decisions, -1, np.int32)
+    at = np.full(laid.game.decisions, FREE, np.uint32)
     mixes, length = list[npt.NDArray[np.float32]](), 0
     for fixed in spot.locked:
         place = find(spot, laid, fixed.line.text)
@@ -57,7 +57,7 @@ def _lock(spot: Spot, laid: StreetLayout) -> StreetLayout:
         at[int(instances.scale[instance]) + d - int(templates.decisions[t, 0])] = length
         mixes.append(fixed.mix[:, laid.combos[fixed.player]].astype(np.float32).ravel())
         length += mixes[-1].size
-    return laid._replace(game=laid.game._replace(locks=Locks(at, np.concatenate(mixes))))
+    return laid._replace(game=laid.game._replace(locks=Locks(at, np.concatenate(mixes), True)))
 
 
 def find(spot: Spot, laid: StreetLayout, line: str) -> Place:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.simd import LANES
 from counterplay.engine.streets import FOLD, KINDS, SHOWDOWN, TABLE, Leaves, Templates
 from counterplay.games.holdem import trees as ends
 from counterplay.games.holdem.betting import Betting, Rake
@@ -66,7 +67,7 @@ def contract(trees: dict[Start, Street], lanes: list[int], width: int, betting: 
             after.append(number[group])
         built.append(made)
         follows.append(after)
-    return Contracted(_arrays(built, entries, follows), _leaves(built), tuple(entries), tuple(t.last for t in built))
+    return Contracted(_arrays(built, entries, follows), _leaves(built, width), tuple(entries), tuple(t.last for t in built))
 
 
 def _choices(tree: Street) -> _Choices:
@@ -173,14 +174,18 @@ def _arrays(built: list[_Template], entries: list[tuple[int, ...]], follows: lis
     )
 
 
-def _leaves(built: list[_Template]) -> Leaves:
-    """Put the leaves of all templates one after another, kind after kind."""
-    counts = [len(t.leaves[kind]) for kind in range(KINDS) for t in built]
-    bounds = _bounds(counts)
-    rows = [leaf for kind in range(KINDS) for t in built for leaf in t.leaves[kind]]
-    step = np.arange(KINDS)[:, None] * len(built) + np.arange(len(built) + 1)
-    return Leaves(
-        bounds=bounds[step],
-        at=np.array([leaf[:2] for leaf in rows], U32).reshape(-1, 2),
-        pays=np.array([leaf[2:] for leaf in rows], np.float32).reshape(-1, 3),
-    )
+def _leaves(built: list[_Template], width: int) -> Leaves:
+    """Put the leaves of all templates into blocks, each kind of each template into blocks of its own."""
+    rows, pays, counts = list[npt.NDArray[np.uint64]](), list[npt.NDArray[np.float32]](), list[int]()
+    for made in built:
+        for leaves in made.leaves:
+            blocks = -(-len(leaves) // LANES)
+            counts.append(blocks)
+            at = np.full((blocks * LANES, 2), made.sequences, np.uint64)
+            paid = np.zeros((blocks * LANES, 3), np.float32)
+            for k, (one, two, *amounts) in enumerate(leaves):
+                at[k], paid[k] = (one, two), amounts
+            rows.append((at * np.uint64(width)).reshape(blocks, LANES, 2).transpose(0, 2, 1))
+            pays.append(paid.reshape(blocks, LANES, 3).transpose(0, 2, 1))
+    join = np.concatenate
+    return Leaves(_bounds(counts), np.ascontiguousarray(join(rows)), np.ascontiguousarray(join(pays)))
