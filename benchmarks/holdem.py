@@ -27,13 +27,11 @@ import report
 
 report.one_thread()
 
-import numpy as np  # noqa: E402
 
-from counterplay.games.holdem.betting import street_trees  # noqa: E402
-from counterplay.games.holdem.runouts import Layout, layout  # noqa: E402
-from counterplay.games.holdem.spot import Spot, load_spot  # noqa: E402
+from counterplay.games.holdem.places import lay_out  # noqa: E402
+from counterplay.games.holdem.spot import load_spot  # noqa: E402
 from counterplay.solvers.cfr import VARIANTS  # noqa: E402
-from counterplay.solvers.subgame import SubgameCFR  # noqa: E402
+from counterplay.solvers.streets.cfr import SubgameCFR  # noqa: E402
 
 OURS = "Counterplay"
 ALGORITHM = "dcfr3"
@@ -85,16 +83,6 @@ RECORDED: dict[str, dict[str, Any]] = {
 Measure = Callable[[], dict[str, Any]]
 
 
-def lay_out(spot: Spot) -> Layout:
-    trees = street_trees(spot.betting, spot.street, spot.pot, spot.stack, spot.aggressor == "ip")
-    rake = spot.rake.percent / 100, spot.rake.cap
-    return layout(spot.board, (spot.weights[0], spot.weights[1]), trees, spot.betting, rake)
-
-
-def size(arrays: tuple[Any, ...]) -> int:
-    return sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))
-
-
 def ours(case: Case, threads: int) -> Measure:
     """Return a measurement of ours. Compiling is left out, and setting up is a figure of its own."""
     spot = load_spot(report.ROOT / "examples" / f"{case.name}.toml")
@@ -119,7 +107,7 @@ def ours(case: Case, threads: int) -> Measure:
         began = now()
         run.advance(case.iterations)
         iteration = (now() - began) / case.iterations
-        memory = size(run.game) + size(run.tables)
+        memory = run.game.nbytes + sum(int(table.nbytes) for table in run.tables)
         return {"setup": setup, "iteration": iteration, "memory": memory, "targets": found}
 
     first = start()

@@ -1,8 +1,8 @@
 """Bundles of arrays as kernels see them best: each array flat, and in machine code no more than where it begins.
 
 Numba carries an array as seven numbers, and a NamedTuple of arrays as all of theirs at each use. A kernel that reads
-fifty arrays took most of its compile time to sort these out. So it turns its bundles into raw ones first: there an array
-is one pointer. As plain Python (without the compiler) it is a flat view, and all indices are into that.
+fifty arrays took most of its compile time to sort these out. So it turns its bundles into raw ones first: there an
+array is one pointer. As plain Python (without the compiler) it is a flat view, and all indices are into that.
 
 A raw array knows no size and counts no references: the kernel that made it holds the arrays. Indices are unsigned: with
 signed ones each use would be checked for a negative index. So what is read from arrays of unsigned numbers, whatever

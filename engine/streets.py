@@ -6,7 +6,8 @@ what follows them is on one board, and leaves on one board are summed side by si
 cards. What regrets and averages there are lies in one long table, an instance's part after another's, a decision's part
 [actions, lanes of its player] after another's.
 
-Shape letters: T templates, E entries of a template, D decisions of all templates, L blocks of leaves, K kinds of leaves, G groups of a street's ends, I instances, B boards, C dealt cards, W lanes (the larger player's, padded to a
+Shape letters: T templates, E entries of a template, D decisions of all templates, L blocks of leaves, K kinds of
+leaves, G groups of a street's ends, I instances, B boards, C dealt cards, W lanes (the larger player's, padded to a
 multiple of sixteen; entry W is a lane that never holds anything). Payoffs are chips won or lost against the start of
 the subgame with half the pot each, so without rake they sum to zero.
 

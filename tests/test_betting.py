@@ -10,23 +10,20 @@ from hypothesis import strategies as st
 from pokerkit import Automation, BettingStructure, Deck, Opening, StandardHighHand, State
 from pokerkit import Street as PokerKitStreet
 
-from counterplay.games.holdem.betting import (
+from counterplay.games.holdem.betting import STREETS, FixedLimit, Menu, NoLimit
+from counterplay.games.holdem.cards import HOLDEM
+from counterplay.games.holdem.sizes import Facing, amounts, parse_size, parse_sizes, round_chips
+from counterplay.games.holdem.trees import (
     ALLIN,
-    BOARD,
     FOLD,
     NEXT,
     SHOWDOWN,
-    STREETS,
-    FixedLimit,
-    Menu,
-    NoLimit,
     Street,
     children,
     follow,
     street_tree,
     street_trees,
 )
-from counterplay.games.holdem.sizes import Facing, amounts, parse_size, parse_sizes, round_chips
 
 NONE = Fraction(0)
 
@@ -285,7 +282,7 @@ def pokerkit(first: int, pot: int, stack: int, least: list[int], limit: int | No
         PokerKitStreet(
             False,
             (False, False) if street == first else (),
-            BOARD[street] if street == first else 1,
+            HOLDEM.board[street] if street == first else 1,
             False,
             Opening.POSITION,
             least[street],

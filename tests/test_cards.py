@@ -1,6 +1,7 @@
 """Cards and their texts, and hand strength over every five-card hand and beside a second evaluator."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations, pairwise, permutations
 
 import naive_poker
@@ -29,10 +30,13 @@ def read(text):
     return cards.parse_cards(text)
 
 
-def of(hand, **rules):
+OLD_SHORT = replace(cards.SHORT, trips_beat_straights=True)
+
+
+def of(hand, deck=cards.HOLDEM):
     """Return the strength of a hand written as text."""
     mask = np.array([cards.cards_mask(read(hand))])
-    return int(mask_strengths(mask, **rules)[0])
+    return int(mask_strengths(mask, deck=deck)[0])
 
 
 def fives(deck):
@@ -54,8 +58,8 @@ def test_numbers_and_names():
     assert cards.combo_name(cards.combo_number(*read("KhKs"))) == "KsKh"
     assert len(set(cards.COMBO_MASKS.tolist())) == cards.COMBOS
     assert cards.cards_mask(read("KsKh")) == cards.COMBO_MASKS[cards.combo_number(*read("KsKh"))]
-    assert len(cards.deck()) == 52
-    assert cards.format_cards(cards.deck(short=True)[:2]) == "6c 6d"
+    assert len(cards.HOLDEM.cards) == 52
+    assert cards.format_cards(cards.SHORT.cards[:2]) == "6c 6d"
 
 
 @pytest.mark.parametrize("text", ["Ks 9d 4c", "Ks9d4c", "ks,9D, 4C", " Ks\n9d\t4c ,"])
@@ -87,7 +91,7 @@ def test_no_cards(text, said):
 
 def test_bad_numbers():
     with pytest.raises(ValueError, match="4c at character 4 of 'Ks 4c' is not in the short deck: its ranks are 6789TJ"):
-        cards.parse_cards("Ks 4c", short=True)
+        cards.parse_cards("Ks 4c", cards.SHORT)
     with pytest.raises(ValueError, match="a combo is two different cards"):
         cards.combo_number(5, 5)
     with pytest.raises(ValueError, match="numbered 0 to 1325, not 1326"):
@@ -107,11 +111,11 @@ def test_bad_numbers():
 
 
 def test_compatible():
-    free = cards.compatible(read("Ks 9d 4c"))
+    free = cards.HOLDEM.free(read("Ks 9d 4c"))
     assert free.sum() == 49 * 48 // 2
     assert not free[cards.combo_number(*read("Ks2c"))]
-    assert cards.compatible(short=True).sum() == 36 * 35 // 2
-    assert cards.compatible(read("Ks 9d 8c"), short=True).sum() == 33 * 32 // 2
+    assert cards.SHORT.free().sum() == 36 * 35 // 2
+    assert cards.SHORT.free(read("Ks 9d 8c")).sum() == 33 * 32 // 2
 
 
 def test_permuting_suits():
@@ -127,10 +131,11 @@ def test_permuting_suits():
     np.testing.assert_array_equal(strengths(swapped)[moved], strengths(board))
 
 
-@pytest.mark.parametrize("short", [False, True])
-def test_every_five_card_hand(short):
+@pytest.mark.parametrize("deck", [cards.HOLDEM, cards.SHORT], ids=lambda deck: deck.name)
+def test_every_five_card_hand(deck):
     """The class counts are known (52 cards: 2,598,960 hands, 7,462 strengths; 36 cards: 376,992 hands)."""
-    ranked = mask_strengths(fives(cards.deck(short)), short=short)
+    ranked = mask_strengths(fives(deck.cards), deck=deck)
+    short = deck is cards.SHORT
     found, times = np.unique(ranked, return_counts=True)
     hands, kinds = Counter(), Counter(category(int(s)) for s in found)
     for s, n in zip(found, times, strict=True):
@@ -146,19 +151,19 @@ def test_every_five_card_hand(short):
 @pytest.mark.parametrize(
     ("order", "rules"),
     [
-        (naive_poker.STANDARD, {}),
-        (naive_poker.SHORT, {"short": True}),
-        (naive_poker.OLD_SHORT, {"short": True, "trips_beat_straights": True}),
+        (naive_poker.STANDARD, cards.HOLDEM),
+        (naive_poker.SHORT, cards.SHORT),
+        (naive_poker.OLD_SHORT, OLD_SHORT),
     ],
     ids=["standard", "short", "old short"],
 )
 def test_against_the_second_evaluator(order, rules, count):
     """Random hands, half of them from two suits and seven ranks, sort the same way under both evaluators."""
     rng = np.random.default_rng(count)
-    deck = np.array(cards.deck(rules.get("short", False)))
+    deck = np.array(rules.cards)
     few = np.array([c for c in deck if c % 4 < 2 and (c // 4 < 10 or c // 4 == 12)])
     hands = [rng.choice(few if i % 2 else deck, count, replace=False) for i in range(2000)]
-    ours = mask_strengths(np.array([cards.cards_mask(hand.tolist()) for hand in hands]), **rules)
+    ours = mask_strengths(np.array([cards.cards_mask(hand.tolist()) for hand in hands]), deck=rules)
     lowest = deck[0] // 4 + 2
     wanted = [naive_poker.best([(c // 4 + 2, c % 4) for c in hand.tolist()], order, lowest) for hand in hands]
     for strength, (name, _) in zip(ours.tolist(), wanted, strict=True):
@@ -174,7 +179,7 @@ def test_combos_on_a_board():
     ranked = strengths(board)
     assert ranked.dtype == np.int32
     masks = [cards.cards_mask({*board, *pair}) for pair in cards.COMBO_CARDS.tolist()]
-    free = cards.compatible(board)
+    free = cards.HOLDEM.free(board)
     assert (ranked[~free] == -1).all()
     np.testing.assert_array_equal(ranked[free], mask_strengths(np.array(masks))[free])
     some = np.array([3, 700, 1325], np.uint16)
@@ -188,21 +193,21 @@ def test_combos_on_a_board():
 @pytest.mark.parametrize(
     ("weaker", "stronger", "rules"),
     [
-        ("Ah Kd Qc 9s 7h 3d 2c", "2h 2d 5c 9s 7h 3d Jc", {}),
-        ("5h 4d 3c 2s Ah Kd Qc", "6h 5d 4c 3s 2h Kd Qc", {}),
-        ("6h 5h 4h 3h Ks As 2s", "Ah 5h 4h 3h 2h Ks Kd", {}),
-        ("Qh Qd 9c 9s 4h 4d Ac", "Kh Kd 2c 2s 3h 7d 9c", {}),
-        ("Qh Qd Qc 9s 9h 9d 2c", "Qh Qd Qc Ts Th 9d 9c", {}),
-        ("7h 7d 7c 7s Kh Kd Kc", "7h 7d 7c 7s Ah 2d 2c", {}),
-        ("Ah Ad Ac Kh Kd", "9h 7h 6h 8h Jh", {"short": True}),
-        ("Ah Ad Ac Kh Qd", "Ah 6d 7c 8s 9h", {"short": True}),
-        ("Ah 6d 7c 8s 9h", "6h 7d 8c 9s Th", {"short": True}),
-        ("Th Jd Qc Ks Ah", "6h 6d 6c 7h 8d", {"short": True, "trips_beat_straights": True}),
-        ("Th Jd Qc Ks Ah 6d 8c", "6h 6d 6c 7h 8d 9c Td", {"short": True, "trips_beat_straights": True}),
+        ("Ah Kd Qc 9s 7h 3d 2c", "2h 2d 5c 9s 7h 3d Jc", cards.HOLDEM),
+        ("5h 4d 3c 2s Ah Kd Qc", "6h 5d 4c 3s 2h Kd Qc", cards.HOLDEM),
+        ("6h 5h 4h 3h Ks As 2s", "Ah 5h 4h 3h 2h Ks Kd", cards.HOLDEM),
+        ("Qh Qd 9c 9s 4h 4d Ac", "Kh Kd 2c 2s 3h 7d 9c", cards.HOLDEM),
+        ("Qh Qd Qc 9s 9h 9d 2c", "Qh Qd Qc Ts Th 9d 9c", cards.HOLDEM),
+        ("7h 7d 7c 7s Kh Kd Kc", "7h 7d 7c 7s Ah 2d 2c", cards.HOLDEM),
+        ("Ah Ad Ac Kh Kd", "9h 7h 6h 8h Jh", cards.SHORT),
+        ("Ah Ad Ac Kh Qd", "Ah 6d 7c 8s 9h", cards.SHORT),
+        ("Ah 6d 7c 8s 9h", "6h 7d 8c 9s Th", cards.SHORT),
+        ("Th Jd Qc Ks Ah", "6h 6d 6c 7h 8d", OLD_SHORT),
+        ("Th Jd Qc Ks Ah 6d 8c", "6h 6d 6c 7h 8d 9c Td", OLD_SHORT),
     ],
 )
 def test_who_wins(weaker, stronger, rules):
-    assert of(weaker, **rules) < of(stronger, **rules)
+    assert of(weaker, rules) < of(stronger, rules)
 
 
 @pytest.mark.parametrize(

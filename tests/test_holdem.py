@@ -10,37 +10,21 @@ from hypothesis import strategies as st
 
 from counterplay.engine.form import sequence_form
 from counterplay.engine.tree import compile_tree
-from counterplay.games.holdem.betting import street_trees
 from counterplay.games.holdem.cards import COMBO_CARDS, format_cards
+from counterplay.games.holdem.places import lay_out
 from counterplay.games.holdem.rules import HoldemRules
-from counterplay.games.holdem.runouts import layout
 from counterplay.games.holdem.spot import Spot, load_spot, parse_spot
 from counterplay.games.holdem.strength import strengths
 from counterplay.solvers.cfr import CFR, VARIANTS
 from counterplay.solvers.lp import solve_lp
-from counterplay.solvers.subgame import SubgameCFR
+from counterplay.solvers.streets.cfr import SubgameCFR
 from counterplay.solvers.value import judge, judge_table
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-def subgame(spot: Spot, symmetry: bool = True):
-    trees = street_trees(spot.betting, spot.street, spot.pot, spot.stack, spot.aggressor == "ip")
-    deck = tuple(range(16, 52)) if spot.variant == "short" else tuple(range(52))
-    return layout(
-        spot.board,
-        tuple(spot.weights),
-        trees,
-        spot.betting,
-        (spot.rake.percent / 100, spot.rake.cap),
-        deck,
-        spot.variant == "short",
-        symmetry,
-    )
-
-
 def solver(spot: Spot, variant: str = "dcfr", symmetry: bool = True, **options):
-    return SubgameCFR(subgame(spot, symmetry).game, spot.pot, VARIANTS[variant], **options)
+    return SubgameCFR(lay_out(spot, symmetry).game, spot.pot, VARIANTS[variant], **options)
 
 
 def small(board: str, oop: str, ip: str, more: str = "", sizes: str = '["60%", "all-in"]', stack: int = 30) -> Spot:
@@ -146,7 +130,7 @@ def test_suit_symmetry_changes_nothing(name):
 
 def test_suit_symmetry_deals_fewer_cards():
     spot = small("Ks 9s 4s", "AA,KQs", "KK,QJs", sizes="[]")
-    assert len(subgame(spot).boards) < 0.5 * len(subgame(spot, symmetry=False).boards)
+    assert len(lay_out(spot).boards) < 0.5 * len(lay_out(spot, symmetry=False).boards)
 
 
 def test_threads_change_nothing():

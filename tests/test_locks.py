@@ -11,14 +11,14 @@ import counterplay
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import CHANCE, Histories
 from counterplay.engine.tree import compile_tree
-from counterplay.games.holdem import nodes
 from counterplay.games.holdem.cards import combo_name
 from counterplay.games.holdem.locks import Lock, parse_lock
+from counterplay.games.holdem.places import lay_out
 from counterplay.games.holdem.rules import HoldemRules
 from counterplay.games.holdem.spot import parse_spot, to_toml
 from counterplay.solvers.cfr import VARIANTS
 from counterplay.solvers.lp import solve_lp
-from counterplay.solvers.subgame import SubgameCFR
+from counterplay.solvers.streets.cfr import SubgameCFR
 from counterplay.solvers.value import judge_table
 
 BET = 'bet = ["60%", "all-in"]\nraise = ["60%", "all-in"]'
@@ -180,7 +180,7 @@ def test_a_lock_of_what_is_best_costs_nothing():
 def test_suits_are_swapped_only_where_the_lock_allows(hands):
     strategy = "" if hands else "check = 0.5, all-in = 0.5"
     given = spot("Ks 9s 4s 7s", "AA,QJs", "KK,87s", lock("", strategy, hands), bets=('bet = ["all-in"]',) * 2)
-    both = nodes.lay_out(given), nodes.lay_out(given, symmetry=False)
+    both = lay_out(given), lay_out(given, symmetry=False)
     runs = [SubgameCFR(laid.game, given.pot, VARIANTS["dcfr"]) for laid in both]
     for run in runs:
         run.advance(60)
@@ -193,8 +193,8 @@ def test_suits_are_swapped_only_where_the_lock_allows(hands):
 
 def test_a_card_of_a_lock_is_dealt_for_itself():
     given = SPOTS["one suit"]
-    free, locked = nodes.lay_out(replace(given, locks=())), nodes.lay_out(given)
-    assert len(locked.game.dealt) >= len(free.game.dealt)
+    free, locked = lay_out(replace(given, locks=())), lay_out(given)
+    assert len(locked.game.deals.dealt) >= len(free.game.deals.dealt)
     view = solved("one suit").at("check check [2h] check")
     assert view.locked.all()
     assert view.frequencies["check"] == pytest.approx(1.0)

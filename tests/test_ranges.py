@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from counterplay.games.holdem.cards import COMBO_CARDS, COMBOS, combo_name, combo_number, parse_cards
+from counterplay.games.holdem.cards import COMBO_CARDS, COMBOS, SHORT, combo_name, combo_number, parse_cards
 from counterplay.games.holdem.ranges import count, format_range, grid, parse_range, without
 
 RANKS = "23456789TJQKA"
@@ -210,7 +210,7 @@ def test_without_the_board():
     left = without(parse_range("KK, AKs:0.5, 65s"), board)
     assert count(left) == (3 + 3 + 4, 3 + 1.5 + 4)
     assert not left[np.isin(COMBO_CARDS, board).any(axis=1)].any()
-    assert count(without(parse_range("random"), short=True))[0] == 630
+    assert count(without(parse_range("random"), deck=SHORT))[0] == 630
 
 
 def test_grid():

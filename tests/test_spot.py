@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterplay.games.holdem.betting import FixedLimit, Menu, NoLimit, children
+from counterplay.games.holdem.betting import FixedLimit, Menu, NoLimit, Rake
 from counterplay.games.holdem.sizes import Size, parse_sizes
-from counterplay.games.holdem.spot import Rake, Spot, load_spot, parse_spot, spot_from_flags, to_toml
+from counterplay.games.holdem.spot import Spot, load_spot, parse_spot, spot_from_flags, to_toml
+from counterplay.games.holdem.trees import children
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

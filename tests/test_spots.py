@@ -89,7 +89,7 @@ def test_what_an_action_is_worth_before_a_card_is_the_mean_over_cards(name):
     before = solution.at("check")
     p = before.player
     total, weight = np.zeros(len(before.combos[p])), np.zeros(len(before.combos[p]))
-    for card in spots.nodes.deck(solution.spot):
+    for card in solution.spot.deck.cards:
         if card in before.board:
             continue
         after = solution.at(f"check check [{spots.format_cards([card])}]")

@@ -10,28 +10,19 @@ from pokerkit import Street as PokerKitStreet
 
 from counterplay.engine.form import sequence_form
 from counterplay.engine.tree import compile_tree
-from counterplay.games.holdem import nodes
-from counterplay.games.holdem.betting import (
-    ALLIN,
-    FOLD,
-    NEXT,
-    FixedLimit,
-    Menu,
-    NoLimit,
-    children,
-    follow,
-    street_tree,
-    street_trees,
-)
+from counterplay.games.holdem import cards
+from counterplay.games.holdem.betting import FixedLimit, Menu, NoLimit
 from counterplay.games.holdem.cards import COMBO_CARDS, permute_suits
+from counterplay.games.holdem.layout import layout
+from counterplay.games.holdem.places import lay_out
 from counterplay.games.holdem.rules import HoldemRules
-from counterplay.games.holdem.runouts import layout
 from counterplay.games.holdem.sizes import parse_sizes
 from counterplay.games.holdem.spot import parse_spot, spot_from_flags, to_toml
+from counterplay.games.holdem.trees import ALLIN, FOLD, NEXT, children, follow, street_tree
 from counterplay.solvers import spots
 from counterplay.solvers.cfr import CFR, VARIANTS
 from counterplay.solvers.lp import solve_lp
-from counterplay.solvers.subgame import SubgameCFR
+from counterplay.solvers.streets.cfr import SubgameCFR
 from counterplay.solvers.value import judge, judge_table
 
 
@@ -59,10 +50,10 @@ class Tiny(HoldemRules):
 
     @property
     def _deck(self):
-        return list(DECK)
+        return DECK
 
 
-DECK = tuple(range(40, 52))
+DECK = cards.Deck("queens and up", tuple(range(40, 52)))
 
 
 def tiny(name):
@@ -71,14 +62,12 @@ def tiny(name):
 
 
 def on_deck(spot):
-    trees = street_trees(spot.betting, spot.street, spot.pot, spot.stack)
-    rake = (spot.rake.percent / 100, spot.rake.cap)
-    laid = layout(spot.board, tuple(spot.weights), trees, spot.betting, rake, DECK)
+    laid = layout(DECK, spot.board, tuple(spot.weights), spot.trees, spot.betting, spot.rake)
     return SubgameCFR(laid.game, spot.pot, VARIANTS["dcfr"])
 
 
 def solver(spot, symmetry=True, **options):
-    return SubgameCFR(nodes.lay_out(spot, symmetry).game, spot.pot, VARIANTS["dcfr"], **options)
+    return SubgameCFR(lay_out(spot, symmetry).game, spot.pot, VARIANTS["dcfr"], **options)
 
 
 @cache
@@ -126,12 +115,12 @@ def test_suit_symmetry_changes_nothing():
 
 @pytest.mark.parametrize(("variant", "flops", "kinds"), [("royal", 1140, 95), ("holdem", 22_100, 1755)])
 def test_flops_are_dealt_once_up_to_suits(variant, flops, kinds):
-    laid = nodes.lay_out(royal(variant=variant, limit="2", oop="AA", ip="AA"))
+    laid = lay_out(royal(variant=variant, limit="2", oop="AA", ip="AA"))
     game = laid.game
     assert len(laid.boards) == 1 + kinds
     assert len(laid.suits) == 24
     given = {"royal": 560, "holdem": 17_296}[variant]  # 16 choose 3, 48 choose 3: flops for any two hands
-    assert 24 * game.share.sum() == pytest.approx(flops / given, rel=1e-5)
+    assert 24 * game.deals.share.sum() == pytest.approx(flops / given, rel=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +234,6 @@ def test_legality_before_the_flop_against_pokerkit():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"last": "river"}, "three streets at most, and from preflop to river are four"),
         ({"last": "fifth"}, "last must be the street that ends the game"),
         ({"board": "Ks Qd Jh Th", "pot": 4, "oop": "AA", "ip": "AA"}, "last is the flop, and the board has the cards"),
         ({"board": "Ks Qd Jh", "pot": 4, "oop": "AA", "ip": "AA"}, "blinds are posted before the flop"),
@@ -261,7 +249,7 @@ def test_legality_before_the_flop_against_pokerkit():
 )
 def test_mistakes_get_one_sentence(options, says):
     with pytest.raises(ValueError, match=says):
-        nodes.lay_out(royal(**options))
+        lay_out(royal(**options))
 
 
 def test_spots_before_the_flop_round_trip():

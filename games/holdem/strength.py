@@ -134,8 +134,8 @@ def _strengths(
 def ranking(deck: Deck = HOLDEM) -> tuple[int, int, int]:
     """Return the numbers that `hand_strength` takes: where the ace goes below a straight, and two categories.
 
-    In six-plus a flush beats a full house and A6789 is the lowest straight. Today's rooms let a straight beat three of a
-    kind there too; under the older rule, `trips_beat_straights`, it loses.
+    In six-plus a flush beats a full house and A6789 is the lowest straight. Today's rooms let a straight beat three of
+    a kind there too; under the older rule, `trips_beat_straights`, it loses.
     """
     flush = _HIGH_FLUSH if deck.flush_beats_full_house else _FLUSH
     return deck.low_ace, flush, _HIGH_TRIPS if deck.trips_beat_straights else _TRIPS
@@ -153,8 +153,8 @@ def strengths(
 ) -> npt.NDArray[np.int32]:
     """Return the strength of each hand on a board of up to five cards, i32[n]; -1 for those that hold a board card.
 
-    `hands` are numbers of the deck's hands, all of them if left out. With fewer than five cards in all the best of those
-    counts. Raises `ValueError` for a board of repeated, unknown or too many cards, and for an unknown hand.
+    `hands` are numbers of the deck's hands, all of them if left out. With fewer than five cards in all the best of
+    those counts. Raises `ValueError` for a board of repeated, unknown or too many cards, and for an unknown hand.
     """
     if len(board) > 5:
         raise ValueError(f"a board has at most five cards, not {len(board)}")

@@ -67,7 +67,9 @@ def contract(trees: dict[Start, Street], lanes: list[int], width: int, betting: 
             after.append(number[group])
         built.append(made)
         follows.append(after)
-    return Contracted(_arrays(built, entries, follows), _leaves(built, width), tuple(entries), tuple(t.last for t in built))
+    return Contracted(
+        _arrays(built, entries, follows), _leaves(built, width), tuple(entries), tuple(t.last for t in built)
+    )
 
 
 def _choices(tree: Street) -> _Choices:

@@ -5,7 +5,7 @@ stronger hands, by a sweep over both ranges in order of strength. TABLE: a produ
 win, for showdowns with cards to come.
 
 All leaves of an instance are on one board, so sixteen go side by side: plans are transposed to sixteen numbers a hand,
-and the sweep over hands is paid for once (`engine.simd`). All arrays are raw (`engine.raw`), and w is the number of lanes.
+and the sweep over hands is paid for once (`engine.simd`). All arrays are raw (`engine.raw`), w is the number of lanes.
 """
 
 from typing import Any
@@ -104,9 +104,7 @@ def _against_all(hands: Hands, work: Work, p: Index, factor: Any, w: Index) -> N
 
 
 @inlined
-def _by_strength(
-    hands: Hands, orders: Orders, work: Work, p: Index, row: Index, win: Any, lose: Any, w: Index
-) -> None:
+def _by_strength(hands: Hands, orders: Orders, work: Work, p: Index, row: Index, win: Any, lose: Any, w: Index) -> None:
     """Add to the result: win times the other's plan over weaker hands, lose times that over stronger ones."""
     q = _1 - p
     mine, theirs = shift(hands.cards, p * (w + _1) * _2), shift(hands.cards, q * (w + _1) * _2)

@@ -16,7 +16,7 @@ import numpy as np
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.raw import raw, shift
 from counterplay.engine.simd import WIDE, fill, largest, load, store, total, zeros
-from counterplay.engine.streets import F64, FREE, U32, Deals, Hands, Locks, Subgame, Tables, Templates, Work
+from counterplay.engine.streets import F64, FREE, U32, Deals, Hands, Subgame, Tables, Templates, Work
 from counterplay.solvers.streets.leaves import add_leaves
 from counterplay.solvers.streets.tables import fetch, holder, keep
 
@@ -79,7 +79,9 @@ def walk(
                     _clear(value, _0, _2 * templates.entries[t] * w)
                     _clear(value, own * w, (stop - own) * w)
                     add_leaves(game, work, plan, value, t, board, p, w)
-                    work.sums[level] = _earned(plan, value, _2 * templates.entries[t], own, stop, w) if mode == BEST else 0.0
+                    work.sums[level] = (
+                        _earned(plan, value, _2 * templates.entries[t], own, stop, w) if mode == BEST else 0.0
+                    )
                     arrives = False
 
                 # 2. What followed a group of ends, once all its deals were played, is summed up for the ends.
