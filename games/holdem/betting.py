@@ -135,7 +135,7 @@ class FixedLimit:
         return [min(turn.last + bet, turn.stack)]
 
 
-Betting = NoLimit | FixedLimit
+BettingRules = NoLimit | FixedLimit
 
 
 def _check_blinds(blinds: tuple[int, int]) -> None:

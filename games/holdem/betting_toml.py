@@ -5,7 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from counterplay.games.holdem.betting import PLAYERS, RIVER, STREETS, Betting, FixedLimit, Menu, NoLimit
+from counterplay.games.holdem.betting import PLAYERS, RIVER, STREETS, BettingRules, FixedLimit, Menu, NoLimit
 from counterplay.games.holdem.sizes import Role, Size, parse_sizes
 from counterplay.games.holdem.values import as_chips, as_number, as_table, as_text, as_whole, check_keys, quote
 
@@ -13,7 +13,7 @@ _ONLY_NO_LIMIT = ("bets", "add_allin", "force_allin", "raise_cap", "min_bet")
 _ROLES: tuple[Role, ...] = ("bet", "raise", "lead")
 
 
-def read_betting(data: Mapping[str, Any], first: int, aggressor: str) -> Betting:
+def read_betting(data: Mapping[str, Any], first: int, aggressor: str) -> BettingRules:
     """Return the rules of betting that a file's data describe for a subgame from street number `first` on."""
     last = as_text(data.get("last", STREETS[RIVER]), "last")
     if last not in STREETS:
@@ -129,7 +129,7 @@ def _threshold(value: object, name: str) -> Fraction:
     return ratio / 100 if value.strip().endswith("%") else ratio
 
 
-def write_betting(betting: Betting) -> tuple[list[str], list[tuple[str, list[str]]]]:
+def write_betting(betting: BettingRules) -> tuple[list[str], list[tuple[str, list[str]]]]:
     """Return the lines at the top and the tables, by name, from which `read_betting` reads equal rules."""
     lines, tables = list[str](), list[tuple[str, list[str]]]()
     if betting.last != RIVER:

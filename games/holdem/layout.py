@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from counterplay.engine.simd import LANES
 from counterplay.engine.streets import NO_LOCKS, PAD, Hands, Instances, Subgame, Templates
-from counterplay.games.holdem.betting import NO_RAKE, Betting, Rake
+from counterplay.games.holdem.betting import NO_RAKE, BettingRules, Rake
 from counterplay.games.holdem.boards import Runouts, deal_on, orders
 from counterplay.games.holdem.cards import Deck
 from counterplay.games.holdem.equity import equities
@@ -37,7 +37,7 @@ def layout(
     board: Cards,
     weights: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
     trees: dict[Start, Street],
-    betting: Betting,
+    betting: BettingRules,
     rake: Rake = NO_RAKE,
     symmetry: bool = True,
     told: Sequence[npt.NDArray[Any]] = (),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from counterplay.games.holdem.betting import PLAYERS, STREETS, Betting
+from counterplay.games.holdem.betting import PLAYERS, STREETS, BettingRules
 from counterplay.games.holdem.cards import HOLDEM, Deck, format_cards, parse_cards
 from counterplay.games.holdem.trees import NEXT, Start, Street, children, follow
 
@@ -25,7 +25,7 @@ class LineOfPlay(NamedTuple):
 
 
 def read_line(
-    text: str, board: Cards, trees: Mapping[Start, Street], betting: Betting, deck: Deck = HOLDEM
+    text: str, board: Cards, trees: Mapping[Start, Street], betting: BettingRules, deck: Deck = HOLDEM
 ) -> LineOfPlay:
     """Read a line from a board on; `trees` is what `trees.street_trees` gives, the first street first.
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.games.holdem.betting import PLAYERS, Betting
+from counterplay.games.holdem.betting import PLAYERS, BettingRules
 from counterplay.games.holdem.cards import COMBOS, HOLDEM, Deck
 from counterplay.games.holdem.lines import LineOfPlay, actor, read_line
 from counterplay.games.holdem.ranges import parse_range
@@ -51,7 +51,7 @@ def fix(
     board: tuple[int, ...],
     weights: npt.NDArray[np.float64],
     trees: Mapping[Start, Street],
-    betting: Betting,
+    betting: BettingRules,
     deck: Deck = HOLDEM,
 ) -> Fixed:
     """Return what a lock fixes in the game of both ranges `weights` [2, 1326]; raises `ValueError` where it cannot."""

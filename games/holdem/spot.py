@@ -40,7 +40,7 @@ import numpy.typing as npt
 
 from counterplay.engine.spec import suggestion
 from counterplay.engine.streets import unblocked
-from counterplay.games.holdem.betting import NO_RAKE, PLAYERS, STREETS, Betting, FixedLimit, Rake
+from counterplay.games.holdem.betting import NO_RAKE, PLAYERS, STREETS, BettingRules, FixedLimit, Rake
 from counterplay.games.holdem.betting_toml import read_betting, write_betting
 from counterplay.games.holdem.cards import COMBO_CARDS, DECKS, HOLDEM, Deck, format_cards, parse_cards
 from counterplay.games.holdem.locks import Fixed, Lock, fix, parse_lock, read_locks, write_lock
@@ -62,7 +62,7 @@ class Spot:
     ranges: tuple[str, str]
     pot: int
     stack: int
-    betting: Betting
+    betting: BettingRules
     rake: Rake = NO_RAKE
     variant: str = "holdem"
     aggressor: str = ""

@@ -1,4 +1,4 @@
-"""Betting trees of streets as templates: sequences, decisions, leaves, and what follows them (see `engine.streets`)."""
+"""BettingRules trees of streets as templates: sequences, decisions, leaves, and what follows them (see `engine.streets`)."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from counterplay.engine.simd import LANES
 from counterplay.engine.streets import FOLD, KINDS, SHOWDOWN, TABLE, Leaves, Templates
 from counterplay.games.holdem import trees as ends
-from counterplay.games.holdem.betting import Betting, Rake
+from counterplay.games.holdem.betting import BettingRules, Rake
 from counterplay.games.holdem.trees import Start, Street
 
 I64 = npt.NDArray[np.int64]
@@ -50,7 +50,7 @@ class _Template(NamedTuple):
     onward: list[tuple[int, int, Start]]  # both last sequences at each end with betting to come, and how that starts
 
 
-def contract(trees: dict[Start, Street], lanes: list[int], width: int, betting: Betting, rake: Rake) -> Contracted:
+def contract(trees: dict[Start, Street], lanes: list[int], width: int, betting: BettingRules, rake: Rake) -> Contracted:
     """Return the templates that betting trees make, for players with so many lanes, `width` with what pads them."""
     streets, known = list(trees.values()), {start: k for k, start in enumerate(trees)}
     choices = [_choices(tree) for tree in streets]
@@ -90,7 +90,7 @@ def _together(following: list[int], choices: list[_Choices], most: int) -> list[
     return [tuple(group) for group in groups]
 
 
-def _template(parts: list[tuple[Street, _Choices]], lanes: list[int], betting: Betting, rake: Rake) -> _Template:
+def _template(parts: list[tuple[Street, _Choices]], lanes: list[int], betting: BettingRules, rake: Rake) -> _Template:
     """Contract the trees that follow a template's entries."""
     total, size = 2 * len(parts), 0
     start_of = [dict[int, int]() for _ in parts]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.games.holdem.betting import PLAYERS, STREETS, Betting, Turn
+from counterplay.games.holdem.betting import PLAYERS, STREETS, BettingRules, Turn
 
 FOLD, SHOWDOWN, ALLIN, NEXT = 2, 3, 4, 5  # how a street may have ended, beside who acts, 0 or 1
 MAX_NODES = 500_000
@@ -41,7 +41,7 @@ class Street(NamedTuple):
         """Return what the players contest at a node: the pot and the chips that both have put in."""
         return self.start.pot + 2 * int(self.paid[node].min())
 
-    def following(self, node: int, betting: Betting) -> Start:
+    def following(self, node: int, betting: BettingRules) -> Start:
         """Return where the next street starts after a NEXT node."""
         street, called = self.start.street + 1, bool(self.caller[node] == 0)
         paid = int(self.paid[node, 0])
@@ -49,7 +49,7 @@ class Street(NamedTuple):
 
 
 def street_tree(
-    betting: Betting, street: str, pot: int, stack: int, lead: bool = False, max_nodes: int = MAX_NODES
+    betting: BettingRules, street: str, pot: int, stack: int, lead: bool = False, max_nodes: int = MAX_NODES
 ) -> Street:
     """Return the betting of a street that starts with `pot` in the middle and `stack` behind for each player.
 
@@ -71,7 +71,7 @@ def street_tree(
 
 
 def street_trees(
-    betting: Betting, street: str, pot: int, stack: int, lead: bool = False, max_nodes: int = MAX_NODES
+    betting: BettingRules, street: str, pot: int, stack: int, lead: bool = False, max_nodes: int = MAX_NODES
 ) -> dict[Start, Street]:
     """Return the betting of all streets from this one on, one tree for each different start, the first street first.
 
@@ -105,7 +105,7 @@ class _Point(NamedTuple):
     caller: int = -1
 
 
-def _grow(betting: Betting, start: Start, nodes: int, max_nodes: int) -> Street:
+def _grow(betting: BettingRules, start: Start, nodes: int, max_nodes: int) -> Street:
     """Return a street's tree; `nodes` of the `max_nodes` are taken."""
     points: list[_Point] = []
     small, big = betting.blinds if start.street == 0 else (0, 0)
@@ -135,7 +135,7 @@ def _grow(betting: Betting, start: Start, nodes: int, max_nodes: int) -> Street:
     )
 
 
-def _moves(betting: Betting, start: Start, point: _Point, node: int) -> list[_Point]:
+def _moves(betting: BettingRules, start: Start, point: _Point, node: int) -> list[_Point]:
     """Return what may follow a decision: fold and call, or check, then bets or raises in rising order."""
     me, last = point.kind, max(point.paid)
     closed = SHOWDOWN if start.street == betting.last else ALLIN if last == start.stack else NEXT

@@ -1,0 +1,188 @@
+"""The street walker on games of all sizes: Kuhn and Leduc poker with one card in hand, four streets, plain Python."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from counterplay.engine.form import sequence_form
+from counterplay.engine.streets import FOLD, KINDS, SHOWDOWN, TABLE, Subgame
+from counterplay.engine.tree import compile_tree
+from counterplay.games import make
+from counterplay.games.holdem.betting import FixedLimit, Menu, NoLimit, Rake
+from counterplay.games.holdem.cards import HOLDEM, Deck, parse_cards
+from counterplay.games.holdem.layout import layout
+from counterplay.games.holdem.ranges import parse_range
+from counterplay.games.holdem.rules import HoldemRules
+from counterplay.games.holdem.sizes import parse_sizes
+from counterplay.games.holdem.spot import parse_spot
+from counterplay.games.holdem.trees import street_trees
+from counterplay.solvers.cfr import CFR, VARIANTS
+from counterplay.solvers.lp import solve_lp
+from counterplay.solvers.streets.cfr import SubgameCFR
+from counterplay.solvers.value import judge, judge_table
+
+KUHN = Deck("kuhn", parse_cards("Js Qs Ks"), hole=1, board=(0,))
+LEDUC = Deck("leduc", parse_cards("Jd Js Qd Qs Kd Ks"), hole=1, board=(0, 1))
+
+
+def one_card(deck, betting, stack=1000, symmetry=True):
+    """Lay out a game of one card in hand with an ante of one chip each."""
+    weights = np.zeros((2, 52))
+    weights[:, list(deck.cards)] = 1.0
+    trees = street_trees(betting, "preflop", 2, stack)
+    return layout(deck, (), (weights[0], weights[1]), trees, betting, symmetry=symmetry)
+
+
+def kuhn():
+    return one_card(KUHN, FixedLimit((1, None, None, None), cap=1, last=0))
+
+
+def leduc(symmetry=True):
+    return one_card(LEDUC, FixedLimit((2, 4, None, None), cap=2, last=1), symmetry=symmetry)
+
+
+def through_tables(game: Subgame, hands) -> Subgame:
+    """Return the game with its showdowns as products with a table of who is ahead; suits for one board alone."""
+    one, two = hands
+    ahead = np.zeros((1, game.hands.reach.shape[1], game.hands.reach.shape[1]), np.float32)
+    ahead[0, : len(one), : len(two)] = np.sign(one[:, None] - two[None, :])
+    bounds = game.leaves.bounds.copy()
+    for t in range(len(game.templates.entries)):  # the blocks of showdowns become those of tables
+        bounds[KINDS * t + TABLE] = bounds[KINDS * t + SHOWDOWN]
+    return game._replace(
+        leaves=game.leaves._replace(bounds=bounds), equities=game.equities._replace(ahead=ahead.ravel())
+    )
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("tables", [False, True], ids=["showdowns", "tables"])
+def test_kuhn_poker(tables):
+    """Kuhn 1950: the first player loses an eighteenth of a chip."""
+    laid = kuhn()
+    game = through_tables(laid.game, laid.combos) if tables else laid.game
+    assert (np.diff(game.leaves.bounds)[[FOLD, SHOWDOWN, TABLE]] > 0).tolist() == [True, not tables, tables]
+    run, ours = (
+        SubgameCFR(game, 2, VARIANTS["dcfr"]),
+        CFR(sequence_form(compile_tree(make("kuhn"))), VARIANTS["dcfr"], 0),
+    )
+    for count in (1, 9, 190):
+        run.advance(count)
+        ours.advance(count)
+        one, two = run.judge(), judge(ours.form, ours.profile())
+        near = 1e-5 if count == 1 else one.nash_conv + two.nash_conv  # rounding breaks ties in regret
+        assert np.array(one.value) - 1 == pytest.approx(two.value, abs=near)
+        assert np.array(one.best) - 1 == pytest.approx(two.best, abs=near)
+    assert one.value[0] - 1 == pytest.approx(-1 / 18, abs=one.nash_conv + 1e-6)
+    assert one.nash_conv < 0.003
+
+
+@pytest.mark.parametrize("symmetry", [True, False])
+def test_leduc_poker(symmetry):
+    """The value is -0.085606424078, by the linear programme of `tests/test_published_values.py`."""
+    run = SubgameCFR(leduc(symmetry).game, 2, VARIANTS["dcfr"])
+    run.advance(2000)
+    verdict = run.judge()
+    assert verdict.nash_conv < 5e-4
+    assert verdict.value[0] - 1 == pytest.approx(-0.085606424078, abs=verdict.nash_conv + 1e-6)
+
+
+@pytest.mark.nojit
+def test_leduc_poker_iteration_by_iteration():
+    run = SubgameCFR(leduc().game, 2, VARIANTS["dcfr"])
+    ours = CFR(sequence_form(compile_tree(make("leduc"))), VARIANTS["dcfr"], 0)
+    for count in (1, 1, 8):
+        run.advance(count)
+        ours.advance(count)
+        one, two = run.judge(), judge(ours.form, ours.profile())
+        assert np.array(one.value) - 1 == pytest.approx(two.value, abs=2e-3)
+        assert np.array(one.best) - 1 == pytest.approx(two.best, abs=2e-2)
+
+
+def test_suits_of_one_card_hands_are_swapped():
+    assert len(leduc().boards) < len(leduc(symmetry=False).boards)
+
+
+def test_an_all_in_is_worth_what_the_cards_to_come_make_of_it():
+    """Leduc poker with a stack of one bet: its called bets are tables, or the board is dealt and both check."""
+    some, none = Menu(parse_sizes("2c", "bet"), ()), Menu((), ())
+    betting = NoLimit(((some, some), (none, none), None, None), last=1, raise_cap=0)
+    allin, dealt = one_card(LEDUC, betting, stack=2).game, one_card(LEDUC, betting).game
+    assert np.diff(allin.leaves.bounds)[TABLE] > 0
+    assert np.diff(dealt.leaves.bounds)[TABLE] == 0
+    runs = [SubgameCFR(game, 2, VARIANTS["dcfr"]) for game in (allin, dealt)]
+    for count in (1, 4, 95):
+        for run in runs:
+            run.advance(count)
+        one, two = (run.judge() for run in runs)
+        assert one.value == pytest.approx(two.value, abs=1e-5 if count < 5 else one.nash_conv + two.nash_conv)
+        assert one.best == pytest.approx(two.best, abs=1e-5 if count < 5 else one.nash_conv + two.nash_conv)
+
+
+TEN = Deck("ten", parse_cards("8s 9c Td Jc Qh Qs Kd Kh Ah As"))  # enough for two hands, a board and one card more
+
+
+class Ten(HoldemRules):
+    """A spot played with ten cards."""
+
+    @property
+    def _deck(self):
+        return TEN
+
+
+@cache
+def four_streets():
+    """Return a spot from before the flop to the river: all-in at once, or a bet on the turn or on the river."""
+    bets = "\n".join(
+        f"[bets.{street}]\nbet = {size}" for street, size in (("flop", "[]"), ("turn", "2"), ("river", "2"))
+    )
+    spot = parse_spot(
+        'board = ""\nblinds = [1, 2]\nstack = 4\nraise_cap = 1\n[range]\noop = "AsAh,QsQh"\nip = "KdKh,JcTd:0.5"\n'
+        f'{bets}\n[bets.preflop]\nbet = []\nraise = ["all-in"]'
+    )
+    return spot, layout(TEN, (), (spot.weights[0], spot.weights[1]), spot.trees, spot.betting)
+
+
+@pytest.mark.parametrize("compress", [False, True], ids=["32 bits", "16 bits"])
+def test_four_streets(compress):
+    """From before the flop to the river, against the engine's own sequence form."""
+    spot, laid = four_streets()
+    run = SubgameCFR(laid.game, spot.pot, VARIANTS["dcfr"], compress=compress, threads=2)
+    assert [len(work.instance) for work in run.work] == [4, 4]
+    assert {len(board) for board in laid.boards} == {0, 3, 4, 5}
+    tree = compile_tree(Ten(spot))
+    theirs = CFR(sequence_form(tree), VARIANTS["dcfr"], 0)
+    for count in (1, 9, 90):
+        run.advance(count)
+        theirs.advance(count)
+        one, two = run.judge(), judge(theirs.form, theirs.profile())
+        near = 1e-4 if count == 1 else one.nash_conv + two.nash_conv + 1e-3  # rounding breaks ties in regret
+        near += 1e-3 * compress
+        assert np.array(one.value) - spot.pot / 2 == pytest.approx(two.value, abs=near)
+        assert np.array(one.best) - spot.pot / 2 == pytest.approx(two.best, abs=near)
+    exact = judge_table(theirs.form, solve_lp(tree)).value[0]
+    assert one.value[0] - spot.pot / 2 == pytest.approx(exact, abs=one.nash_conv + 2e-3)
+
+
+def test_threads_change_nothing_on_four_streets():
+    runs = [SubgameCFR(four_streets()[1].game, 3, VARIANTS["dcfr"], threads=n) for n in (1, 3)]
+    for run in runs:
+        run.advance(5)
+    for name in ("regret", "total"):
+        assert np.array_equal(*(getattr(run.tables, name) for run in runs))
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize("compress", [False, True], ids=["32 bits", "16 bits"])
+def test_plain_python(compress):
+    """The numbers of this test come from the compiled kernels: run both ways, they bind the ways to each other."""
+    betting = FixedLimit((None, None, 2, 2), cap=1)
+    weights = parse_range("AsAh,8c7c:0.5,QdJd"), parse_range("KdKh,JcTc,9d8d")
+    board = parse_cards("Ks 9d 4c 7h")
+    deck = Deck("some", tuple(card for card in HOLDEM.cards if card // 4 > 4 or card in board))
+    laid = layout(deck, board, weights, street_trees(betting, "turn", 4, 4), betting, Rake(5, 0.25))
+    run = SubgameCFR(laid.game, 4, VARIANTS["dcfr"], compress=compress)
+    run.advance(2)
+    verdict = run.judge()
+    assert verdict.value == pytest.approx((1.080863, 2.694449), abs=3e-5)
+    assert verdict.best == pytest.approx((2.720500, 3.866073), abs=3e-5)
