@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from numba import types
 from numba.core import cgutils
-from numba.extending import lower_builtin, models, register_model, type_callable, types
+from numba.extending import lower_builtin, models, register_model, type_callable
 
 # Without types of their own; the decorated functions are not called by name.
+_kinds: Any = types
 _typed: Any = type_callable
 _lowered: Any = lower_builtin
 _model: Any = register_model
@@ -51,17 +53,17 @@ class _Model(models.PrimitiveModel):
 
 
 def _raw_type(kind: Any) -> Any:
-    if isinstance(kind, types.Array):
+    if isinstance(kind, _kinds.Array):
         return Raw(kind.dtype)
-    if isinstance(kind, types.BaseNamedTuple):
-        return types.NamedTuple([_raw_type(part) for part in kind], kind.instance_class)
+    if isinstance(kind, _kinds.BaseNamedTuple):
+        return _kinds.NamedTuple([_raw_type(part) for part in kind], kind.instance_class)
     return kind
 
 
 def _convert(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    if isinstance(kind, types.Array):
+    if isinstance(kind, _kinds.Array):
         return context.make_array(kind)(context, builder, value).data
-    if isinstance(kind, types.BaseNamedTuple):
+    if isinstance(kind, _kinds.BaseNamedTuple):
         parts = cgutils.unpack_tuple(builder, value, len(kind))  # type: ignore[no-untyped-call]
         return context.make_tuple(
             builder, _raw_type(kind), [_convert(context, builder, *both) for both in zip(kind, parts, strict=True)]
@@ -74,14 +76,14 @@ def _(context: Any) -> Any:
     return _raw_type
 
 
-@_lowered(raw, types.Any)
+@_lowered(raw, _kinds.Any)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return _convert(context, builder, signature.args[0], args[0])
 
 
 def entry(context: Any, builder: Any, array: Any, kind: Any, index: Any) -> Any:
     """Return the pointer to an entry of a raw array; `kind` is the index's type."""
-    return builder.gep(array, [context.cast(builder, index, kind, types.uint64)])
+    return builder.gep(array, [context.cast(builder, index, kind, _kinds.uint64)])
 
 
 @_typed(shift)
@@ -89,21 +91,21 @@ def _(context: Any) -> Any:
     return lambda a, by: a
 
 
-@_lowered(shift, Raw, types.Integer)
+@_lowered(shift, Raw, _kinds.Integer)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return entry(context, builder, args[0], signature.args[1], args[1])
 
 
 def _read_type(kind: Any) -> Any:
-    return types.uint64 if isinstance(kind, types.Integer) and not kind.signed else kind
+    return _kinds.uint64 if isinstance(kind, _kinds.Integer) and not kind.signed else kind
 
 
 @_typed(operator.getitem)
 def _(context: Any) -> Any:
-    return lambda a, i: _read_type(a.dtype) if isinstance(a, Raw) and isinstance(i, types.Integer) else None
+    return lambda a, i: _read_type(a.dtype) if isinstance(a, Raw) and isinstance(i, _kinds.Integer) else None
 
 
-@_lowered(operator.getitem, Raw, types.Integer)
+@_lowered(operator.getitem, Raw, _kinds.Integer)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     array, kind = signature.args
     value = builder.load(entry(context, builder, args[0], kind, args[1]))
@@ -112,10 +114,10 @@ def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 
 @_typed(operator.setitem)
 def _(context: Any) -> Any:
-    return lambda a, i, x: types.none if isinstance(a, Raw) and isinstance(i, types.Integer) else None
+    return lambda a, i, x: _kinds.none if isinstance(a, Raw) and isinstance(i, _kinds.Integer) else None
 
 
-@_lowered(operator.setitem, Raw, types.Integer, types.Any)
+@_lowered(operator.setitem, Raw, _kinds.Integer, _kinds.Any)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     array, kind, given = signature.args
     value = context.cast(builder, args[2], given, array.dtype)

@@ -1,4 +1,4 @@
-"""BettingRules trees of streets as templates: sequences, decisions, leaves, and what follows them (see `engine.streets`)."""
+"""Betting trees of streets as templates: sequences, decisions, leaves, and what follows them (see `engine.streets`)."""
 
 from typing import NamedTuple
 
@@ -55,7 +55,8 @@ def contract(trees: dict[Start, Street], lanes: list[int], width: int, betting: 
     streets, known = list(trees.values()), {start: k for k, start in enumerate(trees)}
     choices = [_choices(tree) for tree in streets]
     most = _ROWS // width
-    entries, number = [(0,)], {(0,): 0}
+    entries: list[tuple[int, ...]] = [(0,)]
+    number: dict[tuple[int, ...], int] = {(0,): 0}
     built, follows = list[_Template](), list[list[int]]()
     for trees_of in entries:  # grows as it goes
         made = _template([(streets[k], choices[k]) for k in trees_of], lanes, betting, rake)

@@ -103,7 +103,8 @@ class SubgameCFR:
 
     def _rows(self, numbers: F32) -> F32:
         """Return the root street's row of plans, strategies or values as [sequences, W]."""
-        return numbers[0].reshape(-1, self.game.hands.reach.shape[1])[: self.rows]
+        rows: F32 = numbers[0].reshape(-1, self.game.hands.reach.shape[1])[: self.rows]
+        return rows
 
     def plans(self) -> F32:
         """Return both players' average realisation plans on the root street, [sequences, W]."""
@@ -132,10 +133,10 @@ class SubgameCFR:
         rows = templates.end_at[int(templates.ends[number]) : int(templates.ends[number + 1])].astype(np.int64)
         reach = self.plans()[rows]  # [E, 2, W]
         reach[:, hands.held[:, :w] & deals.dealt[first + deal] != 0] = 0.0
-        moved = [array.copy() for array in instances]
+        moved = Instances(*(array.copy() for array in instances))  # type: ignore[arg-type]
         for array in moved:  # the instance takes the place of the root
             array[0] = array[int(instances.child[0]) + group * (last - first) + deal]
-        game = self.game._replace(hands=hands._replace(reach=reach.reshape(-1, w)), instances=Instances(*moved))
+        game = self.game._replace(hands=hands._replace(reach=reach.reshape(-1, w)), instances=moved)
         return SubgameCFR(game, self.pot, self.variant, threads=len(self.work), kept=self.tables)
 
     def advance(self, count: int) -> None:

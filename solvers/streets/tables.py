@@ -10,7 +10,7 @@ import numpy as np
 from numba.extending import overload
 
 _ZERO, _TOP, _HALF = np.float32(0.0), np.float32(32767.0), np.float32(0.5)
-_OPTIONS = {"forceinline": True}
+_OPTIONS: Any = {"forceinline": True}
 
 
 def holder(table: Any, block: Any) -> Any:
