@@ -20,6 +20,9 @@ from uuid import uuid4
 import numba
 import numpy as np
 import platformdirs
+from numba.core.compiler import Compiler, CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import LoweringPass, register_pass
+from numba.core.typed_passes import AnnotateTypes
 from numba.extending import overload
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,6 +69,35 @@ _njit: Any = numba.njit  # its type knows nothing of wrappers
 _CONFIG.SLP_VECTORIZE = 1
 
 
+_pass: Any = register_pass(mutates_CFG=True, analysis_only=False)
+
+
+@_pass
+class _Unoptimised(LoweringPass):
+    """Readies the library that machine code goes into, without the passes that optimise it."""
+
+    _name = "unoptimised"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = state.targetctx.codegen().create_library(state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        state.library._optimize_final_module = lambda: None
+        return True
+
+
+class _Part(CompilerBase):
+    """Compiles parts of kernels: they are optimised in the kernels that they are compiled into, and only there."""
+
+    def define_pipelines(self) -> list[Any]:
+        passes: Any = DefaultPassBuilder.define_nopython_pipeline(self.state)  # type: ignore[no-untyped-call]
+        passes.add_pass_after(_Unoptimised, AnnotateTypes)
+        passes.finalize()
+        return [passes]
+
+
 def jit(function: F, inline: bool = False) -> F:
     """Compile a kernel on first call and keep the machine code on disk.
 
@@ -84,6 +116,7 @@ def jit(function: F, inline: bool = False) -> F:
             forceinline=inline,
             no_cfunc_wrapper=True,
             no_cpython_wrapper=inline,
+            pipeline_class=_Part if inline else Compiler,
         )(function)
     finally:
         _CONFIG.CACHE_DIR = elsewhere

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.jit import jit
+from counterplay.engine.jit import inlined, jit
 from counterplay.games.holdem.cards import HOLDEM, Deck, cards_mask
 
 # In six-plus some categories change places; each place has its own number, so that it alone says the category.
@@ -36,7 +36,7 @@ _NAMES = (
 )
 
 
-@jit
+@inlined
 def _top(ranks: int) -> int:
     """Return the highest rank of a set, as a set; the empty set for the empty one."""
     ranks |= ranks >> 1
@@ -46,7 +46,7 @@ def _top(ranks: int) -> int:
     return ranks ^ (ranks >> 1)
 
 
-@jit
+@inlined
 def _straight(ranks: int, low_ace: int) -> int:
     """Return the lowest card of the highest straight in a set of ranks, 0 if there is none."""
     line = ranks << 1 | (ranks >> 12) << low_ace
@@ -54,7 +54,7 @@ def _straight(ranks: int, low_ace: int) -> int:
     return _top(pairs & pairs >> 2 & line >> 4)
 
 
-@jit
+@inlined
 def _best(ranks: int, count: int, keep: int) -> int:
     """Return the highest `keep` ranks of a set of `count`."""
     for _ in range(count - keep):
