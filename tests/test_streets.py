@@ -10,8 +10,10 @@ from counterplay.engine.streets import FOLD, KINDS, SHOWDOWN, TABLE, Subgame
 from counterplay.engine.tree import compile_tree
 from counterplay.games import make
 from counterplay.games.holdem.betting import FixedLimit, Menu, NoLimit, Rake
+from counterplay.games.holdem.boards import swaps
 from counterplay.games.holdem.cards import HOLDEM, Deck, parse_cards
-from counterplay.games.holdem.layout import layout
+from counterplay.games.holdem.layout import layout, least_entries
+from counterplay.games.holdem.places import lay_out
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.games.holdem.rules import HoldemRules
 from counterplay.games.holdem.sizes import parse_sizes
@@ -186,3 +188,12 @@ def test_plain_python(compress):
     verdict = run.judge()
     assert verdict.value == pytest.approx((1.080863, 2.694449), abs=3e-5)
     assert verdict.best == pytest.approx((2.720500, 3.866073), abs=3e-5)
+
+
+@pytest.mark.parametrize("symmetry", [True, False])
+def test_the_least_size_is_no_more_than_the_size(symmetry):
+    spot = parse_spot('board = "Ks 9s 4s"\npot = 4\nstack = 9\n[range]\noop = "AA"\nip = "QQ"\n[bets]\nbet = "50%"')
+    laid, weights = lay_out(spot, symmetry), (spot.weights[0], spot.weights[1])
+    alike = len(swaps(spot.deck, spot.board, weights)) if symmetry else 1
+    least = least_entries(spot.deck, spot.board, (6, 6), spot.trees, spot.betting, alike)
+    assert least == laid.game.entries if not symmetry else 0.4 * laid.game.entries < least < laid.game.entries

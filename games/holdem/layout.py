@@ -1,6 +1,7 @@
 """From a spot's ranges, board and betting to the `Subgame` that solvers read, and what its numbers stand for."""
 
 from collections.abc import Sequence
+from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from counterplay.games.holdem.boards import Runouts, deal_on, orders
 from counterplay.games.holdem.cards import Deck
 from counterplay.games.holdem.equity import equities
 from counterplay.games.holdem.templates import contract
-from counterplay.games.holdem.trees import ALLIN, Start, Street
+from counterplay.games.holdem.trees import ALLIN, NEXT, Start, Street
 
 I64 = npt.NDArray[np.int64]
 Cards = tuple[int, ...]
@@ -67,6 +68,32 @@ def layout(
         raked=rake.taken,
     )
     return StreetLayout(deck, game, both, tuple(trees.values()), made.entries, made.sequence, outs.boards, outs.suits)
+
+
+def least_entries(
+    deck: Deck, board: Cards, lanes: tuple[int, int], trees: dict[Start, Street], betting: BettingRules, swaps: int
+) -> int:
+    """Return how many entries the tables of a layout have at least, before anything is laid out.
+
+    Boards are counted as if each of them stood for as many as there are swaps of suits.
+    """
+    ways = dict.fromkeys(trees, 0)
+    ways[next(iter(trees))] = 1
+    first, boards = next(iter(trees)).street, dict[int, float]()
+    left, many = len(deck.cards) - len(board), 1.0
+    for street in range(first, betting.last + 1):
+        more = deck.board[street] - (deck.board[street - 1] if street > first else len(board))
+        many *= comb(left, more)
+        left -= more
+        boards[street] = max(many / swaps, 1.0)
+    found = 0.0
+    for start, tree in trees.items():  # a street before those that follow it
+        actions = np.bincount(tree.parent[1:], minlength=len(tree.kind))
+        size = sum(int(actions[(tree.kind == p) & (actions > 1)].sum()) * lanes[p] for p in range(2))
+        found += ways[start] * boards[start.street] * size
+        for node in np.flatnonzero(tree.kind == NEXT):
+            ways[tree.following(int(node), betting)] += ways[start]
+    return int(found)
 
 
 def _hands(deck: Deck, combos: tuple[I64, I64], weights: tuple[npt.NDArray[np.float64], ...]) -> Hands:

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.streets import FREE, Locks
+from counterplay.engine.system import available
+from counterplay.games.holdem.boards import swaps
 from counterplay.games.holdem.cards import format_cards, moved
-from counterplay.games.holdem.layout import StreetLayout, layout
+from counterplay.games.holdem.layout import StreetLayout, layout, least_entries
 from counterplay.games.holdem.lines import LineOfPlay, actor, read_line
 from counterplay.games.holdem.spot import Spot
 from counterplay.games.holdem.trees import NEXT, Street, children
@@ -30,10 +32,21 @@ class Place(NamedTuple):
 
 
 def lay_out(spot: Spot, symmetry: bool = True) -> StreetLayout:
-    """Return the layout of a spot's subgame, with its locks."""
+    """Return the layout of a spot's subgame, with its locks.
+
+    Raises `ValueError`, before it takes memory, for a spot whose tables would not fit even in 16 bits.
+    """
     told = [row for fixed in spot.locked for row in fixed.mix]  # what suits must leave alone beside board and ranges
     told += [spot.deck.free(deal) for fixed in spot.locked for _, _, deal in fixed.line.passed]
     weights = spot.weights[0], spot.weights[1]
+    lanes = int((weights[0] > 0).sum()), int((weights[1] > 0).sum())
+    alike = len(swaps(spot.deck, spot.board, (*weights, *told))) if symmetry else 1
+    need, free = 4 * least_entries(spot.deck, spot.board, lanes, spot.trees, spot.betting, alike), available()
+    if need > free:
+        raise ValueError(
+            f"the tables of this spot take at least {need / 2**30:,.0f} GB, and {free / 2**30:.1f} GB are free: "
+            "begin on a later street, end on an earlier one, or give fewer bet sizes"
+        )
     laid = layout(spot.deck, spot.board, weights, spot.trees, spot.betting, spot.rake, symmetry, told)
     return _lock(spot, laid) if spot.locked else laid
 
