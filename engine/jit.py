@@ -69,7 +69,7 @@ _njit: Any = numba.njit  # its type knows nothing of wrappers
 _CONFIG.SLP_VECTORIZE = 1
 
 
-_pass: Any = register_pass(mutates_CFG=True, analysis_only=False)
+_pass: Any = register_pass(mutates_CFG=True, analysis_only=False)  # type: ignore[no-untyped-call]
 
 
 @_pass
@@ -79,7 +79,7 @@ class _Unoptimised(LoweringPass):
     _name = "unoptimised"
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def run_pass(self, state: Any) -> bool:
         state.library = state.targetctx.codegen().create_library(state.func_id.func_qualname)

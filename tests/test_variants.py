@@ -234,7 +234,10 @@ def test_legality_before_the_flop_against_pokerkit():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"last": "river", "variant": "holdem", "stack": 90}, "the tables of this spot take at least .* GB, and .* free: begin on a later street"),
+        (
+            {"last": "river", "variant": "holdem", "stack": 90},
+            "the tables of this spot take at least .* GB, and .* free: begin on a later street",
+        ),
         ({"last": "fifth"}, "last must be the street that ends the game"),
         ({"board": "Ks Qd Jh Th", "pot": 4, "oop": "AA", "ip": "AA"}, "last is the flop, and the board has the cards"),
         ({"board": "Ks Qd Jh", "pot": 4, "oop": "AA", "ip": "AA"}, "blinds are posted before the flop"),
