@@ -9,7 +9,8 @@ import numpy as np
 
 from counterplay.engine.streets import F32, F64, U32, Instances, Subgame, Tables, Work, new_tables, new_work, unblocked
 from counterplay.solvers.cfr import Variant, schedule
-from counterplay.solvers.streets.walk import BEST, UPDATE, VALUE, Errand, walk
+from counterplay.solvers.streets.decisions import BEST, UPDATE, VALUE
+from counterplay.solvers.streets.walk import Errand, walk
 from counterplay.solvers.value import Judgement
 
 _SHARES = 8  # parts that the root's children are cut into for each thread: the last to finish is not far behind
