@@ -131,7 +131,7 @@ def solve(
         solution.save(out)
     page = pages.of(solution)
     if as_json:
-        put_json({**claims(solution), "stopped_by": solution.stopped_by, "file": out})
+        put_json({**claims(solution), **page.opening(solution), "stopped_by": solution.stopped_by, "file": out})
     else:
         put(page.summary(solution, pages.STOPPED[solution.stopped_by], paint))
         put(pages.whats_next(solution, out))

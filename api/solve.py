@@ -62,7 +62,7 @@ def solve(
         raise ValueError(f"resume takes a solution, as solve and load return it, not {type(resume).__name__}")
     if isinstance(game, str) and game.strip().lower().endswith(".cps"):
         raise ValueError(
-            f"{game} is a solution, not a game: --resume {game} (resume=load(...)) goes on with it, "
+            f"{game} is a solution, not a game: --resume {game} goes on with it (in Python resume=load(...)), "
             "'counterplay show' shows it"
         )
     made: Any = None if game is None else GAMES.make(game)

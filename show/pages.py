@@ -42,9 +42,9 @@ class Page(NamedTuple):
 def of(solution: "Solution") -> Any:
     """Return the module of pages of a solution.
 
-    Its functions: `summary(solution, stopped, paint)`, `strategy(solution, page)`, `judgement(solution, found, paint)`,
-    `measured(solution, found)`, `holds(solution, found)`, `report(solution, line, paint)`, `run_outs(solution, line)`
-    and `opponent(solution)`.
+    Its functions: `summary(solution, stopped, paint)`, `opening(solution)`, `strategy(solution, page)`,
+    `judgement(solution, found, paint)`, `measured(solution, found)`, `holds(solution, found)`,
+    `run_outs(solution, line)`, `report(solution, line, rows, paint)` and `opponent(solution)`.
     """
     return _MODULES[solution.kind]
 

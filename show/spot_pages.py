@@ -90,6 +90,11 @@ def _some(view: "View", player: int, hands: str | None) -> list[dict[str, Any]]:
     return found
 
 
+def opening(solution: "SpotSolution") -> dict[str, Any]:
+    """Return how often each action is taken at the first decision, for JSON."""
+    return {"strategy": solution.view().frequencies}
+
+
 def run_outs(solution: "SpotSolution", line: str) -> list[dict[str, Any]]:
     """Return the figures of the decision after each card that may come after a line, and how often it comes.
 

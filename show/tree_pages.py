@@ -119,6 +119,11 @@ def strategy(solution: "TreeSolution", page: "Page") -> Iterator[str]:
         yield page.paint(line.text, weight) if line.weight else line.text
 
 
+def opening(solution: "TreeSolution") -> dict[str, Any]:
+    """Return nothing: a tree's first decision is no more than the others."""
+    return {}
+
+
 def run_outs(solution: "TreeSolution", line: str) -> NoReturn:
     """Raise `ValueError`: there are no boards."""
     raise ValueError(f"reports are of hold'em spots, and this solution is of {solution.game}")

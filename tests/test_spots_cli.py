@@ -279,10 +279,10 @@ def test_the_guide_says_how_to_write_a_spot(run):
         (["show", "turn.cps", "--hands", "Ax"], "Ax"),
         (["show", "kuhn.cps", "--hands", "AK"], "for hold'em spots"),
         (["export", "turn.cps", "--to", "csv", "--player", "2"], "0 to 1"),
-        (["export", "kuhn.cps", "--to", "csv", "--player", "1"], "for hold'em spots"),
+        (["export", "kuhn.cps", "--to", "csv", "--player", "2"], "0 to 1"),
         (["show", "kuhn.cps", "--node", "check"], "for hold'em spots"),
         (["export", "kuhn.cps", "--to", "csv", "--node", "check"], "for hold'em spots"),
-        (["evaluate", "turn.cps", "--against", "turn.cps"], "hold'em spot"),
+        (["evaluate", "turn.cps", "--against", "kuhn.cps"], "of different games"),
         (["play", "turn.cps", "--seat", "2"], "0 to 1"),
         (["report", "turn.cps"], "a line that ends a street"),
         (["report", "kuhn.cps"], "reports are of hold'em spots"),
@@ -296,3 +296,11 @@ def test_mistakes_get_one_sentence(run, arguments, says):
     assert len(lines) == 1
     assert lines[0].startswith("counterplay: ")
     assert says in lines[0]
+
+
+def test_two_solutions_of_a_spot_head_to_head(run, folder):
+    code, out, _ = run("evaluate", "turn.cps", "--against", "turn.cps", "--json")
+    found, turn = json.loads(out), counterplay.load(folder / "turn.cps")
+    assert code == 0
+    assert found["payoffs"][0] == pytest.approx(turn.value, abs=1e-3)
+    assert found["average"] == pytest.approx(turn.spot.pot / 2, abs=1e-3)
