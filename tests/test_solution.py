@@ -1,6 +1,7 @@
 """Solutions as people use them: look-ups, tables, judging what was changed, and games that come as objects."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -235,5 +236,7 @@ def test_the_public_surface():
         found = getattr(counterplay, name)
         assert found.__doc__, name
     assert set(counterplay.__all__) <= set(dir(counterplay))
+    page = (Path(__file__).parent.parent / "docs" / "python.md").read_text()
+    assert [name for name in counterplay.__all__ if f"`{name}`" not in page and f"`{name}(" not in page] == []
     with pytest.raises(AttributeError, match="no attribute 'sovle'"):
         counterplay.sovle  # noqa: B018
