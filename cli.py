@@ -9,7 +9,7 @@ import click
 
 import counterplay
 from counterplay.agents.flags import OWN_FLAGS
-from counterplay.games.holdem.flags import SPOT_FLAGS
+from counterplay.games.holdem.flags import SPOT_FLAGS, named
 from counterplay.show.terminal import INTERRUPTED, Count, answer, coloured, guarded, paint, put, put_json, width
 
 _FIRST_STEPS = """\b
@@ -106,19 +106,17 @@ def solve(
         raise ValueError("name a game to solve, such as 'counterplay solve leduc'; 'counterplay games' lists them")
     from counterplay.api.export import claims
     from counterplay.engine.store import check_writable
-    from counterplay.games.holdem.named import from_command_line
     from counterplay.show import pages
     from counterplay.show.solving import watching
 
     if out is not None:
         check_writable(Path(out))
     flags = {name: value for name in SPOT_FLAGS if (value := options.pop(name)) is not None}
-    given = game == "holdem" or flags or locks
     before = None if resume is None else counterplay.load(resume)
     gap = bool(options["temperature"] or (before and before.method.temperature))
     with watching(game or str(before and before.game), before.seconds if before else 0.0, gap) as watch:
         solution = counterplay.solve(
-            from_command_line(game, flags, locks) if given else game,
+            named(game, flags, locks),
             resume=before,
             checkpoint=out,
             on_size=watch.size,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.api.solution import Solution, TreeSolution
+from counterplay.api.solution import HOLDEM, Solution, TreeSolution
 from counterplay.api.strategies import as_table
 from counterplay.api.trees import build
 from counterplay.engine.form import SequenceForm, sequence_form
@@ -48,6 +48,10 @@ def judge(game: Any, strategy: Any = None) -> Any:
         if runs.is_run(game):
             return runs.judge(game)
         raise ValueError("judge needs a strategy too: an array, a dictionary, a function, a policy or a solution")
+    if getattr(strategy, "kind", "") == HOLDEM:
+        if (game if getattr(game, "kind", "") == HOLDEM else GAMES.make(game)) not in (strategy, strategy.spot):
+            raise ValueError(f"the solution is of another game, {strategy.game}")
+        return strategy.judge()
     rules, tree, form = _game(game)
     table, seats = as_table(strategy, rules, tree)
     if len(seats) == tree.players:

@@ -3,6 +3,8 @@
 from typing import Any
 
 from counterplay.agents import LEARNERS
+from counterplay.engine.catalogue import is_own
+from counterplay.engine.spec import suggestion
 from counterplay.games import GAMES
 from counterplay.games.envs import ENVS
 
@@ -28,6 +30,16 @@ def make(text: Any) -> Any:
     A game's rules follow `counterplay.engine.rules`, a hold'em spot is a `Spot`, an environment a `Task` of
     `counterplay.engine.env`. Raises `ValueError` with what is close.
     """
-    if isinstance(text, str) and not GAMES.knows(text):
-        return ENVS.make(text)
-    return GAMES.make(text)
+    if not isinstance(text, str) or GAMES.knows(text):
+        return GAMES.make(text)
+    if is_own(text):
+        try:
+            return GAMES.make(text)
+        except ValueError:  # no game: perhaps an environment
+            return ENVS.make(text)
+    if not ENVS.knows(text):
+        close = suggestion(text.partition("(")[0].strip(), GAMES.names + ENVS.names)
+        raise ValueError(
+            f"there is no game or environment {text.strip()!r}{close}; list_games() and list_envs() name all"
+        )
+    return ENVS.make(text)

@@ -89,6 +89,9 @@ def load_run(folder: str | Path, env: Any = None, learner: str | type | None = N
     saved = reading.read(folder)
     if env is not None:
         task = ENVS.make(env)
+        name = ENVS.spec_of(task)
+        if name is not None and ENVS.imports_own(name) and ENVS.imports_own(saved.env) and name != saved.env:
+            raise ValueError(f"the run in {folder} is of {saved.env}, not {name}")
     else:
         try:
             task = ENVS.make(saved.env, own=False)

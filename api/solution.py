@@ -26,6 +26,8 @@ from counterplay.games import GAMES
 from counterplay.solvers.run import Check, Method
 from counterplay.solvers.value import Judgement, exploitability, judge_table, nash_conv, seated
 
+TREE, HOLDEM = "tree", "holdem"  # kinds of solutions
+
 Facts = list[tuple[str, str]]  # names and texts
 
 
@@ -145,7 +147,7 @@ class TreeSolution:
     state: dict[str, npt.NDArray[np.float64]]  # what a resumed run goes on from
     rules: Rules | DealtRules | None = field(default=None)  # of a game that has no spec
 
-    kind = "tree"
+    kind = TREE
 
     def __post_init__(self) -> None:
         for name in ("strategy", "owner", "first"):
@@ -183,8 +185,8 @@ class TreeSolution:
             if GAMES.knows(self.game):
                 raise
             raise ValueError(
-                f"no game here goes by {self.game!r}, and a file does not hold its rules: give the game too, "
-                "load(path, game=...) or --game"
+                f"no game here goes by {self.game!r}, and a file does not hold its rules: name the game too "
+                "(--game GAME, solve GAME --resume FILE, load(path, game=...))"
             ) from error
         return made
 
@@ -212,6 +214,16 @@ class TreeSolution:
         infoset, lane = self._lookup.find(where, player, self.made, lambda: self.tree)
         odds = self.strategy[self.first[infoset] : self.first[infoset + 1], lane].tolist()
         return dict(zip(self.actions[infoset], odds, strict=True))
+
+    def __getitem__(self, where: str | tuple[int, str]) -> dict[str, float]:
+        """Return the probability of each action at a label, or at (player, label); raises `ValueError` as `at`."""
+        return self.at(where) if isinstance(where, str) else self.at(where[1], player=where[0])
+
+    def __contains__(self, where: object) -> bool:
+        """Tell whether an information set goes by a label, or by (player, label)."""
+        player, label = where if isinstance(where, tuple) and len(where) == 2 else (None, where)
+        found = self._lookup.by_label.get(label, []) if isinstance(label, str) else []
+        return any(player in (None, owner) for owner, _ in found)
 
     def __iter__(self) -> Iterator[Infoset]:
         """Iterate over all information sets, player by player hand by hand."""

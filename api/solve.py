@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from counterplay.api import spots
-from counterplay.api.solution import Solution, TreeSolution, fitting
-from counterplay.api.spots import SpotSolution
-from counterplay.api.trees import build
+from counterplay.api.solution import HOLDEM, TREE, Solution, TreeSolution, fitting
+from counterplay.api.trees import build, size_of
+from counterplay.engine.compiling import clock
 from counterplay.engine.form import SequenceForm, sequence_form
+from counterplay.engine.rules import is_rules
 from counterplay.engine.store import read
 from counterplay.engine.strategy import Vector, to_table
 from counterplay.engine.tree import Tree
 from counterplay.games import GAMES
-from counterplay.games.holdem.spot import Spot
 from counterplay.solvers.run import Ending, Limits, Method, Progress, check_algorithm, exact, method, run, start
 
 DEFAULT_TARGET = 1e-4
@@ -58,7 +57,9 @@ def solve(
 
     Raises `ValueError` for games, algorithms and limits that do not fit, with what would.
     """
-    if resume is not None and not isinstance(resume, TreeSolution | SpotSolution):
+    before: Any = resume
+    kind = None if before is None else getattr(before, "kind", "")
+    if kind not in (None, TREE, HOLDEM):
         raise ValueError(f"resume takes a solution, as solve and load return it, not {type(resume).__name__}")
     if isinstance(game, str) and game.strip().lower().endswith(".cps"):
         raise ValueError(
@@ -68,31 +69,33 @@ def solve(
     made: Any = None if game is None else GAMES.make(game)
     limits: dict[str, Any] = {"iterations": iterations, "target": target, "time": time}
     calls: dict[str, Any] = {"checkpoint": checkpoint, "on_progress": on_progress}
-    if isinstance(made, Spot) or (made is None and isinstance(resume, SpotSolution)):
+    if kind == HOLDEM if made is None else not is_rules(made):  # what is not rules is a spot
         for name, value in (("updates", updates), ("temperature", temperature)):
             if value is not None:
                 raise ValueError(
                     f"{name} is no option of hold'em spots: updates alternate, and payoffs are plain chips"
                 )
-        if isinstance(resume, TreeSolution):
-            raise ValueError(f"the run to resume is of {resume.game}, which is another game")
+        if kind == TREE:
+            raise ValueError(f"the run to resume is of {before.game}, which is another game")
+        from counterplay.api import spots  # hold'em is much to import for those who play something else
+
         return spots.solve(
-            made, algorithm, compress=compress, threads=threads, resume=resume, on_size=on_size, **limits, **calls
+            made, algorithm, compress=compress, threads=threads, resume=before, on_size=on_size, **limits, **calls
         )
     if made is None and resume is None:
         raise ValueError("solve needs a game, for example 'leduc'")
     if compress or threads is not None:
         raise ValueError(f"{'compress' if compress else 'threads'} goes with hold'em spots, not with other games")
-    if isinstance(resume, SpotSolution):
-        raise ValueError(f"the run to resume is of {resume.game}, which is another game")
+    if kind == HOLDEM:
+        raise ValueError(f"the run to resume is of {before.game}, which is another game")
     check_algorithm(algorithm)
     wanted = Limits(iterations, None if target is None else _number(target), time)
     options: dict[str, Any] = {"updates": updates, "temperature": temperature}
     if resume is None:
         task = _begin(made, algorithm, wanted, seed, on_size, on_tree, **options)
     else:
-        task = _go_on(resume, made, algorithm, **options)
-    return _run(task, wanted, resume, **calls)
+        task = _go_on(before, made, algorithm, **options)
+    return _run(task, wanted, before, **calls)
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,17 @@ def _begin(
     on_tree: Callable[[int], None] | None,
     **options: Any,
 ) -> _Task:
-    tree = build(made, on_size, on_tree)
+    said, began = list[str](), clock()
+
+    def say(text: str) -> None:
+        said.append(text)
+        if on_size is not None:
+            on_size(text)
+
+    tree = build(made, say, on_tree)
     chosen = method(tree, algorithm, iterations=limits.iterations, target=limits.target, **options)
+    if not said:  # a small one, which was built at once
+        say(size_of(tree, clock() - began))
     return _Task(*_name(made), tree, sequence_form(tree), chosen, seed)
 
 
@@ -232,7 +244,9 @@ def load(path: str | Path, game: Any = None) -> Any:
     from counterplay.api import solution
 
     arrays, header = read(path)
-    if header.get("kind") == spots.KIND:
+    if header.get("kind") == HOLDEM:
+        from counterplay.api import spots
+
         found: Any = spots.read(path, arrays, header)
         if game is not None and GAMES.make(game) != found.spot:
             raise ValueError(f"{path} is of another spot than the one given, {found.game}")
@@ -241,7 +255,20 @@ def load(path: str | Path, game: Any = None) -> Any:
     if game is None:
         return tabular
     made = GAMES.make(game)
-    name, rules = _name(made)
-    if rules is None and name != tabular.game:
+    if not is_rules(made):
+        raise ValueError(f"{path} is of {tabular.game}, which is no hold'em spot")
+    name, _ = _name(made)
+    if name != tabular.game and type(made).__name__ != tabular.game:
         raise ValueError(f"{path} is of {tabular.game}, not of {name}")
-    return with_rules(tabular, made)
+    given = with_rules(tabular, made)
+    if name != tabular.game or GAMES.spec_of(made) is None:  # a bare name says nothing of what the game pays
+        found = given.judge()
+        pairs = zip((*found.value, *found.best), (*given.value, *given.best), strict=True)
+        if any(abs(a - b) > 1e-6 * scale(given) for a, b in pairs):
+            raise ValueError(f"{path} is of another {tabular.game}: with the rules given its strategy earns otherwise")
+    return given
+
+
+def scale(solution: TreeSolution) -> float:
+    """Return how large a game's payoffs are."""
+    return max(1.0, *map(abs, (*solution.value, *solution.best)))

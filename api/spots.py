@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.api.export import as_csv, card, claims, version
+from counterplay.api.solution import HOLDEM
 from counterplay.api.view import View
 from counterplay.engine.store import pack, unpack, write
 from counterplay.engine.streets import Subgame, Tables
@@ -32,7 +33,6 @@ from counterplay.solvers.streets.cfr import SubgameCFR
 from counterplay.solvers.value import Judgement, exploitability, nash_conv
 from counterplay.solvers.variants import VARIANTS
 
-KIND = "holdem"  # of a file with such a solution
 DEFAULT_TARGET = "0.5%"
 _GROWTH = 1.5  # of the iterations between two judgements, which cost up to two iterations each
 
@@ -67,7 +67,7 @@ class SpotSolution:
     state: dict[str, npt.NDArray[Any]] = field(repr=False)  # the tables that a resumed run goes on from
     threads: int = 1
 
-    kind = "holdem"
+    kind = HOLDEM
 
     @property
     def game(self) -> str:
@@ -265,7 +265,7 @@ class SpotSolution:
         """Write the solution to one file, whole or not at all."""
         header = {
             "version": version(),
-            "kind": KIND,
+            "kind": HOLDEM,
             "game": self.game,
             "method": asdict(self.method),
             "iterations": self.iterations,

@@ -13,6 +13,7 @@ from counterplay.engine.spec import suggestion
 from counterplay.engine.strategy import Table, check, uniform
 from counterplay.engine.tree import Tree
 from counterplay.engine.wording import in_words
+from counterplay.show.strategy import possible
 
 Place = tuple[int, int]  # an information set, and the lane of a hand
 
@@ -55,13 +56,24 @@ class Lookup:
         found = [x for x in found if player in (None, x[0])]
         if not found:
             whose = "" if player is None else f" of player {player}"
-            names = [label for label, places in self.by_label.items() if player in (None, *(p for p, _ in places))]
-            example = suggestion(text, names) or f"; one of them is {names[0]!r}" if names else ""
-            raise ValueError(f"no information set{whose} is called {text!r}{example}")
+            raise ValueError(f"no information set{whose} is called {text!r}{self._hint(text, player, rules, tree)}")
         if len(found) > 1:
             owners = " and ".join(str(p) for p, _ in found)
             raise ValueError(f"players {owners} both have an information set {text!r}: say whose, with player=")
         return found[0][1]
+
+    def _hint(
+        self, text: str, player: int | None, rules: Callable[[], Rules | DealtRules], tree: Callable[[], Tree]
+    ) -> str:
+        """Return what information sets are called here, for a message."""
+        names = [label for label, places in self.by_label.items() if player in (None, *(p for p, _ in places))]
+        made = _or_none(rules)
+        hands = [hand for p, hands in enumerate(self.hands) if player in (None, p) for hand in hands]
+        if made is not None and is_dealt(made) and any(hands):
+            seen = [words for words in in_words(tree(), made) if words]
+            said = max(seen[:20], key=len, default="")
+            return f": name a hand ({', '.join(dict.fromkeys(hands[:8]))}) and what was seen, such as {said!r}"
+        return suggestion(text, names) or (f"; one of them is {names[0]!r}" if names else "")
 
     def _in_words(
         self, where: Sequence[str], rules: Callable[[], Rules | DealtRules], tree: Callable[[], Tree]
@@ -71,6 +83,7 @@ class Lookup:
         if made is None or not is_dealt(made):
             return []
         hand, words = where[0], _plain(" ".join(where[1:]))
+        hand = next((h for own in self.hands for h in own if h.lower() == hand.lower()), hand)
         histories = [_plain(text) for text in in_words(tree(), made)]
         return [
             (p, (i, self.hands[p].index(hand)))
@@ -118,6 +131,10 @@ def as_table(strategy: Any, rules: Any, tree: Tree) -> tuple[Table, set[int]]:
         strategy = strategy.strategy
     if isinstance(strategy, Mapping):
         return _from_mapping(strategy, rules, tree)
+    if isinstance(strategy, list | tuple) and len(strategy) == tree.players == len(tree.owner) and tree.lanes == 1:
+        # One mix a player, of a game in which each decides once.
+        mixes = [_odds(mix, tree.actions[i], tree.labels[i]) for i, mix in ((int(o), strategy[o]) for o in tree.owner)]
+        return np.concatenate(mixes)[:, None], everybody
     if hasattr(strategy, "action_probabilities") or hasattr(strategy, "policy_table"):
         from counterplay.games.foreign.to_openspiel import from_policy
 
@@ -125,7 +142,10 @@ def as_table(strategy: Any, rules: Any, tree: Tree) -> tuple[Table, set[int]]:
     if callable(strategy):
         return _from_function(strategy, tree), everybody
     try:
-        table = np.asarray(strategy, np.float64)
+        raw = np.ma.getdata(strategy) if isinstance(strategy, np.ma.MaskedArray) else np.asarray(strategy)
+        if raw.dtype.kind not in "iuf":
+            raise TypeError(raw.dtype)
+        table = raw.astype(np.float64)
     except (TypeError, ValueError):
         raise ValueError(
             f"a strategy is an array, a dictionary, a function, an OpenSpiel policy or a solution, "
@@ -147,18 +167,23 @@ def _from_mapping(given: Mapping[Any, Any], rules: Any, tree: Tree) -> tuple[Tab
     for key, odds in given.items():
         player, label = key if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], int) else (None, key)
         infoset, lane = lookup.find((label,), player, lambda: rules, lambda: tree)
+        if done[infoset, lane]:
+            raise ValueError(
+                f"the strategy says two things of player {tree.owner[infoset]}'s information set {label!r}"
+            )
         done[infoset, lane] = True
         table[tree.first[infoset] : tree.first[infoset + 1], lane] = _odds(odds, tree.actions[infoset], str(label))
-    seats = set[int]()
+    seats, can = set[int](), possible(tree)  # what chance never deals need not be said
     for p in range(tree.players):
-        mine = done[tree.owner == p, : len(tree.hands[p])]
+        mine = done[tree.owner == p, : len(tree.hands[p])] | ~can[tree.owner == p, : len(tree.hands[p])]
+        said = done[tree.owner == p]
         choices = np.array([len(tree.actions[i]) > 1 for i in np.flatnonzero(tree.owner == p)], bool)
-        if mine.any() and not mine[choices].all():
+        if said.any() and not mine[choices].all():
             at = np.argwhere(~mine & choices[:, None])[0]
             label = tree.labels[np.flatnonzero(tree.owner == p)[at[0]]]
             name = join_label(tree.hands[p][at[1]], label) if tree.hands[p] != ("",) else label
             raise ValueError(f"the strategy says nothing of player {p}'s information set {name!r}")
-        if mine.any():
+        if said.any() or not choices.any():  # who never has a choice has nothing to say
             seats.add(p)
     if not seats:
         raise ValueError("the strategy is empty")
@@ -171,7 +196,12 @@ def _from_function(function: Callable[..., Any], tree: Tree) -> Table:
     for i, (p, label) in enumerate(zip(tree.owner.tolist(), tree.labels, strict=True)):
         for lane, hand in enumerate(tree.hands[p]):
             name = join_label(hand, label) if hand else label
-            odds = function(p, name, tree.actions[i])
+            try:
+                odds = function(p, name, tree.actions[i])
+            except Exception as error:
+                raise ValueError(
+                    f"the strategy fails for player {p} at {name!r}: {type(error).__name__}: {error}"
+                ) from error
             table[tree.first[i] : tree.first[i + 1], lane] = _odds(odds, tree.actions[i], name)
     return table
 
@@ -185,7 +215,7 @@ def _odds(odds: Any, actions: tuple[str, ...], label: str) -> npt.NDArray[np.flo
         odds = [odds.get(action, 0.0) for action in actions]
     try:
         numbers = np.asarray(odds, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = np.zeros(0)
     if numbers.shape != (len(actions),):
         raise ValueError(f"{label!r} needs {len(actions)} probabilities, of {', '.join(actions)}, not {odds!r}")

@@ -1,9 +1,11 @@
 """From rules to a tree, with its size told first."""
 
-import time
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from math import prod
+from pathlib import Path
 from typing import Any
 
 from counterplay.engine.rules import is_dealt
@@ -17,29 +19,36 @@ _DEALS = 100_000  # combinations of hands up to which a small tree's tables are 
 def build(
     rules: Any, on_size: Callable[[str], None] | None = None, on_tree: Callable[[int], None] | None = None
 ) -> Tree:
-    """Return a game's tree; `on_size` is told first how large it is, `on_tree` how many nodes are built.
+    """Return a game's tree; of a large one `on_size` is told first how large it is, `on_tree` how many nodes are built.
 
-    A small game is simply built, which takes less time than to estimate it. Raises `ValueError` for one that does not
-    fit, before its memory is taken, with what would fit; and where the rules contradict themselves.
+    A small game is simply built, which takes less time than to estimate it (`size_of` tells of it then). Raises
+    `ValueError` for one that does not fit, before its memory is taken, with what would fit; where the rules contradict
+    themselves; and where code of somebody's own fails, with the place.
     """
+    try:
+        return _build(rules, on_size, on_tree)
+    except (TypeError, AttributeError, LookupError, AssertionError, ArithmeticError, RuntimeError) as error:
+        if type(rules).__module__.startswith("counterplay."):
+            raise
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise ValueError(
+            f"{type(rules).__name__} fails while its tree is built: {type(error).__name__}: {error} "
+            f"({Path(where.filename).name}, line {where.lineno}, in {where.name})"
+        ) from error
+
+
+def _build(rules: Any, on_size: Callable[[str], None] | None, on_tree: Callable[[int], None] | None) -> Tree:
     if not is_dealt(rules) or prod(len(rules.hands(p)) for p in range(rules.players)) <= _DEALS:
-        began = time.perf_counter()
-        try:
-            tree = compile_tree(rules, max_nodes=SHORT)
-        except TooManyNodes:
-            pass
-        else:
-            if on_size is not None:
-                on_size(describe(_size(tree, time.perf_counter() - began)))
-            return tree
+        with suppress(TooManyNodes):
+            return compile_tree(rules, max_nodes=SHORT)
     size = admit(rules)
     if on_size is not None:
         on_size(describe(size))
     return compile_tree(rules, progress=on_tree)
 
 
-def _size(tree: Tree, seconds: float) -> Size:
-    """Return the size of a tree that stands; its sequence form takes about as much again."""
+def size_of(tree: Tree, seconds: float) -> str:
+    """Return in words the size of a tree that stands and took so long; its sequence form takes about as much again."""
     count = tree.count()
     held = sum(getattr(getattr(tree, field.name), "nbytes", 0) for field in fields(tree))
-    return Size(count["nodes"], count["leaves"], count["infosets"], 2 * held, 2 * held, seconds, 0.0)
+    return describe(Size(count["nodes"], count["leaves"], count["infosets"], 2 * held, 2 * held, seconds, 0.0))

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.api.export import card
 from counterplay.games.holdem import equity, places
 from counterplay.games.holdem.betting import PLAYERS
 from counterplay.games.holdem.cards import combo_name, format_cards
@@ -32,7 +33,7 @@ class Solved(Protocol):
     def layout(self) -> StreetLayout: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class View:
     """A decision of a solved spot: who acts, what both ranges are by then, and what they are worth.
 
@@ -53,6 +54,20 @@ class View:
     _solution: Solved = field(repr=False)
     _run: SubgameCFR = field(repr=False)
     _place: places.Place = field(repr=False)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return who acts where, and how often it does what, as names and texts."""
+        return [
+            ("line", self.line or "first to act"),
+            ("to act", f"{PLAYERS[self.player].upper()} on {format_cards(self.board) or self.street}, pot {self.pot}"),
+            *((action, f"{share:.1%}") for action, share in self.frequencies.items()),
+        ]
+
+    def __repr__(self) -> str:
+        return card(self.facts())
+
+    def _repr_html_(self) -> str:
+        return card(self.facts(), html=True)
 
     @cached_property
     def matchups(self) -> Pair:

@@ -76,17 +76,23 @@ class Catalogue:
 
     @cached_property
     def registered(self) -> tuple[Entry, ...]:
-        """The entries that installed packages register; a name of our own cannot be taken."""
+        """The entries that installed packages register; a name of our own cannot be taken, and a broken one is none."""
         if not self.group:
             return ()
-        from importlib.metadata import entry_points
+        from importlib.metadata import distributions
 
-        ours = {entry.name for entry in self.entries}
-        found = {point.name: point for point in entry_points(group=self.group) if point.name not in ours}
-        return tuple(
-            Entry(name, point.value, f"from {point.dist.name if point.dist else point.module}", (name,))
-            for name, point in sorted(found.items())
-        )
+        ours = {entry.name for entry in self.entries} | set(() if self.base is None else self.base.names)
+        found: dict[str, Entry] = {}
+        for package in distributions():
+            try:
+                points = [(p.name, p.value) for p in package.entry_points if p.group == self.group]
+                name = str(package.metadata["Name"])
+            except Exception:  # whatever a damaged package throws: it must not take ours with it
+                continue
+            for point, value in points:
+                if point not in ours and point.isidentifier() and _OWN.fullmatch(value.strip()):
+                    found.setdefault(point, Entry(point, value.strip(), f"from {name}", (point,)))
+        return tuple(found[name] for name in sorted(found))
 
     @property
     def names(self) -> list[str]:
@@ -110,7 +116,7 @@ class Catalogue:
         said = f"the {self.kind}s are {', '.join(names)}"
         said += f", and the {self.base.kind}s {', '.join(base)}" if self.base is not None else ""
         said += f"; and {', '.join(forms)}" if forms else ""
-        raise ValueError(f"there is no {self.kind} {name!r}{spec.suggestion(name, names + base)}; {said}")
+        raise ValueError(f"there is no {self.kind} {name[:80]!r}{spec.suggestion(name, names + base)}; {said}")
 
     def reader(self, text: str) -> Reader | None:
         """Return who reads a text that names no entry."""
@@ -139,8 +145,14 @@ class Catalogue:
             return self.make(base.make(text))
         name, parameters = spec.parse(text)
         entry = self.find(name)
-        made = spec.build(entry.load(), name, {**entry.preset, **parameters})
-        return self.make(made) if entry not in self.entries else made
+        if entry in self.entries:
+            return spec.build(entry.load(), name, {**entry.preset, **parameters})
+        try:
+            return self.make(spec.build(entry.load(), name, parameters))
+        except ValueError:
+            raise
+        except (Exception, SystemExit) as error:  # somebody else's code may throw anything
+            raise ValueError(f"{name} cannot be made: {type(error).__name__}: {error}") from error
 
     def _base_of(self, text: str) -> "Catalogue | None":
         """Return the base if a text is one of its names, and none of ours."""
@@ -214,13 +226,19 @@ def load_object(path: str) -> Any:
         except ModuleNotFoundError as error:
             if error.name == "torch":
                 raise ValueError('learners need PyTorch: pip install "counterplay[learn]"') from None
+            if str(error.name).startswith("counterplay"):
+                raise ValueError(f"cannot import {module!r}: there is no such module") from None
             raise
+        except AttributeError:
+            raise ValueError(f"the module {module!r} has no {attribute!r}") from None
     try:
         loaded = import_here(module)
     except ModuleNotFoundError as error:
         if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
             raise ValueError(f"cannot import {module!r}: there is no such module, here or installed") from None
         raise ValueError(f"cannot import {module!r}: {error}") from error
+    except (Exception, SystemExit) as error:  # somebody else's code may throw anything
+        raise ValueError(f"cannot import {module!r}: {type(error).__name__}: {error}") from error
     if not hasattr(loaded, attribute):
         raise ValueError(f"the module {module!r} has no {attribute!r}")
     found = getattr(loaded, attribute)

@@ -5,6 +5,7 @@ answers with the old code. And it numbers its files: of two processes that compi
 code over the other's. Here a name stands for one machine code only, and is written whole or not at all.
 """
 
+import hashlib
 import os
 import pickle
 import re
@@ -24,8 +25,14 @@ from counterplay.engine.store import write_atomic
 _UNUSED = 30 * 24 * 3600.0  # seconds without use after which a file goes
 _ROOM = 512 * 2**20  # bytes that files may take; the longest unused go
 _SUFFIX = ".code"
+_DIGEST = 32  # bytes
 _rebuild: Any = compiler.CompileResult._rebuild  # without types of their own
 _dumps: Any = serialize.dumps
+
+
+def _digest(path: Path, code: bytes) -> bytes:
+    """Return what a file begins with: a digest of its name and its code."""
+    return hashlib.sha256(path.name.encode() + code).digest()
 
 
 @cache
@@ -69,7 +76,10 @@ class Cache(caching._Cache):
         if path is None:
             return None
         try:
-            found = _rebuild(target_context, *pickle.loads(path.read_bytes()))
+            data = path.read_bytes()
+            if data[:_DIGEST] != _digest(path, data[_DIGEST:]):  # damaged, or another kernel's: it would crash us
+                return None
+            found = _rebuild(target_context, *pickle.loads(data[_DIGEST:]))
         except FileNotFoundError:
             return None
         except Exception:  # whatever pickle and LLVM come across in a damaged file: it is compiled and written anew
@@ -85,7 +95,8 @@ class Cache(caching._Cache):
         if path is None or data.lifted or data.library.has_dynamic_globals:
             return
         with suppress(OSError):
-            write_atomic(path, _dumps(data._reduce()))
+            code = _dumps(data._reduce())
+            write_atomic(path, _digest(path, code) + code)
             _clean(path.parent)
 
     def _path(self, sig: Any, codegen: Any) -> Path | None:

@@ -227,11 +227,17 @@ class _Sample:
         self.pairs: Counter[Hashable] = Counter()
         self.draw = random.Random(1)
         self.states = 0
+        self.depth, self.unfinished = 0, False  # of the last probe
         began = time.perf_counter()
         self.deadline = began + 2 * patience
         probes: list[_Counts] = []
-        while len(probes) < PROBES and time.perf_counter() - began < patience:
+        while len(probes) < PROBES and (len(probes) < 3 or time.perf_counter() - began < patience):
             probes.append(self._probe())
+            if self.depth > 1000 and self.unfinished:
+                raise ValueError(
+                    f"a play of the game had not ended after {self.depth:,} moves: it may never end, "
+                    "and only games that do can be solved as a whole"
+                )
         self.pace = (time.perf_counter() - began) / self.states
         self.counts = _Counts(*(sum(column) / len(probes) for column in zip(*probes, strict=True)))
         # One probe has no spread, and those that agree prove nothing.
@@ -253,6 +259,7 @@ class _Sample:
         rules, draw = self.rules, self.draw
         hands = self._hands() if self.dealt else ()
         nodes, leaves, decisions, rows = 0.0, 0.0, 0.0, 0.0
+        self.depth, self.unfinished = 0, False
         level: dict[tuple[int, int], tuple[float, Any, tuple[int, ...]]] = {}
         self._keep(level, 1.0, rules.root(), ())
         while level:
@@ -277,8 +284,9 @@ class _Sample:
                     choices = draw.sample(choices, WIDE)
                 for move in choices:
                     self._keep(below, each, rules.play(state, move), (*chance, move) if turn == CHANCE else chance)
-            level = below
+            level, self.depth = below, self.depth + 1
             if nodes > ENDLESS or time.perf_counter() > self.deadline:
+                self.unfinished = nodes <= ENDLESS and not leaves
                 break
         return _Counts(nodes, leaves, decisions, rows)
 
@@ -320,11 +328,7 @@ def _smaller(rules: Any) -> str:
     """Return settings of one parameter each, the largest that fit, as "cards=6 or players=2"; "" if none is found."""
     began, found = time.perf_counter(), []
     for name, value in _numbers(rules):
-        low, high, best = (
-            0,
-            value,
-            0,
-        )  # what is not larger than `low` may be, what is not smaller than `high` does not fit
+        low, high, best = 0, value, 0  # up to `low` a value may be, from `high` on it does not fit
         while high - low > 1 and time.perf_counter() - began < 4 * PATIENCE:
             middle = (low + high) // 2
             fits = _fits(rules, name, middle)
@@ -332,6 +336,8 @@ def _smaller(rules: Any) -> str:
                 high = middle
             else:
                 low, best = middle, middle if fits else best
+        while best and not _fits(rules, name, best, PATIENCE):  # looked at closely
+            best = best * 4 // 5
         if best:
             found.append(f"{name}={best}")
     return " or ".join(found[:2])
@@ -345,13 +351,13 @@ def _numbers(rules: Any) -> Iterator[tuple[str, int]]:
                 yield field.name, value
 
 
-def _fits(rules: Any, name: str, value: int) -> bool | None:
+def _fits(rules: Any, name: str, value: int, patience: float = PATIENCE / 10) -> bool | None:
     """Tell whether a game fits with another value of a parameter; None if the value is refused, as too small."""
     try:
         smaller = replace(rules, **{name: value})
     except ValueError:
         return None
-    return refusal(estimate(smaller, PATIENCE / 10)) is None
+    return refusal(estimate(smaller, patience)) is None
 
 
 def _number(number: int) -> str:

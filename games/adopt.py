@@ -8,6 +8,7 @@ from typing import Any
 from counterplay.games import GAMES
 from counterplay.games.matrix import Matrix
 
+MAX_PLAYERS = 64
 _NEEDED = ("players", "root", "turn", "moves", "play", "payoffs", "sees")
 _DEALT = ("hands", "deal", "outcome")  # of one private deal followed by public play
 
@@ -19,9 +20,7 @@ def as_game(thing: Any) -> Any:
     no parameters), a `Spot`, the path of a file, a `pyspiel.Game`, a `pygambit.Game`, a payoff matrix of a zero-sum
     game for two (what the row player gets), or one matrix a player. Raises `ValueError` that says what is missing.
     """
-    from counterplay.games.holdem.spot import Spot
-
-    if isinstance(thing, Spot):
+    if type(thing).__module__ == "counterplay.games.holdem.spot":  # a spot, which is much to import only to ask
         return thing
     if isinstance(thing, os.PathLike):
         return GAMES.make(os.fspath(thing))
@@ -34,7 +33,7 @@ def as_game(thing: Any) -> Any:
         from counterplay.games.foreign import gambit
 
         return gambit.from_pygambit(thing)
-    if hasattr(thing, "shape") or _is_matrices(thing):
+    if _is_matrices(thing):
         return from_payoffs(thing)
     if isinstance(thing, type):
         try:
@@ -54,15 +53,22 @@ def as_game(thing: Any) -> Any:
         raise ValueError(
             f"{type(thing).__name__} is no game yet: {kind} of counterplay.engine.rules also has {', '.join(missing)}"
         )
+    players = thing.players
+    if not isinstance(players, int) or not 1 <= players <= MAX_PLAYERS:
+        raise ValueError(
+            f"{type(thing).__name__}: players must be a whole number from 1 to {MAX_PLAYERS}, not {players!r}"
+        )
     return thing
 
 
 def _is_matrices(thing: Any) -> bool:
-    return (
-        isinstance(thing, list | tuple)
-        and bool(thing)
-        and all(hasattr(part, "shape") or isinstance(part, list | tuple) for part in thing)
-    )
+    if hasattr(thing, "__array__"):
+        return True
+    return isinstance(thing, list | tuple) and bool(thing) and all(map(_is_row, thing))
+
+
+def _is_row(part: Any) -> bool:
+    return hasattr(part, "__array__") or isinstance(part, list | tuple)
 
 
 def from_payoffs(payoffs: Any, names: Sequence[str] = ()) -> Matrix:

@@ -51,7 +51,7 @@ def entries(catalogue: Iterable[Entry], width: int, paint: Paint, command: str =
 def _parameters(entry: Entry) -> str:
     try:
         return describe(entry.load())
-    except (ValueError, TypeError, ImportError) as error:  # somebody else's that cannot be imported
+    except Exception as error:  # somebody else's that cannot be imported
         return f"cannot be imported: {error}"
 
 

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from counterplay.engine.catalogue import is_own
 from counterplay.engine.text import payoff
-from counterplay.show import spot_pages, tree_pages
 from counterplay.show.listing import quoted
 from counterplay.show.text import Paint, plain
 
@@ -22,7 +22,7 @@ STOPPED = {
     "exact": "the exact answer, to rounding",
 }
 
-_MODULES: dict[str, ModuleType] = {"tree": tree_pages, "holdem": spot_pages}
+_MODULES = {"tree": "tree_pages", "holdem": "spot_pages"}  # imported when one is asked for: hold'em is much
 
 
 class Page(NamedTuple):
@@ -46,7 +46,7 @@ def of(solution: "Solution") -> Any:
     `judgement(solution, found, paint)`, `measured(solution, found)`, `holds(solution, found)`,
     `run_outs(solution, line)`, `report(solution, line, rows, paint)` and `opponent(solution)`.
     """
-    return _MODULES[solution.kind]
+    return import_module(f"counterplay.show.{_MODULES[solution.kind]}")
 
 
 def whats_next(solution: "Solution", out: str | None) -> Iterator[str]:
@@ -56,12 +56,13 @@ def whats_next(solution: "Solution", out: str | None) -> Iterator[str]:
         name = "spot" if solution.kind == "holdem" else re.sub(r"\W+", "_", Path(solution.game.partition("(")[0]).name)
         yield f"Not saved: --out {name.strip('_')}.cps keeps it, to show, evaluate, play against or resume."
         return
-    file = quoted(out)
+    file = quoted(out) + (f" --game {quoted(solution.game)}" if is_own(solution.game) else "")
     yield f"Saved to {out}. Next:"
     yield f"  counterplay show {file}"
     yield f"  counterplay play {file}"
     if solution.stopped_by == "interrupt":
-        yield f"  counterplay solve --resume {file} --out {file}"
+        game = f"{quoted(solution.game)} " if is_own(solution.game) else ""
+        yield f"  counterplay solve {game}--resume {quoted(out)} --out {quoted(out)}"
 
 
 def head_to_head(payoffs: Sequence[Sequence[float]], against: str) -> dict[str, Any]:

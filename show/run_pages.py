@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from counterplay.agents import Choice
 from counterplay.agents.learner import meanings
 from counterplay.agents.run import Run, Score, interval
+from counterplay.engine.catalogue import is_own
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.text import count, duration, small
 from counterplay.show.listing import quoted
@@ -117,13 +118,17 @@ def whats_next(run: Run) -> Iterator[str]:
         yield f"Not saved: --out {quoted(str(name_for(run)))} keeps it, to evaluate, watch or resume."
         return
     kept = quoted(str(run.folder))
+    own = "".join(  # one's own has to be named again: a folder makes nobody import it
+        f" --{flag} {quoted(name)}" for flag, name in (("learner", run.name), ("env", run.env)) if is_own(name)
+    )
+    both = f"{quoted(run.name)} {quoted(run.env)} " if own else ""
     yield f"Saved in {run.folder}. Next:"
     if run.stopped_by == "interrupt":
-        yield f"  counterplay train --resume {kept}"
-    yield f"  counterplay evaluate {kept}"
-    yield f"  counterplay watch {kept}"
+        yield f"  counterplay train {both}--resume {kept}"
+    yield f"  counterplay evaluate {kept}{own}"
+    yield f"  counterplay watch {kept}{own}"
     if run.stopped_by != "interrupt":
-        yield f"  counterplay train --resume {kept} --steps {2 * run.plan.steps}"
+        yield f"  counterplay train {both}--resume {kept} --steps {2 * run.plan.steps}"
     yield f"  tensorboard --logdir {kept}"
 
 

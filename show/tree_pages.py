@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from counterplay.engine.rules import is_dealt
 from counterplay.engine.text import count, duration, payoff, small
-from counterplay.show import grid
 from counterplay.show.play import Book, Opponent
 from counterplay.show.strategy import blocks, called, matching
 from counterplay.show.strategy import strategy as strategy_lines
@@ -109,7 +108,10 @@ def strategy(solution: "TreeSolution", page: "Page") -> Iterator[str]:
         yield page.paint(f"rows that do not matter are unmarked, since {why}", DIM)
     run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
     yield f"{solution.game}: {run}, exploitability {small(solution.exploitability)}"
-    for block in [b for b in kept if infoset is None and grid.is_chart([row.name for row in b.rows])]:
+    hands = [b for b in kept if infoset is None and len(b.rows) == 169]
+    if hands:
+        from counterplay.show import grid  # hold'em is much to import for those who look at something else
+    for block in [b for b in hands if grid.is_chart([row.name for row in b.rows])]:
         kept.remove(block)
         yield ""
         yield page.paint(f"player {block.player}, {block.title}, of all combos:", HEADING)

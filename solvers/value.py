@@ -28,12 +28,15 @@ def exploitability(value: Sequence[float], best: Sequence[float]) -> float:
     return nash_conv(value, best) / len(value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Judgement:
     """What a profile is worth to each player, and what each could earn by deviating, in the game's units."""
 
     value: tuple[float, ...]
     best: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        return f"Judgement(value={self.value}, best={self.best}, exploitability={self.exploitability:.6g})"
 
     @property
     def nash_conv(self) -> float:

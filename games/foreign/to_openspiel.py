@@ -90,7 +90,10 @@ def from_policy(rules: Rules | DealtRules, tree: Tree, policy: Any) -> npt.NDArr
     `ValueError` where it says nothing of an information state.
     """
     import_pyspiel()
-    table, strategy = _policy_table(rules, policy), uniform(tree)
+    try:
+        table, strategy = _policy_table(rules, policy), uniform(tree)
+    except Exception as error:  # whatever a policy of another game throws
+        raise ValueError(f"the policy does not fit this game: {type(error).__name__}: {error}") from error
     for key, infoset, lane, actions in _entries(rules, tree):
         if key not in table:
             raise ValueError(f"the policy says nothing of OpenSpiel's information state {key!r}")

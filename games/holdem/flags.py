@@ -1,5 +1,8 @@
 """The flags by which a command line describes a hold'em spot: what each takes, and what it says."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 SPOT_FLAGS = {
     "board": (str, "CARDS", 'With "solve holdem": three to five cards, "Ks 9d 4c 7h 2s"; "" before the flop.'),
     "oop": (str, "RANGE", 'Hands of the player out of position, "TT+,AKs,KQo:0.5".'),
@@ -15,3 +18,15 @@ SPOT_FLAGS = {
     "last": (str, "STREET", "The street that ends the game: flop, turn or river."),
     "blinds": (str, "CHIPS", 'Before the flop: the small blind, of the player in position, and the big one, "1,2".'),
 }
+
+
+def named(game: str | None, flags: Mapping[str, Any], locks: Sequence[str]) -> Any:
+    """Return what a command line names: a spot where it has flags or locks of one, else the game's text as it is.
+
+    Raises `ValueError` where they go with no spot.
+    """
+    if game != "holdem" and not flags and not locks:
+        return game
+    from counterplay.games.holdem.named import from_command_line  # much to import for those who play something else
+
+    return from_command_line(game, flags, locks)
