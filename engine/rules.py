@@ -144,6 +144,18 @@ class Shaped(Protocol):
         """
 
 
+class Merging(Protocol):
+    """What a dealt game may offer besides, so that of public states with equal futures only one is ever asked."""
+
+    def future(self, state: Any) -> Hashable:
+        """Return what decides all that may follow a public state: equal futures have equal trees below, labels apart.
+
+        States that share it have the same turn, moves, chances and outcome, and the same moves lead to states that
+        share it again. What everybody sees only grows: `sees` of a state begins with that of the state before, chance
+        states included, and what a move adds to it depends on the future before the move alone.
+        """
+
+
 class Frontier(Protocol):
     """The rules of a game of histories over many states at once, for trees that are built a level at a time.
 
@@ -214,6 +226,11 @@ def has_arrays(rules: DealtRules) -> bool:
 def has_frontier(rules: Rules | DealtRules) -> bool:
     """Tell whether a game offers a `Frontier`."""
     return hasattr(rules, "frontier")
+
+
+def has_future(rules: Rules | DealtRules) -> bool:
+    """Tell whether a dealt game offers `Merging`."""
+    return hasattr(rules, "future")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from counterplay.engine.deals import Deals, Singles
 from counterplay.engine.frontier import sweep
-from counterplay.engine.rules import LEAF, DealtRules, Rules, has_frontier, is_dealt
+from counterplay.engine.rules import LEAF, DealtRules, Rules, has_frontier, has_future, is_dealt
+from counterplay.engine.unfold import unfold
 from counterplay.engine.walk import Nodes, walk
 
 MAX_NODES = 20_000_000
@@ -87,7 +88,8 @@ def compile_tree(
 ) -> Tree:
     """Visit every state of the game once and return its tree.
 
-    Rules that offer a `frontier` are asked level by level, all others state by state; the tree is the same.
+    Rules that offer a `frontier` are asked level by level, a dealt game that tells the `future` of its states once for
+    each, all others state by state; the tree is the same.
     `progress` is called with the number of nodes now and then. Raises `ValueError` where the rules contradict
     themselves (odds that do not sum to one, other moves or other own memories in one information set, payoffs that are
     not P numbers) and where the game is larger than `max_nodes` or than memory.
@@ -99,7 +101,7 @@ def compile_tree(
         deals = Deals(rules, hands)
     else:
         deals = Singles(rules.players)
-    grow = sweep if has_frontier(rules) else walk
+    grow = sweep if has_frontier(rules) else unfold if is_dealt(rules) and has_future(rules) else walk
     nodes = grow(rules, deals, max_nodes, progress)
     first = np.concatenate([[0], np.cumsum([len(moves) for moves in nodes.actions], dtype=np.int64)])
     above, last = _memories(nodes, first, rules.players)

@@ -239,6 +239,9 @@ class Leduc:
         possible = not counts or counts[-1] <= self._copies
         return (street, counts, paid, folded, raises, calls, turn, deal) if possible else None
 
+    def future(self, state: Betting) -> Hashable:
+        return state[:-1]
+
     def deals(self) -> Array:
         joint = np.ones(())
         for p in range(self.players):
