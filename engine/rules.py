@@ -126,11 +126,14 @@ class DealtArrays(Protocol):
 class Expanding(Protocol):
     """What rules may offer besides: one call a state in place of five, where states are costly to ask."""
 
-    def expander(self) -> Callable[[Any], tuple[int, Any, Any, Sequence[Any]]]:
-        """Return a function that tells all that a tree keeps of a state, which is not used again.
+    def expander(
+        self, add: Callable[[int, str, tuple[str, ...]], int]
+    ) -> tuple[Any, Callable[[Any], tuple[int, Any, Any]]]:
+        """Return the first state, and a function that tells all that a tree keeps of a state, which is not used again.
 
-        Of a decision it gives (player, what it sees, tuple of labels of moves, states that follow); of a chance state
-        (CHANCE, probabilities, None, states that follow); of a leaf (LEAF, payoffs, 1.0, ()).
+        Of a decision it gives (player, number of the information set, states that follow), of a chance state (CHANCE,
+        probabilities, states that follow), of a leaf (LEAF, payoffs, 1.0); of states that follow the last one is first.
+        `add(player, what it sees, labels of moves)` numbers a new information set, and refuses other moves in an old.
         """
 
 
@@ -145,7 +148,7 @@ class Shaped(Protocol):
 
 
 class Merging(Protocol):
-    """What a dealt game may offer besides, so that of public states with equal futures only one is ever asked."""
+    """What a dealt game may offer besides, so that of public states with equal futures only one is asked."""
 
     def future(self, state: Any) -> Hashable:
         """Return what decides all that may follow a public state: equal futures have equal trees below, labels apart.

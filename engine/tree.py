@@ -15,7 +15,7 @@ from counterplay.engine.deals import Deals, Singles
 from counterplay.engine.frontier import sweep
 from counterplay.engine.rules import LEAF, DealtRules, Rules, has_frontier, has_future, is_dealt
 from counterplay.engine.unfold import unfold
-from counterplay.engine.walk import Nodes, walk
+from counterplay.engine.walk import Nodes, nearest_above, walk
 
 MAX_NODES = 20_000_000
 
@@ -131,21 +131,12 @@ def _memories(nodes: Nodes, first: Ints, players: int) -> tuple[Ints, Ints]:
 
     Raises `ValueError` where two nodes of an information set follow different rows of its owner.
     """
-    size = len(nodes.player)
     leaves = np.flatnonzero(nodes.player == LEAF)
     above = np.full(len(nodes.labels), -1)
     last = np.empty((len(leaves), players), np.int64)
     acted = nodes.player[nodes.parent]  # who moved to the node; nobody to the root, whose parent reads the last leaf
     for p in range(players):
-        # Each node points to the nearest one on its way, itself included, that this player's action led to (or the
-        # root). Pointers jump to where their targets point, so that their reach doubles each time.
-        nearest = np.where(acted == p, np.arange(size), nodes.parent)
-        nearest[0] = 0
-        while True:
-            further = nearest[nearest]
-            if np.array_equal(further, nearest):
-                break
-            nearest = further
+        nearest = nearest_above(acted == p, nodes.parent)  # that this player's action led to
         last[:, p] = _rows(nodes, first, nearest[leaves])
         mine = np.flatnonzero(nodes.player == p)
         sets, rows = nodes.infoset[mine], _rows(nodes, first, nearest[mine])

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from counterplay.engine.codes import Ints
 from counterplay.engine.deals import Deals, Singles
-from counterplay.engine.rules import LEAF
-from counterplay.engine.walk import Nodes, TooManyNodes, expander
+from counterplay.engine.rules import CHANCE, LEAF
+from counterplay.engine.walk import Nodes, TooManyNodes, check_turn
 
 Objects = npt.NDArray[np.object_]
 
@@ -79,7 +79,7 @@ def unfold(rules: Any, deals: Deals | Singles, max_nodes: int, progress: Callabl
 
 def _graph(rules: Any, deals: Deals, max_nodes: int) -> Graph:
     """Visit one state of each future and weight."""
-    look, play, sees, future_of, turn_of = expander(rules), rules.play, rules.sees, rules.future, rules.turn
+    turn_of, play, sees, future_of = rules.turn, rules.play, rules.sees, rules.future
     number: dict[tuple[Hashable, int], int] = {}
     turns, weights, outcomes, stakes, labels = [], [], [], [], []
     first, targets, slots, added = [0], [], [], []
@@ -92,25 +92,33 @@ def _graph(rules: Any, deals: Deals, max_nodes: int) -> Graph:
         number[key], weight = len(number), key[1]
         if len(number) > max_nodes:
             raise TooManyNodes(max_nodes)
-        turn, what, more, children = look(state)
+        turn, seen, end, moves = turn_of(state), "", (0, 0.0), None
+        below: list[tuple[int, int]] = []  # moves and the weights they lead to
+        if turn == LEAF:
+            what, stake = rules.outcome(state)
+            end = deals.outcome(what), stake
+        else:
+            seen = sees(state)
+            if turn == CHANCE:
+                below = deals.draws(state, weight)[::-1]
+            else:
+                check_turn(turn, deals.players)
+                moves = tuple(rules.moves(state))
+                if not moves:
+                    raise ValueError(f"player {turn} has no move at {seen!r}")
+                below = [(move, weight) for move in range(len(moves))]
         turns.append(turn)
         weights.append(weight)
-        outcomes.append(deals.outcome(what) if turn == LEAF else 0)
-        stakes.append(more if turn == LEAF else 0.0)
-        labels.append(more if turn >= 0 else None)
-        if turn >= 0:
-            if not more:
-                raise ValueError(f"player {turn} has no move at {what!r}")
-            below = [(move, child, weight) for move, child in enumerate(children)]
-        elif turn != LEAF:
-            below = [(move, play(state, move), reached) for move, reached in reversed(deals.draws(state, weight))]
-            what = sees(state)
+        outcomes.append(end[0])
+        stakes.append(end[1])
+        labels.append(moves)
         fresh = []
-        for move, child, reached in below if turn != LEAF else ():
+        for move, reached in below:
+            child = play(state, move)
             key = future_of(child), reached
             targets.append(key)
             slots.append(move)
-            added.append("" if turn_of(child) == LEAF else _added(what, sees(child)))
+            added.append("" if turn_of(child) == LEAF else _added(seen, sees(child)))
             if key not in number:
                 fresh.append((key, child))
         waiting += reversed(fresh)
@@ -144,7 +152,7 @@ def _objects(values: list[Any]) -> Objects:
 def _sizes(graph: Graph, max_nodes: int) -> Ints:
     """Return the number of nodes of the tree below each future, itself included."""
     source = np.repeat(np.arange(len(graph.turn)), np.diff(graph.first))
-    sizes: npt.NDArray[np.float64] = np.ones(len(graph.turn))
+    sizes: npt.NDArray[np.floating[Any]] = np.ones(len(graph.turn))
     for _ in range(len(sizes)):  # counts those within one step more each time, and no way is longer
         further = 1.0 + np.bincount(source, sizes[graph.target], len(sizes))
         if np.array_equal(further, sizes):
