@@ -50,13 +50,20 @@ class Deals:
         """Return the payoff tables, [T, P, *lanes]; hands that are never dealt together pay 0."""
         tables = np.zeros((len(self._outcome_of), self.players, *self.lanes))
         possible = self._weights[0] > 0
+        dealt = np.nonzero(possible)
+        few = len(dealt[0]) < possible.size / 8  # hands of many players are mostly of cards that exclude each other
         for table, key in zip(tables, self._outcome_of, strict=True):
             if self.arrays:
-                np.copyto(table, self.rules.table(key), where=possible)
-                if not np.isfinite(table).all():
+                values = self.rules.table(key)
+                if few:
+                    table[:, *dealt] = values = values[:, *dealt]
+                else:
+                    np.copyto(table, values, where=possible)
+                    values = table
+                if not np.isfinite(values).all():
                     raise ValueError(f"payoffs must be {self.players} finite numbers; those of {key!r} are not")
                 continue
-            for hands in zip(*np.nonzero(possible), strict=True):
+            for hands in zip(*dealt, strict=True):
                 values = self.rules.payoffs(key, tuple(map(int, hands)))
                 check_payoffs(values, self.players)
                 table[:, *hands] = values

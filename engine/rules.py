@@ -126,11 +126,14 @@ class DealtArrays(Protocol):
 class Expanding(Protocol):
     """What rules may offer besides: one call a state in place of five, where states are costly to ask."""
 
-    def expander(self) -> Callable[[Any], tuple[int, Any, Any, Sequence[Any]]]:
-        """Return a function that tells all that a tree keeps of a state, which is not used again.
+    def expander(
+        self, add: Callable[[int, str, tuple[str, ...]], int]
+    ) -> tuple[Any, Callable[[Any], tuple[int, Any, Any]]]:
+        """Return the first state, and a function that tells all that a tree keeps of a state, which is not used again.
 
-        Of a decision it gives (player, what it sees, tuple of labels of moves, states that follow); of a chance state
-        (CHANCE, probabilities, None, states that follow); of a leaf (LEAF, payoffs, 1.0, ()).
+        Of a decision it gives (player, number of the information set, states that follow), of a chance state (CHANCE,
+        probabilities, states that follow), of a leaf (LEAF, payoffs, 1.0); of states that follow the last one is first.
+        `add(player, what it sees, labels of moves)` numbers a new information set, and refuses other moves in an old.
         """
 
 
@@ -141,6 +144,18 @@ class Shaped(Protocol):
         """Return what decides how large the tree below a state is (a public state, in a dealt game).
 
         None stands for a state that no hands allow, such as a board of too many cards of one rank.
+        """
+
+
+class Merging(Protocol):
+    """What a dealt game may offer besides, so that of public states with equal futures only one is asked."""
+
+    def future(self, state: Any) -> Hashable:
+        """Return what decides all that may follow a public state: equal futures have equal trees below, labels apart.
+
+        States that share it have the same turn, moves, chances and outcome, and the same moves lead to states that
+        share it again. What everybody sees only grows: `sees` of a state begins with that of the state before, chance
+        states included, and what a move adds to it depends on the future before the move alone.
         """
 
 
@@ -214,6 +229,11 @@ def has_arrays(rules: DealtRules) -> bool:
 def has_frontier(rules: Rules | DealtRules) -> bool:
     """Tell whether a game offers a `Frontier`."""
     return hasattr(rules, "frontier")
+
+
+def has_future(rules: Rules | DealtRules) -> bool:
+    """Tell whether a dealt game offers `Merging`."""
+    return hasattr(rules, "future")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from counterplay.engine.deals import Deals, Singles
 from counterplay.engine.form import padded
-from counterplay.engine.rules import CHANCE, LEAF, chance_of, has_arrays, has_frontier, is_dealt
+from counterplay.engine.rules import CHANCE, LEAF, chance_of, has_arrays, has_frontier, has_future, is_dealt
 from counterplay.engine.system import available
 from counterplay.engine.tree import MAX_NODES
 from counterplay.engine.walk import TooManyNodes, walk
@@ -29,7 +29,7 @@ ENDLESS = 10**18  # nodes beyond which a probe goes no further
 DEALS = 4_000_000  # numbers in all tables of a chance event, up to which a walk may make them
 
 # Seconds that were measured on a machine of 2024, for what is not timed on the spot.
-FINISH, SWEEP, TERM, ENTRY, HAND = 3e-7, 2e-6, 3e-7, 2e-8, 3e-6
+FINISH, SWEEP, UNFOLD, TERM, ENTRY, HAND = 3e-7, 2e-6, 1e-6, 3e-7, 2e-8, 3e-6
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,8 @@ def _size(
     rows = sets * counts.rows / max(counts.decisions, 1.0)
     entries = combinations * (found.weights + players * found.outcomes)
     tree = 33 * nodes + (24 + 8 * players) * leaves + 200 * sets + 8 * entries
-    working = (110 if has_frontier(rules) else 40) * nodes + 16.0 * combinations * events
+    working, pace = _build(rules, pace)
+    working = working * nodes + 16.0 * combinations * events
     if players == 2 and widest > 1:
         tables, terms, vector = 2 * found.tables * padded(widest) ** 2, 2 * leaves, 8 * rows * padded(widest)
         form = 8 * tables + 16 * terms
@@ -139,7 +140,7 @@ def _size(
         form = (8 + 4 * players) * terms
         working = max(working, form + (40 + 16 * players) * deals)  # terms are put in order
     solve = tree + form + 8 * vector
-    seconds = nodes * ((SWEEP if has_frontier(rules) else pace) + FINISH) + terms * TERM + ENTRY * (entries + tables)
+    seconds = nodes * (pace + FINISH) + terms * TERM + ENTRY * (entries + tables)
     if is_dealt(rules) and not has_arrays(rules):
         seconds += HAND * combinations * (found.outcomes + found.weights)
     spanned = found.spanned if found.spanned is not None else sets * sum(lanes) / players
@@ -152,6 +153,15 @@ def _size(
         seconds=seconds,
         error=error,
     )
+
+
+def _build(rules: Any, pace: float) -> tuple[float, float]:
+    """Return the bytes and seconds that a node takes while the tree is built, given those of a plain walk."""
+    if has_frontier(rules):
+        return 110.0, SWEEP
+    if is_dealt(rules) and has_future(rules):
+        return 60.0, UNFOLD
+    return 40.0, pace
 
 
 def _whole(number: float) -> int:

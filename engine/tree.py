@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from counterplay.engine.deals import Deals, Singles
 from counterplay.engine.frontier import sweep
-from counterplay.engine.rules import LEAF, DealtRules, Rules, has_frontier, is_dealt
-from counterplay.engine.walk import Nodes, walk
+from counterplay.engine.rules import LEAF, DealtRules, Rules, has_frontier, has_future, is_dealt
+from counterplay.engine.unfold import unfold
+from counterplay.engine.walk import Nodes, nearest_above, walk
 
 MAX_NODES = 20_000_000
 
@@ -87,7 +88,8 @@ def compile_tree(
 ) -> Tree:
     """Visit every state of the game once and return its tree.
 
-    Rules that offer a `frontier` are asked level by level, all others state by state; the tree is the same.
+    Rules that offer a `frontier` are asked level by level, a dealt game that tells the `future` of its states once for
+    each, all others state by state; the tree is the same.
     `progress` is called with the number of nodes now and then. Raises `ValueError` where the rules contradict
     themselves (odds that do not sum to one, other moves or other own memories in one information set, payoffs that are
     not P numbers) and where the game is larger than `max_nodes` or than memory.
@@ -99,7 +101,7 @@ def compile_tree(
         deals = Deals(rules, hands)
     else:
         deals = Singles(rules.players)
-    grow = sweep if has_frontier(rules) else walk
+    grow = sweep if has_frontier(rules) else unfold if is_dealt(rules) and has_future(rules) else walk
     nodes = grow(rules, deals, max_nodes, progress)
     first = np.concatenate([[0], np.cumsum([len(moves) for moves in nodes.actions], dtype=np.int64)])
     above, last = _memories(nodes, first, rules.players)
@@ -129,21 +131,12 @@ def _memories(nodes: Nodes, first: Ints, players: int) -> tuple[Ints, Ints]:
 
     Raises `ValueError` where two nodes of an information set follow different rows of its owner.
     """
-    size = len(nodes.player)
     leaves = np.flatnonzero(nodes.player == LEAF)
     above = np.full(len(nodes.labels), -1)
     last = np.empty((len(leaves), players), np.int64)
     acted = nodes.player[nodes.parent]  # who moved to the node; nobody to the root, whose parent reads the last leaf
     for p in range(players):
-        # Each node points to the nearest one on its way, itself included, that this player's action led to (or the
-        # root). Pointers jump to where their targets point, so that their reach doubles each time.
-        nearest = np.where(acted == p, np.arange(size), nodes.parent)
-        nearest[0] = 0
-        while True:
-            further = nearest[nearest]
-            if np.array_equal(further, nearest):
-                break
-            nearest = further
+        nearest = nearest_above(acted == p, nodes.parent)  # that this player's action led to
         last[:, p] = _rows(nodes, first, nearest[leaves])
         mine = np.flatnonzero(nodes.player == p)
         sets, rows = nodes.infoset[mine], _rows(nodes, first, nearest[mine])

@@ -3,7 +3,7 @@
 import contextlib
 import gc
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,21 +65,24 @@ class TooManyNodes(ValueError):
         super().__init__(f"the game has more than {most:,} nodes: too many to solve as a whole")
 
 
-Look = tuple[int, Any, Any, Sequence[Any]]  # what an expander returns (see `rules.Expanding`)
+Add = Callable[[int, str, tuple[str, ...]], int]
+Look = tuple[int, Any, Any]  # what an expander's function returns (see `rules.Expanding`)
 
 
 def walk(rules: Any, deals: Deals | Singles, max_nodes: int, progress: Callable[[int], None] | None) -> Nodes:
     """Visit every state of the game; raises `ValueError` as `compile_tree` does."""
-    look, play, add_outcome = expander(rules), rules.play, deals.outcome
     infosets = Infosets(rules.players, public=is_dealt(rules))
-    index_of, actions, again = [known.get for known in infosets.index_of], infosets.actions, not infosets.public
-    player, parent, weight, decision = array("b"), array("q"), array("q"), array("q")
-    outcome, stake, drawn = array("q"), array("d"), array("q")
-    states, above, weights = [rules.root()], [-1], [0]  # what is still to be visited, the next one last
+    root, look = _expander(rules, infosets.add)
+    play, add_outcome = rules.play, deals.outcome
+    kind, parent, stake = array("q"), array("q"), array("d")  # kind: information set, CHANCE, or LEAF - outcome
+    drawn = [(-1, 0, 0)]  # parent, move and weight of the root and of all nodes that chance led to
+    states, above = (
+        [root],
+        [~0],
+    )  # what is still to be visited, the next one last; its parent, or ~ its place in `drawn`
     node, pause = -1, 0
     with _no_garbage():
         while states:
-            state, w = states.pop(), weights.pop()
             node += 1
             if node >= pause:
                 if node >= max_nodes:
@@ -87,48 +90,73 @@ def walk(rules: Any, deals: Deals | Singles, max_nodes: int, progress: Callable[
                 if progress is not None:
                     progress(node)
                 pause = min(node + REPORT, max_nodes)
-            turn, what, more, children = look(state)
-            player.append(turn)
-            parent.append(above.pop())
-            weight.append(w)
+            state, up = states.pop(), above.pop()
+            parent.append(up)
+            turn, what, more = look(state)
+            if turn >= 0:
+                kind.append(what)
+                states += more
+                above += [node] * len(more)
+                continue
             if turn == LEAF:
-                outcome.append(add_outcome(what))
+                kind.append(LEAF - add_outcome(what))
                 stake.append(more)
                 continue
-            if turn >= 0:
-                index = index_of[turn](what)
-                if index is None or not again or (actions[index] is not more and actions[index] != more):
-                    index = infosets.add(turn, what, more)
-                decision.append(index)
-                states += reversed(children)
-                above += [node] * len(children)
-                weights += [w] * len(children)
-                continue
+            kind.append(CHANCE)
+            while up >= 0:
+                up = parent[up]
+            weight = drawn[~up][2]
             if isinstance(deals, Deals):
-                moves = deals.draws(state, w)
+                moves = deals.draws(state, weight)
                 states += [play(state, i) for i, _ in moves]
             else:
-                moves = deals.draws(what, w)
-                states += [children[i] for i, _ in moves]
-            above += [node] * len(moves)
-            weights += [reached for _, reached in moves]
-            drawn.extend([i for i, _ in reversed(moves)])
-    flat_player, flat_parent = np.frombuffer(player, np.int8), np.frombuffer(parent, np.int64)
-    infoset = np.full(len(player), -1)
-    infoset[flat_player >= 0] = np.array(decision, np.int64)
-    infoset[flat_player == LEAF] = np.arange(len(outcome))
+                moves = deals.draws(what, weight)
+                states += [more[~i] for i, _ in moves]
+            above += [~i for i in range(len(drawn), len(drawn) + len(moves))]
+            drawn += [(node, i, reached) for i, reached in moves]
+    return _nodes(infosets, np.frombuffer(kind, np.int64), np.array(parent), drawn, np.frombuffer(stake, np.float64))
+
+
+def _nodes(
+    infosets: Infosets, kind: Ints, parent: Ints, drawn: list[tuple[int, int, int]], stake: npt.NDArray[np.float64]
+) -> Nodes:
+    """Return the nodes that a walk has noted."""
+    owner = np.array(infosets.owner, np.int8)
+    player = np.append(owner, np.int8(CHANCE))[np.maximum(kind, CHANCE)]
+    leaves = kind <= LEAF
+    player[leaves] = LEAF
+    infoset = np.maximum(kind, -1)
+    infoset[leaves] = np.arange(len(stake))
+    led = np.flatnonzero(parent < 0)
+    before, move, weight = np.array(drawn, np.int64)[~parent[led]].T
+    nearest = nearest_above(parent < 0, parent)
+    parent[led] = before
+    weights = np.empty(len(parent), np.int64)
+    weights[led] = weight
+    slot = _slots(parent)
+    slot[led] = move
     return Nodes(
-        flat_player,
-        flat_parent,
-        _slots(flat_player, flat_parent, np.array(drawn, np.int64)),
+        player,
+        parent,
+        slot,
         infoset,
-        np.frombuffer(weight, np.int64),
-        np.frombuffer(outcome, np.int64),
-        np.frombuffer(stake, np.float64),
-        np.array(infosets.owner, np.int8),
+        weights[nearest],
+        LEAF - kind[leaves],
+        stake,
+        owner,
         infosets.labels,
         infosets.actions,
     )
+
+
+def nearest_above(marked: npt.NDArray[np.bool_], parent: Ints) -> Ints:
+    """Return the nearest node on the way to each that is marked, itself included, or the root, [N]."""
+    # Pointers jump to where their targets point, so that their reach doubles each time.
+    nearest = np.where(marked, np.arange(len(parent)), parent)
+    nearest[0] = 0
+    while not np.array_equal(further := nearest[nearest], nearest):
+        nearest = further
+    return nearest
 
 
 @contextlib.contextmanager
@@ -143,61 +171,63 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def _slots(player: npt.NDArray[np.int8], parent: Ints, drawn: Ints) -> Ints:
-    """Return which move of its parent leads to each node, given the moves of chance in order."""
+def _slots(parent: Ints) -> Ints:
+    """Return how many siblings each node follows."""
     slot = np.zeros(len(parent), np.int64)
     siblings = 1 + np.argsort(parent[1:], kind="stable")
     families = parent[siblings]
     begins = np.flatnonzero(np.append(True, families[1:] != families[:-1])) if len(families) else families
     slot[siblings] = np.arange(len(families)) - np.repeat(begins, np.diff(np.append(begins, len(families))))
-    slot[siblings[player[families] == CHANCE]] = drawn
     return slot
 
 
-def expander(rules: Any) -> Callable[[Any], Look]:
-    """Return the function that says all of a state which a tree keeps: the rules' own, or one made of their methods."""
+def _expander(rules: Any, add: Add) -> tuple[Any, Callable[[Any], Look]]:
+    """Return the root and a function that says all of a state which a tree keeps: the rules' own, or their methods'."""
     if hasattr(rules, "expander"):
-        own: Callable[[Any], Look] = rules.expander()
+        own: tuple[Any, Callable[[Any], Look]] = rules.expander(add)
         return own
-    return _look_at_public(rules) if is_dealt(rules) else _look_at_histories(rules)
+    return rules.root(), _look_at_public(rules, add) if is_dealt(rules) else _look_at_histories(rules, add)
 
 
-def _look_at_histories(rules: Any) -> Callable[[Any], Look]:
-    """Return an expander for `Rules`."""
+def _look_at_histories(rules: Any, add: Add) -> Callable[[Any], Look]:
+    """Return what expands `Rules`."""
     turn_of, sees, moves_of, play, players = rules.turn, rules.sees, rules.moves, rules.play, rules.players
 
     def look(state: Any) -> Look:
         turn = turn_of(state)
         if turn == LEAF:
-            return LEAF, rules.payoffs(state), 1.0, ()
+            return LEAF, rules.payoffs(state), 1.0
         if turn == CHANCE:
             odds = chance_of(rules)(state)
             check_odds(odds, lambda: f"chance at {state}", len(moves_of(state)))
-            return CHANCE, odds, None, [play(state, i) if p else None for i, p in enumerate(odds)]
-        _check_turn(turn, players)
+            return CHANCE, odds, [play(state, i) if odds[i] else None for i in range(len(odds) - 1, -1, -1)]
+        check_turn(turn, players)
         moves = tuple(moves_of(state))
-        return turn, sees(state, turn), moves, [play(state, i) for i in range(len(moves))]
+        number = add(turn, sees(state, turn), moves)
+        return turn, number, [play(state, i) for i in range(len(moves) - 1, -1, -1)]
 
     return look
 
 
-def _look_at_public(rules: Any) -> Callable[[Any], Look]:
-    """Return an expander for `DealtRules`; what chance may do depends on the hands, and is left to `Deals`."""
+def _look_at_public(rules: Any, add: Add) -> Callable[[Any], Look]:
+    """Return what expands `DealtRules`; what chance may do depends on the hands, and is left to `Deals`."""
     turn_of, sees, moves_of, play, players = rules.turn, rules.sees, rules.moves, rules.play, rules.players
 
     def look(state: Any) -> Look:
         turn = turn_of(state)
         if turn == LEAF:
-            return LEAF, *rules.outcome(state), ()
+            return LEAF, *rules.outcome(state)
         if turn == CHANCE:
-            return CHANCE, None, None, ()
-        _check_turn(turn, players)
+            return CHANCE, None, None
+        check_turn(turn, players)
         moves = tuple(moves_of(state))
-        return turn, sees(state), moves, [play(state, i) for i in range(len(moves))]
+        number = add(turn, sees(state), moves)
+        return turn, number, [play(state, i) for i in range(len(moves) - 1, -1, -1)]
 
     return look
 
 
-def _check_turn(turn: int, players: int) -> None:
+def check_turn(turn: int, players: int) -> None:
+    """Raise `ValueError` where this is nobody's turn."""
     if not 0 <= turn < players:
         raise ValueError(f"turn() gave {turn}; with {players} players it is a player, CHANCE or LEAF")

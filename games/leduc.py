@@ -239,6 +239,9 @@ class Leduc:
         possible = not counts or counts[-1] <= self._copies
         return (street, counts, paid, folded, raises, calls, turn, deal) if possible else None
 
+    def future(self, state: Betting) -> Hashable:
+        return state[:-1]
+
     def deals(self) -> Array:
         joint = np.ones(())
         for p in range(self.players):
@@ -255,14 +258,17 @@ class Leduc:
     def table(self, key: tuple[Cards, Cards, tuple[int, ...]]) -> Array:
         stayed, board, paid = key
         table = np.empty((self.players, *(len(self._hands),) * self.players))
-        wins: dict[int, Any] = dict.fromkeys(stayed, True)
-        if len(stayed) > 1:
-            strengths = lanes_of(self._ranked(board), self.players)
-            highest = functools.reduce(np.maximum, [strengths[p] for p in stayed])
-            wins = {p: strengths[p] == highest for p in stayed}
-        share = sum(paid) / sum(wins[p].astype(np.int64) if len(stayed) > 1 else 1 for p in stayed)
         for p, c in enumerate(paid):
-            table[p] = np.where(wins[p], share - c, -float(c)) if p in wins else -float(c)
+            table[p] = -float(c)
+        if len(stayed) == 1:
+            table[stayed[0]] = float(sum(paid)) - paid[stayed[0]]
+            return table
+        strengths = lanes_of(self._ranked(board), self.players)
+        highest = functools.reduce(np.maximum, [strengths[p] for p in stayed])
+        wins = {p: strengths[p] == highest for p in stayed}
+        share = sum(paid) / sum(won.astype(np.int64) for won in wins.values())
+        for p, won in wins.items():
+            np.subtract(share, paid[p], out=table[p], where=won)
         return table
 
     def _ranked(self, board: Cards) -> npt.NDArray[np.int64]:

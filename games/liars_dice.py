@@ -110,6 +110,9 @@ class LiarsDice:
     def shape(self, state: Bidding) -> tuple[int, bool]:
         return state.last, state.called
 
+    def future(self, state: Bidding) -> tuple[int, int, bool]:
+        return state.last, state.bids % self.players, state.called
+
     def deals(self) -> Array:
         return functools.reduce(np.multiply, lanes_of(np.array(self._odds), self.players))
 

@@ -78,36 +78,38 @@ class OpenSpiel:
     def play(self, state: SpielState, move: int) -> SpielState:
         return SpielState(state.state.child(state.actions[move]))
 
-    def expander(self) -> Callable[[Any], tuple[int, Any, Any, Sequence[Any]]]:
-        """Return a function that tells what a tree keeps of a state, and makes the state its own last child."""
-        known: list[dict[str, tuple[Sequence[int], tuple[str, ...]]]] = [{} for _ in range(self.players)]
+    def expander(
+        self, add: Callable[[int, str, tuple[str, ...]], int]
+    ) -> tuple[Any, Callable[[Any], tuple[int, Any, Any]]]:
+        """Return the first `pyspiel.State` and a function that makes each state its own first child."""
+        known: list[dict[str, tuple[int, Sequence[int]]]] = [{} for _ in range(self.players)]
+        find = [found.get for found in known]
+        lists: dict[tuple[int, ...], Sequence[int]] = {}  # equal actions are kept once, which keeps them in the cache
 
-        def expand(state: Any) -> tuple[int, Any, Any, Sequence[Any]]:
-            if type(state) is SpielState:
-                state = state.state.clone()
+        def expand(state: Any) -> tuple[int, Any, Any]:
             turn = state.current_player()
             if turn >= 0:
-                actions = state.legal_actions()
                 try:
                     label = state.information_state_string()
                 except RuntimeError as error:
                     raise _no_information(self.text, error) from None
-                names = known[turn].get(label)
-                if names is None or names[0] != actions:
-                    names = known[turn][label] = actions[:], _labels(state, turn, actions)
-                what, more = label, names[1]
+                actions = state.legal_actions()
+                found = find[turn](label)
+                if found is None or found[1] != actions:
+                    number = add(turn, label, _labels(state, turn, actions))
+                    kept = lists.setdefault(tuple(actions), actions[:])
+                    found = known[turn][label] = number, kept
+                what = found[0]
             elif turn == CHANCE:
                 outcomes = state.chance_outcomes()
-                actions, what, more = [a for a, _ in outcomes], [p for _, p in outcomes], None
+                actions, what = [a for a, _ in outcomes], [p for _, p in outcomes]
             else:
-                return LEAF, state.returns(), 1.0, ()
-            last, child = actions.pop(), state.child
-            children = [child(action) for action in actions]
-            state.apply_action(last)  # which spares a copy
-            children.append(state)
-            return turn, what, more, children
+                return LEAF, state.returns(), 1.0
+            children = [*map(state.child, actions[:0:-1]), state]
+            state.apply_action(actions[0])  # which spares a copy
+            return turn, what, children
 
-        return expand
+        return game(self.text).new_initial_state(), expand
 
     def payoffs(self, state: SpielState) -> Sequence[float]:
         return tuple(state.state.returns())
