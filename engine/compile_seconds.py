@@ -5,13 +5,11 @@ starting from an empty cache.
 """
 
 SECONDS = {
-    "counterplay.agents.networks._rescale 50cd5092": 8.6,
-    "counterplay.agents.team._find_rows ba9c5281": 6.1,
-    "counterplay.engine.sweeps._measure 63314b90": 5.4,
-    "counterplay.engine.sweeps._measure 9666d464": 5.7,
-    "counterplay.games.envs.matrix._play 4fb900b4": 0.6,
-    "counterplay.games.holdem.strength._strengths c3e39ad1": 1.8,
-    "counterplay.solvers.streets.open_street 88e15737": 57.5,
-    "counterplay.solvers.streets.open_street 937bad59": 64.3,
-    "counterplay.solvers.streets.visit_root 8384f82f": 17.0,
+    "counterplay.agents.nn.networks._rescale 50cd5092": 8.1,
+    "counterplay.engine.sweeps._measure 63314b90": 4.7,
+    "counterplay.engine.sweeps._measure 9666d464": 5.3,
+    "counterplay.games.envs.matrix._play 4fb900b4": 0.5,
+    "counterplay.games.holdem.strength._strengths c3e39ad1": 1.7,
+    "counterplay.solvers.streets.walk.walk 19689dde": 9.0,
+    "counterplay.solvers.streets.walk.walk 83883176": 11.0,
 }
