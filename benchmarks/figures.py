@@ -175,7 +175,7 @@ def draw_imports(axis: Any) -> None:
                 "shrinkB": 1,
             },
         )
-    axis.set_title("Who may import whom", fontsize=10)
+    axis.set_title("Rooms: each imports what lies below it", fontsize=10)
 
 
 def architecture() -> None:

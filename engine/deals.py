@@ -54,9 +54,10 @@ class Deals:
         few = len(dealt[0]) < possible.size / 8  # hands of many players are mostly of cards that exclude each other
         for table, key in zip(tables, self._outcome_of, strict=True):
             if self.arrays:
-                values = self.rules.table(key)
+                values = self._array(self.rules.table(key), f"table({key!r})", (self.players, *self.lanes))
                 if few:
-                    table[:, *dealt] = values = values[:, *dealt]
+                    at: Any = dealt
+                    table[:, *at] = values = values[:, *at]
                 else:
                     np.copyto(table, values, where=possible)
                     values = table
@@ -76,7 +77,9 @@ class Deals:
         event = self.rules.event(state)
         known = self._draws.get((weight, event))
         if known is None:
-            known = self._draws[weight, event] = self._follow(weight, self._by_array(event, weight))
+            known = self._draws[weight, event] = self._follow(
+                weight, self._by_array(event, weight, len(self.rules.moves(state)))
+            )
         return known
 
     def _follow(self, weight: int, odds: Array) -> Draws:
@@ -92,8 +95,8 @@ class Deals:
 
     def _deal(self) -> Array:
         if self.arrays:
-            joint: Array = self.rules.deals()
-            if joint.shape != self.lanes or joint.min() < 0 or abs(joint.sum() - 1.0) > 1e-9:
+            joint = self._array(self.rules.deals(), "deals()", self.lanes)
+            if not (joint.min() >= 0 and abs(joint.sum() - 1.0) <= 1e-9):
                 raise ValueError(f"the deal must be probabilities of shape {self.lanes} that sum to 1")
             return joint
         joint = np.zeros(self.lanes)
@@ -111,11 +114,20 @@ class Deals:
         extend((), 1.0)
         return joint
 
-    def _by_array(self, event: Any, weight: int) -> Array:
+    @staticmethod
+    def _array(given: Any, name: str, shape: tuple[int, ...]) -> Array:
+        """Return what a game offers as an array; raises `ValueError` where it is none of that shape."""
+        if not isinstance(given, np.ndarray) or given.shape != shape:
+            what = f"an array of shape {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
+            raise ValueError(f"{name} must be an array of shape {shape}, not {what}")
+        return given
+
+    def _by_array(self, event: Any, weight: int, moves: int) -> Array:
         """Return the probability of each move for all hands that reach it, [moves, *lanes]."""
         reached = self._weights[weight] > 0
-        odds = np.where(reached, self.rules.odds(event), 0.0)
-        if odds.min() < 0 or np.abs(odds.sum(axis=0)[reached] - 1.0).max(initial=0.0) > 1e-9:
+        given = self._array(self.rules.odds(event), f"odds({event!r})", (moves, *self.lanes))
+        odds = np.where(reached, given, 0.0)
+        if not (odds.min() >= 0 and np.abs(odds.sum(axis=0)[reached] - 1.0).max(initial=0.0) <= 1e-9):
             raise ValueError(f"chance at {event}: probabilities must be non-negative and sum to 1")
         return odds
 
@@ -180,5 +192,5 @@ def check_odds(odds: Sequence[float], where: Callable[[], str], size: int) -> No
     """Raise `ValueError` where these are not so many probabilities."""
     if len(odds) != size:
         raise ValueError(f"{where()} has {len(odds)} probabilities for {size} moves")
-    if abs(sum(odds) - 1.0) > 1e-9 or min(odds) < 0:
+    if not (abs(sum(odds) - 1.0) <= 1e-9 and min(odds) >= 0):  # said so that what is not a number fails too
         raise ValueError(f"{where()}: probabilities must be non-negative and sum to 1, not {sum(odds):.12g}")

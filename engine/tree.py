@@ -103,6 +103,8 @@ def compile_tree(
         deals = Singles(rules.players)
     grow = sweep if has_frontier(rules) else unfold if is_dealt(rules) and has_future(rules) else walk
     nodes = grow(rules, deals, max_nodes, progress)
+    if not np.isfinite(nodes.stake).all():
+        raise ValueError("the stake of an outcome must be a finite number")
     first = np.concatenate([[0], np.cumsum([len(moves) for moves in nodes.actions], dtype=np.int64)])
     above, last = _memories(nodes, first, rules.players)
     return Tree(

@@ -11,7 +11,7 @@ import pytest
 
 from counterplay.engine import size
 from counterplay.engine.codes import by_first_visit, code
-from counterplay.engine.rules import CHANCE, LEAF, has_arrays, histories, is_dealt
+from counterplay.engine.rules import CHANCE, LEAF, Outcome, has_arrays, histories, is_dealt
 from counterplay.engine.size import admit, describe, estimate, refusal
 from counterplay.engine.tree import compile_tree
 from counterplay.games import GAMES, make
@@ -289,3 +289,87 @@ def test_sizes_of_random_games():
 def test_histories_of_dealt_games_are_measured_too(spec):
     game = histories(make(spec))
     assert estimate(game).nodes == len(compile_tree(game).player)
+
+
+class Coin:
+    """A dealt game of one hand each: chance shows heads or tails, and player 0 says which."""
+
+    players = 2
+
+    def __init__(self, odds=(0.5, 0.5), stake=1.0):
+        self.given, self.stake = odds, stake
+
+    def hands(self, player):
+        return ["a", "b"]
+
+    def deal(self, hands):
+        return [0.5, 0.5]
+
+    def root(self):
+        return ""
+
+    def turn(self, state):
+        return CHANCE if state == "" else 0 if len(state) == 1 else LEAF
+
+    def moves(self, state):
+        return ("h", "t")
+
+    def chance(self, state, hands):
+        return self.given
+
+    def play(self, state, move):
+        return state + "ht"[move]
+
+    def outcome(self, state):
+        return Outcome(state[0] == state[1], self.stake)
+
+    def payoffs(self, key, hands):
+        return [1.0, -1.0] if key else [-1.0, 1.0]
+
+    def sees(self, state):
+        return state
+
+
+class CoinArrays(Coin):
+    def deals(self):
+        return np.full((2, 2), 0.25)
+
+    def event(self, state):
+        return "coin"
+
+    def odds(self, event):
+        return np.full((2, 2, 2), 0.5)
+
+    def table(self, key):
+        return np.ones((2, 2, 2)) * np.array([1.0, -1.0])[:, None, None] * (1 if key else -1)
+
+
+def test_the_same_game_by_hand_and_in_arrays():
+    one, two = compile_tree(Coin()), compile_tree(CoinArrays())
+    assert np.array_equal(one.payoffs, two.payoffs)
+    assert np.array_equal(one.weights, two.weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "says"),
+    [
+        ("deals", np.full((2, 3), 1 / 6), r"deals\(\) must be an array of shape \(2, 2\)"),
+        ("deals", np.full((2, 2), np.nan), "must be probabilities"),
+        ("odds", np.full((1, 2, 2), 1.0), r"odds\('coin'\) must be an array of shape \(2, 2, 2\)"),
+        ("odds", np.full((2, 2, 2), np.nan), "must be non-negative and sum to 1"),
+        ("table", np.ones((2, 2)), "must be an array of shape"),
+        ("table", [[1, 2], [3, 4]], "not list"),
+    ],
+)
+def test_wrong_arrays_are_refused(name, given, says):
+    game = CoinArrays()
+    setattr(game, name, lambda *_: given)
+    with pytest.raises(ValueError, match=says):
+        compile_tree(game)
+
+
+def test_what_is_not_a_number_is_refused():
+    with pytest.raises(ValueError, match="sum to 1"):
+        compile_tree(Coin(odds=(float("nan"), 0.5)))
+    with pytest.raises(ValueError, match="stake of an outcome must be a finite number"):
+        compile_tree(Coin(stake=float("inf")))
