@@ -30,4 +30,6 @@ def count(number: int, noun: str) -> str:
 
 def size(count: int) -> str:
     """Return a number of bytes as one would say it."""
+    if count >= 2**40:
+        return f"{count / 2**40:,.0f} TB"
     return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{max(count / 2**20, 0.1):.3g} MB"

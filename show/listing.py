@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 from typing import Any
 
+from counterplay.engine import size
 from counterplay.engine.catalogue import Catalogue, Entry
 from counterplay.engine.rules import is_rules
 from counterplay.engine.spec import describe
+from counterplay.engine.text import size as size_in_words
 from counterplay.show.text import DIM, HEADING, Paint
 
 _NAME, _TEXT = 20, 21  # columns of a name, and where the text begins
@@ -80,10 +82,12 @@ def learners(catalogue: Catalogue, paint: Paint) -> Iterator[str]:
 
 
 def size_of(made: Any) -> Iterator[str]:
-    """Yield how large a game is, and whether it fits; nothing of hold'em spots, whose size `solve` says."""
-    from counterplay.engine import size
+    """Yield how large a game or a hold'em spot is, and whether it fits."""
+    if not is_rules(made):
+        from counterplay.games.holdem.places import least_bytes
 
-    if is_rules(made):
-        found = size.estimate(made)
-        reason = size.refusal(found)
-        yield f"Size: {size.describe(found)}{'' if reason is None else f'; too large to solve as a whole: {reason}'}"
+        yield f"Size: {size_in_words(2 * least_bytes(made))} of tables at least, half of that in 16 bits (--compress)"
+        return
+    found = size.estimate(made)
+    reason = size.refusal(found)
+    yield f"Size: {size.describe(found)}{'' if reason is None else f'; too large to solve as a whole: {reason}'}"

@@ -4,13 +4,14 @@ Where suits are interchangeable a card is solved once for all that equal it, so 
 place in the layout and to the renaming of suits that gets there.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.streets import FREE, Locks
 from counterplay.engine.system import available
+from counterplay.engine.text import size
 from counterplay.games.holdem.boards import swaps
 from counterplay.games.holdem.cards import format_cards, moved
 from counterplay.games.holdem.layout import StreetLayout, layout, least_entries
@@ -31,23 +32,33 @@ class Place(NamedTuple):
     suits: tuple[int, ...]  # suit s is called suits[s] in the layout
 
 
+def _told(spot: Spot) -> list[npt.NDArray[Any]]:
+    """Return what suits must leave alone beside board and ranges: what is locked."""
+    told: list[npt.NDArray[Any]] = [row for fixed in spot.locked for row in fixed.mix]
+    return told + [spot.deck.free(deal) for fixed in spot.locked for _, _, deal in fixed.line.passed]
+
+
+def least_bytes(spot: Spot, symmetry: bool = True) -> int:
+    """Return how many bytes the tables of a spot take at least, in 16 bits; nothing is laid out for it."""
+    weights = spot.weights[0], spot.weights[1]
+    lanes = int((weights[0] > 0).sum()), int((weights[1] > 0).sum())
+    alike = len(swaps(spot.deck, spot.board, (*weights, *_told(spot)))) if symmetry else 1
+    return 4 * least_entries(spot.deck, spot.board, lanes, spot.trees, spot.betting, alike)
+
+
 def lay_out(spot: Spot, symmetry: bool = True) -> StreetLayout:
     """Return the layout of a spot's subgame, with its locks.
 
     Raises `ValueError`, before it takes memory, for a spot whose tables would not fit even in 16 bits.
     """
-    told = [row for fixed in spot.locked for row in fixed.mix]  # what suits must leave alone beside board and ranges
-    told += [spot.deck.free(deal) for fixed in spot.locked for _, _, deal in fixed.line.passed]
-    weights = spot.weights[0], spot.weights[1]
-    lanes = int((weights[0] > 0).sum()), int((weights[1] > 0).sum())
-    alike = len(swaps(spot.deck, spot.board, (*weights, *told))) if symmetry else 1
-    need, free = 4 * least_entries(spot.deck, spot.board, lanes, spot.trees, spot.betting, alike), available()
+    need, free = least_bytes(spot, symmetry), available()
     if need > free:
         raise ValueError(
-            f"the tables of this spot take at least {need / 2**30:,.0f} GB, and {free / 2**30:.1f} GB are free: "
+            f"the tables of this spot take at least {size(need)}, and {size(free)} are free: "
             "begin on a later street, end on an earlier one, or give fewer bet sizes"
         )
-    laid = layout(spot.deck, spot.board, weights, spot.trees, spot.betting, spot.rake, symmetry, told)
+    weights = spot.weights[0], spot.weights[1]
+    laid = layout(spot.deck, spot.board, weights, spot.trees, spot.betting, spot.rake, symmetry, _told(spot))
     return _lock(spot, laid) if spot.locked else laid
 
 
