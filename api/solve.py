@@ -1,7 +1,7 @@
 """Solving: from what somebody has in hand to a solution."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -226,12 +226,20 @@ def _number(target: float | str) -> float:
 
 
 def with_rules(solution: TreeSolution, rules: Any) -> TreeSolution:
-    """Return a solution of one's own game with its rules; raises `ValueError` where it is of another game."""
-    from dataclasses import replace
+    """Return a solution of one's own game with its rules; raises `ValueError` where it is of another game.
 
+    A file knows labels, but not what the game pays: that the strategy earns what the solution says stands for it.
+    """
     tree = fitting(build(rules), solution)
     given = replace(solution, rules=rules)
     vars(given).update(tree=tree)
+    found = given.judge()
+    pairs = zip((*found.value, *found.best), (*given.value, *given.best), strict=True)
+    if any(abs(a - b) > 1e-6 * scale(given) for a, b in pairs):
+        raise ValueError(
+            f"the rules given are not those that the solution of {solution.game} was made for: its strategy earns "
+            "otherwise with them"
+        )
     return given
 
 
@@ -260,13 +268,7 @@ def load(path: str | Path, game: Any = None) -> Any:
     name, _ = _name(made)
     if name != tabular.game and type(made).__name__ != tabular.game:
         raise ValueError(f"{path} is of {tabular.game}, not of {name}")
-    given = with_rules(tabular, made)
-    if name != tabular.game or GAMES.spec_of(made) is None:  # a bare name says nothing of what the game pays
-        found = given.judge()
-        pairs = zip((*found.value, *found.best), (*given.value, *given.best), strict=True)
-        if any(abs(a - b) > 1e-6 * scale(given) for a, b in pairs):
-            raise ValueError(f"{path} is of another {tabular.game}: with the rules given its strategy earns otherwise")
-    return given
+    return with_rules(tabular, made)
 
 
 def scale(solution: TreeSolution) -> float:

@@ -142,6 +142,47 @@ def test_entry_points_register_for_good(spy):
     subprocess.run([sys.executable, "-c", code], check=True, cwd=spy, env={**_environment(), "PYTHONPATH": _path(spy)})
 
 
+def test_broken_packages_take_nothing_with_them(spy):
+    for name, points in (
+        ("broken", b"[counterplay.games]\nfoo\n"),
+        ("binary", b"\xff\xfe\x00"),
+        ("nowhere", b"[counterplay.games]\nnowhere = nowhere:Game\n[counterplay.envs]\nleduc = spy_game:Spy\n"),
+        ("raising", b"[counterplay.games]\nraising = raising:Game\nbad name = spy_game:Spy\n"),
+    ):
+        info = spy / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_bytes(points)
+    (spy / "raising.py").write_text("raise RuntimeError('no')")
+    code = "from counterplay.cli import main; import sys; main(sys.argv[1:])"
+    for arguments, says in (
+        (["games"], "cannot be imported"),
+        (["envs"], "two_step"),
+        (["games", "raising"], "RuntimeError"),
+        (["solve", "kuhn", "--iterations", "1"], "kuhn"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            check=False,
+            cwd=spy,
+            capture_output=True,
+            text=True,
+            env={**_environment(), "PYTHONPATH": _path(spy)},
+        )
+        assert "Traceback" not in done.stderr
+        assert says in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("body", ["raise RuntimeError('no')", "raise SystemExit(0)", "self.nothing"])
+def test_own_classes_that_fail(spy, body):
+    (spy / "failing.py").write_text(f"class Game:\n    def __init__(self):\n        {body}\n")
+    with pytest.raises(ValueError, match="failing:Game cannot be made"):
+        counterplay.make("failing:Game")
+    sys.modules.pop("failing", None)
+    with pytest.raises(ValueError, match="there is no such module"):
+        counterplay.make("counterplay.nope:Game")
+
+
 def _environment():
     import os
 

@@ -154,6 +154,12 @@ def test_damaged_code_is_compiled_anew(package):
     for path in package.cache.glob("*.code"):
         path.write_bytes(path.read_bytes()[:100])
     assert package()["misses"] == ["first", "alone"]
+    (one,), (two,) = (list(package.cache.glob(f"*{name}-*.code")) for name in ("first", "alone"))
+    whole = one.read_bytes()
+    one.write_bytes(whole[:-5] + bytes([whole[-5] ^ 4]) + whole[-4:])  # a bit is another: it would be run as it is
+    assert package()["misses"] == ["first"]
+    one.write_bytes(two.read_bytes())  # whole, but of another kernel
+    assert package()["values"] == [16.0, 10.0]
     (package.cache / "seconds.json").write_text("[")
     assert package(parts=PARTS.replace("2.0", "4.0"))["values"] == [22.0, 10.0]
 

@@ -196,6 +196,28 @@ def test_own_rules_are_saved_loaded_and_resumed(tmp_path):
         counterplay.load(tmp_path / "thirds.cps", game=Thirds2())
 
 
+def test_the_same_labels_with_other_payoffs_are_another_game(tmp_path):
+    class Dear(Thirds):
+        def payoffs(self, state):
+            return [5 * x for x in super().payoffs(state)]
+
+    Dear.__name__ = "Thirds"
+    solution = counterplay.solve(Thirds(), iterations=20)
+    solution.save(tmp_path / "thirds.cps")
+    with pytest.raises(ValueError, match="earns otherwise"):
+        counterplay.load(tmp_path / "thirds.cps", game=Dear())
+    with pytest.raises(ValueError, match="earns otherwise"):
+        counterplay.solve(Dear(), resume=solution)
+
+
+def test_native_games_come_as_objects():
+    for text in ("kuhn", "leduc", "goofspiel(cards=3)"):
+        solution = counterplay.solve(counterplay.make(text), iterations=5)
+        assert solution.game == text
+    with pytest.raises(ValueError, match="no hold'em spot"):
+        counterplay.load("tests/old/kuhn.cps", game="examples/river_a.toml")
+
+
 def test_rules_with_parts_missing():
     class Half:
         players = 2
