@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import sys
+import tomllib
 from importlib.metadata import distribution, entry_points, version
 from pathlib import Path
 from types import ModuleType
@@ -51,6 +52,13 @@ def test_the_tests_meet_the_installed_package():
 def test_command():
     (command,) = entry_points(group="console_scripts", name="counterplay")
     assert callable(command.load())
+
+
+def test_the_wheel_takes_every_room():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    files = {path.name for path in ROOT.glob("*.py")} | {"py.typed"}
+    assert set(listed["only-include"]) == rooms | files
 
 
 def test_typed():
