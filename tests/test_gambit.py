@@ -1,5 +1,7 @@
 """Gambit's files: what is read, and mistakes named by line."""
 
+from pathlib import Path
+
 import pytest
 
 from counterplay.engine.form import sequence_form
@@ -208,3 +210,13 @@ def test_files_of_others_are_valued_as_by_openspiel(read, source):
     value = pyspiel.expected_returns(theirs.new_initial_state(), policy, -1, True)
     assert ours.value == pytest.approx(value, abs=1e-9)
     assert ours.nash_conv == pytest.approx(pyspiel.nash_conv(theirs, policy, True), abs=1e-9)
+
+
+def test_games_of_pygambit_come_as_gambit_writes_them():
+    text = Path("examples/beer_quiche.efg").read_text()
+    newer = type("Game", (), {"__module__": "pygambit.gambit", "to_efg": lambda self: text})
+    older = type(
+        "Game", (), {"__module__": "pygambit.gambit", "write": lambda self, kind: text if kind == "efg" else ""}
+    )
+    for game in (newer(), older()):
+        assert compile_tree(make(game)).labels == compile_tree(make("examples/beer_quiche.efg")).labels
