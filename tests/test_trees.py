@@ -373,3 +373,27 @@ def test_what_is_not_a_number_is_refused():
         compile_tree(Coin(odds=(float("nan"), 0.5)))
     with pytest.raises(ValueError, match="stake of an outcome must be a finite number"):
         compile_tree(Coin(stake=float("inf")))
+
+
+def test_a_game_that_never_ends_is_refused():
+    class Endless:
+        def __init__(self):
+            self.players = 2
+
+        def root(self):
+            return 0
+
+        def turn(self, state):
+            return 0
+
+        def moves(self, state):
+            return ("on",)
+
+        def play(self, state, move):
+            return state + 1
+
+        def sees(self, state, player):
+            return str(state)
+
+    with pytest.raises(ValueError, match="it may never end"):
+        admit(Endless())
