@@ -153,10 +153,6 @@ class Deck:
         """Return the hands as sets, i64[H]."""
         return COMBO_MASKS if self.hole == 2 else CARD_MASKS
 
-    def hand_name(self, hand: int) -> str:
-        """Return the hand's text: "KsKh"."""
-        return combo_name(hand) if self.hole == 2 else card_name(hand)
-
     def free(self, board: Iterable[int] = ()) -> npt.NDArray[np.bool_]:
         """Return bool[H]: whether a hand is in the deck and holds no card of the board."""
         found: npt.NDArray[np.bool_] = np.isin(self.hands, self.cards).all(axis=1) & (
