@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from counterplay.api.solve import load, solve
     from counterplay.api.spots import SpotSolution
     from counterplay.api.sweep import sweep
+    from counterplay.engine.errors import UserError
     from counterplay.games.holdem.spot import Spot
     from counterplay.solvers.value import Judgement
 
@@ -31,6 +32,7 @@ __all__ = [
     "Spot",
     "SpotSolution",
     "TreeSolution",
+    "UserError",
     "judge",
     "list_envs",
     "list_games",
@@ -52,6 +54,7 @@ _HOMES = {
     "Spot": "games.holdem.spot",
     "SpotSolution": "api.spots",
     "TreeSolution": "api.solution",
+    "UserError": "engine.errors",
     "judge": "api.judge",
     "list_envs": "api.listing",
     "list_games": "api.listing",

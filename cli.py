@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 import click
 
 import counterplay
-from counterplay.agents.flags import OWN_FLAGS
+from counterplay.api import team_commands
+from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
-from counterplay.show.terminal import INTERRUPTED, Count, answer, coloured, guarded, paint, put, put_json, width
+from counterplay.show.terminal import DEBUG, INTERRUPTED, answer, coloured, guarded, paint, put, put_json, width
 
 _FIRST_STEPS = """\b
 First steps:
@@ -28,6 +29,9 @@ A hold'em spot:
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_FIRST_STEPS)
 @click.version_option(counterplay.__version__, prog_name="counterplay", message="%(prog)s %(version)s")
+@click.option(
+    DEBUG, is_flag=True, expose_value=False, help="Show the traceback of a fault; fits anywhere in a command."
+)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Solve imperfect-information games with a certified exploitability, and train cooperative teams."""
@@ -103,7 +107,7 @@ def solve(
     iterations. Exploitability is NashConv divided by the number of players. Ctrl-C ends a run and keeps what there is.
     """
     if game is None and resume is None:
-        raise ValueError("name a game to solve, such as 'counterplay solve leduc'; 'counterplay games' lists them")
+        raise UserError("name a game to solve, such as 'counterplay solve leduc'; 'counterplay games' lists them")
     from counterplay.api.export import claims
     from counterplay.engine.store import check_writable
     from counterplay.show import pages
@@ -154,19 +158,13 @@ def report(file: str, node: str, as_json: bool) -> None:
         put(page.report(solution, node, rows, paint))
 
 
-def _own_flags(command: Any) -> Any:
-    for name, (metavar, several, text) in reversed(OWN_FLAGS.items()):
-        command = click.option(f"--{name}", metavar=metavar, multiple=several, help=f"Runs: {text}")(command)
-    return command
-
-
 @cli.command()
 @click.argument("file", metavar="FILE|DIR")
 @click.option("--against", metavar="FILE", help="Also play that solution head to head: exact expected payoffs.")
 @click.option("--game", metavar="GAME", help=_GAME)
 @click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes without exploring; 100.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Runs: of these episodes; 0.")
-@_own_flags
+@team_commands.own_flags
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def evaluate(file: str, against: str | None, game: str | None, as_json: bool, **of_runs: Any) -> int:
     """Measure the solution in FILE again, from the rules of its game, or play with the trained team in DIR.
@@ -177,12 +175,12 @@ def evaluate(file: str, against: str | None, game: str | None, as_json: bool, **
     if Path(file).is_dir():
         if against is not None or game is not None:
             name = "game" if against is None else "against"
-            raise ValueError(f"--{name} is for solutions of games, and {file} is the folder of a run")
-        _evaluate_run(file, as_json, **of_runs)
+            raise UserError(f"--{name} is for solutions of games, and {file} is the folder of a run")
+        team_commands.evaluate_run(file, as_json, **of_runs)
         return 0
     for name, value in of_runs.items():
         if value not in (None, ()):
-            raise ValueError(f"--{name} is for folders of runs, and {file} is a file")
+            raise UserError(f"--{name} is for folders of runs, and {file} is a file")
     from counterplay.api.export import claims
     from counterplay.show import pages
 
@@ -265,183 +263,8 @@ def play(file: str, seat: int | None, seed: int | None, hands: int | None, game:
     play_session(Session(opponent, click.echo, answer, paint), solution.best, seat, hands, np.random.default_rng(seed))
 
 
-@cli.command()
-@click.argument("name", required=False)
-def learners(name: str | None) -> None:
-    """List the learners, or explain one of them."""
-    from counterplay.agents import LEARNERS, find
-    from counterplay.show import listing
-
-    if name is not None:
-        put(_run_pages().settings(find(name), paint, width()))
-        return
-    put(listing.learners(LEARNERS, paint))
-    click.echo("\n'counterplay learners NAME' lists what can be set of one.")
-
-
-@cli.command()
-@click.argument("name", required=False)
-def envs(name: str | None) -> None:
-    """List the environments, or explain one of them."""
-    from counterplay.games.envs import ENVS
-    from counterplay.show import listing
-
-    if name is not None:
-        put(listing.explanation(ENVS.find(name), "counterplay train LEARNER", width(), paint))
-        return
-    put(listing.entries(ENVS, width(), paint))
-    put(listing.OTHER_ENVS)
-
-
-@cli.command(add_help_option=False)
-@click.argument("learner", required=False)
-@click.argument("env", required=False)
-@click.option("--steps", type=Count(), metavar="N", help="Environment steps in all; 200000 unless told otherwise.")
-@click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Of everything that is random; 0.")
-@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A setting of the learner; as many as wanted.")
-@click.option("--out", metavar="DIR", help="Keep the run there: checkpoints, metrics.jsonl, TensorBoard's events.")
-@click.option("--resume", metavar="DIR", help="Go on with the run in that folder; LEARNER and ENV may be left out.")
-@click.option(
-    "--test-every", type=Count(), metavar="N", help="Steps between tests without exploring; a fortieth of all."
-)
-@click.option("--test-episodes", type=Count(), metavar="N", help="Episodes of such a test; 32.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-@click.option("--help", "-h", "asks", is_flag=True, help="Show this, and of LEARNER its settings.")
-def train(
-    learner: str | None,
-    env: str | None,
-    sets: tuple[str, ...],
-    resume: str | None,
-    as_json: bool,
-    asks: bool,
-    **more: Any,
-) -> int:
-    """Train LEARNER, such as qmix, in ENV, such as climbing or "foraging(size=8, players=2)".
-
-    'counterplay learners' and 'counterplay envs' list both. Ctrl-C ends a run and keeps what there is.
-    """
-    from counterplay.agents import find
-
-    choice = None if learner is None else find(learner)
-    if asks:
-        about = [] if choice is None else ["", *_run_pages().settings(choice, paint, width())]
-        put([click.get_current_context().get_help(), *about])
-        return 0
-    if resume is None and (learner is None or env is None):
-        raise ValueError("name a learner and an environment, as in: train qmix climbing; --help LEARNER lists settings")
-    from counterplay.api.runs import settings_of
-
-    more |= {name: values[0] for name, values in settings_of(sets, several=False).items()}
-    pages = _run_pages()
-    from counterplay.show.training import watching
-
-    with watching(f"{learner} {env}" if resume is None else resume) as watch:
-        run = counterplay.train(learner, env, resume=resume, on_row=watch.row, **more)
-    if as_json:
-        put_json({**pages.figures(run), **pages.last_test(run)})
-    else:
-        put(pages.summary(run, paint))
-        click.echo()
-        put(pages.whats_next(run))
-    return INTERRUPTED if run.stopped_by == "interrupt" else 0
-
-
-@cli.command()
-@click.argument("learners")
-@click.argument("env")
-@click.option("--out", metavar="DIR", required=True, help="Where all runs are kept, the table and the figure.")
-@click.option("--seeds", type=Count(), metavar="N", default=5, show_default=True, help="Runs of each, from 0 on.")
-@click.option("--steps", type=Count(), metavar="N", help="Environment steps of each run; 200000.")
-@click.option("--set", "sets", multiple=True, metavar="NAME=A,B,...", help="A setting, and the values to try.")
-@click.option("--workers", type=Count(), metavar="N", help="Runs at a time; one a core.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: bool, **options: Any) -> int:
-    """Train LEARNERS, such as qmix,vdn, in ENV over seeds and settings, on the machine's cores.
-
-    Ends with a table and a figure of learning curves with confidence bands. Started again, it leaves finished runs as
-    they are and goes on with the others; Ctrl-C keeps what there is.
-    """
-    from counterplay.api.runs import settings_of
-    from counterplay.engine.spec import split
-
-    names, settings = split(learners), settings_of(sets, several=True)
-    from counterplay.show.training import watching_sweep
-
-    with watching_sweep() as live:
-        found = counterplay.sweep(names, env, out=out, settings=settings, on_progress=live.progress, **options)
-    from counterplay.agents.curves import figures
-    from counterplay.show import chart
-
-    kept = Path(out) / "curves.png"
-    if as_json:
-        put_json({"env": env, "folder": out, "figure": str(kept), "results": figures(found)})
-    else:
-        put([*chart.lines(found, paint), "", f"Curves with confidence bands: {kept}"] if found else [])
-    if not live.whole:
-        click.echo("Interrupted; the same command goes on.", err=True)
-        return INTERRUPTED
-    return 0
-
-
-def _run_pages() -> Any:
-    """Return the module of runs' pages; raises `ValueError` where PyTorch is missing."""
-    from counterplay.agents import module
-
-    module("run")
-    from counterplay.show import run_pages
-
-    return run_pages
-
-
-def _evaluate_run(folder: str, as_json: bool, episodes: int | None, seed: int | None, **own: Any) -> None:
-    """Tell what the team in a folder, or each variant of a sweep, is worth."""
-    pages, episodes, seed = _run_pages(), episodes or 100, seed or 0
-    from counterplay.api import evaluation
-
-    if variants := evaluation.variants(folder):
-        from counterplay.agents.curves import figures
-        from counterplay.show import chart
-
-        curves = evaluation.evaluate_sweep(variants, episodes, seed, **own)
-        if as_json:
-            put_json({"folder": folder, "played": episodes, "results": figures(curves)})
-            return
-        click.echo(f"{folder}: {episodes} episodes of each run without exploring; the interval is over seeds\n")
-        put(chart.lines(curves, paint))
-        return
-    run = evaluation.load_named(folder, **own)
-    score = run.evaluate(episodes, seed)
-    judged = evaluation.judged(run)
-    if as_json:
-        put_json(pages.evaluation_figures(run, score, judged))
-    else:
-        put(pages.evaluation(run, score, judged, paint))
-
-
-@cli.command("watch")
-@click.argument("folder", metavar="DIR")
-@click.option("--seed", type=click.IntRange(min=0), metavar="K", default=0, help="Of the episode.")
-@click.option(
-    "--delay", type=click.FloatRange(min=0), metavar="S", default=0.4, show_default=True, help="A step's time."
-)
-@click.option("--gif", metavar="FILE", help="Write an animated picture there instead.")
-@_own_flags
-def watch_run(folder: str, seed: int, delay: float, gif: str | None, **own: Any) -> None:
-    """Watch the team in DIR play an episode, without exploring: in the terminal, or as a GIF."""
-    from counterplay.engine.store import check_writable
-
-    if gif is not None:
-        check_writable(Path(gif))
-    from counterplay.api.evaluation import load_named
-    from counterplay.show import film
-
-    run = load_named(folder, **own)
-    if gif is None:
-        film.show(film.frames(run, seed), delay)
-        return
-    shots = list(film.frames(run, seed))
-    film.write_gif(shots, Path(gif), delay)
-    click.echo(f"{len(shots)} frames in {gif}")
+for _command in team_commands.COMMANDS:
+    cli.add_command(_command)
 
 
 if __name__ == "__main__":

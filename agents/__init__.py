@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from counterplay.engine import spec
 from counterplay.engine.catalogue import Catalogue, Entry
+from counterplay.engine.errors import UserError
 
 if TYPE_CHECKING:
     from counterplay.agents.learner import Learner
@@ -72,7 +73,7 @@ class Choice(NamedTuple):
         hints = {**get_type_hints(getattr(learner, "__init__", learner)), **get_type_hints(learner)}
         found: Any = hints.get("settings")
         if not isinstance(found, type) or not is_dataclass(found):
-            raise ValueError(f"{self.name} is no learner: its class annotates no `settings` with a dataclass")
+            raise UserError(f"{self.name} is no learner: its class annotates no `settings` with a dataclass")
         return found
 
     def with_settings(self, given: Mapping[str, object]) -> Any:
@@ -84,7 +85,7 @@ class Choice(NamedTuple):
         learner: Learner = self.entry.load()(env, settings, seed)
         missing = [name for name in _NEEDED if not hasattr(learner, name)]
         if missing:
-            raise ValueError(
+            raise UserError(
                 f"{self.name} is no learner yet: Learner of counterplay.agents.learner also has {', '.join(missing)}"
             )
         return learner
@@ -108,5 +109,5 @@ def module(name: str) -> Any:
         return import_module(f"counterplay.agents.{name}")
     except ModuleNotFoundError as error:
         if error.name == "torch":
-            raise ValueError('learners need PyTorch: pip install "counterplay[learn]"') from None
+            raise UserError('learners need PyTorch: pip install "counterplay[learn]"') from None
         raise

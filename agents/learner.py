@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec, Step
+from counterplay.engine.errors import UserError
 
 
 class Learner(Protocol):
@@ -56,12 +57,12 @@ class Mixed(Protocol):
 def suits(spec: EnvSpec, name: str, *, team: bool) -> None:
     """Raise `ValueError` where actions are continuous, or rewards each agent's own where they must be the team's."""
     if spec.continuous:
-        raise ValueError(
+        raise UserError(
             f"{name} chooses among actions, and this environment's actions are continuous; "
             "take its discrete version (for PettingZoo's MPE, continuous_actions=False)"
         )
     if team and not spec.team:
-        raise ValueError(
+        raise UserError(
             f"{name} learns from one reward for the team, and this environment pays every agent its own; "
             "take the environment with reward=team where it has that, or a learner for rewards of one's own: "
             "iql, ia2c or ippo"
@@ -74,7 +75,7 @@ def within(settings: Any, **bounds: tuple[float, float]) -> None:
         value = getattr(settings, name)
         if not low <= value <= high:
             limit = f"{low:g} or more" if high == np.inf else f"between {low:g} and {high:g}"
-            raise ValueError(f"{name} must be {limit}, not {value!r}")
+            raise UserError(f"{name} must be {limit}, not {value!r}")
 
 
 def meanings(settings: type) -> Mapping[str, tuple[str, Any, str]]:

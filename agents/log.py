@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.store import write_atomic
 
 CHECKPOINT_FILE, RUN_FILE, LINES_FILE = "checkpoint.pt", "run.json", "metrics.jsonl"  # in a run's folder
@@ -22,12 +23,12 @@ class Log:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            raise ValueError('runs are written for TensorBoard too: pip install "counterplay[learn]"') from None
+            raise UserError('runs are written for TensorBoard too: pip install "counterplay[learn]"') from None
         try:
             write_atomic(folder / LINES_FILE, "".join(map(line, history)).encode())
             self._lines = (folder / LINES_FILE).open("a", encoding="utf-8", buffering=1)  # a line at a time
         except OSError as error:
-            raise ValueError(f"cannot write {folder}: {error.strerror or error}") from error
+            raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
         purge = steps + 1 if steps else None
         self._events = SummaryWriter(folder, purge_step=purge, flush_secs=10)
 
@@ -36,7 +37,7 @@ class Log:
         try:
             self._lines.write(line(row))
         except OSError as error:
-            raise ValueError(f"cannot write {self._lines.name}: {error.strerror or error}") from error
+            raise UserError(f"cannot write {self._lines.name}: {error.strerror or error}") from error
         for name, figure in row.items():
             if name != "steps" and math.isfinite(figure):
                 self._events.add_scalar(name, figure, int(row["steps"]))

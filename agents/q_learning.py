@@ -34,6 +34,7 @@ from counterplay.agents.returns import n_step, td_lambda
 from counterplay.agents.rollout import Episodes, epsilon_greedy, greedy
 from counterplay.agents.team import Batch, Rows, Team, TeamSettings, at_actions, put_rows, take_rows
 from counterplay.engine.env import EnvSpec, Step
+from counterplay.engine.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,12 @@ class OffPolicySettings(TeamSettings):
             target_every=(1, inf),
         )
         if not self.batch <= self.warmup <= self.replay:
-            raise ValueError(
+            raise UserError(
                 f"batch, warmup and replay have to rise in this order: an update takes {self.batch} episodes, "
                 f"begins after {self.warmup}, and the replay holds {self.replay}"
             )
         if self.td_lambda > 0 and self.n_step > 1:
-            raise ValueError("n_step and td_lambda are two ways to look ahead; set one of them")
+            raise UserError("n_step and td_lambda are two ways to look ahead; set one of them")
 
 
 class OffPolicy(Team, ABC):

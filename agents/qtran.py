@@ -28,6 +28,7 @@ from counterplay.agents.nn.dense import MLP, Dense
 from counterplay.agents.q_learning import OffPolicy, OffPolicySettings
 from counterplay.agents.team import Batch, Rows, at_actions, take_rows
 from counterplay.engine.env import EnvSpec
+from counterplay.engine.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class QTRANSettings(OffPolicySettings):
         super().__post_init__()
         within(self, joint_hidden=(1, float("inf")), opt=(0, float("inf")), nopt=(0, float("inf")))
         if self.joint not in ("state", "features"):
-            raise ValueError(f"joint must be state or features, not {self.joint!r}")
+            raise UserError(f"joint must be state or features, not {self.joint!r}")
 
 
 class JointValue(nn.Module):

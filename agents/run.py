@@ -20,6 +20,7 @@ from counterplay.agents.rollout import collect
 from counterplay.engine import spec
 from counterplay.engine.catalogue import is_own
 from counterplay.engine.env import Env, Task, blank
+from counterplay.engine.errors import UserError
 from counterplay.engine.store import write_atomic
 
 FORMAT = 1
@@ -46,7 +47,7 @@ class Plan:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if value is not None and value < 1:
-                raise ValueError(f"{name.replace('_', ' ')} must be 1 or more, not {value}")
+                raise UserError(f"{name.replace('_', ' ')} must be 1 or more, not {value}")
 
 
 @dataclass
@@ -87,7 +88,7 @@ class Run:
     def evaluate(self, episodes: int = 100, seed: int = 0, confidence: float = 0.95) -> Score:
         """Play that many episodes without exploring; training does not notice."""
         if episodes < 1:
-            raise ValueError(f"episodes must be 1 or more, not {episodes}")
+            raise UserError(f"episodes must be 1 or more, not {episodes}")
         rng = np.random.default_rng([self.seed, seed, 1])
         env = self.playing(min(episodes, max(self.plan.test_episodes, self.learner.envs)))
         rounds = -(-episodes // env.batch)
@@ -105,7 +106,7 @@ class Run:
         """
         for name in ("recurrent", "last_action"):
             if getattr(self.settings, name, False):
-                raise ValueError(f"agents with {name}=true remember: their policy is no table over observations")
+                raise UserError(f"agents with {name}=true remember: their policy is no table over observations")
         shown, rows = blank(self.task.spec, len(obs)), np.arange(len(obs))
         shown.legal[:, :, 1:] = False
         shown.obs[rows, agent], shown.legal[rows, agent] = obs, legal
@@ -121,10 +122,10 @@ class Run:
         Raises `ValueError` where another run is kept there, or nothing can be written.
         """
         if folder is None and self.folder is None:
-            raise ValueError("name a folder to save the run in")
+            raise UserError("name a folder to save the run in")
         place = Path(folder) if folder is not None else cast(Path, self.folder)
         if place != self.folder and holds_run(place):
-            raise ValueError(f"{place} holds a run already: resume it, or name another folder")
+            raise UserError(f"{place} holds a run already: resume it, or name another folder")
         about = {
             "format": FORMAT,
             "learner": self.name,
@@ -145,7 +146,7 @@ class Run:
             write_atomic(place / CHECKPOINT_FILE, data.getvalue())
             write_atomic(place / RUN_FILE, json.dumps(about, indent=2).encode())
         except OSError as error:
-            raise ValueError(f"cannot write {place}: {error.strerror or error}") from error
+            raise UserError(f"cannot write {place}: {error.strerror or error}") from error
         self.folder = place
 
 
@@ -157,7 +158,7 @@ def begin(name: str, task: Task, env: str, seed: int = 0, settings: Mapping[str,
 
 def _begin(choice: Choice, task: Task, env: str, seed: int, settings: Any) -> Run:
     if seed < 0:
-        raise ValueError(f"the seed must be 0 or more, not {seed}")
+        raise UserError(f"the seed must be 0 or more, not {seed}")
     learner = choice.make(task.spec, settings, seed)
     return Run(choice.name, env, settings, seed, learner, task, np.random.default_rng([seed, 0]))
 
@@ -190,15 +191,15 @@ def read(folder: str | Path) -> Saved:
     folder = Path(folder)
     if not holds_run(folder):
         what = "is a folder that holds no run" if folder.is_dir() else "holds no run"
-        raise ValueError(f"{folder} {what}: there is no {CHECKPOINT_FILE} in it")
+        raise UserError(f"{folder} {what}: there is no {CHECKPOINT_FILE} in it")
     try:
         saved = torch.load(folder / CHECKPOINT_FILE, weights_only=True)
         about = saved["run"]
         newer = about["format"] > FORMAT
     except Exception as error:  # whatever torch and pickle come across in a foreign file
-        raise ValueError(f"{folder / CHECKPOINT_FILE} is damaged, or was not written by Counterplay") from error
+        raise UserError(f"{folder / CHECKPOINT_FILE} is damaged, or was not written by Counterplay") from error
     if newer:
-        raise ValueError(f"{folder} was written by a newer Counterplay; upgrade to read it")
+        raise UserError(f"{folder} was written by a newer Counterplay; upgrade to read it")
     return Saved(folder, about, saved)
 
 
@@ -212,14 +213,14 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
     about, state = saved.about, saved.state
     choice = find(saved.learner, own=False) if learner is None else find(learner)
     if learner is not None and not same_name(learner, saved.learner):
-        raise ValueError(f"the run in {saved.folder} is by {saved.learner}, not {learner}")
+        raise UserError(f"the run in {saved.folder} is by {saved.learner}, not {learner}")
     named = {**(choice.given if learner is not None else {}), **(named or {})}
     kept = {**choice.preset, **about["settings"]}
     settings = same_settings(choice.settings_type(), kept, named, f"the run in {saved.folder}")
     usual = {field.name: field.default for field in fields(settings)} | dict(choice.entry.preset)
     for name, value in asdict(settings).items():
         if isinstance(value, str) and is_own(value) and name not in named and usual[name] != value:
-            raise ValueError(
+            raise UserError(
                 f"the run in {saved.folder} has {name}={value}, which is somebody's own, and no file makes us import "
                 f"it: name it yourself ({name}=, --set {name}={value})"
             )
@@ -227,7 +228,7 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
     try:
         run.learner.restore(state["learner"])
     except (KeyError, RuntimeError, ValueError) as error:
-        raise ValueError(
+        raise UserError(
             f"the run in {saved.folder} does not fit into this {saved.env}: it was made by another version of it, "
             "or of Counterplay"
         ) from error
@@ -254,11 +255,11 @@ def same_settings(kind: type, kept: Mapping[str, object], given: Mapping[str, ob
     """Return the settings that a run was begun with; raise `ValueError` where those given again are others."""
     for name, value in given.items():
         if name not in kept:
-            raise ValueError(f"{whose} has {name}=(no such setting), not {value}")
+            raise UserError(f"{whose} has {name}=(no such setting), not {value}")
     settings: Any = spec.build(kind, whose, {**kept, **given})
     for name, value in given.items():
         if getattr(settings, name) != kept[name] and not _moved(value, kept[name]):
-            raise ValueError(f"{whose} has {name}={kept[name]}, not {value}")
+            raise UserError(f"{whose} has {name}={kept[name]}, not {value}")
     return settings
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from counterplay.api.solution import HOLDEM, Solution, TreeSolution
 from counterplay.api.strategies import as_table
 from counterplay.api.trees import build
+from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.tree import Tree
 from counterplay.games import GAMES
@@ -47,17 +48,17 @@ def judge(game: Any, strategy: Any = None) -> Any:
             return game.judge()
         if runs.is_run(game):
             return runs.judge(game)
-        raise ValueError("judge needs a strategy too: an array, a dictionary, a function, a policy or a solution")
+        raise UserError("judge needs a strategy too: an array, a dictionary, a function, a policy or a solution")
     if getattr(strategy, "kind", "") == HOLDEM:
         if (game if getattr(game, "kind", "") == HOLDEM else GAMES.make(game)) not in (strategy, strategy.spot):
-            raise ValueError(f"the solution is of another game, {strategy.game}")
+            raise UserError(f"the solution is of another game, {strategy.game}")
         return strategy.judge()
     rules, tree, form = _game(game)
     table, seats = as_table(strategy, rules, tree)
     if len(seats) == tree.players:
         return judge_table(form, table)
     if tree.players != 2 or len(seats) != 1:
-        raise ValueError(
+        raise UserError(
             f"the strategy has information sets of players {sorted(seats)} alone; a strategy of all {tree.players} "
             "players can be judged, or in games for two that of one"
         )
@@ -75,6 +76,6 @@ def _game(game: Any) -> tuple[Any, Tree, SequenceForm]:
         return game.made(), game.tree, game.form
     rules = GAMES.make(game)
     if not hasattr(rules, "turn"):
-        raise ValueError("a hold'em spot's strategies are judged as its solution: counterplay.load(file).judge()")
+        raise UserError("a hold'em spot's strategies are judged as its solution: counterplay.load(file).judge()")
     tree = build(rules)
     return rules, tree, sequence_form(tree)

@@ -4,6 +4,7 @@ from typing import Any
 
 from counterplay.agents import LEARNERS
 from counterplay.engine.catalogue import is_own
+from counterplay.engine.errors import UserError
 from counterplay.engine.spec import suggestion
 from counterplay.games import GAMES
 from counterplay.games.envs import ENVS
@@ -39,7 +40,7 @@ def make(text: Any) -> Any:
             return ENVS.make(text)
     if not ENVS.knows(text):
         close = suggestion(text.partition("(")[0].strip(), GAMES.names + ENVS.names)
-        raise ValueError(
+        raise UserError(
             f"there is no game or environment {text.strip()!r}{close}; list_games() and list_envs() name all"
         )
     return ENVS.make(text)

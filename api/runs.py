@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterplay.agents import LEARNERS, find, module
 from counterplay.engine.catalogue import class_path, is_own
+from counterplay.engine.errors import UserError
 from counterplay.engine.spec import literal
 from counterplay.games.envs import ENVS
 
@@ -52,7 +53,7 @@ def train(
     name, given = None if learner is None else text_of(learner), in_text(settings)
     if resume is None:
         if name is None or env is None:
-            raise ValueError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
+            raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
         run = begin(name, env, 0 if seed is None else seed, given)
     else:
         if isinstance(resume, str | Path):
@@ -62,7 +63,7 @@ def train(
             run = resume
         _goes_on(run, name, env, seed, given)
         if run.steps >= (steps or run.plan.steps):
-            raise ValueError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
+            raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     from counterplay.api.training import advance
 
     return advance(run, steps, out=out, test_every=test_every, test_episodes=test_episodes, on_row=on_row, stop=stop)
@@ -91,19 +92,19 @@ def load_run(folder: str | Path, env: Any = None, learner: str | type | None = N
         task = ENVS.make(env)
         name = ENVS.spec_of(task)
         if name is not None and ENVS.imports_own(name) and ENVS.imports_own(saved.env) and name != saved.env:
-            raise ValueError(f"the run in {folder} is of {saved.env}, not {name}")
+            raise UserError(f"the run in {folder} is of {saved.env}, not {name}")
     else:
         try:
             task = ENVS.make(saved.env, own=False)
         except ValueError as error:
-            raise ValueError(
+            raise UserError(
                 f"cannot make the environment of the run in {folder}: {error}; of one's own, give it too (env=, --env)"
             ) from None
     try:
         run: Run = reading.restore(saved, task, None if learner is None else text_of(learner), in_text(settings))
     except ValueError as error:
         if learner is None and LEARNERS.imports_own(saved.learner):
-            raise ValueError(f"cannot load the run in {folder}: {error} (learner=, --learner)") from None
+            raise UserError(f"cannot load the run in {folder}: {error} (learner=, --learner)") from None
         raise
     return run
 
@@ -131,14 +132,14 @@ def _goes_on(run: "Run", learner: str | None, env: Any, seed: int | None, settin
     """Raise `ValueError` unless what was given is what the run was begun with."""
     reading = module("run")
     if learner is not None and not reading.same_name(learner, run.name):
-        raise ValueError(f"the run to resume is by {run.name}, not {learner}")
+        raise UserError(f"the run to resume is by {run.name}, not {learner}")
     if env is not None and env != run.env:
         task = ENVS.make(env)
         name = name_of(env, task)
         if (ENVS.spec_of(task) or name) != (ENVS.spec_of(run.task) or run.env):
-            raise ValueError(f"the run to resume is of {run.env}, not {name}")
+            raise UserError(f"the run to resume is of {run.env}, not {name}")
     if seed not in (None, run.seed):
-        raise ValueError(f"the run to resume has the seed {run.seed}, not {seed}")
+        raise UserError(f"the run to resume has the seed {run.seed}, not {seed}")
     given = settings if learner is None else {**find(learner).given, **settings}
     reading.same_settings(type(run.settings), asdict(run.settings), given, "the run to resume")
 
@@ -156,7 +157,7 @@ def in_text(settings: Mapping[str, Any]) -> dict[str, Any]:
 def top_level(kind: type) -> str:
     """Return the text by which a class can be found again; raises `ValueError` for one inside a function or class."""
     if not is_own(path := class_path(kind)):
-        raise ValueError(f"{kind.__qualname__} must be defined at the top of a module, to be found again from a file")
+        raise UserError(f"{kind.__qualname__} must be defined at the top of a module, to be found again from a file")
     return path
 
 
@@ -166,10 +167,10 @@ def settings_of(texts: Sequence[str], several: bool) -> dict[str, list[object]]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise ValueError(f"--set takes NAME=VALUE, such as lr=0.001, not {text!r}")
+            raise UserError(f"--set takes NAME=VALUE, such as lr=0.001, not {text!r}")
         if name.strip() in found:
-            raise ValueError(f"--set gives {name.strip()} twice")
+            raise UserError(f"--set gives {name.strip()} twice")
         if name.strip() in inspect.signature(train).parameters:
-            raise ValueError(f"{name.strip()} is no setting of learners: it is given as --{name.strip()} or not at all")
+            raise UserError(f"{name.strip()} is no setting of learners: it is given as --{name.strip()} or not at all")
         found[name.strip()] = [literal(part) for part in (value.split(",") if several else [value])]
     return found

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.strategies import Lookup
 from counterplay.api.trees import build
+from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.rules import DealtRules, Rules
 from counterplay.engine.store import Arrays, pack, unpack, write
@@ -184,7 +185,7 @@ class TreeSolution:
         except ValueError as error:
             if GAMES.knows(self.game):
                 raise
-            raise ValueError(
+            raise UserError(
                 f"no game here goes by {self.game!r}, and a file does not hold its rules: name the game too "
                 "(--game GAME, solve GAME --resume FILE, load(path, game=...))"
             ) from error
@@ -261,7 +262,7 @@ class TreeSolution:
         Entry p is the payoffs with this strategy in seat p. Raises `ValueError` if the games differ.
         """
         if not isinstance(other, TreeSolution) or shape_of(self) != shape_of(other):
-            raise ValueError(f"the solutions are of different games, {self.game} and {other.game}")
+            raise UserError(f"the solutions are of different games, {self.game} and {other.game}")
         tables = [
             seated(self.tree, [self.strategy if q == p else other.strategy for q in range(self.players)])
             for p in range(self.players)
@@ -275,9 +276,9 @@ class TreeSolution:
         other formats, a player that does not exist, and a line of play, which hold'em spots alone have.
         """
         if line is not None:
-            raise ValueError(f"a line of play (--node) is for hold'em spots, and this solution is of {self.game}")
+            raise UserError(f"a line of play (--node) is for hold'em spots, and this solution is of {self.game}")
         if player is not None and not 0 <= player < self.players:
-            raise ValueError(f"the players are numbered 0 to {self.players - 1}; there is no player {player}")
+            raise UserError(f"the players are numbered 0 to {self.players - 1}; there is no player {player}")
         if to == "csv":
             rows = [row for row in self.rows() if player in (None, row["player"])]
             return as_csv(rows, ("player", "infoset", "hand", "action", "probability"))
@@ -288,7 +289,7 @@ class TreeSolution:
                 if player in (None, i.player)
             ]
             return json.dumps({**claims(self), "infosets": infosets}, ensure_ascii=False, indent=1) + "\n"
-        raise ValueError(f"solutions are exported to csv or json, not to {to!r}")
+        raise UserError(f"solutions are exported to csv or json, not to {to!r}")
 
     def save(self, path: str | Path) -> None:
         """Write the solution to one file, whole or not at all."""
@@ -352,7 +353,7 @@ def shape_of(source: TreeSolution | Tree) -> tuple[Any, ...]:
 def fitting(tree: Tree, solution: TreeSolution) -> Tree:
     """Return the tree if a solution is of its game; raises `ValueError` if not."""
     if shape_of(tree) != shape_of(solution):
-        raise ValueError(f"the rules of {solution.game} are not those that this solution was made for")
+        raise UserError(f"the rules of {solution.game} are not those that this solution was made for")
     return tree
 
 
@@ -381,12 +382,12 @@ def read(path: str | Path, arrays: Arrays, header: dict[str, Any], rules: Any = 
         )
         rows, lanes = sum(map(len, solution.actions)), max(map(len, solution.hands))
         if not len(solution.labels) == len(solution.actions) == len(solution.owner) == len(solution.first) - 1:
-            raise ValueError("labels and information sets differ in number")
+            raise UserError("labels and information sets differ in number")
         if solution.strategy.shape != (rows, lanes) or solution.first[-1] != rows:
-            raise ValueError(f"a strategy of shape {(rows, lanes)} has the shape {solution.strategy.shape}")
+            raise UserError(f"a strategy of shape {(rows, lanes)} has the shape {solution.strategy.shape}")
         return solution
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is a solution file with parts missing or damaged ({error!r})") from error
+        raise UserError(f"{path} is a solution file with parts missing or damaged ({error!r})") from error
 
 
 def _state(arrays: Arrays) -> dict[str, npt.NDArray[Any]]:

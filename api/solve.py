@@ -8,6 +8,7 @@ from typing import Any
 from counterplay.api.solution import HOLDEM, TREE, Solution, TreeSolution, fitting
 from counterplay.api.trees import build, size_of
 from counterplay.engine.compiling import clock
+from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.rules import is_rules
 from counterplay.engine.store import read
@@ -60,9 +61,9 @@ def solve(
     before: Any = resume
     kind = None if before is None else getattr(before, "kind", "")
     if kind not in (None, TREE, HOLDEM):
-        raise ValueError(f"resume takes a solution, as solve and load return it, not {type(resume).__name__}")
+        raise UserError(f"resume takes a solution, as solve and load return it, not {type(resume).__name__}")
     if isinstance(game, str) and game.strip().lower().endswith(".cps"):
-        raise ValueError(
+        raise UserError(
             f"{game} is a solution, not a game: --resume {game} goes on with it (in Python resume=load(...)), "
             "'counterplay show' shows it"
         )
@@ -72,22 +73,20 @@ def solve(
     if kind == HOLDEM if made is None else not is_rules(made):  # what is not rules is a spot
         for name, value in (("updates", updates), ("temperature", temperature)):
             if value is not None:
-                raise ValueError(
-                    f"{name} is no option of hold'em spots: updates alternate, and payoffs are plain chips"
-                )
+                raise UserError(f"{name} is no option of hold'em spots: updates alternate, and payoffs are plain chips")
         if kind == TREE:
-            raise ValueError(f"the run to resume is of {before.game}, which is another game")
+            raise UserError(f"the run to resume is of {before.game}, which is another game")
         from counterplay.api import spots  # hold'em is much to import for those who play something else
 
         return spots.solve(
             made, algorithm, compress=compress, threads=threads, resume=before, on_size=on_size, **limits, **calls
         )
     if made is None and resume is None:
-        raise ValueError("solve needs a game, for example 'leduc'")
+        raise UserError("solve needs a game, for example 'leduc'")
     if compress or threads is not None:
-        raise ValueError(f"{'compress' if compress else 'threads'} goes with hold'em spots, not with other games")
+        raise UserError(f"{'compress' if compress else 'threads'} goes with hold'em spots, not with other games")
     if kind == HOLDEM:
-        raise ValueError(f"the run to resume is of {before.game}, which is another game")
+        raise UserError(f"the run to resume is of {before.game}, which is another game")
     check_algorithm(algorithm)
     wanted = Limits(iterations, None if target is None else _number(target), time)
     options: dict[str, Any] = {"updates": updates, "temperature": temperature}
@@ -171,19 +170,19 @@ def _go_on(resume: TreeSolution, made: Any, algorithm: str, updates: str | None,
     """Return the task of a run that goes on; raises `ValueError` where it is of another game, or by other means."""
     chosen = resume.method
     if chosen.algorithm == "lp":
-        raise ValueError("the linear programme's answer is exact: there is nothing to resume")
+        raise UserError("the linear programme's answer is exact: there is nothing to resume")
     if made is not None:
         name, rules = _name(made)
         if name != resume.game:
-            raise ValueError(f"the run to resume is of {resume.game}, not {name}")
+            raise UserError(f"the run to resume is of {resume.game}, not {name}")
         if rules is not None:
             resume = with_rules(resume, rules)
     if algorithm not in ("auto", chosen.algorithm):
-        raise ValueError(f"the run to resume is by {chosen.algorithm}, not {algorithm}")
+        raise UserError(f"the run to resume is by {chosen.algorithm}, not {algorithm}")
     if updates not in (None, chosen.updates):
-        raise ValueError(f"the run to resume has {chosen.updates or 'no choice of'} updates, not {updates}")
+        raise UserError(f"the run to resume has {chosen.updates or 'no choice of'} updates, not {updates}")
     if temperature not in (None, chosen.temperature):
-        raise ValueError(f"the run to resume has a temperature of {chosen.temperature:g}, not {temperature:g}")
+        raise UserError(f"the run to resume has a temperature of {chosen.temperature:g}, not {temperature:g}")
     return _Task(resume.game, resume.rules, resume.tree, resume.form, chosen, resume.seed)
 
 
@@ -220,7 +219,7 @@ def _number(target: float | str) -> float:
     try:
         return float(target)
     except ValueError:
-        raise ValueError(
+        raise UserError(
             f"the target must be a number in the game's units, not {target!r} (hold'em spots take per cent)"
         ) from None
 
@@ -236,7 +235,7 @@ def with_rules(solution: TreeSolution, rules: Any) -> TreeSolution:
     found = given.judge()
     pairs = zip((*found.value, *found.best), (*given.value, *given.best), strict=True)
     if any(abs(a - b) > 1e-6 * scale(given) for a, b in pairs):
-        raise ValueError(
+        raise UserError(
             f"the rules given are not those that the solution of {solution.game} was made for: its strategy earns "
             "otherwise with them"
         )
@@ -257,17 +256,17 @@ def load(path: str | Path, game: Any = None) -> Any:
 
         found: Any = spots.read(path, arrays, header)
         if game is not None and GAMES.make(game) != found.spot:
-            raise ValueError(f"{path} is of another spot than the one given, {found.game}")
+            raise UserError(f"{path} is of another spot than the one given, {found.game}")
         return found
     tabular = solution.read(path, arrays, header)
     if game is None:
         return tabular
     made = GAMES.make(game)
     if not is_rules(made):
-        raise ValueError(f"{path} is of {tabular.game}, which is no hold'em spot")
+        raise UserError(f"{path} is of {tabular.game}, which is no hold'em spot")
     name, _ = _name(made)
     if name != tabular.game and type(made).__name__ != tabular.game:
-        raise ValueError(f"{path} is of {tabular.game}, not of {name}")
+        raise UserError(f"{path} is of {tabular.game}, not of {name}")
     return with_rules(tabular, made)
 
 

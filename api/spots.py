@@ -17,6 +17,7 @@ import numpy.typing as npt
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.solution import HOLDEM
 from counterplay.api.view import View
+from counterplay.engine.errors import UserError
 from counterplay.engine.store import pack, unpack, write
 from counterplay.engine.streets import Subgame, Tables
 from counterplay.engine.system import available, cores
@@ -43,7 +44,7 @@ def chips(target: float | str, pot: int) -> float:
     try:
         number = float(text.removesuffix("%"))
     except ValueError:
-        raise ValueError(f"the target must be chips or per cent of the pot, such as 0.5%, not {target!r}") from None
+        raise UserError(f"the target must be chips or per cent of the pot, such as 0.5%, not {target!r}") from None
     return number * pot / 100 if text.endswith("%") else number
 
 
@@ -118,7 +119,7 @@ class SpotSolution:
         kept = Tables(**{name: self.state.get(name, none) for name in Tables._fields})
         game = self.layout.game
         if not kept.regret.shape == kept.total.shape == (game.entries,):
-            raise ValueError(
+            raise UserError(
                 f"the tables of {self.game} do not have the {game.entries:,} entries that the spot asks for"
             )
         return SubgameCFR(game, self.spot.pot, VARIANTS[self.algorithm], threads=self.threads, kept=kept)
@@ -194,11 +195,9 @@ class SpotSolution:
         tree = places.betting(self.layout, place)
         if tree.kind[place.line.node] != NEXT:
             now = standing(tree, place.line.node)
-            raise ValueError(f"a report is of a line that ends a street, such as 'check check': there {now}")
+            raise UserError(f"a report is of a line that ends a street, such as 'check check': there {now}")
         if tree.start.street == 0:
-            raise ValueError(
-                f"a report goes card by card, and after {line!r} three come at once: name them in brackets"
-            )
+            raise UserError(f"a report goes card by card, and after {line!r} three come at once: name them in brackets")
         rest = [card for card in self.spot.deck.cards[::-1] if card not in place.line.board]
         return [(card, self.view(f"{line} [{format_cards([card])}]")) for card in rest]
 
@@ -221,7 +220,7 @@ class SpotSolution:
         Raises `ValueError` for what is not possible.
         """
         if player not in (None, 0, 1):
-            raise ValueError(f"the players are numbered 0 to 1; there is no player {player}")
+            raise UserError(f"the players are numbered 0 to 1; there is no player {player}")
         view = self.view(line or "")
         if to == "csv":
             actions = view.actions if player in (None, view.player) else ()
@@ -231,7 +230,7 @@ class SpotSolution:
         if to == "json":
             told = {**claims(self), **view.summary(), "combos": view.rows(player)}
             return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
-        raise ValueError(f"solutions are exported to csv or json, not to {to!r}")
+        raise UserError(f"solutions are exported to csv or json, not to {to!r}")
 
     def against(self, other: "SpotSolution") -> tuple[tuple[float, ...], ...]:
         """Return both players' exact expected values with this strategy in one seat and `other` in the other one.
@@ -239,9 +238,9 @@ class SpotSolution:
         Entry p is the values, in chips, with this strategy in seat p. Raises `ValueError` if the spots differ.
         """
         if not isinstance(other, SpotSolution) or other.spot != self.spot:
-            raise ValueError(f"the solutions are of different games, {self.game} and {other.game}")
+            raise UserError(f"the solutions are of different games, {self.game} and {other.game}")
         if other.compressed != self.compressed:
-            raise ValueError("one of the solutions is in 16 bits and the other is not: they cannot share a table")
+            raise UserError("one of the solutions is in 16 bits and the other is not: they cannot share a table")
         one, two = (self._seated(a, b).judge().value for a, b in ((self, other), (other, self)))
         return one, two
 
@@ -296,7 +295,7 @@ def read(path: str | Path, arrays: dict[str, npt.NDArray[Any]], header: dict[str
             threads=cores(),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ValueError(f"{path} is a solution file with parts missing or damaged ({error!r})") from error
+        raise UserError(f"{path} is a solution file with parts missing or damaged ({error!r})") from error
 
 
 def solve(
@@ -316,16 +315,16 @@ def solve(
     """Solve a spot as `counterplay.solve` does games; raises `ValueError` for what does not fit."""
     if resume is not None:
         if spot not in (None, resume.spot):
-            raise ValueError(f"the run to resume is of another spot, {resume.game}")
+            raise UserError(f"the run to resume is of another spot, {resume.game}")
         if algorithm not in ("auto", resume.algorithm):
-            raise ValueError(f"the run to resume is by {resume.algorithm}, not {algorithm}")
+            raise UserError(f"the run to resume is by {resume.algorithm}, not {algorithm}")
         if compress and not resume.compressed:
-            raise ValueError("the run to resume is not compressed, and cannot become so")
+            raise UserError("the run to resume is not compressed, and cannot become so")
         spot, compress = resume.spot, resume.compressed
     if spot is None:
-        raise ValueError("solve needs a spot or a solution to resume")
+        raise UserError("solve needs a spot or a solution to resume")
     if threads is not None and threads < 1:
-        raise ValueError(f"threads must be 1 or more, not {threads}")
+        raise UserError(f"threads must be 1 or more, not {threads}")
     if iterations is None and target is None and time is None:
         target = DEFAULT_TARGET
     limits = Limits(iterations, None if target is None else chips(target, spot.middle), time)
@@ -337,7 +336,7 @@ def solve(
         on_size(f"{size(need)} of memory")
     if need > free:
         advice = "fewer bet sizes" if compress else "--compress (compress=True) halves it, and fewer bet sizes"
-        raise ValueError(f"the run needs {size(need)} of memory and {size(free)} are free: {advice} would help")
+        raise UserError(f"the run needs {size(need)} of memory and {size(free)} are free: {advice} would help")
     solver = SubgameCFR(laid.game, spot.pot, VARIANTS[chosen.algorithm], chosen.horizon, compress, workers)
     if resume is not None:
         solver.restore(resume.state, resume.iterations)
@@ -375,7 +374,7 @@ def _method(algorithm: str, iterations: int | None) -> Method:
     name = "dcfr3" if algorithm == "auto" else algorithm
     if name not in VARIANTS or VARIANTS[name].step:
         fitting = ", ".join(v.name for v in VARIANTS.values() if not v.step)
-        raise ValueError(f"hold'em spots are solved by a regret minimiser without prediction ({fitting}), not {name}")
+        raise UserError(f"hold'em spots are solved by a regret minimiser without prediction ({fitting}), not {name}")
     if VARIANTS[name].scheduled and iterations is None:
-        raise ValueError(f"{name} stretches its schedule over the run: give the number of iterations")
+        raise UserError(f"{name} stretches its schedule over the run: give the number of iterations")
     return Method(name, updates="alternating", horizon=(iterations or 0) if VARIANTS[name].scheduled else 0)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import DealtRules, Rules, is_dealt, join_label
 from counterplay.engine.spec import suggestion
 from counterplay.engine.strategy import Table, check, uniform
@@ -48,7 +49,7 @@ class Lookup:
         `rules` and `tree` are asked for only where the labels alone do not answer.
         """
         if not where or not all(isinstance(part, str) for part in where):
-            raise ValueError("an information set is named by its label, or by a hand and what was seen: at('J', 'bet')")
+            raise UserError("an information set is named by its label, or by a hand and what was seen: at('J', 'bet')")
         text = " ".join(part for part in where if part).strip()
         found = self.by_label.get(text) or self.by_label.get(where[0]) if len(where) == 1 else self.by_label.get(text)
         if not found:
@@ -56,10 +57,10 @@ class Lookup:
         found = [x for x in found if player in (None, x[0])]
         if not found:
             whose = "" if player is None else f" of player {player}"
-            raise ValueError(f"no information set{whose} is called {text!r}{self._hint(text, player, rules, tree)}")
+            raise UserError(f"no information set{whose} is called {text!r}{self._hint(text, player, rules, tree)}")
         if len(found) > 1:
             owners = " and ".join(str(p) for p, _ in found)
-            raise ValueError(f"players {owners} both have an information set {text!r}: say whose, with player=")
+            raise UserError(f"players {owners} both have an information set {text!r}: say whose, with player=")
         return found[0][1]
 
     def _hint(
@@ -127,7 +128,7 @@ def as_table(strategy: Any, rules: Any, tree: Tree) -> tuple[Table, set[int]]:
     everybody = set(range(tree.players))
     if hasattr(strategy, "strategy") and hasattr(strategy, "labels"):  # a solution
         if strategy.labels != tree.labels or strategy.actions != tree.actions or strategy.hands != tree.hands:
-            raise ValueError(f"the solution is of another game, {strategy.game}")
+            raise UserError(f"the solution is of another game, {strategy.game}")
         strategy = strategy.strategy
     if isinstance(strategy, Mapping):
         return _from_mapping(strategy, rules, tree)
@@ -147,7 +148,7 @@ def as_table(strategy: Any, rules: Any, tree: Tree) -> tuple[Table, set[int]]:
             raise TypeError(raw.dtype)
         table = raw.astype(np.float64)
     except (TypeError, ValueError):
-        raise ValueError(
+        raise UserError(
             f"a strategy is an array, a dictionary, a function, an OpenSpiel policy or a solution, "
             f"not {type(strategy).__name__}"
         ) from None
@@ -168,9 +169,7 @@ def _from_mapping(given: Mapping[Any, Any], rules: Any, tree: Tree) -> tuple[Tab
         player, label = key if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], int) else (None, key)
         infoset, lane = lookup.find((label,), player, lambda: rules, lambda: tree)
         if done[infoset, lane]:
-            raise ValueError(
-                f"the strategy says two things of player {tree.owner[infoset]}'s information set {label!r}"
-            )
+            raise UserError(f"the strategy says two things of player {tree.owner[infoset]}'s information set {label!r}")
         done[infoset, lane] = True
         table[tree.first[infoset] : tree.first[infoset + 1], lane] = _odds(odds, tree.actions[infoset], str(label))
     seats, can = set[int](), possible(tree)  # what chance never deals need not be said
@@ -182,11 +181,11 @@ def _from_mapping(given: Mapping[Any, Any], rules: Any, tree: Tree) -> tuple[Tab
             at = np.argwhere(~mine & choices[:, None])[0]
             label = tree.labels[np.flatnonzero(tree.owner == p)[at[0]]]
             name = join_label(tree.hands[p][at[1]], label) if tree.hands[p] != ("",) else label
-            raise ValueError(f"the strategy says nothing of player {p}'s information set {name!r}")
+            raise UserError(f"the strategy says nothing of player {p}'s information set {name!r}")
         if said.any() or not choices.any():  # who never has a choice has nothing to say
             seats.add(p)
     if not seats:
-        raise ValueError("the strategy is empty")
+        raise UserError("the strategy is empty")
     return table, seats
 
 
@@ -199,7 +198,7 @@ def _from_function(function: Callable[..., Any], tree: Tree) -> Table:
             try:
                 odds = function(p, name, tree.actions[i])
             except Exception as error:
-                raise ValueError(
+                raise UserError(
                     f"the strategy fails for player {p} at {name!r}: {type(error).__name__}: {error}"
                 ) from error
             table[tree.first[i] : tree.first[i + 1], lane] = _odds(odds, tree.actions[i], name)
@@ -211,14 +210,14 @@ def _odds(odds: Any, actions: tuple[str, ...], label: str) -> npt.NDArray[np.flo
     if isinstance(odds, Mapping):
         unknown = [action for action in odds if action not in actions]
         if unknown:
-            raise ValueError(f"{label!r} has no action {unknown[0]!r}; its actions are {', '.join(actions)}")
+            raise UserError(f"{label!r} has no action {unknown[0]!r}; its actions are {', '.join(actions)}")
         odds = [odds.get(action, 0.0) for action in actions]
     try:
         numbers = np.asarray(odds, np.float64)
     except (TypeError, ValueError, OverflowError):
         numbers = np.zeros(0)
     if numbers.shape != (len(actions),):
-        raise ValueError(f"{label!r} needs {len(actions)} probabilities, of {', '.join(actions)}, not {odds!r}")
+        raise UserError(f"{label!r} needs {len(actions)} probabilities, of {', '.join(actions)}, not {odds!r}")
     if not (numbers >= 0).all() or abs(numbers.sum() - 1) > 1e-6:
-        raise ValueError(f"the probabilities at {label!r} must be non-negative and sum to 1, not {odds!r}")
+        raise UserError(f"the probabilities at {label!r} must be non-negative and sum to 1, not {odds!r}")
     return numbers

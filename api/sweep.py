@@ -15,6 +15,7 @@ from counterplay.agents import find, module
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE
 from counterplay.api.runs import begin, in_text, name_of, text_of, train
 from counterplay.engine.compiling import tell, telling
+from counterplay.engine.errors import UserError
 from counterplay.engine.store import write_atomic
 from counterplay.engine.system import cores, interrupts
 from counterplay.games.envs import ENVS
@@ -96,7 +97,7 @@ def sweep(
     try:
         Path(out).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"cannot write {out}: {error.strerror or error}") from error
+        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
     goal = module("run").Plan(**({} if steps is None else {"steps": steps})).steps
     from counterplay.agents.curves import curves, figures
     from counterplay.show import chart
@@ -122,9 +123,9 @@ def plan(learners: Sequence[str], grid: Mapping[str, Sequence[object]], seeds: i
     Raises `ValueError` if there are none, or some twice.
     """
     if seeds < 1:
-        raise ValueError(f"seeds must be 1 or more, not {seeds}")
+        raise UserError(f"seeds must be 1 or more, not {seeds}")
     if not learners or not all(grid.values()):
-        raise ValueError("a sweep needs a learner, and a value for each setting that it names")
+        raise UserError("a sweep needs a learner, and a value for each setting that it names")
     jobs = []
     for seed in range(seeds):
         for learner, *values in product(learners, *grid.values()):
@@ -134,7 +135,7 @@ def plan(learners: Sequence[str], grid: Mapping[str, Sequence[object]], seeds: i
             folder = out / variant.replace(" ", ",").replace("/", "_") / f"seed_{seed}"
             jobs.append(Job(variant, str(learner), settings, seed, folder))
     if len({job.folder for job in jobs}) < len(jobs):
-        raise ValueError("a sweep names a learner or a value twice")
+        raise UserError("a sweep names a learner or a value twice")
     return jobs
 
 
@@ -155,7 +156,7 @@ def work_off(
     had = {job: job.done for job in jobs}
     waiting = [job for job in jobs if had[job] < steps]
     if workers is not None and workers < 1:
-        raise ValueError(f"workers must be 1 or more, not {workers}")
+        raise UserError(f"workers must be 1 or more, not {workers}")
     count = workers or cores()
     context = get_context("forkserver")
     context.set_forkserver_preload(["counterplay.api.training"])
@@ -209,7 +210,7 @@ def work_off(
         for worker in running.values():
             worker.process.terminate()
     for job, error in failed.items():
-        raise ValueError(f"{len(failed)} of {len(jobs)} runs failed; {job.variant}, seed {job.seed}: {error}")
+        raise UserError(f"{len(failed)} of {len(jobs)} runs failed; {job.variant}, seed {job.seed}: {error}")
     return not ended
 
 

@@ -10,6 +10,7 @@ from counterplay.agents.log import Log, Row
 from counterplay.agents.rollout import Episodes, collect
 from counterplay.agents.run import Run, torch_threads, totals
 from counterplay.engine.compiling import clock
+from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
 from counterplay.engine.system import interrupts
 from counterplay.games.envs.encoding import behaviour_strategy, observations
@@ -29,7 +30,7 @@ def judge(run: Run) -> Judgement:
     `ValueError` for other environments, and for agents that remember.
     """
     if not isinstance(run.task, TurnBased):
-        raise ValueError(f"exploitability is of turn-based games, and {run.env} is none")
+        raise UserError(f"exploitability is of turn-based games, and {run.env} is none")
     tree = run.task.tree
     seen = observations(tree)
     strategy = behaviour_strategy(tree, run.decide(seen.obs, seen.legal, seen.player))

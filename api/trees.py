@@ -8,6 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import is_dealt
 from counterplay.engine.size import SHORT, Size, admit, describe
 from counterplay.engine.tree import Tree, compile_tree
@@ -31,7 +32,7 @@ def build(
         if type(rules).__module__.startswith("counterplay."):
             raise
         where = traceback.extract_tb(error.__traceback__)[-1]
-        raise ValueError(
+        raise UserError(
             f"{type(rules).__name__} fails while its tree is built: {type(error).__name__}: {error} "
             f"({Path(where.filename).name}, line {where.lineno}, in {where.name})"
         ) from error

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.api.export import card
+from counterplay.engine.errors import UserError
 from counterplay.games.holdem import equity, places
 from counterplay.games.holdem.betting import PLAYERS
 from counterplay.games.holdem.cards import combo_name, format_cards
@@ -209,5 +210,5 @@ class View:
         if share.sum() <= 0:  # never here: each combo counts alike
             share = ((wanted > 0) & self.possible[self.player]).astype(np.float64)
         if share.sum() <= 0:
-            raise ValueError(f"{PLAYERS[self.player].upper()} has no hand of {hand!r} on {format_cards(self.board)}")
+            raise UserError(f"{PLAYERS[self.player].upper()} has no hand of {hand!r} on {format_cards(self.board)}")
         return dict(zip(self.actions, (self.strategy @ share / share.sum()).tolist(), strict=True))

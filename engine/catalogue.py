@@ -16,6 +16,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple, cast
 
 from counterplay.engine import spec
+from counterplay.engine.errors import UserError
 
 _OWN = re.compile(r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*")  # package.module:Class
 _NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -116,7 +117,7 @@ class Catalogue:
         said = f"the {self.kind}s are {', '.join(names)}"
         said += f", and the {self.base.kind}s {', '.join(base)}" if self.base is not None else ""
         said += f"; and {', '.join(forms)}" if forms else ""
-        raise ValueError(f"there is no {self.kind} {name[:80]!r}{spec.suggestion(name, names + base)}; {said}")
+        raise UserError(f"there is no {self.kind} {name[:80]!r}{spec.suggestion(name, names + base)}; {said}")
 
     def reader(self, text: str) -> Reader | None:
         """Return who reads a text that names no entry."""
@@ -149,10 +150,10 @@ class Catalogue:
             return spec.build(entry.load(), name, {**entry.preset, **parameters})
         try:
             return self.make(spec.build(entry.load(), name, parameters))
-        except ValueError:
+        except UserError:
             raise
         except (Exception, SystemExit) as error:  # somebody else's code may throw anything
-            raise ValueError(f"{name} cannot be made: {type(error).__name__}: {error}") from error
+            raise UserError(f"{name} cannot be made: {type(error).__name__}: {error}") from error
 
     def _base_of(self, text: str) -> "Catalogue | None":
         """Return the base if a text is one of its names, and none of ours."""
@@ -171,7 +172,7 @@ class Catalogue:
     def check_own(self, text: str) -> None:
         """Raise `ValueError` for what is somebody's own, which a file must not make us import."""
         if self.imports_own(text):
-            raise ValueError(f"{text} is somebody's own {self.kind}, and no file makes us import it: name it yourself")
+            raise UserError(f"{text} is somebody's own {self.kind}, and no file makes us import it: name it yourself")
 
     def spec_of(self, made: Any) -> str | None:
         """Return the shortest text from which `make` makes an equal thing, or None if there is none.
@@ -225,23 +226,23 @@ def load_object(path: str) -> Any:
             return getattr(import_module(module), attribute)
         except ModuleNotFoundError as error:
             if error.name == "torch":
-                raise ValueError('learners need PyTorch: pip install "counterplay[learn]"') from None
+                raise UserError('learners need PyTorch: pip install "counterplay[learn]"') from None
             if str(error.name).startswith("counterplay"):
-                raise ValueError(f"cannot import {module!r}: there is no such module") from None
+                raise UserError(f"cannot import {module!r}: there is no such module") from None
             raise
         except AttributeError:
-            raise ValueError(f"the module {module!r} has no {attribute!r}") from None
+            raise UserError(f"the module {module!r} has no {attribute!r}") from None
     try:
         loaded = import_here(module)
     except ModuleNotFoundError as error:
         if error.name is not None and (module == error.name or module.startswith(f"{error.name}.")):
-            raise ValueError(f"cannot import {module!r}: there is no such module, here or installed") from None
-        raise ValueError(f"cannot import {module!r}: {error}") from error
+            raise UserError(f"cannot import {module!r}: there is no such module, here or installed") from None
+        raise UserError(f"cannot import {module!r}: {error}") from error
     except (Exception, SystemExit) as error:  # somebody else's code may throw anything
-        raise ValueError(f"cannot import {module!r}: {type(error).__name__}: {error}") from error
+        raise UserError(f"cannot import {module!r}: {type(error).__name__}: {error}") from error
     if not hasattr(loaded, attribute):
-        raise ValueError(f"the module {module!r} has no {attribute!r}")
+        raise UserError(f"the module {module!r} has no {attribute!r}")
     found = getattr(loaded, attribute)
     if not callable(found):
-        raise ValueError(f"{path} is no class and no function, but {type(found).__name__}")
+        raise UserError(f"{path} is no class and no function, but {type(found).__name__}")
     return found

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import chance_of, has_arrays
 from counterplay.engine.system import available
 
@@ -28,7 +29,7 @@ class Deals:
         self.lanes = tuple(map(len, hands))
         size = 8 * math.prod(self.lanes) * (1 + self.players)  # at the least: the deal and one outcome
         if size > available():
-            raise ValueError(
+            raise UserError(
                 f"the game has {' x '.join(map(str, self.lanes))} combinations of hands: one table of their payoffs "
                 f"takes {size / 1e9:,.1f} GB, and at most {available() / 1e9:,.1f} GB are free"
             )
@@ -62,7 +63,7 @@ class Deals:
                     np.copyto(table, values, where=possible)
                     values = table
                 if not np.isfinite(values).all():
-                    raise ValueError(f"payoffs must be {self.players} finite numbers; those of {key!r} are not")
+                    raise UserError(f"payoffs must be {self.players} finite numbers; those of {key!r} are not")
                 continue
             for hands in zip(*dealt, strict=True):
                 values = self.rules.payoffs(key, tuple(map(int, hands)))
@@ -97,7 +98,7 @@ class Deals:
         if self.arrays:
             joint = self._array(self.rules.deals(), "deals()", self.lanes)
             if not (joint.min() >= 0 and abs(joint.sum() - 1.0) <= 1e-9):
-                raise ValueError(f"the deal must be probabilities of shape {self.lanes} that sum to 1")
+                raise UserError(f"the deal must be probabilities of shape {self.lanes} that sum to 1")
             return joint
         joint = np.zeros(self.lanes)
 
@@ -119,7 +120,7 @@ class Deals:
         """Return what a game offers as an array; raises `ValueError` where it is none of that shape."""
         if not isinstance(given, np.ndarray) or given.shape != shape:
             what = f"an array of shape {given.shape}" if isinstance(given, np.ndarray) else type(given).__name__
-            raise ValueError(f"{name} must be an array of shape {shape}, not {what}")
+            raise UserError(f"{name} must be an array of shape {shape}, not {what}")
         return given
 
     def _by_array(self, event: Any, weight: int, moves: int) -> Array:
@@ -128,7 +129,7 @@ class Deals:
         given = self._array(self.rules.odds(event), f"odds({event!r})", (moves, *self.lanes))
         odds = np.where(reached, given, 0.0)
         if not (odds.min() >= 0 and np.abs(odds.sum(axis=0)[reached] - 1.0).max(initial=0.0) <= 1e-9):
-            raise ValueError(f"chance at {event}: probabilities must be non-negative and sum to 1")
+            raise UserError(f"chance at {event}: probabilities must be non-negative and sum to 1")
         return odds
 
     def _by_hand(self, state: Any, weight: int) -> Array:
@@ -185,12 +186,12 @@ class Singles:
 def check_payoffs(values: Sequence[float], players: int) -> None:
     """Raise `ValueError` where these are not what so many players may receive."""
     if len(values) != players or not all(map(math.isfinite, values)):
-        raise ValueError(f"payoffs must be {players} finite numbers, not {values!r}")
+        raise UserError(f"payoffs must be {players} finite numbers, not {values!r}")
 
 
 def check_odds(odds: Sequence[float], where: Callable[[], str], size: int) -> None:
     """Raise `ValueError` where these are not so many probabilities."""
     if len(odds) != size:
-        raise ValueError(f"{where()} has {len(odds)} probabilities for {size} moves")
+        raise UserError(f"{where()} has {len(odds)} probabilities for {size} moves")
     if not (abs(sum(odds) - 1.0) <= 1e-9 and min(odds) >= 0):  # said so that what is not a number fails too
-        raise ValueError(f"{where()}: probabilities must be non-negative and sum to 1, not {sum(odds):.12g}")
+        raise UserError(f"{where()}: probabilities must be non-negative and sum to 1, not {sum(odds):.12g}")

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
+
 MAX_STEPS = 10**9  # that an environment of ours counts to
 
 _INT64 = np.dtype(np.int64)  # a ready one is found faster
@@ -135,7 +137,7 @@ def blank(spec: EnvSpec, batch: int) -> Step:
     Raises `ValueError` if the batch holds no episode.
     """
     if batch < 1:
-        raise ValueError(f"a batch holds one episode or more, not {batch}")
+        raise UserError(f"a batch holds one episode or more, not {batch}")
     return Step(
         obs=np.zeros((batch, spec.agents, spec.observation), np.float32),
         state=np.zeros((batch, spec.state), np.float32),
@@ -151,7 +153,7 @@ def choices(actions: npt.NDArray[Any], step: Step) -> npt.NDArray[np.int64]:
     if actions.shape != step.legal.shape[:2] or actions.dtype.kind not in "iu":
         wants = " x ".join(map(str, step.legal.shape[:2]))
         has = " x ".join(map(str, actions.shape)) or "none"
-        raise ValueError(f"actions must be {wants} integers, one an episode and agent, not {has} of {actions.dtype}")
+        raise UserError(f"actions must be {wants} integers, one an episode and agent, not {has} of {actions.dtype}")
     return np.ascontiguousarray(actions, _INT64)
 
 
@@ -163,16 +165,16 @@ def reals(actions: npt.NDArray[Any], step: Step) -> npt.NDArray[np.float32]:
     if actions.shape != step.legal.shape or actions.dtype.kind not in "iuf" or not np.isfinite(actions).all():
         wants = " x ".join(map(str, step.legal.shape))
         has = " x ".join(map(str, actions.shape)) or "none"
-        raise ValueError(f"actions must be {wants} finite numbers, not {has} of {actions.dtype}")
+        raise UserError(f"actions must be {wants} finite numbers, not {has} of {actions.dtype}")
     return np.clip(actions.astype(np.float32), -1, 1)
 
 
-def illegal(actions: npt.NDArray[Any], step: Step) -> ValueError:
+def illegal(actions: npt.NDArray[Any], step: Step) -> UserError:
     """Return the error that names the first illegal action of a running episode."""
     running = ~(step.terminated | step.truncated)
     for b, n in np.argwhere(np.broadcast_to(running[:, None], actions.shape)):
         legal = np.flatnonzero(step.legal[b, n])
         if actions[b, n] not in legal:
             allowed = ", ".join(map(str, legal))
-            return ValueError(f"episode {b}, agent {n}: action {actions[b, n]} is not legal; legal are {allowed}")
+            return UserError(f"episode {b}, agent {n}: action {actions[b, n]} is not legal; legal are {allowed}")
     raise AssertionError("every action is legal")

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.codes import Ints, code
+from counterplay.engine.errors import UserError
 from counterplay.engine.tree import Tree
 
 MAX_TERMS = 200_000_000
@@ -231,7 +232,7 @@ def _scalar_leaves(tree: Tree, sequence: Ints) -> tuple[list[Ints], npt.NDArray[
     players = tree.players
     deals = np.argwhere(tree.weights[0] > 0)  # [deals, P]: the root's weight is the deal
     if len(tree.stake) * len(deals) > MAX_TERMS:
-        raise ValueError(
+        raise UserError(
             f"the game has {len(tree.stake):,} public endings for {len(deals):,} deals: "
             f"more than the {MAX_TERMS:,} that fit"
         )

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from counterplay.engine.codes import Ints, by_first_visit, code
 from counterplay.engine.deals import Deals, Singles, check_payoffs
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF
 from counterplay.engine.walk import Infosets, Nodes, TooManyNodes
 
@@ -55,7 +56,7 @@ def sweep(rules: Any, deals: Deals | Singles, max_nodes: int, progress: Callable
     infosets = _infosets(rules, player, parent, slot, decisions[first])
     wrong = moves[decisions] != np.array([len(a) for a in infosets.actions])[index]
     if wrong.any():
-        raise ValueError(f"information set {infosets.labels[index[np.argmax(wrong)]]!r} has other moves elsewhere")
+        raise UserError(f"information set {infosets.labels[index[np.argmax(wrong)]]!r} has other moves elsewhere")
     paid = np.empty((size, deals.players))
     for level, at in zip(levels, place, strict=True):
         if len(level.payoffs):

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, Protocol, TypeGuard, cast
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
+
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]
 
@@ -203,7 +205,7 @@ def chance_of(rules: Any) -> Callable[..., Sequence[float]]:
     """Return a game's `chance`, which a game that leaves nothing to chance may lack."""
 
     def missing(*_: Any) -> Sequence[float]:
-        raise ValueError(
+        raise UserError(
             f"turn() gave CHANCE, and {type(rules).__name__} has no chance() that says how likely moves are"
         )
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, NamedTuple
 
 from counterplay.engine.deals import Deals, Singles
+from counterplay.engine.errors import UserError
 from counterplay.engine.form import padded
 from counterplay.engine.rules import CHANCE, LEAF, chance_of, has_arrays, has_frontier, has_future, is_dealt
 from counterplay.engine.system import available
@@ -99,7 +100,7 @@ def admit(rules: Any) -> Size:
         return size
     smaller = _smaller(rules)
     advice = f"; {smaller} would fit" if smaller else "; take a smaller game"
-    raise ValueError(f"the game has {describe(size)}: {reason}{advice}")
+    raise UserError(f"the game has {describe(size)}: {reason}{advice}")
 
 
 def refusal(size: Size) -> str | None:
@@ -244,7 +245,7 @@ class _Sample:
         while len(probes) < PROBES and (len(probes) < 3 or time.perf_counter() - began < patience):
             probes.append(self._probe())
             if self.depth > 1000 and self.unfinished:
-                raise ValueError(
+                raise UserError(
                     f"a play of the game had not ended after {self.depth:,} moves: it may never end, "
                     "and only games that do can be solved as a whole"
                 )

@@ -13,6 +13,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
+from counterplay.engine.errors import UserError
+
 T = TypeVar("T")
 
 _KINDS: dict[Any, str] = {bool: "true or false", int: "an integer", float: "a number", str: "a word or a quoted text"}
@@ -33,22 +35,22 @@ def parse(text: str) -> Spec:
     if colon and all(part.isidentifier() for part in (*module.split("."), attribute)):  # package.module:Class(...)
         return Spec(head.strip(), parse(f"{attribute}{bracket}{rest}").parameters)
     if not text.strip():
-        raise ValueError(f"the spec is empty; {form}")
+        raise UserError(f"the spec is empty; {form}")
     try:
         node = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(f"cannot read {text[:80]!r}; {form}") from None
+        raise UserError(f"cannot read {text[:80]!r}; {form}") from None
     if isinstance(node, ast.Name):
         return Spec(node.id, {})
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-        raise ValueError(f"cannot read {text[:80]!r}; {form}")
+        raise UserError(f"cannot read {text[:80]!r}; {form}")
     name, parameters = node.func.id, dict[str, object]()
     if node.args or any(k.arg is None for k in node.keywords):
-        raise ValueError(f"{name} takes its parameters by name: write {name}(parameter=value), not {text.strip()}")
+        raise UserError(f"{name} takes its parameters by name: write {name}(parameter=value), not {text.strip()}")
     for given in node.keywords:
         assert given.arg is not None
         if given.arg in parameters:
-            raise ValueError(f"{name} is given the parameter {given.arg!r} twice")
+            raise UserError(f"{name} is given the parameter {given.arg!r} twice")
         parameters[given.arg] = _literal(given.arg, given.value)
     return Spec(name, parameters)
 
@@ -64,7 +66,7 @@ def _literal(name: str, node: ast.expr) -> object:
             return -value if isinstance(node.op, ast.USub) else value
     if isinstance(node, ast.Tuple | ast.List):
         return tuple(_literal(name, item) for item in node.elts)
-    raise ValueError(
+    raise UserError(
         f"{name} must be a number, a word, a quoted text or numbers such as (3, 1), not {ast.unparse(node)}"
     )
 
@@ -101,20 +103,20 @@ def build(factory: Callable[..., T], name: str, given: Mapping[str, object]) -> 
     try:
         parameters, kinds = inspect.signature(factory).parameters, get_type_hints(factory)
     except (TypeError, ValueError, NameError) as error:
-        raise ValueError(f"{name} does not say what its parameters are: {error}") from None
+        raise UserError(f"{name} does not say what its parameters are: {error}") from None
     for parameter in given:
         if parameter not in parameters:
             takes = f"it takes {', '.join(parameters)}" if parameters else "it takes none"
-            raise ValueError(f"{name} has no parameter {parameter!r}{suggestion(parameter, parameters)}; {takes}")
+            raise UserError(f"{name} has no parameter {parameter!r}{suggestion(parameter, parameters)}; {takes}")
     for parameter, about in parameters.items():
         open_ended = about.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         if about.default is inspect.Parameter.empty and parameter not in given and not open_ended:
-            raise ValueError(f"{name} needs the parameter {parameter!r}: {_kind(kinds.get(parameter, Any))}")
+            raise UserError(f"{name} needs the parameter {parameter!r}: {_kind(kinds.get(parameter, Any))}")
     values = {p: _convert(name, p, value, kinds.get(p, Any)) for p, value in given.items()}
     try:
         return factory(**values)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise UserError(f"{name}: {error}") from None
 
 
 def describe(factory: Callable[..., object]) -> str:
@@ -155,7 +157,7 @@ def _convert(name: str, parameter: str, value: object, kind: Any) -> object:
             return float(value)
     elif get_origin(kind) is None and isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
         return value
-    raise ValueError(f"{name}: {parameter} must be {_kind(kind)}, not {value!r}")
+    raise UserError(f"{name}: {parameter} must be {_kind(kind)}, not {value!r}")
 
 
 def _finite(value: float) -> bool:

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from counterplay.engine.errors import UserError
+
 FORMAT = 1
 _KEY = "counterplay"
 
@@ -41,12 +43,12 @@ def replacing(path: Path) -> Iterator[Path]:
 def check_writable(path: Path) -> None:
     """Raise `ValueError` unless a file can be written there, before a run that would be lost."""
     if path.is_dir():
-        raise ValueError(f"cannot write {path}: it is a folder; name a file in it")
+        raise UserError(f"cannot write {path}: it is a folder; name a file in it")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise ValueError(f"cannot write {path}: {error.strerror or error}") from None
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -61,7 +63,7 @@ def write_text(path: Path, text: str) -> None:
     try:
         write_atomic(path, text.encode())
     except OSError as error:
-        raise ValueError(f"cannot write {path}: {error.strerror or error}") from None
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def write(path: str | Path, arrays: Arrays, header: dict[str, Any]) -> None:
@@ -74,34 +76,34 @@ def write(path: str | Path, arrays: Arrays, header: dict[str, Any]) -> None:
             save_file(whole, temporary, metadata={_KEY: text})
     except (OSError, SafetensorError) as error:
         told = error.strerror if isinstance(error, OSError) else None
-        raise ValueError(f"cannot write {path}: {told or error}") from error
+        raise UserError(f"cannot write {path}: {told or error}") from error
 
 
 def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
     """Return arrays and header of a solution file; raises `ValueError` for one that is not whole or not ours."""
     path = Path(path)
     if path.is_dir():
-        raise ValueError(f"{path} is a folder, not a solution file")
+        raise UserError(f"{path} is a folder, not a solution file")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             if _KEY not in metadata:
-                raise ValueError(f"{path} was not written by Counterplay")
+                raise UserError(f"{path} was not written by Counterplay")
             header = json.loads(metadata[_KEY])
             if header["format"] > FORMAT:
-                raise ValueError(
+                raise UserError(
                     f"{path} was written by a newer Counterplay (file format {header['format']}, "
                     f"this one reads up to {FORMAT}); upgrade to read it"
                 )
             return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 (not a dict)
     except FileNotFoundError:
-        raise ValueError(f"there is no file {path}") from None
+        raise UserError(f"there is no file {path}") from None
     except SafetensorError as error:
-        raise ValueError(f"{path} is not a solution file, or is cut short ({error})") from error
+        raise UserError(f"{path} is not a solution file, or is cut short ({error})") from error
     except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}") from error
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} has a damaged header") from error
+        raise UserError(f"{path} has a damaged header") from error
 
 
 def pack(lines: "tuple[str, ...] | list[str]") -> npt.NDArray[np.uint8]:

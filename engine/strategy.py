@@ -7,6 +7,7 @@ is saved, shown and compared. The vector is [S * W] over the sequences of one `S
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.tree import Tree
 
@@ -30,10 +31,10 @@ def random(tree: Tree, rng: np.random.Generator) -> Table:
 def check(tree: Tree, table: Table) -> Table:
     """Return the table if it is a strategy of the tree; raise `ValueError` if not."""
     if table.shape != (tree.rows, tree.lanes):
-        raise ValueError(f"the game's strategies have shape {(tree.rows, tree.lanes)}, not {table.shape}")
+        raise UserError(f"the game's strategies have shape {(tree.rows, tree.lanes)}, not {table.shape}")
     totals = np.add.reduceat(table, tree.first[:-1], axis=0)
     if not (table >= 0).all() or np.abs(totals - 1).max(initial=0.0) > 1e-6:
-        raise ValueError("a strategy's probabilities must be non-negative and sum to 1 at every information set")
+        raise UserError("a strategy's probabilities must be non-negative and sum to 1 at every information set")
     return table
 
 

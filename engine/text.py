@@ -1,4 +1,14 @@
-"""Numbers as text."""
+"""Numbers as text, and text that is safe to print."""
+
+
+def printable(text: str) -> str:
+    r"""Return a text with an escape, such as \x1b, in place of each character that would steer a terminal.
+
+    Line ends and tabs stay. What was not written here, such as labels of a file, is never printed raw.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 def small(x: float) -> str:

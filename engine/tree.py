@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.deals import Deals, Singles
+from counterplay.engine.errors import UserError
 from counterplay.engine.frontier import sweep
 from counterplay.engine.rules import LEAF, DealtRules, Rules, has_frontier, has_future, is_dealt
 from counterplay.engine.unfold import unfold
@@ -104,7 +105,7 @@ def compile_tree(
     grow = sweep if has_frontier(rules) else unfold if is_dealt(rules) and has_future(rules) else walk
     nodes = grow(rules, deals, max_nodes, progress)
     if not np.isfinite(nodes.stake).all():
-        raise ValueError("the stake of an outcome must be a finite number")
+        raise UserError("the stake of an outcome must be a finite number")
     first = np.concatenate([[0], np.cumsum([len(moves) for moves in nodes.actions], dtype=np.int64)])
     above, last = _memories(nodes, first, rules.players)
     return Tree(
@@ -145,7 +146,7 @@ def _memories(nodes: Nodes, first: Ints, players: int) -> tuple[Ints, Ints]:
         above[sets[::-1]] = rows[::-1]  # the first node of each set decides
         if (above[sets] != rows).any():
             label = nodes.labels[sets[np.argmax(above[sets] != rows)]]
-            raise ValueError(f"player {p} forgets at {label!r} what it did before: the game has imperfect recall")
+            raise UserError(f"player {p} forgets at {label!r} what it did before: the game has imperfect recall")
     return above, last
 
 

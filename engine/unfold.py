@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from counterplay.engine.codes import Ints
 from counterplay.engine.deals import Deals, Singles
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF
 from counterplay.engine.walk import Nodes, TooManyNodes, check_turn
 
@@ -105,7 +106,7 @@ def _graph(rules: Any, deals: Deals, max_nodes: int) -> Graph:
                 check_turn(turn, deals.players)
                 moves = tuple(rules.moves(state))
                 if not moves:
-                    raise ValueError(f"player {turn} has no move at {seen!r}")
+                    raise UserError(f"player {turn} has no move at {seen!r}")
                 below = [(move, weight) for move in range(len(moves))]
         turns.append(turn)
         weights.append(weight)
@@ -139,7 +140,7 @@ def _graph(rules: Any, deals: Deals, max_nodes: int) -> Graph:
 
 def _added(before: str, after: str) -> str:
     if not after.startswith(before):
-        raise ValueError(f"a game that offers future() must add to what is seen: {after!r} follows {before!r}")
+        raise UserError(f"a game that offers future() must add to what is seen: {after!r} follows {before!r}")
     return after[len(before) :]
 
 
@@ -170,5 +171,5 @@ def _check_labels(owner: npt.NDArray[np.int8], labels: list[str]) -> None:
     known: set[tuple[int, str]] = set()
     for pair in zip(owner.tolist(), labels, strict=True):
         if pair in known:
-            raise ValueError(f"two public states of player {pair[0]} share the label {pair[1]!r}")
+            raise UserError(f"two public states of player {pair[0]} share the label {pair[1]!r}")
         known.add(pair)

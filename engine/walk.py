@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from counterplay.engine.codes import Ints
 from counterplay.engine.deals import Deals, Singles, check_odds
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF, chance_of, is_dealt
 
 REPORT = 65_536  # nodes between two calls of `progress`
@@ -47,18 +48,18 @@ class Infosets:
         index = self.index_of[turn].setdefault(label, len(self.labels))
         if index == len(self.labels):
             if not moves:
-                raise ValueError(f"player {turn} has no move at {label!r}")
+                raise UserError(f"player {turn} has no move at {label!r}")
             self.labels.append(label)
             self.actions.append(self._kept.setdefault(moves, moves))
             self.owner.append(turn)
         elif self.public:
-            raise ValueError(f"two public states of player {turn} share the label {label!r}")
+            raise UserError(f"two public states of player {turn} share the label {label!r}")
         elif self.actions[index] != moves:
-            raise ValueError(f"information set {label!r} has moves {self.actions[index]} and, elsewhere, {moves}")
+            raise UserError(f"information set {label!r} has moves {self.actions[index]} and, elsewhere, {moves}")
         return index
 
 
-class TooManyNodes(ValueError):
+class TooManyNodes(UserError):
     """The game has more nodes than were asked for."""
 
     def __init__(self, most: int):
@@ -230,4 +231,4 @@ def _look_at_public(rules: Any, add: Add) -> Callable[[Any], Look]:
 def check_turn(turn: int, players: int) -> None:
     """Raise `ValueError` where this is nobody's turn."""
     if not 0 <= turn < players:
-        raise ValueError(f"turn() gave {turn}; with {players} players it is a player, CHANCE or LEAF")
+        raise UserError(f"turn() gave {turn}; with {players} players it is a player, CHANCE or LEAF")

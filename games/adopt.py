@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
+from counterplay.engine.errors import UserError
 from counterplay.games import GAMES
 from counterplay.games.matrix import Matrix
 
@@ -39,9 +40,9 @@ def as_game(thing: Any) -> Any:
         try:
             thing = thing()
         except TypeError as error:
-            raise ValueError(f"{thing.__name__} is a class: give an object of it ({error})") from None
+            raise UserError(f"{thing.__name__} is a class: give an object of it ({error})") from None
     if not any(hasattr(thing, name) for name in ("turn", "play", "moves", "root")):
-        raise ValueError(
+        raise UserError(
             f"a game is a spec such as 'leduc(ranks=3)', the path of a file, an object that follows Rules or "
             f"DealtRules of counterplay.engine.rules, a Spot, a pyspiel.Game, a pygambit.Game or a payoff matrix, "
             f"not {type(thing).__name__}"
@@ -50,12 +51,12 @@ def as_game(thing: Any) -> Any:
     missing = [name for name in (*_NEEDED, *(_DEALT if dealt else ())) if not hasattr(thing, name)]
     if missing:
         kind = "DealtRules" if dealt else "Rules"
-        raise ValueError(
+        raise UserError(
             f"{type(thing).__name__} is no game yet: {kind} of counterplay.engine.rules also has {', '.join(missing)}"
         )
     players = thing.players
     if not isinstance(players, int) or not 1 <= players <= MAX_PLAYERS:
-        raise ValueError(
+        raise UserError(
             f"{type(thing).__name__}: players must be a whole number from 1 to {MAX_PLAYERS}, not {players!r}"
         )
     return thing
@@ -82,16 +83,16 @@ def from_payoffs(payoffs: Any, names: Sequence[str] = ()) -> Matrix:
     try:
         tables = np.asarray(payoffs, np.float64)
     except (TypeError, ValueError):
-        raise ValueError("payoffs must be numbers: a matrix, or one array of the same shape for each player") from None
+        raise UserError("payoffs must be numbers: a matrix, or one array of the same shape for each player") from None
     if tables.ndim == 2:
         tables = np.stack([tables, -tables])
     if tables.ndim < 3 or tables.shape[0] != tables.ndim - 1:
-        raise ValueError(
+        raise UserError(
             f"payoffs are a matrix [A, B] of a zero-sum game, or for P players P arrays of P dimensions each, "
             f"not an array of shape {tables.shape}"
         )
     if not np.isfinite(tables).all() or not all(tables.shape):
-        raise ValueError("payoffs must be finite numbers, and every player needs an action")
+        raise UserError("payoffs must be finite numbers, and every player needs an action")
     profiles = product(*map(range, tables.shape[1:]))
     return Matrix(
         tuple(tuple(map(str, range(size))) for size in tables.shape[1:]),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF, Array, Ints
 
 _ORDERS = ("descending", "ascending", "random")
@@ -50,13 +51,13 @@ class Goofspiel:
 
     def __post_init__(self) -> None:
         if not 2 <= self.cards <= 13:
-            raise ValueError(f"cards must be 2 to 13, not {self.cards}")
+            raise UserError(f"cards must be 2 to 13, not {self.cards}")
         if not 2 <= self.players <= 10:
-            raise ValueError(f"players must be 2 to 10, not {self.players}")
+            raise UserError(f"players must be 2 to 10, not {self.players}")
         if self.order not in _ORDERS:
-            raise ValueError(f"order must be one of {', '.join(_ORDERS)}, not {self.order!r}")
+            raise UserError(f"order must be one of {', '.join(_ORDERS)}, not {self.order!r}")
         if self.returns not in _RETURNS:
-            raise ValueError(f"returns must be one of {', '.join(_RETURNS)}, not {self.returns!r}")
+            raise UserError(f"returns must be one of {', '.join(_RETURNS)}, not {self.returns!r}")
 
     def root(self) -> Table:
         hand = tuple(range(1, self.cards + 1))

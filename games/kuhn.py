@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import LEAF, Array, Outcome, lanes_of
 
 
@@ -32,11 +33,11 @@ class Kuhn:
 
     def __post_init__(self) -> None:
         if not 2 <= self.players <= 10:
-            raise ValueError(f"players must be 2 to 10, not {self.players}")
+            raise UserError(f"players must be 2 to 10, not {self.players}")
         if self.ranks == 0:
             object.__setattr__(self, "ranks", self.players + 1)
         if not self.players <= self.ranks <= 100_000:
-            raise ValueError(f"ranks must be at least players ({self.players}) and at most 100,000, not {self.ranks}")
+            raise UserError(f"ranks must be at least players ({self.players}) and at most 100,000, not {self.ranks}")
 
     def hands(self, player: int) -> Sequence[str]:
         return rank_labels(self.ranks)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF, Array, Outcome, lanes_of
 from counterplay.games.kuhn import rank_labels
 
@@ -59,7 +60,7 @@ class Leduc:
 
     def __post_init__(self) -> None:
         if not 2 <= self.players <= 10:
-            raise ValueError(f"players must be 2 to 10, not {self.players}")
+            raise UserError(f"players must be 2 to 10, not {self.players}")
         if self.ranks == 0:
             object.__setattr__(self, "ranks", self.players + 1)
         for name, low, high in (
@@ -70,20 +71,20 @@ class Leduc:
             ("ante", 1, 10**6),
         ):
             if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} must be {low} to {high}, not {getattr(self, name)}")
+                raise UserError(f"{name} must be {low} to {high}, not {getattr(self, name)}")
         if any(n < 1 for n in self.board) or sum(self.board) > 5:
-            raise ValueError(f"board must list the cards of each later street, five in all at most, not {self.board}")
+            raise UserError(f"board must list the cards of each later street, five in all at most, not {self.board}")
         if len(self.bets) != len(self.board) + 1 or min(self.bets) < 1:
-            raise ValueError(f"bets must be {len(self.board) + 1} positive sizes, one a street, not {self.bets}")
+            raise UserError(f"bets must be {len(self.board) + 1} positive sizes, one a street, not {self.bets}")
         for cards in (self.hole, *self.board):
             draws = math.comb(self.ranks * self.suits // self._copies + cards - 1, cards)
             if draws > MAX_DRAWS:
-                raise ValueError(
+                raise UserError(
                     f"{cards} cards of these ranks can be {draws:,} draws; at most {MAX_DRAWS:,} are listed"
                 )
         needed = self.players * self.hole + sum(self.board)
         if self.ranks * self.suits < needed:
-            raise ValueError(f"{needed} cards are dealt; ranks x suits = {self.ranks * self.suits} is too few")
+            raise UserError(f"{needed} cards are dealt; ranks x suits = {self.ranks * self.suits} is too few")
 
     @property
     def _copies(self) -> int:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import LEAF, Array, Outcome, lanes_of
 
 
@@ -38,11 +39,11 @@ class LiarsDice:
 
     def __post_init__(self) -> None:
         if not 2 <= self.players <= 10:
-            raise ValueError(f"players must be 2 to 10, not {self.players}")
+            raise UserError(f"players must be 2 to 10, not {self.players}")
         if not 1 <= self.dice <= 5:
-            raise ValueError(f"dice must be 1 to 5, not {self.dice}")
+            raise UserError(f"dice must be 1 to 5, not {self.dice}")
         if not 2 <= self.faces <= 20:
-            raise ValueError(f"faces must be 2 to 20, not {self.faces}")
+            raise UserError(f"faces must be 2 to 20, not {self.faces}")
 
     @cached_property
     def _hands(self) -> list[tuple[int, ...]]:

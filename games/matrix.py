@@ -8,6 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import LEAF
 
 MAX_PROFILES = 10_000_000
@@ -28,22 +29,22 @@ class Matrix:
 
     def __post_init__(self) -> None:
         if len(self.actions) < 2 or not all(self.actions):
-            raise ValueError("a normal-form game needs two players or more, and each needs an action")
+            raise UserError("a normal-form game needs two players or more, and each needs an action")
         for player, labels in enumerate(self.actions):
             if len(set(labels)) < len(labels):
-                raise ValueError(f"the actions of player {player} must have different names, not {', '.join(labels)}")
+                raise UserError(f"the actions of player {player} must have different names, not {', '.join(labels)}")
         sizes = [len(labels) for labels in self.actions]
         if prod(sizes) > MAX_PROFILES:
-            raise ValueError(f"{prod(sizes):,} profiles of actions are too many; at most {MAX_PROFILES:,} fit")
+            raise UserError(f"{prod(sizes):,} profiles of actions are too many; at most {MAX_PROFILES:,} fit")
         if len(self.table) != prod(sizes):
-            raise ValueError(f"{' x '.join(map(str, sizes))} actions need {prod(sizes)} profiles of payoffs")
+            raise UserError(f"{' x '.join(map(str, sizes))} actions need {prod(sizes)} profiles of payoffs")
         if any(len(values) != self.players for values in self.table):
-            raise ValueError(f"each profile of actions needs {self.players} payoffs, one a player")
+            raise UserError(f"each profile of actions needs {self.players} payoffs, one a player")
         if not self.names:
             usual = ("row", "column") if self.players == 2 else tuple(f"player {p}" for p in range(self.players))
             object.__setattr__(self, "names", usual)
         if len(self.names) != self.players:
-            raise ValueError(f"{self.players} players need as many names, not {len(self.names)}")
+            raise UserError(f"{self.players} players need as many names, not {len(self.names)}")
 
     @property
     def players(self) -> int:
@@ -118,19 +119,17 @@ def load(file: str) -> Matrix:
     try:
         data = tomllib.loads(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"cannot read {file!r}: {error.strerror}") from None
+        raise UserError(f"cannot read {file!r}: {error.strerror}") from None
     except ValueError as error:  # TOML and UTF-8 errors both
-        raise ValueError(f"{file} is not a TOML file: {error}") from None
+        raise UserError(f"{file} is not a TOML file: {error}") from None
     unknown = sorted(set(data) - {"title", "players", "actions", "payoffs"})
     if unknown:
-        raise ValueError(
-            f"{file} has {unknown[0]!r}; a payoff file has actions, payoffs, and optionally players, title"
-        )
+        raise UserError(f"{file} has {unknown[0]!r}; a payoff file has actions, payoffs, and optionally players, title")
     actions, names = data.get("actions"), data.get("players", [])
     if not isinstance(actions, list) or not actions or not all(_is_words(labels) and labels for labels in actions):
-        raise ValueError(f'{file} needs actions, a list of names for each player, such as [["a", "b"], ["c", "d"]]')
+        raise UserError(f'{file} needs actions, a list of names for each player, such as [["a", "b"], ["c", "d"]]')
     if not _is_words(names):
-        raise ValueError(f"{file}: players must be a list of names, not {names!r}")
+        raise UserError(f"{file}: players must be a list of names, not {names!r}")
     payoffs = []
     for profile in product(*(range(len(labels)) for labels in actions)):
         where = "payoffs" + "".join(f"[{a}]" for a in profile)
@@ -138,17 +137,17 @@ def load(file: str) -> Matrix:
         for action, labels in zip(profile, actions, strict=True):
             if not isinstance(value, list) or len(value) != len(labels):
                 sizes = " x ".join(str(len(labels)) for labels in actions)
-                raise ValueError(f"{file} needs payoffs for {sizes} actions; there is none, or too much, at {where}")
+                raise UserError(f"{file} needs payoffs for {sizes} actions; there is none, or too much, at {where}")
             value = value[action]
         if len(actions) == 2 and _is_number(value):
             value = [value, -value]
         if not isinstance(value, list) or len(value) != len(actions) or not all(map(_is_number, value)):
-            raise ValueError(f"{file}: {where} must be a list of {len(actions)} numbers, one a player, not {value!r}")
+            raise UserError(f"{file}: {where} must be a list of {len(actions)} numbers, one a player, not {value!r}")
         payoffs.append(tuple(map(float, value)))
     try:
         return Matrix(tuple(map(tuple, actions)), tuple(payoffs), tuple(names), file)
     except ValueError as error:
-        raise ValueError(f"{file}: {error}") from None
+        raise UserError(f"{file}: {error}") from None
 
 
 def _is_words(value: object) -> bool:

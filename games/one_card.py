@@ -1,5 +1,6 @@
 """One-card poker: Kuhn poker for two from a larger deck (Gordon 2005; solved by Koller and Pfeffer 1995 and 1997)."""
 
+from counterplay.engine.errors import UserError
 from counterplay.games.kuhn import Kuhn
 
 
@@ -10,5 +11,5 @@ def one_card(cards: int = 13) -> Kuhn:
     bet, and bets or checks after the check; the first then folds or calls. The higher card wins.
     """
     if not 2 <= cards <= 1000:
-        raise ValueError(f"cards must be 2 to 1000, not {cards}")
+        raise UserError(f"cards must be 2 to 1000, not {cards}")
     return Kuhn(players=2, ranks=cards)

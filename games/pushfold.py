@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import LEAF, Array, Outcome
 from counterplay.games.holdem.preflop import NAMES, matchups
 
@@ -35,10 +36,10 @@ class PushFold:
 
     def __post_init__(self) -> None:
         if not 0 <= self.ante <= 1000:
-            raise ValueError(f"ante must be 0 to 1000 big blinds, not {self.ante:g}")
+            raise UserError(f"ante must be 0 to 1000 big blinds, not {self.ante:g}")
         if not 1 + self.ante < self.stack <= 10**6:
             least = f"the big blind{' and the ante' if self.ante else ''} ({1 + self.ante:g})"
-            raise ValueError(f"stack must be more than {least} and at most 1,000,000 big blinds, not {self.stack:g}")
+            raise UserError(f"stack must be more than {least} and at most 1,000,000 big blinds, not {self.stack:g}")
 
     def hands(self, player: int) -> Sequence[str]:
         return NAMES

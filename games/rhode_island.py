@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
+from counterplay.engine.errors import UserError
 from counterplay.games.kuhn import rank_labels
 from counterplay.games.leduc import Cards, Leduc
 
@@ -40,9 +41,9 @@ class RhodeIsland(Leduc):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.hole + sum(self.board) != 3:
-            raise ValueError(f"hands have three cards: hole and board are {self.hole} and {self.board}")
+            raise UserError(f"hands have three cards: hole and board are {self.hole} and {self.board}")
         if self.ranks > 13 or self.suits > 4:
-            raise ValueError(f"the deck has 13 ranks and 4 suits at most, not {self.ranks} and {self.suits}")
+            raise UserError(f"the deck has 13 ranks and 4 suits at most, not {self.ranks} and {self.suits}")
 
     @property
     def _copies(self) -> int:

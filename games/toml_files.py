@@ -3,6 +3,7 @@
 import tomllib
 from pathlib import Path
 
+from counterplay.engine.errors import UserError
 from counterplay.games.holdem.spot import Spot, load_spot
 from counterplay.games.matrix import Matrix, load
 
@@ -14,13 +15,13 @@ def read(path: str) -> "Spot | Matrix":
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ValueError(f"cannot read {path!r}: there is no such file") from None
+        raise UserError(f"cannot read {path!r}: there is no such file") from None
     except OSError as error:
-        raise ValueError(f"cannot read {path!r}: {error.strerror or error}") from None
+        raise UserError(f"cannot read {path!r}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is not a text file in UTF-8") from None
+        raise UserError(f"{path} is not a text file in UTF-8") from None
     try:
         keys = set(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is not a TOML file: {error}") from None
+        raise UserError(f"{path} is not a TOML file: {error}") from None
     return load_spot(path) if keys & _SPOT else load(path)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from counterplay.agents.curves import Curve
+from counterplay.engine.errors import UserError
 from counterplay.engine.store import write_atomic
 from counterplay.show.text import HEADING, Paint
 
@@ -51,4 +52,4 @@ def draw(curves: Sequence[Curve], title: str, path: Path) -> None:
     try:
         write_atomic(path, data.getvalue())
     except OSError as error:
-        raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error

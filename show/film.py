@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from counterplay.agents.run import Run
 from counterplay.engine.env import Drawn, Env, Photogenic, Pictured
+from counterplay.engine.errors import UserError
 from counterplay.engine.store import write_atomic
 
 _SIZE, _MARGIN = 16, 12  # of letters and around them, in pixels
@@ -28,7 +29,7 @@ class Frame(NamedTuple):
 def frames(run: Run, seed: int = 0) -> Iterator[Frame]:
     """Yield an episode without exploring, from its beginning to its end; raises `ValueError` for a negative seed."""
     if seed < 0:
-        raise ValueError(f"the seed must be 0 or more, not {seed}")
+        raise UserError(f"the seed must be 0 or more, not {seed}")
     rng = np.random.default_rng([run.seed, seed, 2])
     task = run.task.pictured() if isinstance(run.task, Photogenic) else run.task
     env, actor = task.start(1), run.learner
@@ -74,7 +75,7 @@ def write_gif(film: Sequence[Frame], path: Path, delay: float) -> None:
     try:
         from PIL import Image
     except ImportError:
-        raise ValueError('a GIF needs Pillow: pip install "counterplay[learn]"') from None
+        raise UserError('a GIF needs Pillow: pip install "counterplay[learn]"') from None
     if all(frame.picture is not None for frame in film):
         images = [Image.fromarray(np.asarray(frame.picture, np.uint8)) for frame in film]
     else:
@@ -86,7 +87,7 @@ def write_gif(film: Sequence[Frame], path: Path, delay: float) -> None:
     try:
         write_atomic(path, data.getvalue())
     except OSError as error:
-        raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _letters(texts: Sequence[str]) -> list[Any]:

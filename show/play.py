@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF, DealtRules, Rules, histories, is_dealt
 from counterplay.engine.text import count
 from counterplay.engine.wording import spoken
@@ -68,7 +69,7 @@ class Book:
         """Return the probability of each action; raises `ValueError` where the strategy has no such decision."""
         i = self.index.get((player, label))
         if i is None or self.source.actions[i] != actions:
-            raise ValueError(f"the solution has no decision of player {player} at {label!r}: it is of other rules")
+            raise UserError(f"the solution has no decision of player {player} at {label!r}: it is of other rules")
         odds = self.strategy[self.source.first[i] : self.source.first[i + 1], lane]
         return tuple((odds / odds.sum()).tolist())
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.text import count, duration, small
 from counterplay.games.holdem.betting import PLAYERS
 from counterplay.games.holdem.cards import card_name, combo_name, format_cards
@@ -56,7 +57,7 @@ def strategy(solution: "SpotSolution", page: "Page") -> Iterator[str]:
     that is not possible, a range that cannot be read or that the player does not hold.
     """
     if page.infoset is not None:
-        raise ValueError("this is a hold'em spot: --node LINE and --hands RANGE choose what is shown, not --infoset")
+        raise UserError("this is a hold'em spot: --node LINE and --hands RANGE choose what is shown, not --infoset")
     check_player(page.player, 2)
     view, paint = solution.view(page.node or ""), page.paint
     p = view.player if page.player is None else page.player
@@ -86,7 +87,7 @@ def _some(view: "View", player: int, hands: str | None) -> list[dict[str, Any]]:
     chosen = {combo_name(int(combo)) for combo in np.flatnonzero(parse_range(hands) > 0)}
     found = [row for row in rows if row["combo"] in chosen]
     if not found:
-        raise ValueError(f"{PLAYERS[player].upper()}'s range has no hand of {hands!r} on {format_cards(view.board)}")
+        raise UserError(f"{PLAYERS[player].upper()}'s range has no hand of {hands!r} on {format_cards(view.board)}")
     return found
 
 

@@ -4,41 +4,108 @@ import json
 import os
 import shutil
 import sys
+import sysconfig
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.spec import literal
+from counterplay.engine.text import printable
 
 INTERRUPTED = 130  # as the shell says it of Ctrl-C
+FAULT = 70  # a fault of the programme itself (EX_SOFTWARE of BSD's sysexits.h)
+DEBUG = "--debug"
+_PACKAGE = f"{Path(__file__).parent.parent}{os.sep}"
+_INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
-    """Run a command line and return its exit code: 2 and one sentence for a mistake of the user's."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without bars and dots shows question marks
+    """Run a command line and return its exit code.
+
+    It is 2, with one sentence, for a mistake of the user's, and `FAULT` for one of ours, whose traceback `--debug`
+    shows; `command` need not know that option.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = [word for word in given if word != DEBUG]
+    closed = _reopened()
     try:
-        code = command.main(arguments, prog_name="counterplay", standalone_mode=False) or 0
+        code = int(command.main(words, prog_name="counterplay", standalone_mode=False) or 0)
         sys.stdout.flush()
-        return int(code)
     except click.ClickException as error:
         return complain(error.format_message())
-    except ValueError as error:
+    except UserError as error:
         return complain(str(error))
     except (click.Abort, KeyboardInterrupt):
         click.echo("\ncounterplay: interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 141
+    except OSError as error:
+        if error.filename is not None:
+            return complain(f"cannot use {error.filename}: {error.strerror or error}")
+        _discard_output()
+        return complain(f"cannot write to standard output: {error.strerror or error}")
+    except MemoryError as error:
+        return complain(f"the machine's memory is used up ({error or 'it gave no more'}): take something smaller")
+    except Exception as error:
+        return _told_fault(error, DEBUG in given)
+    return code if not closed else complain("standard output is closed: what would have been printed there is lost")
 
 
 def complain(message: str) -> int:
     """Tell standard error of a mistake of the user's in one line, and return the exit code for it."""
-    click.echo(f"counterplay: {' '.join(message.split())}", err=True)
+    click.echo(f"counterplay: {' '.join(printable(message).split())}", err=True)
     return 2
+
+
+def _told_fault(error: Exception, debug: bool) -> int:
+    """Tell of an error that nobody foresaw: of ours, or of the user's own code where it happened there."""
+    import traceback
+
+    if debug:
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    what = f"{type(error).__name__}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if not _is_ours(frame.filename)]
+    if theirs:
+        at = theirs[-1]
+        where = f"your code failed, in {at.filename}, line {at.lineno}: {what}"
+        return complain(where if debug else f"{where} ({DEBUG} shows the traceback)")
+    ours = next(frame for frame in reversed(frames) if frame.filename.startswith(_PACKAGE))
+    complain(
+        f"this is a fault of ours, not yours: {what} ({ours.filename.removeprefix(_PACKAGE)}, line {ours.lineno}); "
+        f"please tell Counterplay's maintainers the command, and what it prints with {DEBUG}"
+    )
+    return FAULT
+
+
+def _is_ours(file: str) -> bool:
+    """Tell whether a file of a traceback is of ours, or of Python and its packages, rather than of the user's."""
+    return file.startswith(("<", _PACKAGE, *_INSTALLED))
+
+
+def _reopened() -> bool:
+    """Make sure that there are three standard streams, and return whether standard output had been closed.
+
+    Where one was closed, the next file to be opened would take its place, and be written to by whatever prints.
+    """
+    closed = sys.stdout is None
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (it stays open)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without bars and dots shows question marks
+    return closed
+
+
+def _discard_output() -> None:
+    """Let what is still to be printed go nowhere, so that nothing fails again when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Count(click.ParamType[int]):

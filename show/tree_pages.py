@@ -6,6 +6,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import is_dealt
 from counterplay.engine.text import count, duration, payoff, small
 from counterplay.show.play import Book, Opponent
@@ -89,7 +90,7 @@ def strategy(solution: "TreeSolution", page: "Page") -> Iterator[str]:
     """
     for name, value in (("node", page.node), ("hands", page.hands)):
         if value is not None:
-            raise ValueError(f"--{name} is for hold'em spots; of {solution.game} --infoset TEXT shows some rows")
+            raise UserError(f"--{name} is for hold'em spots; of {solution.game} --infoset TEXT shows some rows")
     check_player(page.player, solution.players)
     rules, tree, why = None, None, ""
     try:
@@ -103,7 +104,7 @@ def strategy(solution: "TreeSolution", page: "Page") -> Iterator[str]:
     kept = wanted if infoset is None else [b for b in (matching(b, infoset) for b in wanted) if b.rows]
     if not kept:
         example = called(wanted[-1], wanted[-1].rows[-1]) if wanted else ""
-        raise ValueError(f"no information set contains {infoset!r}; one of them is {example!r}")
+        raise UserError(f"no information set contains {infoset!r}; one of them is {example!r}")
     if why:
         yield page.paint(f"rows that do not matter are unmarked, since {why}", DIM)
     run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
@@ -128,7 +129,7 @@ def opening(solution: "TreeSolution") -> dict[str, Any]:
 
 def run_outs(solution: "TreeSolution", line: str) -> NoReturn:
     """Raise `ValueError`: there are no boards."""
-    raise ValueError(f"reports are of hold'em spots, and this solution is of {solution.game}")
+    raise UserError(f"reports are of hold'em spots, and this solution is of {solution.game}")
 
 
 def report(solution: "TreeSolution", line: str, rows: Any, paint: Paint) -> NoReturn:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.jit import inlined, jit
 from counterplay.engine.lanes import width
@@ -187,7 +188,7 @@ class CFR:
 
     def __init__(self, form: SequenceForm, variant: Variant, horizon: int, joint: bool = False):
         if joint and variant.alternating:
-            raise ValueError("joint play is kept with simultaneous updates only")
+            raise UserError("joint play is kept with simultaneous updates only")
         size = form.sequences * form.origin.shape[1]
         self.form, self.variant, self.horizon = form, variant, horizon
         self.iterations = 0
@@ -251,7 +252,7 @@ class CFR:
         for name, array in self.state().items():
             saved = state.get(name, np.zeros(0))  # files leave out empty arrays
             if saved.shape != array.shape:
-                raise ValueError(f"the saved run does not fit: its table {name!r} is missing or of another size")
+                raise UserError(f"the saved run does not fit: its table {name!r} is missing or of another size")
             setattr(self, name, saved.copy())
         self.iterations = iterations
         self.plan = realise(self.form, self.sigma)

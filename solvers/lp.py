@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_array, csr_array, hstack
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.strategy import Table, Vector, to_table
 from counterplay.engine.sweeps import normalise
@@ -39,7 +40,7 @@ def solve_lp(tree: Tree) -> Table:
     Raises `ValueError` for other games, and `RuntimeError` where HiGHS gives up.
     """
     if tree.players != 2 or not tree.zero_sum:
-        raise ValueError("the linear programme is for two-player zero-sum games; take a regret minimiser for this one")
+        raise UserError("the linear programme is for two-player zero-sum games; take a regret minimiser for this one")
     form = sequence_form(tree, unroll=True)
     column = np.zeros(form.sequences)  # where each sequence stands in its owner's plan; the empty one is 0
     sizes = []

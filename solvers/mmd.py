@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.jit import inlined, jit
 from counterplay.engine.lanes import width
@@ -151,7 +152,7 @@ class MMD:
 
     def __init__(self, form: SequenceForm, temperature: float):
         if not (isfinite(temperature) and temperature >= 0):
-            raise ValueError(f"the temperature must be a number from 0 up, not {temperature}")
+            raise UserError(f"the temperature must be a number from 0 up, not {temperature}")
         bound = payoff_bound(form)
         self.form, self.temperature = form, temperature
         self.alpha = temperature or _PULL * bound

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from counterplay.engine.compiling import clock
+from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.rules import CHANCE
 from counterplay.engine.strategy import Vector, to_vector
@@ -67,11 +68,11 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.iterations is not None and self.iterations < 1:
-            raise ValueError(f"iterations must be 1 or more, not {self.iterations}")
+            raise UserError(f"iterations must be 1 or more, not {self.iterations}")
         if self.target is not None and not (math.isfinite(self.target) and self.target > 0):
-            raise ValueError(f"the target must be an exploitability above 0, not {self.target}")
+            raise UserError(f"the target must be an exploitability above 0, not {self.target}")
         if self.seconds is not None and not self.seconds > 0:
-            raise ValueError(f"the time must be above 0 seconds, not {self.seconds}")
+            raise UserError(f"the time must be above 0 seconds, not {self.seconds}")
 
 
 class Unit(NamedTuple):
@@ -152,23 +153,23 @@ def method(
     """Return the method that the options name for this game; raises `ValueError` where they do not fit."""
     check_algorithm(algorithm)
     if updates not in (None, "alternating", "simultaneous"):
-        raise ValueError(f"updates are alternating or simultaneous, not {updates!r}")
+        raise UserError(f"updates are alternating or simultaneous, not {updates!r}")
     certain = tree.players == 2 and tree.zero_sum
     name = choose(tree, algorithm, target, iterations)
     if temperature is not None and name != "mmd":
-        raise ValueError(f"a temperature goes with the algorithm mmd, not with {name}")
+        raise UserError(f"a temperature goes with the algorithm mmd, not with {name}")
     if name in ("mmd", "lp"):
         if updates is not None:
-            raise ValueError(f"updates are a choice of the regret minimisers; {name} has none")
+            raise UserError(f"updates are a choice of the regret minimisers; {name} has none")
         if not certain:
-            raise ValueError(
+            raise UserError(
                 f"{name} is for two-player zero-sum games, and this game has {tree.players} players"
                 f"{'' if tree.zero_sum else ' and payoffs that do not sum to zero'}; take a regret minimiser"
             )
         return Method(name, temperature=temperature or 0.0)
     variant = VARIANTS[name]
     if variant.scheduled and iterations is None:
-        raise ValueError(f"{name} stretches its schedule over the run: give the number of iterations")
+        raise UserError(f"{name} stretches its schedule over the run: give the number of iterations")
     updates = updates or ("alternating" if certain else "simultaneous")
     return Method(name, updates=updates, horizon=(iterations or 0) if variant.scheduled else 0)
 

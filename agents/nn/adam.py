@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 
 _FIRST, _SECOND, _LEAST = np.float32(0.9), np.float32(0.999), np.float32(1e-8)
@@ -25,7 +26,7 @@ def flatten(modules: Sequence[nn.Module]) -> tuple[Tensor, list[Tensor]]:
         start = at
         for parameter in module.parameters():
             if parameter.dtype != torch.float32:
-                raise ValueError(f"parameters of networks have to be 32-bit floats, not {parameter.dtype}")
+                raise UserError(f"parameters of networks have to be 32-bit floats, not {parameter.dtype}")
             part = vector[at : at + parameter.numel()].view(parameter.shape)
             part.copy_(parameter.detach())
             parameter.data = part

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.products import affine, multiply, transpose
 
@@ -114,7 +115,7 @@ def _shape(depths: tuple[int, ...], *shapes: tuple[int, ...]) -> _Shape:
     for i, (weight, bias) in enumerate(zip(shapes[::2], shapes[1::2], strict=True)):
         before = shapes[0][1] if i == 0 or i in ends else shapes[2 * i - 2][2]
         if weight[1] != before or bias[1] != weight[2]:
-            raise ValueError(f"a layer with weights {weight} and biases {bias} does not follow {before} numbers")
+            raise UserError(f"a layer with weights {weight} and biases {bias} does not follow {before} numbers")
     turns = max(shape[0] for shape in shapes)
     return _Shape(layers, ends, shapes[0][1], turns, int(layers[:, 1].sum()) - sum(outputs), outputs, sizes)
 
@@ -129,7 +130,7 @@ def _run(
     x, shape = x.contiguous(), _shape(depths, *[parameter.shape for parameter in parameters])
     if x.shape[-1] != shape.inputs or (shape.turns > 1 and (x.dim() < 2 or x.shape[-2] % shape.turns)):
         wanted = f"{shape.turns}, {shape.inputs}" if shape.turns > 1 else shape.inputs
-        raise ValueError(f"these layers take numbers [..., {wanted}], not {list(x.shape)}")
+        raise UserError(f"these layers take numbers [..., {wanted}], not {list(x.shape)}")
     rows = x.numel() // shape.inputs
     flat = torch.cat([parameter.reshape(-1) for parameter in parameters])
     made = x.new_empty(rows * sum(shape.outputs))

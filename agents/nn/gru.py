@@ -22,6 +22,7 @@ from torch.autograd.function import once_differentiable
 
 from counterplay.agents.nn.dense import as_array
 from counterplay.agents.nn.smooth import sigmoid, tanh
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 from counterplay.engine.products import multiply, transpose
 
@@ -48,9 +49,7 @@ class GRU(nn.Module):
         """Return what is remembered after each step, [T, R, H], of inputs [T, R, I]; `start` [R, H] or nothing."""
         copies, inputs, _ = self.weight_in.shape
         if x.dim() != 3 or x.shape[2] != inputs or x.shape[1] % copies:
-            raise ValueError(
-                f"this unit takes numbers [T, R, {inputs}] with R a multiple of {copies}, not {[*x.shape]}"
-            )
+            raise UserError(f"this unit takes numbers [T, R, {inputs}] with R a multiple of {copies}, not {[*x.shape]}")
         if start is None:
             start = x.new_zeros(x.shape[1], self.weight_hidden.shape[1])
         tensors = x, start, self.weight_in, self.bias_in, self.weight_hidden, self.bias_hidden

@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 from counterplay.agents.nn.dense import Dense, as_array, branches
 from counterplay.agents.nn.smooth import elu
 from counterplay.engine.catalogue import is_own, load_object
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import inlined, jit
 from counterplay.engine.simd import WIDE, load, total
 
@@ -51,7 +52,7 @@ class QMIX(nn.Module):
     def forward(self, values: Tensor, states: Tensor) -> Tensor:
         """Mix."""
         if values.shape != (*states.shape[:-1], self.agents):
-            raise ValueError(
+            raise UserError(
                 f"states {[*states.shape]} want values {[*states.shape[:-1], self.agents]}, not {[*values.shape]}"
             )
         parts = branches(states, [self.weight, self.bias, self.weight_out, self.bias_out])  # type: ignore[list-item]
@@ -161,18 +162,18 @@ def make_mixer(name: str, agents: int, state: int) -> nn.Module | None:
     if name in MIXERS:
         return MIXERS[name](agents, state)
     if not is_own(name):
-        raise ValueError(
+        raise UserError(
             f"there is no mixer {name!r}; the mixers are none, {', '.join(MIXERS)}, "
             "and one's own goes by 'package.module:Class'"
         )
     try:
         kind = load_object(name)
     except ValueError as error:
-        raise ValueError(f"the mixer {name!r}: {error}") from None
+        raise UserError(f"the mixer {name!r}: {error}") from None
     try:
         mixer = kind(agents, state)
     except TypeError as error:
-        raise ValueError(f"the mixer {name!r} has to be made with (agents, state size): {error}") from None
+        raise UserError(f"the mixer {name!r} has to be made with (agents, state size): {error}") from None
     if not isinstance(mixer, nn.Module):
-        raise ValueError(f"the mixer {name!r} has to be a torch.nn.Module, not {type(mixer).__name__}")
+        raise UserError(f"the mixer {name!r} has to be a torch.nn.Module, not {type(mixer).__name__}")
     return mixer

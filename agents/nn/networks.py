@@ -13,6 +13,7 @@ from counterplay.agents.nn.dense import Dense, dense
 from counterplay.agents.nn.gru import GRU
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 
 
@@ -162,7 +163,7 @@ class Scale(nn.Module):
     def forward(self, numbers: Tensor) -> Tensor:
         """Return the numbers scaled; raises `ValueError` unless there are K in a row."""
         if numbers.shape[-1] != len(self.shift):
-            raise ValueError(f"this scale is of {len(self.shift)} numbers a row, not {numbers.shape[-1]}")
+            raise UserError(f"this scale is of {len(self.shift)} numbers a row, not {numbers.shape[-1]}")
         found = torch.empty(numbers.shape)
         given = numbers.contiguous().numpy().reshape(-1)
         _rescale(given, self.shift.numpy(), self.deviation.numpy(), found.numpy().reshape(-1), np.float32(self.most))

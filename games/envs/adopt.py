@@ -3,6 +3,7 @@
 from typing import Any
 
 from counterplay.engine.env import Own, Task
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import is_rules
 
 
@@ -17,7 +18,7 @@ def as_task(thing: Any) -> Task:
         try:
             thing = thing()
         except TypeError as error:
-            raise ValueError(f"{thing.__name__} is a class: give an object of it ({error})") from None
+            raise UserError(f"{thing.__name__} is a class: give an object of it ({error})") from None
     if isinstance(thing, Task):
         return thing
     if all(hasattr(thing, name) for name in ("spec", "batch", "reset", "step")):
@@ -30,7 +31,7 @@ def as_task(thing: Any) -> Task:
         from counterplay.games.foreign.pettingzoo import from_parallel
 
         return from_parallel(thing)
-    raise ValueError(
+    raise UserError(
         "an environment is a spec such as 'climbing', a Task or an Env of counterplay.engine.env, the rules of a "
         f"game, or a parallel environment of PettingZoo, not {type(thing).__name__}"
     )

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 from counterplay.engine.strategy import Table, uniform
 from counterplay.engine.tree import Tree
@@ -185,13 +186,13 @@ def behaviour_strategy(tree: Tree, probabilities: npt.NDArray[Any]) -> Table:
     """
     code, all_seen = encode(tree), observations(tree)
     if probabilities.shape != all_seen.legal.shape:
-        raise ValueError(f"the game's policies have shape {all_seen.legal.shape}, not {probabilities.shape}")
+        raise UserError(f"the game's policies have shape {all_seen.legal.shape}, not {probabilities.shape}")
     share = np.where(all_seen.legal, probabilities, 0.0).astype(np.float64)
     wrong = ~((share >= 0).all(axis=1) & (share.sum(axis=1) > 0) & np.isfinite(share).all(axis=1))
     if wrong.any():
         at = int(wrong.argmax())
         label = tree.labels[all_seen.infoset[at]]
-        raise ValueError(
+        raise UserError(
             f"probabilities of legal actions must be at least 0 and not all 0, not {share[at].tolist()} in row {at}, "
             f"player {all_seen.player[at]} at {label!r}"
         )

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.random import below, seeds
 
@@ -73,28 +74,28 @@ class Foraging:
 
     def __post_init__(self) -> None:
         if not 3 <= self.size <= 1000:
-            raise ValueError(f"size must be 3 to 1000, not {self.size}")
+            raise UserError(f"size must be 3 to 1000, not {self.size}")
         if not 1 <= self.players <= self.size**2 // 2:
-            raise ValueError(
+            raise UserError(
                 f"players must be 1 to {self.size**2 // 2}, half the cells of size {self.size}, not {self.players}"
             )
         if not 1 <= self.food <= (self.size - 2) ** 2:
-            raise ValueError(f"food must be 1 to {(self.size - 2) ** 2} with size {self.size}, not {self.food}")
+            raise UserError(f"food must be 1 to {(self.size - 2) ** 2} with size {self.size}, not {self.food}")
         if self.sight < 0:
-            raise ValueError(f"sight must be 1 or more, or 0 to see everything, not {self.sight}")
+            raise UserError(f"sight must be 1 or more, or 0 to see everything, not {self.sight}")
         if not 1 <= self.min_player_level <= self.max_player_level <= MAX_LEVEL:
-            raise ValueError(f"player levels must be 1 to {MAX_LEVEL}, and min_player_level not above max_player_level")
+            raise UserError(f"player levels must be 1 to {MAX_LEVEL}, and min_player_level not above max_player_level")
         if not 0 <= self.max_food_level <= 3 * MAX_LEVEL:
-            raise ValueError(f"max_food_level must be 0 to {3 * MAX_LEVEL}, not {self.max_food_level}")
+            raise UserError(f"max_food_level must be 0 to {3 * MAX_LEVEL}, not {self.max_food_level}")
         highest = self.max_food_level or self.min_player_level * min(3, self.players)
         if not 1 <= self.min_food_level <= highest:
-            raise ValueError(f"min_food_level must be 1 to {highest}, the least that the highest food can be")
+            raise UserError(f"min_food_level must be 1 to {highest}, the least that the highest food can be")
         if not self.penalty >= 0:
-            raise ValueError(f"penalty must be 0 or more, not {self.penalty:g}")
+            raise UserError(f"penalty must be 0 or more, not {self.penalty:g}")
         if not 1 <= self.steps <= MAX_STEPS:
-            raise ValueError(f"steps must be 1 to {MAX_STEPS:,}, not {self.steps}")
+            raise UserError(f"steps must be 1 to {MAX_STEPS:,}, not {self.steps}")
         if self.reward not in ("team", "individual"):
-            raise ValueError(f"reward must be team or individual, not {self.reward!r}")
+            raise UserError(f"reward must be team or individual, not {self.reward!r}")
 
     @property
     def spec(self) -> EnvSpec:
@@ -109,7 +110,7 @@ def from_id(text: str) -> Foraging:
     """Return the task of one of lbforaging's ids, such as Foraging-2s-8x8-2p-2f-coop-v3; raise `ValueError`."""
     found = re.fullmatch(r"Foraging(-2s)?-(\d+)x(\d+)-(\d+)p-(\d+)f(-coop)?(-ind)?(-pen)?-v3", text)
     if not found or found[2] != found[3]:
-        raise ValueError(
+        raise UserError(
             f"{text!r} is no id of lbforaging's that is known here; write Foraging[-2s]-8x8-2p-2f[-coop][-ind][-pen]-v3"
         )
     short, size, _, players, food, coop, single, fined = found.groups()

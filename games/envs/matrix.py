@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 from counterplay.engine.legal import lawful
 
@@ -29,20 +30,20 @@ class MatrixGame:
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.payoffs).all():
-            raise ValueError("payoffs must be finite numbers")
+            raise UserError("payoffs must be finite numbers")
         count = len(self.payoffs)
         if not self.shape:
             side = isqrt(count)
             if not side or side * side != count:
-                raise ValueError(f"two agents with equally many actions need 1, 4, 9, ... payoffs, not {count}")
+                raise UserError(f"two agents with equally many actions need 1, 4, 9, ... payoffs, not {count}")
             object.__setattr__(self, "shape", (side, side))
         if any(size < 1 for size in self.shape) or prod(self.shape) > MAX_PROFILES:
-            raise ValueError(f"shape must be numbers of actions, in all at most {MAX_PROFILES:,}, not {self.shape}")
+            raise UserError(f"shape must be numbers of actions, in all at most {MAX_PROFILES:,}, not {self.shape}")
         if count != prod(self.shape):
             sizes = " x ".join(map(str, self.shape))
-            raise ValueError(f"{sizes} actions need {prod(self.shape)} payoffs, not {count}")
+            raise UserError(f"{sizes} actions need {prod(self.shape)} payoffs, not {count}")
         if not 1 <= self.steps <= MAX_STEPS:
-            raise ValueError(f"steps must be 1 to {MAX_STEPS:,}, not {self.steps}")
+            raise UserError(f"steps must be 1 to {MAX_STEPS:,}, not {self.steps}")
 
     @property
     def spec(self) -> EnvSpec:
@@ -128,7 +129,7 @@ def climbing(steps: int = 25) -> MatrixGame:
 def penalty(k: float = -100.0, steps: int = 25) -> MatrixGame:
     """Return the penalty game (Claus and Boutilier, AAAI 1998) with penalty `k`, at most 0; 10 a step is the best."""
     if k > 0:
-        raise ValueError(f"k must be 0 or negative, not {k:g}")
+        raise UserError(f"k must be 0 or negative, not {k:g}")
     return MatrixGame((k, 0.0, 10.0, 0.0, 2.0, 0.0, 10.0, 0.0, k), steps=steps)
 
 

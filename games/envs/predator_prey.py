@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64, below, seeds
@@ -53,20 +54,20 @@ class PredatorPrey:
 
     def __post_init__(self) -> None:
         if not 2 <= self.size <= 1000:
-            raise ValueError(f"size must be 2 to 1000, not {self.size}")
+            raise UserError(f"size must be 2 to 1000, not {self.size}")
         if self.predators < 1 or self.prey < 1 or self.predators + self.prey > self.size**2:
-            raise ValueError(
+            raise UserError(
                 f"there must be a predator, a prey, and a cell for each of all, of {self.size**2}: "
                 f"not {self.predators} and {self.prey}"
             )
         if not 1 <= self.catchers <= min(4, self.predators):
-            raise ValueError(f"catchers must be 1 to {min(4, self.predators)}, not {self.catchers}")
+            raise UserError(f"catchers must be 1 to {min(4, self.predators)}, not {self.catchers}")
         if not self.penalty >= 0:
-            raise ValueError(f"penalty must be 0 or more, not {self.penalty:g}")
+            raise UserError(f"penalty must be 0 or more, not {self.penalty:g}")
         if not 1 <= self.sight <= self.size:
-            raise ValueError(f"sight must be 1 to {self.size}, not {self.sight}")
+            raise UserError(f"sight must be 1 to {self.size}, not {self.sight}")
         if not 1 <= self.steps <= MAX_STEPS:
-            raise ValueError(f"steps must be 1 to {MAX_STEPS:,}, not {self.steps}")
+            raise UserError(f"steps must be 1 to {MAX_STEPS:,}, not {self.steps}")
 
     @property
     def spec(self) -> EnvSpec:

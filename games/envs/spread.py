@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, reals
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 
 _TICK = 0.1  # seconds a step
@@ -54,13 +55,13 @@ class Spread:
 
     def __post_init__(self) -> None:
         if not 1 <= self.agents <= 1000:
-            raise ValueError(f"agents must be 1 to 1000, not {self.agents}")
+            raise UserError(f"agents must be 1 to 1000, not {self.agents}")
         if not 0 <= self.local_ratio <= 1:
-            raise ValueError(f"local_ratio must be 0 to 1, not {self.local_ratio}")
+            raise UserError(f"local_ratio must be 0 to 1, not {self.local_ratio}")
         if self.steps < 1:
-            raise ValueError(f"steps must be at least 1, not {self.steps}")
+            raise UserError(f"steps must be at least 1, not {self.steps}")
         if self.reward not in ("team", "individual"):
-            raise ValueError(f"reward must be team or individual, not {self.reward!r}")
+            raise UserError(f"reward must be team or individual, not {self.reward!r}")
 
     @property
     def spec(self) -> EnvSpec:

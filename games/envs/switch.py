@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64, below, seeds
@@ -36,7 +37,7 @@ class Switch:
 
     def __post_init__(self) -> None:
         if not 3 <= self.agents <= 1000:
-            raise ValueError(f"agents must be 3 to 1000, not {self.agents}")
+            raise UserError(f"agents must be 3 to 1000, not {self.agents}")
 
     @property
     def spec(self) -> EnvSpec:

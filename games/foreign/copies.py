@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, reals
+from counterplay.engine.errors import UserError
 
 INSTALL = 'PettingZoo is not installed; pip install "counterplay[learn]"'
 _LENGTHS = ("max_cycles", "max_steps", "max_episode_steps")  # where environments say how long an episode is
@@ -30,20 +31,20 @@ def examine(env: Any, name: str, limit: int, pad: bool) -> Fit:
     try:
         from gymnasium import spaces
     except ModuleNotFoundError:
-        raise ValueError(INSTALL) from None
+        raise UserError(INSTALL) from None
     if hasattr(env, "agent_iter"):
-        raise ValueError(
+        raise UserError(
             f"{name} is a turn-based (AEC) environment, and only parallel ones fit; pettingzoo.utils has "
             "turn_based_aec_to_parallel, which makes one of it"
         )
     agents = tuple(getattr(env, "possible_agents", ()))
     if not agents:
-        raise ValueError(f"{name} has no fixed list of agents (possible_agents), and so no number of them")
+        raise UserError(f"{name} has no fixed list of agents (possible_agents), and so no number of them")
     observations, actions, kinds = [], [], set()
     for agent in agents:
         seen, acts = _observed(env.observation_space(agent)), env.action_space(agent)
         if not seen.is_np_flattenable:
-            raise ValueError(
+            raise UserError(
                 f"{name}: {agent} observes a {type(seen).__name__} space, which has no fixed number of numbers; a Box "
                 "fits, and whatever flattens to one"
             )
@@ -54,14 +55,14 @@ def examine(env: Any, name: str, limit: int, pad: bool) -> Fit:
         elif isinstance(acts, spaces.Box) and acts.is_bounded():
             actions.append(spaces.flatdim(acts))
         else:
-            raise ValueError(f"{name}: {agent} acts in {acts}; a Discrete space fits, or a Box with finite bounds")
+            raise UserError(f"{name}: {agent} acts in {acts}; a Discrete space fits, or a Box with finite bounds")
     if len(kinds) > 1:
-        raise ValueError(f"{name}: some agents choose and others act continuously; all have to do the same")
+        raise UserError(f"{name}: some agents choose and others act continuously; all have to do the same")
     if not pad:
         for what, sizes in (("observations", observations), ("actions", actions)):
             if len(set(sizes)) > 1:
                 listed = ", ".join(f"{agent} {size}" for agent, size in zip(agents, sizes, strict=True))
-                raise ValueError(f"{name}: agents differ in their {what} ({listed}); pad=true fills them up")
+                raise UserError(f"{name}: agents differ in their {what} ({listed}); pad=true fills them up")
     env.reset(seed=0)
     try:
         own = np.size(env.state())
@@ -98,7 +99,7 @@ def _length(env: Any, name: str) -> int:
             value = getattr(one, attribute, None)
             if isinstance(value, int | np.integer) and value > 0:
                 return int(value)
-    raise ValueError(f"{name} does not say how long its episodes are; limit=N truncates them after N steps")
+    raise UserError(f"{name} does not say how long its episodes are; limit=N truncates them after N steps")
 
 
 class Copies:
@@ -232,9 +233,7 @@ class _Blamed:
                 trace = trace.tb_next
             where = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
             said = " ".join(str(error).split())
-            raise ValueError(
-                f"{self.name} failed after {self.step} steps: {kind.__name__}: {said} ({where})"
-            ) from error
+            raise UserError(f"{self.name} failed after {self.step} steps: {kind.__name__}: {said} ({where})") from error
 
 
 def check_actions(actions: npt.NDArray[Any], shown: Step, spec: EnvSpec) -> npt.NDArray[Any]:

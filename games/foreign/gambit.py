@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF
 from counterplay.games.foreign.gambit_scanner import Scanner
 from counterplay.games.matrix import MAX_PROFILES, Matrix
@@ -67,7 +68,7 @@ def read(text: str) -> ExtensiveForm | Matrix:
     try:
         return load(text.removeprefix("gambit:"))
     except ValueError as error:
-        raise ValueError(f"gambit: {error}") from None
+        raise UserError(f"gambit: {error}") from None
 
 
 def from_pygambit(game: Any) -> ExtensiveForm | Matrix:
@@ -82,9 +83,9 @@ def load(file: str) -> ExtensiveForm | Matrix:
     try:
         text = Path(file).read_text(encoding="utf-8")
     except OSError as error:
-        raise ValueError(f"cannot read {file!r}: {error.strerror}") from None
+        raise UserError(f"cannot read {file!r}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{file} is not a text file") from None
+        raise UserError(f"{file} is not a text file") from None
     return parse(text, file)
 
 

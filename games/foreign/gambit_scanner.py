@@ -6,6 +6,8 @@ from fractions import Fraction
 from math import isfinite
 from typing import NamedTuple, NoReturn
 
+from counterplay.engine.errors import UserError
+
 
 class Token(NamedTuple):
     """`kind` is one of: text (quoted), brace, word, end."""
@@ -29,7 +31,7 @@ class Scanner:
         while place < len(text):
             match = _TOKEN.match(text, place)
             if match is None:
-                raise ValueError(f"{file}, line {line}: a quotation mark is not closed")
+                raise UserError(f"{file}, line {line}: a quotation mark is not closed")
             if match.lastgroup:
                 found = match[match.lastgroup]
                 found = re.sub(r"\\(.)", r"\1", found) if match.lastgroup == "text" else found
@@ -54,11 +56,11 @@ class Scanner:
     def fail(self, problem: str) -> NoReturn:
         token = self.tokens[self.at]
         shown = {"end": "the end of the file", "text": f'"{token.text}"'}.get(token.kind, token.text)
-        raise ValueError(f"{self.file}, line {token.line}: {problem}, found {shown}")
+        raise UserError(f"{self.file}, line {token.line}: {problem}, found {shown}")
 
     def wrong(self, problem: str) -> NoReturn:
         """Refuse what the last token taken says."""
-        raise ValueError(f"{self.file}, line {self.tokens[max(self.at - 1, 0)].line}: {problem}")
+        raise UserError(f"{self.file}, line {self.tokens[max(self.at - 1, 0)].line}: {problem}")
 
     def quoted(self, what: str) -> str:
         return self.take(f"{what}, in quotation marks", "text")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF
 
 MAX_PLAYERS = 10
@@ -129,8 +130,8 @@ def _information(text: str, state: Any, player: int) -> str:
         raise _no_information(text, error) from None
 
 
-def _no_information(text: str, error: Exception) -> ValueError:
-    return ValueError(f"OpenSpiel has no information-state strings in {text}: {_summary(error)}")
+def _no_information(text: str, error: Exception) -> UserError:
+    return UserError(f"OpenSpiel has no information-state strings in {text}: {_summary(error)}")
 
 
 def _known(text: str, state: Any, player: int, label: str, actions: Sequence[int]) -> tuple[str, ...]:
@@ -163,7 +164,7 @@ def import_pyspiel() -> Any:
     try:
         import pyspiel
     except ImportError:
-        raise ValueError('OpenSpiel games need the open_spiel package: pip install "counterplay[openspiel]"') from None
+        raise UserError('OpenSpiel games need the open_spiel package: pip install "counterplay[openspiel]"') from None
     return pyspiel
 
 
@@ -204,22 +205,22 @@ def load(text: str) -> OpenSpiel:
         with _quiet():
             loaded = spiel.load_game(text)
     except Exception as error:
-        raise ValueError(f"OpenSpiel refuses {text!r}: {_summary(error)}") from None
+        raise UserError(f"OpenSpiel refuses {text!r}: {_summary(error)}") from None
     name = text.partition("(")[0]
     if _is(loaded, "dynamics", "MEAN_FIELD"):
-        raise ValueError(f"{name} is a mean-field game; only games of finitely many players can be solved here")
+        raise UserError(f"{name} is a mean-field game; only games of finitely many players can be solved here")
     if _is(loaded, "chance_mode", "SAMPLED_STOCHASTIC"):
-        raise ValueError(f"{name} draws chance by sampling only; its probabilities must be explicit to solve it")
+        raise UserError(f"{name} draws chance by sampling only; its probabilities must be explicit to solve it")
     if not 2 <= loaded.num_players() <= MAX_PLAYERS:
-        raise ValueError(f"games must be for 2 to {MAX_PLAYERS} players; {text} is for {loaded.num_players()}")
+        raise UserError(f"games must be for 2 to {MAX_PLAYERS} players; {text} is for {loaded.num_players()}")
     if not loaded.get_type().provides_information_state_string:
-        raise ValueError(f"{name} has no information-state strings in OpenSpiel, which tell who knows what")
+        raise UserError(f"{name} has no information-state strings in OpenSpiel, which tell who knows what")
     rules = OpenSpiel(_canonical(text, str(loaded)))
     try:
         with _quiet():
             rules.root()
     except Exception as error:
-        raise ValueError(f"OpenSpiel cannot start {text!r}: {_summary(error)}") from None
+        raise UserError(f"OpenSpiel cannot start {text!r}: {_summary(error)}") from None
     return rules
 
 
@@ -229,7 +230,7 @@ def _try_out(text: str) -> None:
     code = "import pyspiel, sys; pyspiel.load_game(sys.argv[1]).new_initial_state().legal_actions()"
     done = subprocess.run([sys.executable, "-c", code, text], capture_output=True, check=False)
     if done.returncode < 0:  # ended by a signal; what it complains of in Python, it does here too
-        raise ValueError(f"OpenSpiel crashes as it starts {text!r}; a parameter must be out of its range")
+        raise UserError(f"OpenSpiel crashes as it starts {text!r}; a parameter must be out of its range")
 
 
 def _canonical(text: str, printed: str) -> str:
@@ -254,7 +255,7 @@ def _check(text: str, known: dict[str, Any]) -> None:
     """Raise `ValueError` unless names, parameters and brackets are right; OpenSpiel overlooks some mistakes."""
     rest = _check_game(text, known, text)
     if rest:
-        raise ValueError(f"{text!r} goes on after its closing bracket with {rest!r}; write NAME(parameter=value, ...)")
+        raise UserError(f"{text!r} goes on after its closing bracket with {rest!r}; write NAME(parameter=value, ...)")
 
 
 def _check_game(part: str, known: dict[str, Any], text: str) -> str:
@@ -264,7 +265,7 @@ def _check_game(part: str, known: dict[str, Any], text: str) -> str:
     if name not in known:
         close = difflib.get_close_matches(name, known, 3, 0.5) or difflib.get_close_matches(name, known, 3, 0.3)
         hint = f"; close names are {', '.join(close)}" if close else ""
-        raise ValueError(f"OpenSpiel has no game {name!r}{hint}")
+        raise UserError(f"OpenSpiel has no game {name!r}{hint}")
     rest = part[len(name) :]
     if not rest.startswith("("):
         return rest
@@ -274,17 +275,17 @@ def _check_game(part: str, known: dict[str, Any], text: str) -> str:
     while not rest.startswith(")"):
         match = re.match(r"([^(),=]*)=([^(),]*)", rest)
         if match is None:
-            raise ValueError(f"{text!r} has a parameter that is not parameter=value, or a bracket too few")
+            raise UserError(f"{text!r} has a parameter that is not parameter=value, or a bracket too few")
         key, value = match.groups()
         if key not in allowed:
             names = ", ".join(sorted(allowed)) or "none"
-            raise ValueError(f"{name} has no parameter {key!r} in OpenSpiel; its parameters are {names}")
+            raise UserError(f"{name} has no parameter {key!r} in OpenSpiel; its parameters are {names}")
         if key in given:
-            raise ValueError(f"{name} has the parameter {key!r} twice; give it once")
+            raise UserError(f"{name} has the parameter {key!r} twice; give it once")
         default = allowed[key]
         if isinstance(default, int) and default >= 0 and re.fullmatch(r"-\d*[1-9]\d*", value):
             # OpenSpiel's goofspiel with fewer cards than none writes beyond its memory, and crashes some time later.
-            raise ValueError(f"{name} takes no negative {key}, such as {value}; by default it is {default}")
+            raise UserError(f"{name} takes no negative {key}, such as {value}; by default it is {default}")
         given.add(key)
         rest = rest[match.end() :]
         if rest.startswith("("):
@@ -292,7 +293,7 @@ def _check_game(part: str, known: dict[str, Any], text: str) -> str:
         if rest.startswith(","):
             rest = rest[1:]
         elif not rest.startswith(")"):
-            raise ValueError(f"{text!r} has no closing bracket after {value!r}")
+            raise UserError(f"{text!r} has no closing bracket after {value!r}")
     return rest[1:]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from counterplay.engine import spec as specs
 from counterplay.engine.catalogue import import_here
 from counterplay.engine.env import Env, EnvSpec, blank
+from counterplay.engine.errors import UserError
 from counterplay.engine.system import cores
 from counterplay.games.foreign.copies import INSTALL, Copies, Fit, examine
 from counterplay.games.foreign.workers import Crew
@@ -41,13 +42,13 @@ class Named:
             module = import_module("pettingzoo") if "/" in self.module else self._import()
         except ModuleNotFoundError as error:
             if error.name in ("pettingzoo", "gymnasium"):
-                raise ValueError(INSTALL) from None
-            raise ValueError(f"cannot import {self.module!r}: {error}; a spec names the environment's module") from None
+                raise UserError(INSTALL) from None
+            raise UserError(f"cannot import {self.module!r}: {error}; a spec names the environment's module") from None
         if "/" in self.module:
             return module.make("parallel", self.module, **dict(self.parameters))
         if not hasattr(module, self.attribute):
             turn_based = "; it is turn-based, and only parallel ones fit" if hasattr(module, "env") else ""
-            raise ValueError(f"the module {self.module!r} has no {self.attribute!r}{turn_based}")
+            raise UserError(f"the module {self.module!r} has no {self.attribute!r}{turn_based}")
         return getattr(module, self.attribute)(**dict(self.parameters))
 
     def _import(self) -> Any:
@@ -71,7 +72,7 @@ class Given:
         try:
             return deepcopy(self.env)
         except Exception:
-            raise ValueError(
+            raise UserError(
                 f"{self} cannot be copied: play one episode at a time (a batch of 1), or give a function that makes it"
             ) from None
 
@@ -100,11 +101,11 @@ class Parallel:
 
     def __post_init__(self) -> None:
         if self.reward not in ("team", "individual"):
-            raise ValueError(f"reward must be team or individual, not {self.reward!r}")
+            raise UserError(f"reward must be team or individual, not {self.reward!r}")
         if self.limit < 0:
-            raise ValueError(f"limit must be a number of steps, or 0 for the environment's own, not {self.limit}")
+            raise UserError(f"limit must be a number of steps, or 0 for the environment's own, not {self.limit}")
         if self.workers < -1:
-            raise ValueError(f"workers must be a number of processes, or -1 for one a core, not {self.workers}")
+            raise UserError(f"workers must be a number of processes, or -1 for one a core, not {self.workers}")
 
     @property
     def name(self) -> str:
@@ -117,10 +118,10 @@ class Parallel:
         env = self.make.env if isinstance(self.make, Given) else self.build()
         try:
             return examine(env, self.name, self.limit, self.pad)
-        except ValueError:
+        except UserError:
             raise
         except Exception as error:
-            raise ValueError(f"{self.name} cannot be examined: {type(error).__name__}: {error}") from error
+            raise UserError(f"{self.name} cannot be examined: {type(error).__name__}: {error}") from error
         finally:
             if not isinstance(self.make, Given) and hasattr(env, "close"):
                 env.close()
@@ -150,10 +151,10 @@ class Parallel:
         """Return a new copy of the environment; raises `ValueError` where it cannot be made."""
         try:
             return self.make()
-        except ValueError:
+        except UserError:
             raise
         except Exception as error:
-            raise ValueError(f"{self.name} cannot be made: {type(error).__name__}: {error}") from error
+            raise UserError(f"{self.name} cannot be made: {type(error).__name__}: {error}") from error
 
     def pictured(self) -> "Parallel":
         """Return the environment with pictures of itself, where it comes by name and offers them."""
@@ -197,7 +198,7 @@ def read(text: str) -> Parallel:
     """
     where, bracket, rest = (part.strip() for part in text.strip().removeprefix(PREFIX).partition("("))
     if not re.fullmatch(r"\w+(\.\w+)*(:\w+)?|[\w-]+(/[\w-]+)+", where):
-        raise ValueError(f"cannot read {text.strip()!r}; write a module such as pettingzoo:mpe2.simple_spread_v3(N=3)")
+        raise UserError(f"cannot read {text.strip()!r}; write a module such as pettingzoo:mpe2.simple_spread_v3(N=3)")
     module, _, attribute = where.partition(":")
     given = {
         name: _WORDS.get(value, value) if isinstance(value, str) else value
@@ -210,7 +211,7 @@ def read(text: str) -> Parallel:
         ("pad", bool, "true or false"),
     ):
         if name in ours and type(ours[name]) is not kind:
-            raise ValueError(f"{module}: {name} must be {word}, not {ours[name]!r}")
+            raise UserError(f"{module}: {name} must be {word}, not {ours[name]!r}")
     made: Any = ours
     return Parallel(Named(module, attribute or "parallel_env", tuple(given.items())), **made)
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF, DealtRules, Rules, histories, is_dealt, join_label
 from counterplay.engine.strategy import check, uniform
 from counterplay.engine.tree import Tree
@@ -73,7 +74,7 @@ def to_policy(rules: Rules | DealtRules, tree: Tree, strategy: npt.NDArray[np.fl
         probabilities = strategy[tree.first[infoset] : tree.first[infoset + 1], lane].tolist()
         entry = list(zip(actions, probabilities, strict=True))
         if table.setdefault(key, entry) != entry:
-            raise ValueError(f"OpenSpiel calls two information sets {key!r}, and the strategy differs between them")
+            raise UserError(f"OpenSpiel calls two information sets {key!r}, and the strategy differs between them")
     return spiel.TabularPolicy(table)
 
 
@@ -93,10 +94,10 @@ def from_policy(rules: Rules | DealtRules, tree: Tree, policy: Any) -> npt.NDArr
     try:
         table, strategy = _policy_table(rules, policy), uniform(tree)
     except Exception as error:  # whatever a policy of another game throws
-        raise ValueError(f"the policy does not fit this game: {type(error).__name__}: {error}") from error
+        raise UserError(f"the policy does not fit this game: {type(error).__name__}: {error}") from error
     for key, infoset, lane, actions in _entries(rules, tree):
         if key not in table:
-            raise ValueError(f"the policy says nothing of OpenSpiel's information state {key!r}")
+            raise UserError(f"the policy says nothing of OpenSpiel's information state {key!r}")
         odds = table[key]
         strategy[tree.first[infoset] : tree.first[infoset + 1], lane] = [odds.get(action, 0.0) for action in actions]
     return strategy
@@ -172,10 +173,10 @@ def _side_by_side(rules: Rules | DealtRules, tree: Tree, pair: Counterpart) -> E
         mine, theirs, drawn = stack.pop()
         turn = ours.turn(mine)
         if turn != (LEAF if theirs.is_terminal() else max(theirs.current_player(), CHANCE)):
-            raise ValueError(f"{rules!r} is not OpenSpiel's {pair.text}: after {theirs.history()} another player acts")
+            raise UserError(f"{rules!r} is not OpenSpiel's {pair.text}: after {theirs.history()} another player acts")
         if turn == LEAF:
             if not np.allclose(theirs.returns(), ours.payoffs(mine), rtol=0, atol=1e-9):
-                raise ValueError(f"{rules!r} is not OpenSpiel's {pair.text}: {theirs.history()} pays otherwise")
+                raise UserError(f"{rules!r} is not OpenSpiel's {pair.text}: {theirs.history()} pays otherwise")
         elif turn == CHANCE:
             moves = ours.moves(mine)
             for action in theirs.legal_actions():
@@ -192,7 +193,7 @@ def _side_by_side(rules: Rules | DealtRules, tree: Tree, pair: Counterpart) -> E
                 seen[key] = place
                 yield key, *place, actions
             elif seen[key] != place:
-                raise ValueError(f"{rules!r} is not OpenSpiel's {pair.text}: {key!r} is two information sets of ours")
+                raise UserError(f"{rules!r} is not OpenSpiel's {pair.text}: {key!r} is two information sets of ours")
             stack.extend((ours.play(mine, i), theirs.child(action), ()) for i, action in enumerate(actions))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.env import Drawn, Task
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import DealtRules, Rules
 from counterplay.games import make
 from counterplay.games.envs import make_env, spec_of
@@ -15,7 +16,7 @@ try:
     from gymnasium import spaces
     from pettingzoo import AECEnv, ParallelEnv
 except ModuleNotFoundError:
-    raise ValueError('PettingZoo is not installed; pip install "counterplay[learn]"') from None
+    raise UserError('PettingZoo is not installed; pip install "counterplay[learn]"') from None
 
 _TEXT = ("ansi",)  # what PettingZoo calls a picture made of text
 
@@ -38,7 +39,7 @@ class _One:
 
     def __init__(self, task: Task, names: str, render_mode: str | None):
         if render_mode is not None and render_mode not in _TEXT:
-            raise ValueError(f"render_mode must be {' or '.join(_TEXT)}, not {render_mode!r}")
+            raise UserError(f"render_mode must be {' or '.join(_TEXT)}, not {render_mode!r}")
         self.render_mode = render_mode
         self.metadata: dict[str, Any] = {"name": spec_of(task) or type(task).__name__, "render_modes": list(_TEXT)}
         self.task, self.spec = task, task.spec
@@ -78,7 +79,7 @@ class _One:
 
     def _begun(self) -> None:
         if self.now is None:
-            raise ValueError("the environment has to be reset before it is stepped or looked at")
+            raise UserError("the environment has to be reset before it is stepped or looked at")
 
 
 class OurParallel(_One, ParallelEnv):  # type: ignore[misc]
@@ -106,10 +107,10 @@ class OurParallel(_One, ParallelEnv):  # type: ignore[misc]
     def step(self, actions: dict[str, Any]) -> tuple[Any, Any, Any, Any, Any]:
         self._begun()
         if not self.agents:
-            raise ValueError("the episode has ended; reset begins another")
+            raise UserError("the episode has ended; reset begins another")
         missing = [agent for agent in self.agents if agent not in actions]
         if missing:
-            raise ValueError(f"every agent has to act; {', '.join(missing)} did not")
+            raise UserError(f"every agent has to act; {', '.join(missing)} did not")
         if self.spec.continuous:
             chosen: npt.NDArray[Any] = np.stack([np.asarray(actions[agent]) for agent in self.agents])
         else:
@@ -189,7 +190,7 @@ class OurTurns(_One, AECEnv):  # type: ignore[misc]
     def step(self, action: Any) -> None:
         self._begun()
         if not self.agents:
-            raise ValueError("the game has ended; reset begins another")
+            raise UserError("the game has ended; reset begins another")
         agent = self.agent_selection
         if self.terminations[agent]:
             self._was_dead_step(action)
@@ -197,7 +198,7 @@ class OurTurns(_One, AECEnv):  # type: ignore[misc]
         i = self.possible_agents.index(agent)
         legal = np.flatnonzero(self.now.legal[0, i])
         if action is None or int(action) not in legal:
-            raise ValueError(f"action {action} of {agent} is not legal; legal are {', '.join(map(str, legal))}")
+            raise UserError(f"action {action} of {agent} is not legal; legal are {', '.join(map(str, legal))}")
         actions = np.zeros((1, self.spec.agents), np.int64)
         actions[0, i] = action
         self.now = self.env.step(actions)

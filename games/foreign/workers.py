@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.env import EnvSpec, Step, blank
+from counterplay.engine.errors import UserError
 from counterplay.games.foreign.copies import Copies, check_actions
 
 _RESET, _STEP, _FINE, _WRONG = b"R", b"S", b".", b"!"
@@ -48,7 +49,7 @@ class Crew:
         try:
             work = dumps((self.spec, self.make))  # with what was found out of the environment
         except Exception as error:
-            raise ValueError(
+            raise UserError(
                 f"{self.name} cannot be sent to other processes ({error}); workers=0 keeps it in this one"
             ) from None
         path = os.pathsep.join(p or os.getcwd() for p in sys.path)
@@ -75,7 +76,7 @@ class Crew:
     def step(self, actions: npt.NDArray[Any]) -> Step:
         actions = check_actions(actions, self.shown, self.spec)
         if not self.processes:
-            raise ValueError("the workers have ended; reset begins anew")
+            raise UserError("the workers have ended; reset begins anew")
         return self._exchange(_STEP, actions)
 
     def _exchange(self, command: bytes, array: npt.NDArray[Any]) -> Step:
@@ -101,7 +102,7 @@ class Crew:
                     _fill(process, array)
         if complaint is not None:
             self.close()
-            raise ValueError(complaint)
+            raise UserError(complaint)
 
     def close(self) -> None:
         """End the workers; a later reset starts new ones."""
@@ -130,12 +131,12 @@ def _fill(process: "subprocess.Popen[bytes]", array: npt.NDArray[Any]) -> None:
     array[...] = np.frombuffer(_read(process, array.nbytes), array.dtype).reshape(array.shape)
 
 
-def _lost(process: "subprocess.Popen[bytes]") -> ValueError:
+def _lost(process: "subprocess.Popen[bytes]") -> UserError:
     try:
         code = process.wait(5)
     except subprocess.TimeoutExpired:
-        return ValueError("a worker process no longer answers")
-    return ValueError(f"a worker process ended unexpectedly, with exit code {code}")
+        return UserError("a worker process no longer answers")
+    return UserError(f"a worker process ended unexpectedly, with exit code {code}")
 
 
 def _stop(processes: "list[subprocess.Popen[bytes]]") -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
+from counterplay.engine.errors import UserError
 from counterplay.games.holdem.sizes import BetSize, Facing, amounts
 
 STREETS = ("preflop", "flop", "turn", "river")
@@ -60,21 +61,21 @@ class NoLimit:
 
     def __post_init__(self) -> None:
         if len(self.menus) != len(STREETS):
-            raise ValueError(f"menus must have one entry each for {', '.join(STREETS)}, not {len(self.menus)}")
+            raise UserError(f"menus must have one entry each for {', '.join(STREETS)}, not {len(self.menus)}")
         _check_blinds(self.blinds)
         for name in ("add_allin", "force_allin"):
             if getattr(self, name) < 0:
-                raise ValueError(
+                raise UserError(
                     f"{name} must be zero or more, as a multiple of the pot, not {float(getattr(self, name)):g}"
                 )
         if self.raise_cap is not None and self.raise_cap < 0:
-            raise ValueError(f"raise_cap must be zero or more raises, not {self.raise_cap}")
+            raise UserError(f"raise_cap must be zero or more raises, not {self.raise_cap}")
         if self.min_bet < 1:
-            raise ValueError(f"min_bet must be at least one chip, not {self.min_bet}")
+            raise UserError(f"min_bet must be at least one chip, not {self.min_bet}")
         for pair in self.menus:
             for size in (size for menu in pair or () for size in (*menu.bet, *(menu.lead or ()))):
                 if size.kind == "c" and size.value < self.min_bet:
-                    raise ValueError(f"'{size}' makes no legal bet: the smallest bet is {self.min_bet} chips")
+                    raise UserError(f"'{size}' makes no legal bet: the smallest bet is {self.min_bet} chips")
 
     def plays(self, street: int) -> bool:
         """Tell whether there are sizes, be they none, for the street."""
@@ -114,10 +115,10 @@ class FixedLimit:
 
     def __post_init__(self) -> None:
         if len(self.bets) != len(STREETS) or any(bet is not None and bet < 1 for bet in self.bets):
-            raise ValueError(f"a limit has a positive number of chips for {', '.join(STREETS)}, not {self.bets}")
+            raise UserError(f"a limit has a positive number of chips for {', '.join(STREETS)}, not {self.bets}")
         _check_blinds(self.blinds)
         if self.cap < 0:
-            raise ValueError(f"limit.cap must be zero or more bets and raises a street, not {self.cap}")
+            raise UserError(f"limit.cap must be zero or more bets and raises a street, not {self.cap}")
 
     def plays(self, street: int) -> bool:
         """Tell whether the street has a bet size."""
@@ -140,7 +141,7 @@ BettingRules = NoLimit | FixedLimit
 
 def _check_blinds(blinds: tuple[int, int]) -> None:
     if blinds != (0, 0) and not 0 <= blinds[0] < blinds[1]:
-        raise ValueError(f"blinds must be a small one and a larger big one, or (0, 0), not {blinds}")
+        raise UserError(f"blinds must be a small one and a larger big one, or (0, 0), not {blinds}")
 
 
 class Rake(NamedTuple):

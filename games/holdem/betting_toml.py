@@ -5,6 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from counterplay.engine.errors import UserError
 from counterplay.games.holdem.betting import PLAYERS, RIVER, STREETS, BettingRules, FixedLimit, Menu, NoLimit
 from counterplay.games.holdem.sizes import BetSize, Role, parse_sizes
 from counterplay.games.holdem.values import as_chips, as_number, as_table, as_text, as_whole, check_keys, quote
@@ -17,26 +18,26 @@ def read_betting(data: Mapping[str, Any], first: int, aggressor: str) -> Betting
     """Return the rules of betting that a file's data describe for a subgame from street number `first` on."""
     last = as_text(data.get("last", STREETS[RIVER]), "last")
     if last not in STREETS:
-        raise ValueError(f"last must be the street that ends the game ({', '.join(STREETS)}), not {last!r}")
+        raise UserError(f"last must be the street that ends the game ({', '.join(STREETS)}), not {last!r}")
     if STREETS.index(last) < first:
-        raise ValueError(f"last is the {last}, and the board has the cards of the {STREETS[first]}")
+        raise UserError(f"last is the {last}, and the board has the cards of the {STREETS[first]}")
     frame = STREETS.index(last), _blinds(data, first)
     if "limit" in data:
         for key in _ONLY_NO_LIMIT:
             if key in data:
-                raise ValueError(f"a spot with [limit] has no {key!r}: every bet of a street has one size")
+                raise UserError(f"a spot with [limit] has no {key!r}: every bet of a street has one size")
         return _fixed_limit(as_table(data, "limit", (*STREETS, "cap")), first, *frame)
     if "bets" in data:
         return _no_limit(data, first, aggressor, *frame)
-    raise ValueError(f'a spot needs bet sizes, such as [bets.{STREETS[first]}] with bet = ["50%", "all-in"]')
+    raise UserError(f'a spot needs bet sizes, such as [bets.{STREETS[first]}] with bet = ["50%", "all-in"]')
 
 
 def _blinds(data: Mapping[str, Any], first: int) -> tuple[int, int]:
     given = data.get("blinds", [0, 0])
     if not isinstance(given, list | tuple) or len(given) != 2:
-        raise ValueError(f"blinds must be the small one and the big one, such as [1, 2], not {given!r}")
+        raise UserError(f"blinds must be the small one and the big one, such as [1, 2], not {given!r}")
     if first > 0 and "blinds" in data:
-        raise ValueError(f"blinds are posted before the flop, and the board has the cards of the {STREETS[first]}")
+        raise UserError(f"blinds are posted before the flop, and the board has the cards of the {STREETS[first]}")
     return as_chips(given[0], "the small blind"), as_chips(given[1], "the big blind")
 
 
@@ -44,7 +45,7 @@ def _fixed_limit(limit: Mapping[str, Any], first: int, last: int, blinds: tuple[
     bets = [as_chips(limit[street], f"limit.{street}") if street in limit else None for street in STREETS]
     for street, bet in zip(STREETS, bets, strict=True):
         if bet is not None and bet < 1:
-            raise ValueError(f"limit.{street} must be at least one chip, not {bet}")
+            raise UserError(f"limit.{street} must be at least one chip, not {bet}")
     played = tuple(bet if first <= i <= last else None for i, bet in enumerate(bets))
     return FixedLimit(played, as_whole(limit.get("cap", 4), "limit.cap"), last, blinds)
 
@@ -57,7 +58,7 @@ def _no_limit(data: Mapping[str, Any], first: int, aggressor: str, last: int, bl
         useless += ["bets.lead", "bets.oop.lead"]
     for where in useless if aggressor != "ip" else ():
         if where in sizes:
-            raise ValueError(
+            raise UserError(
                 f"{where} is for after OOP called a bet, but the subgame starts on the {STREETS[first]}: "
                 'say aggressor = "ip" if IP bet last before, or put the sizes under bet'
             )
@@ -78,11 +79,11 @@ def _no_limit(data: Mapping[str, Any], first: int, aggressor: str, last: int, bl
 def _read_sizes(given: object, where: str, inner: Iterable[str], sizes: dict[str, tuple[BetSize, ...]]) -> None:
     """Collect the sizes of a table and of those inside it."""
     if not isinstance(given, dict):
-        raise ValueError(f'{where} must be a table with bet, raise and lead, such as bet = ["50%"], not {given!r}')
+        raise UserError(f'{where} must be a table with bet, raise and lead, such as bet = ["50%"], not {given!r}')
     player = where.rpartition(".")[2]
     roles = [role for role in _ROLES if role != "lead" or player != "ip"]
     if "lead" in given and player == "ip":
-        raise ValueError(f"{where}.lead cannot be: only OOP, who acts first, can lead")
+        raise UserError(f"{where}.lead cannot be: only OOP, who acts first, can lead")
     check_keys(given, (*roles, *inner), where)
     for key, value in given.items():
         name = f"{where}.{key}"
@@ -94,7 +95,7 @@ def _read_sizes(given: object, where: str, inner: Iterable[str], sizes: dict[str
             try:
                 sizes[name] = parse_sizes(value, key)
             except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
+                raise UserError(f"{name}: {error}") from None
 
 
 def _menus(street: str, sizes: Mapping[str, tuple[BetSize, ...]], leads: bool) -> tuple[Menu, Menu] | None:
@@ -125,7 +126,7 @@ def _threshold(value: object, name: str) -> Fraction:
     try:
         ratio = as_number(float(value.strip().removesuffix("%")), name)
     except ValueError:
-        raise ValueError(f"{name} must be a multiple of the pot, such as 1.5 or '150%', not {value!r}") from None
+        raise UserError(f"{name} must be a multiple of the pot, such as 1.5 or '150%', not {value!r}") from None
     return ratio / 100 if value.strip().endswith("%") else ratio
 
 

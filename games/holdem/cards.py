@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.streets import NO_SECOND
 
 RANKS = "23456789TJQKA"
@@ -68,14 +69,12 @@ def parse_cards(text: str, deck: "Deck | None" = None) -> tuple[int, ...]:
         card, where = card_at(text, at), f"at {place(text, at)} of {text!r}"
         if card < 0:
             written = text[at : at + 2].replace(",", " ").split()[0]
-            raise ValueError(f"unknown card {written!r} {where}: a card is a rank {RANKS} and a suit {SUITS}")
+            raise UserError(f"unknown card {written!r} {where}: a card is a rank {RANKS} and a suit {SUITS}")
         if card in cards:
-            raise ValueError(f"the card {card_name(card)} appears a second time {where}")
+            raise UserError(f"the card {card_name(card)} appears a second time {where}")
         if deck is not None and card not in deck.cards:
             ranks = "".join(RANKS[rank] for rank in sorted({c // 4 for c in deck.cards}))
-            raise ValueError(
-                f"the card {card_name(card)} {where} is not in the {deck.name} deck: its ranks are {ranks}"
-            )
+            raise UserError(f"the card {card_name(card)} {where} is not in the {deck.name} deck: its ranks are {ranks}")
         cards.append(card)
         at += 2
     return tuple(cards)
@@ -84,7 +83,7 @@ def parse_cards(text: str, deck: "Deck | None" = None) -> tuple[int, ...]:
 def combo_number(a: int, b: int) -> int:
     """Return the number of the combo of two different cards, in either order."""
     if a == b or min(a, b) < 0 or max(a, b) >= CARDS:
-        raise ValueError(f"a combo is two different cards numbered 0 to {CARDS - 1}, not {a} and {b}")
+        raise UserError(f"a combo is two different cards numbered 0 to {CARDS - 1}, not {a} and {b}")
     high, low = max(a, b), min(a, b)
     return high * (high - 1) // 2 + low
 
@@ -92,7 +91,7 @@ def combo_number(a: int, b: int) -> int:
 def combo_name(combo: int) -> str:
     """Return the combo's text, higher card first: "KsKh"."""
     if not 0 <= combo < COMBOS:
-        raise ValueError(f"a combo is numbered 0 to {COMBOS - 1}, not {combo}")
+        raise UserError(f"a combo is numbered 0 to {COMBOS - 1}, not {combo}")
     high, low = COMBO_CARDS[combo].tolist()
     return card_name(high) + card_name(low)
 
@@ -102,9 +101,9 @@ def cards_mask(cards: Iterable[int]) -> int:
     mask = 0
     for card in cards:
         if not 0 <= card < CARDS:
-            raise ValueError(f"a card is numbered 0 to {CARDS - 1}, not {card}")
+            raise UserError(f"a card is numbered 0 to {CARDS - 1}, not {card}")
         if mask & int(CARD_MASKS[card]):
-            raise ValueError(f"the card {card_name(card)} appears twice")
+            raise UserError(f"the card {card_name(card)} appears twice")
         mask |= int(CARD_MASKS[card])
     return mask
 
@@ -117,7 +116,7 @@ def moved(card: int, suits: Sequence[int]) -> int:
 def permute_suits(suits: Sequence[int]) -> npt.NDArray[np.int64]:
     """Return i64[1326]: the combo that each combo becomes when suit s is renamed `suits[s]`."""
     if sorted(suits) != [0, 1, 2, 3]:
-        raise ValueError(f"suits must be 0, 1, 2, 3 in some order, not {tuple(suits)}")
+        raise UserError(f"suits must be 0, 1, 2, 3 in some order, not {tuple(suits)}")
     cards = np.arange(CARDS).reshape(13, 4)[:, list(suits)].ravel()
     a, b = cards[_HIGH], cards[_LOW]
     high, low = np.maximum(a, b), np.minimum(a, b)
@@ -138,10 +137,10 @@ class Deck:
 
     def __post_init__(self) -> None:
         if self.hole not in (1, 2):
-            raise ValueError(f"a hand has one or two cards, not {self.hole}")
+            raise UserError(f"a hand has one or two cards, not {self.hole}")
         need = 2 * self.hole + self.board[-1]
         if len(self.cards) < need:
-            raise ValueError(f"two hands and a board take {need} cards, and the {self.name} deck has {len(self.cards)}")
+            raise UserError(f"two hands and a board take {need} cards, and the {self.name} deck has {len(self.cards)}")
 
     @cached_property
     def hands(self) -> npt.NDArray[np.uint8]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from counterplay.engine.errors import UserError
 from counterplay.games.holdem.betting import PLAYERS, STREETS, BettingRules
 from counterplay.games.holdem.cards import HOLDEM, Deck, format_cards, parse_cards
 from counterplay.games.holdem.trees import NEXT, Start, Street, children, follow
@@ -39,7 +40,7 @@ def read_line(
             node = follow(tree, part, node)
             continue
         if tree.kind[node] != NEXT:
-            raise ValueError(f"{part} cannot be dealt there: {standing(tree, node)}")
+            raise UserError(f"{part} cannot be dealt there: {standing(tree, node)}")
         said += _words(tree, node)
         after = tree.following(node, betting)
         deal = _deal(part, board, deck.board[after.street] - len(board), deck)
@@ -57,11 +58,11 @@ def actor(tree: Street, line: LineOfPlay, deck: Deck = HOLDEM) -> int:
         over = f"the {STREETS[tree.start.street]} is over after {line.text!r}"
         more = deck.board[tree.start.street + 1] - len(line.board)
         cards = "card" if more == 1 else f"{more} cards"
-        raise ValueError(
+        raise UserError(
             f"{over}: go on with the next {cards} in brackets, such as [{_example(line.board, more, deck)}]"
         )
     if kind > 1:
-        raise ValueError(f"nobody acts after {line.text!r}: the betting is over")
+        raise UserError(f"nobody acts after {line.text!r}: the betting is over")
     return kind
 
 
@@ -89,7 +90,7 @@ def _deal(part: str, board: Cards, more: int, deck: Deck) -> Cards:
     cards = parse_cards(part.strip("[]"), deck)
     if len(cards) != more or not part.endswith("]"):
         come = "the one card that comes" if more == 1 else f"the {more} cards that come"
-        raise ValueError(f"brackets hold {come} next, such as [{_example(board, more, deck)}], not {part!r}")
+        raise UserError(f"brackets hold {come} next, such as [{_example(board, more, deck)}], not {part!r}")
     if not set(cards).isdisjoint(board):
-        raise ValueError(f"{part} is on the board already ({format_cards(board)})")
+        raise UserError(f"{part} is on the board already ({format_cards(board)})")
     return cards

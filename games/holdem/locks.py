@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.games.holdem.betting import PLAYERS, BettingRules
 from counterplay.games.holdem.cards import COMBOS, HOLDEM, Deck
 from counterplay.games.holdem.lines import LineOfPlay, actor, read_line
@@ -61,9 +62,9 @@ def fix(
         player = actor(tree, line, deck)
         actions = [tree.action[child] for child in children(tree, line.node)]
         if len(actions) < 2:
-            raise ValueError(f"there is nothing to fix: all that {PLAYERS[player].upper()} can do is {actions[0]}")
+            raise UserError(f"there is nothing to fix: all that {PLAYERS[player].upper()} can do is {actions[0]}")
         if not lock.strategy and not lock.hands:
-            raise ValueError("it fixes nothing: give strategy = {...} for all hands, or hands = {...} for some")
+            raise UserError("it fixes nothing: give strategy = {...} for all hands, or hands = {...} for some")
         mix = np.full((len(actions), COMBOS), -1.0)
         if lock.strategy:
             mix[:] = _odds(lock.strategy, tree, line.node, actions)[:, None]
@@ -72,13 +73,13 @@ def fix(
         for text, strategy in lock.hands:
             chosen = parse_range(text) > 0
             if not (chosen & held).any():
-                raise ValueError(f"{PLAYERS[player].upper()} has no hand of {text!r} there")
+                raise UserError(f"{PLAYERS[player].upper()} has no hand of {text!r} there")
             if (chosen & named & held).any():
-                raise ValueError(f"{text!r} has hands that stand in another entry of hands too")
+                raise UserError(f"{text!r} has hands that stand in another entry of hands too")
             named |= chosen
             mix[:, chosen] = _odds(strategy, tree, line.node, actions)[:, None]
     except ValueError as error:
-        raise ValueError(f"lock {lock.node!r}: {error}") from None
+        raise UserError(f"lock {lock.node!r}: {error}") from None
     mix[:, ~held] = -1.0
     return Fixed(line, player, mix)
 
@@ -87,48 +88,48 @@ def _odds(strategy: Mix, tree: Street, node: int, actions: Sequence[str]) -> npt
     odds, after = np.zeros(len(actions)), children(tree, node)
     for action, share in strategy:
         if not action.strip():
-            raise ValueError(f"an action has no name; the actions are {', '.join(actions)}")
+            raise UserError(f"an action has no name; the actions are {', '.join(actions)}")
         try:
             a = after.index(follow(tree, action, node))
         except ValueError:
-            raise ValueError(f"there is no action {action!r} there; the actions are {', '.join(actions)}") from None
+            raise UserError(f"there is no action {action!r} there; the actions are {', '.join(actions)}") from None
         odds[a] += share
     total = float(odds.sum())
     if not abs(total - 1) <= _NEAR:
         given = ", ".join(f"{action} {share:g}" for action, share in strategy)
-        raise ValueError(f"the probabilities must sum to 1, not to {total:g} ({given})")
+        raise UserError(f"the probabilities must sum to 1, not to {total:g} ({given})")
     return odds / total
 
 
 def read_locks(given: object) -> tuple[Lock, ...]:
     """Return the locks of a file's data; raises `ValueError` for what is misspelt or of the wrong kind."""
     if not isinstance(given, list) or not all(isinstance(table, dict) for table in given):
-        raise ValueError(f"locks are tables, [[lock]] with node and strategy or hands, not {given!r}")
+        raise UserError(f"locks are tables, [[lock]] with node and strategy or hands, not {given!r}")
     return tuple(_read(table) for table in given)
 
 
 def _read(table: Mapping[str, Any]) -> Lock:
     check_keys(table, ("node", "strategy", "hands"), "lock")
     if "node" not in table:
-        raise ValueError('a lock needs its node, such as node = "check bet 30"; "" is the first decision')
+        raise UserError('a lock needs its node, such as node = "check bet 30"; "" is the first decision')
     node = as_text(table["node"], "lock.node")
     hands = table.get("hands", {})
     if not isinstance(hands, dict):
-        raise ValueError(f'lock.hands must be a table, such as {{ "AA, KK" = {{ call = 1 }} }}, not {hands!r}')
+        raise UserError(f'lock.hands must be a table, such as {{ "AA, KK" = {{ call = 1 }} }}, not {hands!r}')
     strategy = _read_mix(table["strategy"], node) if "strategy" in table else ()
     return Lock(node, strategy, tuple((text, _read_mix(mix, node)) for text, mix in hands.items()))
 
 
 def _read_mix(given: object, node: str) -> Mix:
     if not isinstance(given, dict) or not given:
-        raise ValueError(f"lock {node!r}: a strategy is a table such as {{ fold = 0.5, call = 0.5 }}, not {given!r}")
+        raise UserError(f"lock {node!r}: a strategy is a table such as {{ fold = 0.5, call = 0.5 }}, not {given!r}")
     return tuple((action, _probability(share, action, node)) for action, share in given.items())
 
 
 def _probability(given: object, action: str, node: str) -> float:
     share = float(given) if isinstance(given, int | float) and not isinstance(given, bool) else math.nan
     if not 0 <= share <= 1:
-        raise ValueError(f"lock {node!r}: the probability of {action!r} must be 0 to 1, not {given!r}")
+        raise UserError(f"lock {node!r}: the probability of {action!r} must be 0 to 1, not {given!r}")
     return share
 
 
@@ -137,16 +138,14 @@ def parse_lock(text: str) -> Lock:
     node, colon, rest = text.partition(":")
     parts = [part.rsplit(maxsplit=1) for part in rest.split(",")]
     if not colon or not all(len(part) == 2 for part in parts):
-        raise ValueError(
+        raise UserError(
             f"a lock is a line of play and a probability for each action, 'check bet 30: fold 0.5, call 0.5', "
             f"not {text!r}"
         )
     try:
         mix = {" ".join(action.split()): float(share) for action, share in parts}
     except ValueError:
-        raise ValueError(
-            f"lock {node.strip()!r}: probabilities are numbers from 0 to 1, not {rest.strip()!r}"
-        ) from None
+        raise UserError(f"lock {node.strip()!r}: probabilities are numbers from 0 to 1, not {rest.strip()!r}") from None
     return Lock(node.strip(), _read_mix(mix, node.strip()))
 
 

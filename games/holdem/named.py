@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from counterplay.engine.errors import UserError
 from counterplay.games.holdem.spot import Spot, spot_from_flags
 
 _EXAMPLE = 'solve holdem --board "Ks 9d 4c 7h 2s" --oop "TT+,AKs" --ip QQ+ --pot 60 --stack 170 --bets 50%'
@@ -36,7 +37,7 @@ def from_flags(given: Mapping[str, Any]) -> Spot:
     preflop = "board" in given and not str(given["board"]).strip()
     needed = ("board", "stack") if preflop else ("board", "oop", "ip", "pot", "stack")
     if missing := [name for name in needed if name not in given]:
-        raise ValueError(f"a spot needs --{missing[0]} too, as in: {_EXAMPLE}; or name a .toml file")
+        raise UserError(f"a spot needs --{missing[0]} too, as in: {_EXAMPLE}; or name a .toml file")
     return spot_from_flags(**given)
 
 
@@ -45,10 +46,10 @@ def from_command_line(game: str | None, flags: Mapping[str, Any], locks: Sequenc
     if game == "holdem":
         return from_flags(flags).locking(*locks)
     if flags:
-        raise ValueError(f"--{next(iter(flags))} goes with 'solve holdem'")
+        raise UserError(f"--{next(iter(flags))} goes with 'solve holdem'")
     from counterplay.games import GAMES
 
     spot = None if game is None else GAMES.make(game)
     if not isinstance(spot, Spot):
-        raise ValueError("--lock goes with a hold'em spot to solve anew, 'solve holdem' or a .toml file")
+        raise UserError("--lock goes with a hold'em spot to solve anew, 'solve holdem' or a .toml file")
     return spot.locking(*locks)

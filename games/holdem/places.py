@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.streets import FREE, Locks
 from counterplay.engine.system import available
 from counterplay.engine.text import size
@@ -53,7 +54,7 @@ def lay_out(spot: Spot, symmetry: bool = True) -> StreetLayout:
     """
     need, free = least_bytes(spot, symmetry), available()
     if need > free:
-        raise ValueError(
+        raise UserError(
             f"the tables of this spot take at least {size(need)}, and {size(free)} are free: "
             "begin on a later street, end on an earlier one, or give fewer bet sizes"
         )
@@ -133,7 +134,7 @@ def _dealt(laid: StreetLayout, at: int, cards: tuple[int, ...], suits: tuple[int
             swap = laid.suits[int(deals.swap[k])]
             if sorted(moved(c, swap) for c in first) == wanted:
                 return deal, tuple(swap.index(s) for s in suits)
-    raise ValueError(f"[{format_cards(cards)}] cannot come on this board")
+    raise UserError(f"[{format_cards(cards)}] cannot come on this board")
 
 
 def lanes(laid: StreetLayout, place: Place) -> tuple[I64, I64]:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.games.holdem.cards import (
     COMBO_CARDS,
     COMBOS,
@@ -74,7 +75,7 @@ def parse_range(text: str) -> Weights:
             continue
         entry = _ENTRY.match(text, at)
         if not entry:
-            raise ValueError(f"unexpected {text[at]!r} at {place(text, at)} of the range: {_HOW}")
+            raise UserError(f"unexpected {text[at]!r} at {place(text, at)} of the range: {_HOW}")
         weights[_combos(text, entry)] = _weight(text, entry)
         at = entry.end()
     return weights
@@ -85,7 +86,7 @@ def _weight(text: str, entry: re.Match[str]) -> float:
         return 1.0
     if not _NUMBER.fullmatch(entry[3]) or float(entry[3]) > 1:
         where = place(text, entry.start(3))
-        raise ValueError(f"the weight {entry[3]!r} at {where} of the range is not a number from 0 to 1")
+        raise UserError(f"the weight {entry[3]!r} at {where} of the range is not a number from 0 to 1")
     return float(entry[3])
 
 
@@ -101,9 +102,9 @@ def _combos(text: str, entry: re.Match[str]) -> npt.NDArray[np.int64]:
     if len(first) == 4 and first[-1] != "+":
         cards = card_at(first, 0), card_at(first, 2)
         if min(cards) < 0:
-            raise ValueError(f"unknown hand {first!r} {where}: {_HOW}")
+            raise UserError(f"unknown hand {first!r} {where}: {_HOW}")
         if cards[0] == cards[1]:
-            raise ValueError(f"the hand {first!r} {where} holds the card {card_name(cards[0])} twice")
+            raise UserError(f"the hand {first!r} {where} holds the card {card_name(cards[0])} twice")
         return np.array([combo_number(*cards)])
     if not first.endswith("+"):
         return hand_combos(_hand(text, first, at))
@@ -122,24 +123,24 @@ def _hand(text: str, written: str, at: int) -> Hand:
     ranks, kind = [RANKS.find(c) for c in written[:2].upper()], written[2:].lower()
     where = f"at {place(text, at)} of the range"
     if len(written) == 4 and min(card_at(written, 0), card_at(written, 2)) >= 0:
-        raise ValueError(f"{written!r} {where} is a single combo, which neither takes a + nor ends a range")
+        raise UserError(f"{written!r} {where} is a single combo, which neither takes a + nor ends a range")
     if len(ranks) < 2 or min(ranks) < 0 or kind not in ("", "s", "o"):
-        raise ValueError(f"unknown hand {written!r} {where}: {_HOW}")
+        raise UserError(f"unknown hand {written!r} {where}: {_HOW}")
     if kind and ranks[0] == ranks[1]:
-        raise ValueError(f"{written!r} {where} is a pair, which is neither suited nor offsuit: write {written[:2]}")
+        raise UserError(f"{written!r} {where} is a pair, which is neither suited nor offsuit: write {written[:2]}")
     return Hand(max(ranks), min(ranks), kind)
 
 
 def _between(one: Hand, other: Hand, what: str) -> list[Hand]:
     """Return all hands from one to the other, which differ in the kicker or share the gap between their ranks."""
     if one.kind != other.kind:
-        raise ValueError(f"{what} mixes kinds of hands: both ends must be suited, both offsuit, or neither marked")
+        raise UserError(f"{what} mixes kinds of hands: both ends must be suited, both offsuit, or neither marked")
     top, bottom = max(one, other), min(one, other)
     if top.high - top.low == bottom.high - bottom.low:
         return [Hand(bottom.high + i, bottom.low + i, one.kind) for i in range(top.high - bottom.high + 1)]
     if top.high == bottom.high > top.low:
         return [Hand(top.high, low, one.kind) for low in range(bottom.low, top.low + 1)]
-    raise ValueError(
+    raise UserError(
         f"{what} is no range: its ends must be pairs (JJ-66), share the first rank (A5s-A2s) or have the same gap "
         "between their ranks (JTs-54s)"
     )
@@ -255,10 +256,10 @@ def _written(top: Hand, bottom: Hand) -> str:
 def _checked(weights: npt.ArrayLike) -> Weights:
     given = np.asarray(weights, np.float64)
     if given.shape != (COMBOS,):
-        raise ValueError(f"a range is {COMBOS} weights, one a combo, not an array of shape {given.shape}")
+        raise UserError(f"a range is {COMBOS} weights, one a combo, not an array of shape {given.shape}")
     if not ((given >= 0) & (given <= 1)).all():
         wrong = int(np.flatnonzero(~((given >= 0) & (given <= 1)))[0])
-        raise ValueError(f"the weight of {combo_name(wrong)} is {given[wrong]}, not a number from 0 to 1")
+        raise UserError(f"the weight of {combo_name(wrong)} is {given[wrong]}, not a number from 0 to 1")
     return given
 
 
@@ -282,7 +283,7 @@ def grid(values: npt.ArrayLike, by: npt.ArrayLike | None = None) -> npt.NDArray[
     mean = np.asarray(values, np.float64)
     weights = np.ones(COMBOS) if by is None else np.asarray(by, np.float64)
     if mean.shape != (COMBOS,) or weights.shape != (COMBOS,):
-        raise ValueError(f"a grid is made of {COMBOS} values, not of arrays of shape {mean.shape} and {weights.shape}")
+        raise UserError(f"a grid is made of {COMBOS} values, not of arrays of shape {mean.shape} and {weights.shape}")
     cells = np.full((len(RANKS), len(RANKS)), np.nan)
     for hand in HANDS:
         combos = hand_combos(hand)

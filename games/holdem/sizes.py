@@ -21,6 +21,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
+from counterplay.engine.errors import UserError
+
 Role = Literal["bet", "raise", "lead"]
 
 GRAMMAR = "write '33%' of the pot, '20c' chips, '2.5x' the last bet (raises), 'e' or '2e' (geometric) or 'all-in'"
@@ -58,22 +60,22 @@ def parse_size(text: str | int, role: Role) -> BetSize:
         return BetSize("all-in")
     match = _SIZE.fullmatch(given)
     if match is None or not given or (match["number"] is None and match["unit"] != "e"):
-        raise ValueError(f"{str(text)!r} is not a {role} size: {GRAMMAR}")
+        raise UserError(f"{str(text)!r} is not a {role} size: {GRAMMAR}")
     number, unit = Fraction(match["number"] or 0), match["unit"] or "c"
     if unit == "e":
         if match["number"] is not None and number not in (1, 2, 3):
-            raise ValueError(f"{given!r} must spread the stack over 1, 2 or 3 streets, as in '2e'")
+            raise UserError(f"{given!r} must spread the stack over 1, 2 or 3 streets, as in '2e'")
         return BetSize("e", number)
     if unit == "c" and number.denominator != 1:
-        raise ValueError(f"{given!r} is not a whole number of chips; half the pot is '50%'")
+        raise UserError(f"{given!r} is not a whole number of chips; half the pot is '50%'")
     if unit == "x":
         if role != "raise":
-            raise ValueError(f"{given!r} makes no legal {role}: a multiple of the last bet is a size for raises")
+            raise UserError(f"{given!r} makes no legal {role}: a multiple of the last bet is a size for raises")
         if number <= 1:
-            raise ValueError(f"{given!r} makes no legal raise: it must be more than once the last bet")
+            raise UserError(f"{given!r} makes no legal raise: it must be more than once the last bet")
         return BetSize("x", number)
     if number == 0:
-        raise ValueError(f"{given!r} makes no legal {role}: the size must be more than zero")
+        raise UserError(f"{given!r} makes no legal {role}: the size must be more than zero")
     return BetSize("%", number / 100) if unit == "%" else BetSize("c", number)
 
 
@@ -84,11 +86,11 @@ def parse_sizes(given: object, role: Role) -> tuple[BetSize, ...]:
     if isinstance(given, int | float) and not isinstance(given, bool):
         given = [given]
     if not isinstance(given, Iterable):
-        raise ValueError(f'{role} sizes must be a list such as ["33%", "all-in"], not {given!r}')
+        raise UserError(f'{role} sizes must be a list such as ["33%", "all-in"], not {given!r}')
     sizes = list[BetSize]()
     for item in given:
         if isinstance(item, bool) or not isinstance(item, str | int | float):
-            raise ValueError(f"{item!r} is not a {role} size: {GRAMMAR}")
+            raise UserError(f"{item!r} is not a {role} size: {GRAMMAR}")
         size = parse_size(f"{item:g}" if isinstance(item, float) else item, role)
         if size not in sizes:
             sizes.append(size)

@@ -38,6 +38,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.spec import suggestion
 from counterplay.engine.streets import unblocked
 from counterplay.games.holdem.betting import NO_RAKE, PLAYERS, STREETS, BettingRules, FixedLimit, Rake
@@ -71,33 +72,33 @@ class Spot:
     def __post_init__(self) -> None:
         if self.variant not in DECKS:
             close = suggestion(str(self.variant), DECKS)
-            raise ValueError(f"variant must be one of {', '.join(DECKS)}, not {self.variant!r}{close}")
+            raise UserError(f"variant must be one of {', '.join(DECKS)}, not {self.variant!r}{close}")
         if self.aggressor not in ("", *PLAYERS):
-            raise ValueError(f"aggressor must be 'oop' or 'ip', or left out, not {self.aggressor!r}")
+            raise UserError(f"aggressor must be 'oop' or 'ip', or left out, not {self.aggressor!r}")
         _check_board(self.board)
         low = [card for card in self.board if card not in self.deck.cards]
         if low:
-            raise ValueError(f"the board has {format_cards(low[:1])}, which a {self.variant} deck does not have")
+            raise UserError(f"the board has {format_cards(low[:1])}, which a {self.variant} deck does not have")
         for name in ("pot", "stack"):
             chips, least = getattr(self, name), 0 if name == "pot" and any(self.betting.blinds) else 1
             if not least <= chips <= MAX_CHIPS:
                 given = f"{chips:,}" if abs(chips) < 10**18 else "a number far beyond"
-                raise ValueError(f"the {name} must be {least} to {MAX_CHIPS:,} chips, not {given}")
+                raise UserError(f"the {name} must be {least} to {MAX_CHIPS:,} chips, not {given}")
         if not 0 <= self.rake.percent < 100:
-            raise ValueError(f"rake.percent must be at least 0 and below 100, not {self.rake.percent:g}")
+            raise UserError(f"rake.percent must be at least 0 and below 100, not {self.rake.percent:g}")
         if not self.rake.cap >= 0:
-            raise ValueError(f"rake.cap must be zero or more chips, not {self.rake.cap:g}")
+            raise UserError(f"rake.cap must be zero or more chips, not {self.rake.cap:g}")
         for street in STREETS[STREETS.index(self.street) : self.betting.last + 1]:
             if not self.betting.plays(STREETS.index(street)):
                 fixed = isinstance(self.betting, FixedLimit)
                 missing = f"limit.{street} is missing" if fixed else f"bets.{street} has no bet sizes"
                 advice = "" if fixed else "; 'bet = []' there checks it down"
-                raise ValueError(f"{missing}, and the subgame plays the {street}{advice}")
+                raise UserError(f"{missing}, and the subgame plays the {street}{advice}")
         self._check_ranges()
         self._check_raises()
         lines = [fixed.line.text for fixed in self.locked]
         for twice in {line for line in lines if lines.count(line) > 1}:
-            raise ValueError(f"the decision {twice!r} is locked twice: put all its hands into one lock")
+            raise UserError(f"the decision {twice!r} is locked twice: put all its hands into one lock")
 
     @property
     def deck(self) -> Deck:
@@ -122,7 +123,7 @@ class Spot:
             try:
                 weights[player] = without(parse_range(text), self.board, self.deck)
             except ValueError as error:
-                raise ValueError(f"range.{PLAYERS[player]}: {error}") from None
+                raise UserError(f"range.{PLAYERS[player]}: {error}") from None
         weights.flags.writeable = False
         return weights
 
@@ -156,11 +157,11 @@ class Spot:
         for player, combos in enumerate(held.sum(axis=1)):
             if not combos:
                 where = f"on the board {format_cards(self.board)}" if self.board else f"in a {self.variant} deck"
-                raise ValueError(f"range.{PLAYERS[player]} has no hand that is possible {where}")
+                raise UserError(f"range.{PLAYERS[player]} has no hand that is possible {where}")
         one, two = (np.flatnonzero(hands) for hands in held)
         met = unblocked(COMBO_CARDS[one], COMBO_CARDS[two], np.ones(len(two)), self.deck.same(one, two))
         if met.sum() <= 0:
-            raise ValueError("the two ranges share a card in every pair of hands, so no deal is possible")
+            raise UserError("the two ranges share a card in every pair of hands, so no deal is possible")
 
     def _check_raises(self) -> None:
         """Refuse raises to a number of chips that are not legal even against the smallest bet of the first street."""
@@ -172,7 +173,7 @@ class Spot:
             bet = min((int(tree.paid[node].max()) for node in faced), default=0)
             for size in menu.raises:
                 if size.kind == "c" and size.value < min(2 * bet, self.stack):
-                    raise ValueError(
+                    raise UserError(
                         f"'{size}' makes no legal raise on the {self.street}: against the smallest bet of {bet}, "
                         f"a raise is to {min(2 * bet, self.stack)} at least"
                     )
@@ -180,9 +181,9 @@ class Spot:
 
 def _check_board(board: Sequence[int]) -> None:
     if len(board) not in HOLDEM.board:
-        raise ValueError(f"the board must have 3 cards (flop), 4 (turn), 5 (river) or none, not {len(board)}")
+        raise UserError(f"the board must have 3 cards (flop), 4 (turn), 5 (river) or none, not {len(board)}")
     if len(set(board)) < len(board):
-        raise ValueError(f"the board {format_cards(board)} has a card twice")
+        raise UserError(f"the board {format_cards(board)} has a card twice")
 
 
 def load_spot(path: str | Path) -> Spot:
@@ -190,11 +191,11 @@ def load_spot(path: str | Path) -> Spot:
     try:
         return parse_spot(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ValueError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
+        raise UserError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is not a text file in UTF-8") from None
+        raise UserError(f"{path} is not a text file in UTF-8") from None
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise UserError(f"{path}: {error}") from None
 
 
 def parse_spot(text: str) -> Spot:
@@ -202,7 +203,7 @@ def parse_spot(text: str) -> Spot:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"this is not TOML: {error}") from None
+        raise UserError(f"this is not TOML: {error}") from None
     return _build(data)
 
 
@@ -246,14 +247,14 @@ def spot_from_flags(
         streets: tuple[str, ...] = STREETS if not board.strip() else STREETS[1:]
         streets = streets[: streets.index(last) + 1] if last in streets else streets
         if len(chips) not in (1, len(streets)):
-            raise ValueError(f"limit must be one bet, or one each for {' and '.join(streets)}, not {limit!r}")
+            raise UserError(f"limit must be one bet, or one each for {' and '.join(streets)}, not {limit!r}")
         data["limit"] = dict(zip(streets, chips * (len(streets) // len(chips)), strict=True))
     if rake is not None:
         parts = [
             _as_number(part.strip().removesuffix("%"), "rake", "such as '5%' or '5%,3'") for part in rake.split(",")
         ]
         if len(parts) > 2:
-            raise ValueError(f"rake must be a per cent and optionally a cap, such as '5%,3', not {rake!r}")
+            raise UserError(f"rake must be a per cent and optionally a cap, such as '5%,3', not {rake!r}")
         data["rake"] = dict(zip(("percent", "cap"), parts, strict=False))
     return _build(data)
 
@@ -262,7 +263,7 @@ def _as_number(text: str, name: str, form: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{name} must be {form}, not {text.strip()!r}") from None
+        raise UserError(f"{name} must be {form}, not {text.strip()!r}") from None
 
 
 def _build(data: Mapping[str, Any]) -> Spot:
@@ -273,16 +274,16 @@ def _build(data: Mapping[str, Any]) -> Spot:
         data = {**data, "range": {**dict.fromkeys(PLAYERS, "random"), **as_table(data, "range", PLAYERS)}}
     for key in ("board", "pot", "stack", "range"):
         if key not in data:
-            raise ValueError(f"a spot needs {key!r}" + (": [range] with oop and ip" if key == "range" else ""))
+            raise UserError(f"a spot needs {key!r}" + (": [range] with oop and ip" if key == "range" else ""))
     ranges, rake = as_table(data, "range", PLAYERS), as_table(data, "rake", ("percent", "cap"))
     for player in PLAYERS:
         if player not in ranges:
-            raise ValueError(f'a spot needs range.{player}, such as "TT+, AKs"')
+            raise UserError(f'a spot needs range.{player}, such as "TT+, AKs"')
     board_text = as_text(data["board"], "board")
     try:
         board = parse_cards(board_text)
     except ValueError as error:
-        raise ValueError(f"board: {error}") from None
+        raise UserError(f"board: {error}") from None
     _check_board(board)
     aggressor = as_text(data.get("aggressor", ""), "aggressor")
     return Spot(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import inlined, jit
 from counterplay.games.holdem.cards import HOLDEM, Deck, cards_mask
 
@@ -157,18 +158,18 @@ def strengths(
     those counts. Raises `ValueError` for a board of repeated, unknown or too many cards, and for an unknown hand.
     """
     if len(board) > 5:
-        raise ValueError(f"a board has at most five cards, not {len(board)}")
+        raise UserError(f"a board has at most five cards, not {len(board)}")
     most = len(deck.masks)
     numbers = np.arange(most) if hands is None else np.asarray(hands)
     if not numbers.size:
         return np.empty(0, np.int32)
     if numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() >= most:
-        raise ValueError(f"combos are numbers 0 to {most - 1}, not {numbers.min()} to {numbers.max()}")
+        raise UserError(f"combos are numbers 0 to {most - 1}, not {numbers.min()} to {numbers.max()}")
     return mask_strengths(deck.masks[numbers], cards_mask(int(c) for c in board), deck)
 
 
 def category(strength: int) -> str:
     """Return the name of a strength's category: "pair", "full house", "straight flush", ..."""
     if not 0 <= strength >> _SHIFT < len(_NAMES):
-        raise ValueError(f"{strength} is no hand's strength")
+        raise UserError(f"{strength} is no hand's strength")
     return _NAMES[strength >> _SHIFT]

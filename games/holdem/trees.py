@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.games.holdem.betting import PLAYERS, STREETS, BettingRules, Turn
 
 FOLD, SHOWDOWN, ALLIN, NEXT = 2, 3, 4, 5  # how a street may have ended, beside who acts, 0 or 1
@@ -58,15 +59,15 @@ def street_tree(
     puts all in, and a tree of more than `max_nodes` nodes.
     """
     if street not in STREETS:
-        raise ValueError(f"a street is {', '.join(STREETS)}, not {street!r}")
+        raise UserError(f"a street is {', '.join(STREETS)}, not {street!r}")
     index = STREETS.index(street)
     if not betting.plays(index) or index > betting.last:
-        raise ValueError(f"no bet sizes are given for the {street}")
+        raise UserError(f"no bet sizes are given for the {street}")
     big = betting.blinds[1] if index == 0 else 0
     if pot < (not big) or stack < 1:
-        raise ValueError(f"a street needs a pot and stacks of at least one chip, not {pot} and {stack}")
+        raise UserError(f"a street needs a pot and stacks of at least one chip, not {pot} and {stack}")
     if stack <= big:
-        raise ValueError(f"the stack must be more than the big blind of {big}, not {stack}")
+        raise UserError(f"the stack must be more than the big blind of {big}, not {stack}")
     return _grow(betting, Start(index, pot, stack, lead and betting.leads(index)), 0, max_nodes)
 
 
@@ -85,7 +86,7 @@ def street_trees(
             start = tree.following(int(node), betting)
             if start not in trees:
                 if not betting.plays(start.street):
-                    raise ValueError(f"no bet sizes are given for the {STREETS[start.street]}")
+                    raise UserError(f"no bet sizes are given for the {STREETS[start.street]}")
                 trees[start] = _grow(betting, start, nodes, max_nodes)
                 nodes += len(trees[start].kind)
                 due.append(trees[start])
@@ -112,7 +113,7 @@ def _grow(betting: BettingRules, start: Start, nodes: int, max_nodes: int) -> St
     stack = [_Point(-1, "", 1, (big, small), raised=big, raises=1) if big else _Point(-1, "", 0, (0, 0))]
     while stack:
         if nodes + len(points) >= max_nodes:
-            raise ValueError(
+            raise UserError(
                 f"the betting has more than {max_nodes:,} nodes, some of them on the {STREETS[start.street]}: "
                 "give fewer or larger sizes, or a raise_cap"
             )
@@ -183,8 +184,8 @@ def follow(tree: Street, text: str | Sequence[str], node: int = 0) -> int:
             given = allin[0]
         if given not in after:
             if not after:
-                raise ValueError(f"{given!r} comes after the betting of the {STREETS[tree.start.street]} ended")
+                raise UserError(f"{given!r} comes after the betting of the {STREETS[tree.start.street]} ended")
             who = PLAYERS[tree.kind[node]].upper()
-            raise ValueError(f"{who} cannot {given!r} there; the actions are {', '.join(after)}")
+            raise UserError(f"{who} cannot {given!r} there; the actions are {', '.join(after)}")
         node = after[given]
     return node

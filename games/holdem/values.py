@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.spec import suggestion
 
 TOP = (
@@ -20,16 +21,16 @@ def check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> No
     for key in table:
         if key not in known:
             if where and key in TOP:
-                raise ValueError(f"{key!r} belongs at the top, above the first [table], and not in [{where}]")
+                raise UserError(f"{key!r} belongs at the top, above the first [table], and not in [{where}]")
             inside = f"[{where}]" if where else "a spot"
-            raise ValueError(f"{inside} has no key {key!r}{suggestion(key, known)}; the keys are {', '.join(known)}")
+            raise UserError(f"{inside} has no key {key!r}{suggestion(key, known)}; the keys are {', '.join(known)}")
 
 
 def as_table(data: Mapping[str, Any], name: str, known: Iterable[str]) -> Mapping[str, Any]:
     """Return a table inside a file's data, empty if it is left out, with its keys checked."""
     table = data.get(name, {})
     if not isinstance(table, dict):
-        raise ValueError(f"{name} must be a table, [{name}] with {', '.join(known)}, not {table!r}")
+        raise UserError(f"{name} must be a table, [{name}] with {', '.join(known)}, not {table!r}")
     check_keys(table, known, name)
     return table
 
@@ -37,7 +38,7 @@ def as_table(data: Mapping[str, Any], name: str, known: Iterable[str]) -> Mappin
 def as_text(value: object, name: str) -> str:
     """Return a value that must be text."""
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be a text in quotes, not {value!r}")
+        raise UserError(f"{name} must be a text in quotes, not {value!r}")
     return value.strip()
 
 
@@ -45,7 +46,7 @@ def as_number(value: object, name: str) -> Fraction:
     """Return a value that must be a finite number, exactly as it was written: 0.15 is 3/20."""
     finite = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
     if isinstance(value, bool) or not finite:
-        raise ValueError(f"{name} must be a number, not {value!r}")
+        raise UserError(f"{name} must be a number, not {value!r}")
     return Fraction(str(value))
 
 
@@ -53,7 +54,7 @@ def as_whole(value: object, name: str, advice: str = "") -> int:
     """Return a value that must be a whole number."""
     given = as_number(value, name)
     if given.denominator != 1:
-        raise ValueError(f"{name} must be a whole number, not {value!r}{advice}")
+        raise UserError(f"{name} must be a whole number, not {value!r}{advice}")
     return int(given)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.streets import F32, F64, U32, Instances, Subgame, Tables, Work, new_tables, new_work, unblocked
 from counterplay.solvers.cfr import schedule
 from counterplay.solvers.streets.decisions import BEST, UPDATE, VALUE
@@ -38,7 +39,7 @@ class SubgameCFR:
         kept: Tables | None = None,
     ):
         if variant.step or not variant.alternating:
-            raise ValueError(f"hold'em subgames take the variants without prediction, and {variant.name} predicts")
+            raise UserError(f"hold'em subgames take the variants without prediction, and {variant.name} predicts")
         self.game, self.pot, self.variant, self.horizon = game, pot, variant, horizon
         self.iterations = 0
         self.tables = new_tables(game, compress) if kept is None else kept
@@ -176,7 +177,7 @@ class SubgameCFR:
         for name, table in self.tables._asdict().items():
             saved = state.get(name, np.zeros(0, table.dtype))
             if saved.shape != table.shape or saved.dtype != table.dtype:
-                raise ValueError(f"the saved run does not fit: its table {name!r} is missing or of another size")
+                raise UserError(f"the saved run does not fit: its table {name!r} is missing or of another size")
             table[:] = saved
         self.iterations = iterations
 
