@@ -61,7 +61,7 @@ class Solution(Protocol):
 
     @property
     def stopped_by(self) -> str:
-        """What ended the run: "iterations", "target", "time", "interrupt" or "exact"."""
+        """What ended the run: "iterations", "target", "time", "interrupt", "floor" (of rounding) or "exact"."""
 
     @property
     def value(self) -> tuple[float, ...]:

@@ -1,9 +1,12 @@
 """Solving: from what somebody has in hand to a solution."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from counterplay.api.solution import HOLDEM, TREE, Solution, TreeSolution, fitting
 from counterplay.api.trees import build, size_of
@@ -46,12 +49,13 @@ def solve(
     matrix of a zero-sum game for two, or a tuple of one matrix a player. The result is a `TreeSolution`, of a spot a
     `SpotSolution`.
 
-    With none of the three limits, two-player zero-sum games run to an exploitability of 0.0001 and others for 10,000
-    iterations. `resume` goes on from a solution, to the very result of an unbroken run (`iterations` counts from the
-    start, `time` anew). Ctrl-C ends the run and returns what there is. `checkpoint` is a file that a long run is saved
-    to once a minute, to be resumed if it is cut off. `seed` is kept with the solution; the full-width solvers draw no
-    random numbers. `on_size` is told in words what the run takes before it is taken (what does not fit is refused, with
-    what would), `on_tree` how many nodes are built, `on_progress` how the run goes.
+    With none of the three limits, two-player zero-sum games run to an exploitability of 0.0001 (less by as many powers
+    of ten as all payoffs are below 1) and others for 10,000 iterations. A run to a target also stops where rounding
+    keeps it from getting better. `resume` goes on from a solution, to the very result of an unbroken run (`iterations`
+    counts from the start, `time` anew). Ctrl-C ends the run and returns what there is. `checkpoint` is a file that a
+    long run is saved to once a minute, to be resumed if it is cut off. `seed` is kept with the solution; the full-width
+    solvers draw no random numbers. `on_size` is told in words what the run takes before it is taken (what does not fit
+    is refused, with what would), `on_tree` how many nodes are built, `on_progress` how the run goes.
 
     The target of a spot is chips, or per cent of the pot as in "0.5%", which is the default; `compress` keeps its
     tables in 16 bits, and `threads` (all cores) share its turns and rivers.
@@ -196,7 +200,7 @@ def _run(
     tree, form = task.tree, task.form
     if limits == Limits():
         certain = tree.players == 2 and tree.zero_sum
-        limits = Limits(target=DEFAULT_TARGET) if certain else Limits(iterations=DEFAULT_ITERATIONS)
+        limits = Limits(target=_default_target(tree)) if certain else Limits(iterations=DEFAULT_ITERATIONS)
     if task.method.algorithm == "lp":
         profile, ending = exact(tree, form)
         return task.solution(ending, profile, 0, {})
@@ -213,6 +217,12 @@ def _run(
 
     before = () if resume is None else resume.trace
     return found(run(solver, limits, before, on_progress, None if checkpoint is None else keep))
+
+
+def _default_target(tree: Tree) -> float:
+    """Return 0.0001, or, where no payoff gets near 1, less by so many powers of ten."""
+    largest = max(tree.payoffs.max(), -tree.payoffs.min()) * float(np.abs(tree.stake).max())
+    return DEFAULT_TARGET * 10.0 ** min(0, math.floor(math.log10(largest or 1.0)) + 1)
 
 
 def _number(target: float | str) -> float:

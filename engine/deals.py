@@ -16,6 +16,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.rules import chance_of, has_arrays
 from counterplay.engine.system import available
 
+LARGEST = 1e100  # payoff: products of two, and sums of them, are still numbers
 Array = npt.NDArray[np.float64]
 Draws = list[tuple[int, int]]  # the possible moves of a chance state, the last first, and the weights they lead to
 
@@ -64,6 +65,8 @@ class Deals:
                     values = table
                 if not np.isfinite(values).all():
                     raise UserError(f"payoffs must be {self.players} finite numbers; those of {key!r} are not")
+                if np.abs(values).max(initial=0.0) > LARGEST:
+                    raise UserError(f"payoffs must be at most {LARGEST:g}; those of {key!r} are larger")
                 continue
             for hands in zip(*dealt, strict=True):
                 values = self.rules.payoffs(key, tuple(map(int, hands)))
@@ -187,6 +190,8 @@ def check_payoffs(values: Sequence[float], players: int) -> None:
     """Raise `ValueError` where these are not what so many players may receive."""
     if len(values) != players or not all(map(math.isfinite, values)):
         raise UserError(f"payoffs must be {players} finite numbers, not {values!r}")
+    if max(map(abs, values), default=0.0) > LARGEST:
+        raise UserError(f"payoffs must be at most {LARGEST:g}, not {values!r}: give them in larger units")
 
 
 def check_odds(odds: Sequence[float], where: Callable[[], str], size: int) -> None:

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.deals import Deals, Singles
+from counterplay.engine.deals import LARGEST, Deals, Singles
 from counterplay.engine.errors import UserError
 from counterplay.engine.frontier import sweep
 from counterplay.engine.rules import LEAF, DealtRules, Rules, has_frontier, has_future, is_dealt
@@ -104,8 +104,8 @@ def compile_tree(
         deals = Singles(rules.players)
     grow = sweep if has_frontier(rules) else unfold if is_dealt(rules) and has_future(rules) else walk
     nodes = grow(rules, deals, max_nodes, progress)
-    if not np.isfinite(nodes.stake).all():
-        raise UserError("the stake of an outcome must be a finite number")
+    if not (np.abs(nodes.stake) <= LARGEST).all():
+        raise UserError(f"the stake of an outcome must be a number of at most {LARGEST:g}")
     first = np.concatenate([[0], np.cumsum([len(moves) for moves in nodes.actions], dtype=np.int64)])
     above, last = _memories(nodes, first, rules.players)
     return Tree(

@@ -14,7 +14,7 @@ from counterplay.engine.deals import Deals, Singles, check_odds
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF, chance_of, is_dealt
 
-REPORT = 65_536  # nodes between two calls of `progress`
+REPORT = 256  # nodes between two calls of `progress`: somebody's own rules may take a hundredth of a second each
 
 
 class Nodes(NamedTuple):

@@ -28,8 +28,8 @@ class Matrix:
     file: str = field(default="", compare=False)  # where it came from, if from a file
 
     def __post_init__(self) -> None:
-        if len(self.actions) < 2 or not all(self.actions):
-            raise UserError("a normal-form game needs two players or more, and each needs an action")
+        if not self.actions or not all(self.actions):
+            raise UserError("a normal-form game needs a player, and each player an action")
         for player, labels in enumerate(self.actions):
             if len(set(labels)) < len(labels):
                 raise UserError(f"the actions of player {player} must have different names, not {', '.join(labels)}")

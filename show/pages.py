@@ -19,6 +19,7 @@ STOPPED = {
     "iterations": "as many as asked for",
     "time": "the time is over",
     "interrupt": "interrupted",
+    "floor": "rounding errors leave no better",
     "exact": "the exact answer, to rounding",
 }
 

@@ -14,6 +14,7 @@ that the iteration used, before it changes them.
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from counterplay.engine.jit import inlined, jit
 from counterplay.engine.lanes import width
 from counterplay.engine.strategy import Vector
 from counterplay.engine.sweeps import down, expected, gather, normalise, realise, respond
-from counterplay.solvers.value import Judgement, judge_plans
+from counterplay.solvers.value import ROUNDING, Judgement, judge_plans, magnitude
 from counterplay.solvers.variants import Variant
 
 
@@ -199,6 +200,11 @@ class CFR:
         self.mass = np.zeros(1)  # the sum of the average's weights
         self.value = np.zeros_like(self.sigma)
         self.plan = realise(self.form, self.sigma)
+
+    @cached_property
+    def floor(self) -> float:
+        """Return the exploitability below which rounding errors may be most of it."""
+        return ROUNDING * magnitude(self.form)
 
     def advance(self, count: int) -> None:
         """Run that many iterations."""

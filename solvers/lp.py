@@ -37,7 +37,7 @@ def _plan_constraints(form: SequenceForm, p: int, column: Vector) -> tuple[csr_a
 def solve_lp(tree: Tree) -> Table:
     """Return an equilibrium of a two-player zero-sum game, [R, W], exact up to the accuracy of HiGHS (about 1e-9).
 
-    Raises `ValueError` for other games, and `RuntimeError` where HiGHS gives up.
+    Raises `ValueError` for other games, and where HiGHS gives up.
     """
     if tree.players != 2 or not tree.zero_sum:
         raise UserError("the linear programme is for two-player zero-sum games; take a regret minimiser for this one")
@@ -51,7 +51,9 @@ def solve_lp(tree: Tree) -> Table:
     own = np.arange(form.sequences).repeat(form.start[1:].astype(np.int64) - form.start[:-1])
     mine = (own == 0) | ((own >= form.first[0]) & (own < form.first[form.begin[1]]))
     at = (column[form.other[mine, 0]].astype(int), column[own[mine]].astype(int))
-    payoff_t = coo_array((form.scale[mine], at), shape=(sizes[1], sizes[0]))  # A'
+    payoffs = form.scale[mine]
+    unit = float(np.abs(payoffs).max(initial=0.0)) or 1.0  # HiGHS wants numbers near 1, and no plan depends on the unit
+    payoff_t = coo_array((payoffs / unit, at), shape=(sizes[1], sizes[0]))  # A'
     plan0, e0 = _plan_constraints(form, 0, column)
     plan1, e1 = _plan_constraints(form, 1, column)
     # Variables: x (player 0's plan), then v (one value for each of player 1's constraints).
@@ -65,7 +67,10 @@ def solve_lp(tree: Tree) -> Table:
         method="highs",
     )
     if result.status != 0:
-        raise RuntimeError(f"HiGHS found no solution: {result.message}")
+        raise UserError(
+            f"the linear programme's solver gave up ({str(result.message).split('(')[0].strip()}): take a regret "
+            "minimiser, such as pcfr+, which has no such limits"
+        )
     plans = np.zeros(form.sequences)
     for p, plan in enumerate((result.x[: sizes[0]], -result.ineqlin.marginals)):
         low, high = int(form.first[form.begin[p]]), int(form.first[form.begin[p + 1]])

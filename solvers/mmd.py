@@ -10,6 +10,7 @@ and then, which makes the method a proximal-point one: the iterates approach a N
 "moving magnets").
 """
 
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -21,7 +22,7 @@ from counterplay.engine.jit import inlined, jit
 from counterplay.engine.lanes import width
 from counterplay.engine.strategy import Vector
 from counterplay.engine.sweeps import down, gather, normalise, realise
-from counterplay.solvers.value import Judgement, judge
+from counterplay.solvers.value import ROUNDING, Judgement, judge, magnitude
 
 _PULL = 0.3  # alpha in units of the largest payoff, and steps between moves of the magnet, on the way to Nash:
 _PERIOD = 10  # of the pulls 1, 0.3, 0.1, 0.03 and periods 1, 10, 100 the pair that converged on most games
@@ -156,7 +157,7 @@ class MMD:
         bound = payoff_bound(form)
         self.form, self.temperature = form, temperature
         self.alpha = temperature or _PULL * bound
-        self.eta = self.alpha / bound**2 if self.alpha < bound else 1.0 / bound
+        self.eta = self.alpha / bound / bound if self.alpha < bound else 1.0 / bound
         self.iterations = 0
         size = form.sequences * form.origin.shape[1]
         self.sigma = normalise(form, np.zeros(size))
@@ -165,6 +166,11 @@ class MMD:
         self.magnet = np.zeros(size)
         self.value = np.zeros_like(self.sigma)
         self.plan = realise(self.form, self.sigma)
+
+    @cached_property
+    def floor(self) -> float:
+        """Return the exploitability below which rounding errors may be most of it."""
+        return ROUNDING * magnitude(self.form)
 
     def advance(self, count: int) -> None:
         """Run that many steps."""

@@ -1,7 +1,7 @@
 """The loop around every iterative solver: when to judge, when to stop, what to tell, and how to be interrupted."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -29,6 +29,10 @@ class Solver(Protocol):
     """What the loop asks of an iterative solver."""
 
     iterations: int
+
+    @property
+    def floor(self) -> float:
+        """Return the exploitability, in the game's units, below which rounding errors may be most of it."""
 
     def advance(self, count: int) -> None:
         """Run that many iterations."""
@@ -103,7 +107,7 @@ class Ending:
     judgement: Judgement
     figures: dict[str, float]
     trace: tuple[Check, ...]
-    stopped_by: str  # "iterations", "target", "time", "interrupt" or "exact"
+    stopped_by: str  # "iterations", "target", "time", "interrupt", "floor" or "exact"
 
 
 @dataclass(frozen=True)
@@ -212,6 +216,18 @@ def _next(done: int, growth: float, aim: float | None, trace: tuple[Check, ...])
     return max(done + 1, most)
 
 
+def _stalled(goals: Sequence[tuple[int, float]]) -> float:
+    """Return the best that a run had, if it is far worse now, or not a tenth better than halfway; else infinity.
+
+    `goals` are iterations and what is to become small; where they double the iterations, regret minimisers halve it, or
+    nearly.
+    """
+    halfway = [goal for iterations, goal in goals if 2 * iterations <= goals[-1][0]]
+    best = min(goal for _, goal in goals)
+    stuck = goals[-1][1] > 2 * best or (bool(halfway) and best > 0.9 * min(halfway))
+    return best if stuck else math.inf
+
+
 def run(
     solver: Solver,
     limits: Limits,
@@ -225,6 +241,7 @@ def run(
     """Iterate until a limit is reached or Ctrl-C, judging the strategy at intervals that grow by a factor.
 
     Where a judgement costs much, `aim` foresees from the curve when the target will be reached, and judges then.
+    A run to a target also stops where rounding keeps it from getting better ("floor").
     `trace` is what came before, if the solver was restored. `on_checkpoint` is given the run so far every
     `CHECKPOINT` seconds. Neither judging nor a checkpoint changes what a run computes. Seconds leave out compiling.
     """
@@ -239,7 +256,7 @@ def run(
     def spent() -> float:
         return clock() - began
 
-    reason = ""
+    reason, goals = "", [(solver.iterations, goal())]
     if limits.target is not None and goal() <= limits.target:
         reason = "target"
     elif limits.iterations is not None and solver.iterations >= limits.iterations:
@@ -277,6 +294,10 @@ def run(
                 reason = "target"
             elif not reason and limits.iterations is not None and solver.iterations >= limits.iterations:
                 reason = "iterations"
+            goals.append((solver.iterations, goal()))
+            if not reason and limits.target is not None:
+                best = _stalled(goals)
+                reason = "floor" if best < math.inf and best <= solver.floor else ""
             if on_progress is not None:
                 on_progress(Progress(solver.iterations, before + spent(), limits, trace, unit))
     return Ending(verdict, figures, trace, reason)

@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.strategy import Table, to_table, to_vector
-from counterplay.engine.sweeps import measure, realise, respond
+from counterplay.engine.sweeps import measure, normalise, realise, respond
 from counterplay.engine.tree import Tree
+
+ROUNDING = 1e-12  # exploitability, in units of `magnitude`, below which rounding errors may be most of it
 
 
 def nash_conv(value: Sequence[float], best: Sequence[float]) -> float:
@@ -47,6 +49,16 @@ class Judgement:
     def exploitability(self) -> float:
         """Return NashConv divided by the number of players."""
         return exploitability(self.value, self.best)
+
+
+def magnitude(form: SequenceForm) -> float:
+    """Return what players win or lose on average where all play uniformly, signs left out, in the game's units.
+
+    Rounding errors of a judgement are some 1e-15 of it.
+    """
+    plain = form._replace(scale=np.abs(form.scale), tables=np.abs(form.tables))
+    uniform = normalise(form, np.zeros(form.sequences * form.origin.shape[1]))
+    return max(judge(plain, uniform).value)
 
 
 def judge(form: SequenceForm, sigma: npt.NDArray[np.float64]) -> Judgement:

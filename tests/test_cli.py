@@ -355,7 +355,13 @@ def test_live_picture(files):
 def test_a_fault_of_ours_says_that_it_is_one(run, monkeypatch):
     monkeypatch.setattr("counterplay.api.solve.check_algorithm", None)
     code, out, err = run("solve", "kuhn")
-    assert code == 70 and not out and len(err.splitlines()) == 1
-    assert "a fault of ours" in err and "TypeError" in err and "api/solve.py" in err and "--debug" in err
+    assert code == 70
+    assert not out
+    assert len(err.splitlines()) == 1
+    assert "a fault of ours" in err
+    assert "TypeError" in err
+    assert "api/solve.py" in err
+    assert "--debug" in err
     code, _, err = run("solve", "--debug", "kuhn")
-    assert code == 70 and "Traceback" in err
+    assert code == 70
+    assert "Traceback" in err

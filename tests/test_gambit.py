@@ -117,7 +117,7 @@ def test_imperfect_recall_is_refused_when_compiled(read):
         ("EFG 2 R title", "line 1: expected the title of the game, in quotation marks, found title"),
         ('EFG 2 R "title', "line 1: a quotation mark is not closed"),
         ('EFG 2 R "t" "u"', "expected { before names of players"),
-        ('EFG 2 R "t" { "a" }', "expected the names of at least two players"),
+        ('EFG 2 R "t" { }', "expected the names of the players"),
         ('EFG 2 R "t" { "a" "b"', "expected } after names of players, found the end of the file"),
         (HEAD + 'x "" 0', "line 3: expected a node: c \\(chance\\), p \\(player\\) or t \\(terminal\\), found x"),
         (HEAD + "t 0", "line 3: expected the name of the node"),

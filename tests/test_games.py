@@ -310,7 +310,7 @@ def test_rank_labels():
         (lambda: Goofspiel(order="up"), "order must be one of descending, ascending, random"),
         (lambda: Goofspiel(returns="money"), "returns must be one of win_loss"),
         (lambda: one_card(cards=1), "cards must be 2 to 1000"),
-        (lambda: Matrix((("a",),), ((1.0,),)), "two players or more"),
+        (lambda: Matrix((), ()), "needs a player"),
         (lambda: Matrix((("a", "a"), ("b",)), ((1.0, 1.0),) * 2), "different names"),
         (lambda: Matrix((("a", "b"), ("b",)), ((1.0, 1.0),)), "2 x 1 actions need 2 profiles"),
         (lambda: Matrix((("a",), ("b",)), ((1.0,),)), "needs 2 payoffs"),

@@ -128,8 +128,8 @@ class _Draft(NamedTuple):
 def _extensive(reader: Scanner) -> ExtensiveForm:
     """Read the players and the tree, whose nodes stand in preorder."""
     names = reader.names("names of players")
-    if len(names) < 2:
-        reader.wrong("expected the names of at least two players")
+    if not names:
+        reader.wrong("expected the names of the players")
     reader.comment()
     infosets: dict[tuple[int, int], _Infoset] = {}
     outcomes: dict[int, tuple[float, ...]] = {0: (0.0,) * len(names)}
@@ -212,8 +212,8 @@ def _outcome(reader: Scanner, known: dict[int, tuple[float, ...]], players: int)
 def _normal(reader: Scanner) -> Matrix:
     """Read the players, their strategies by number or by name, and the payoffs, outright or through outcomes."""
     names = reader.names("names of players")
-    if len(names) < 2:
-        reader.wrong("expected the names of at least two players")
+    if not names:
+        reader.wrong("expected the names of the players")
     reader.open("numbers or names of strategies")
     actions: list[tuple[str, ...]] = []
     while not reader.close("strategies"):

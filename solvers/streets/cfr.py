@@ -16,6 +16,7 @@ from counterplay.solvers.value import Judgement
 from counterplay.solvers.variants import Variant
 
 _SHARES = 8  # parts that the root's children are cut into for each thread: the last to finish is not far behind
+_FINE, _COARSE = 2e-6, 2e-3  # exploitability, of the pot, where rounding to 32 and to 16 bits may be most of it
 _NONE = np.zeros(0, np.uint32)
 _EVEN = np.ones((1, 3))  # the rule of visits that change nothing
 
@@ -43,6 +44,7 @@ class SubgameCFR:
         self.game, self.pot, self.variant, self.horizon = game, pot, variant, horizon
         self.iterations = 0
         self.tables = new_tables(game, compress) if kept is None else kept
+        self.floor = pot * (_COARSE if self.tables.total.dtype == np.int16 else _FINE)
         t, board = int(game.instances.template[0]), int(game.instances.board[0])
         self.rows = int(game.templates.sequences[t])
         groups = int(game.templates.groups[t + 1]) - int(game.templates.groups[t])
