@@ -118,6 +118,9 @@ class SolveWatch:
     def line(self, now: Progress) -> str:
         """Return the figures of the run in one line."""
         parts = [f"exploitability {small(c.exploitability * self.unit.scale)}{self.unit.name}" for c in now.trace[-1:]]
+        best = min(now.trace, key=lambda c: c.exploitability, default=None)
+        if best is not None and now.iterations > max(4 * best.iterations, 1000):
+            parts[0] += f", no better since iteration {best.iterations:,}"
         parts += [count(now.iterations, "iteration"), duration(now.seconds)]
         spent = now.seconds - self.since.seconds if self.since else 0.0
         if self.since and spent > 0.2 and now.iterations > self.since.iterations:
