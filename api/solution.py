@@ -5,9 +5,10 @@ Values are in the game's units, player 0 first; exploitability is NashConv divid
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -19,10 +20,11 @@ from counterplay.api.trees import build
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.rules import DealtRules, Rules
-from counterplay.engine.store import Arrays, pack, unpack, write
+from counterplay.engine.schema import is_mix
+from counterplay.engine.store import pack, write
 from counterplay.engine.strategy import check
 from counterplay.engine.text import count, small
-from counterplay.engine.tree import Tree
+from counterplay.engine.tree import Tree, same_game
 from counterplay.games import GAMES
 from counterplay.solvers.run import Check, Method
 from counterplay.solvers.value import Judgement, exploitability, judge_table, nash_conv, seated
@@ -137,7 +139,7 @@ class TreeSolution:
     stopped_by: str
     value: tuple[float, ...]
     best: tuple[float, ...]
-    figures: dict[str, float]  # "coarse_gap", "qre_gap"
+    figures: Mapping[str, float]  # "coarse_gap", "qre_gap"
     trace: tuple[Check, ...]
     strategy: npt.NDArray[np.float64]
     owner: npt.NDArray[np.int8]  # [I] whose information set
@@ -145,16 +147,37 @@ class TreeSolution:
     labels: tuple[str, ...]  # [I]
     actions: tuple[tuple[str, ...], ...]  # [I]
     hands: tuple[tuple[str, ...], ...]  # [P][W]
-    state: dict[str, npt.NDArray[np.float64]]  # what a resumed run goes on from
+    state: Mapping[str, npt.NDArray[np.float64]]  # what a resumed run goes on from
     rules: Rules | DealtRules | None = field(default=None)  # of a game that has no spec
+    judged: tuple[Any, ...] = field(default=(), repr=False)  # the strategy that `value` and `best` are of, and these
 
     kind = TREE
 
     def __post_init__(self) -> None:
+        """Make all that the solution holds unchangeable, and make sure that its claims are of its strategy."""
+        claims = self.strategy, self.value, self.best
+        if self.judged and self.judged[1:] == claims[1:] and not np.array_equal(self.judged[0], self.strategy):
+            if not is_mix(self.strategy, self.first):
+                raise UserError("a strategy's probabilities must be non-negative and sum to 1 everywhere")
+            raise UserError(
+                "value and best are those of another strategy: counterplay.judge(solution, changed) measures this one, "
+                "and replace() takes what it finds beside the strategy"
+            )
         for name in ("strategy", "owner", "first"):
-            frozen = getattr(self, name).view()
-            frozen.flags.writeable = False
-            object.__setattr__(self, name, frozen)
+            object.__setattr__(self, name, _frozen(getattr(self, name)))
+        state = MappingProxyType({name: _frozen(array) for name, array in self.state.items()})
+        object.__setattr__(self, "state", state)
+        object.__setattr__(self, "figures", MappingProxyType(dict(self.figures)))
+        object.__setattr__(self, "judged", (self.strategy, self.value, self.best))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or a pickle is made of, which is made unchangeable again."""
+        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "judged"}
+        return {**kept, "figures": dict(self.figures), "state": dict(self.state)}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        vars(self).update(kept, judged=())
+        self.__post_init__()
 
     @property
     def algorithm(self) -> str:
@@ -256,13 +279,28 @@ class TreeSolution:
         """Measure the strategy again, from the rules: value and best response of every player."""
         return judge_table(self.form, check(self.tree, self.strategy))
 
+    def shares_game(self, other: "TreeSolution") -> bool:
+        """Tell whether another solution is of the same game, by what it pays and how likely chance is.
+
+        Of one's own game that only a file speaks of, nobody knows more than what its solution earns, so that is asked.
+        """
+        if shape_of(self) != shape_of(other):
+            return False
+        if self.game == other.game and self.rules is None and other.rules is None:
+            return True
+        try:
+            return same_game(self.tree, other.tree)
+        except UserError:
+            return earns_alike(other, judge_table(self.form, check(self.tree, other.strategy)))
+
     def against(self, other: "TreeSolution") -> tuple[tuple[float, ...], ...]:
         """Return the exact expected payoffs of all players with this strategy in one seat and `other` in the rest.
 
         Entry p is the payoffs with this strategy in seat p. Raises `ValueError` if the games differ.
         """
-        if not isinstance(other, TreeSolution) or shape_of(self) != shape_of(other):
-            raise UserError(f"the solutions are of different games, {self.game} and {other.game}")
+        if not isinstance(other, TreeSolution) or not self.shares_game(other):
+            name = getattr(other, "game", type(other).__name__)
+            raise UserError(f"the solutions are of different games, {self.game} and {name}")
         tables = [
             seated(self.tree, [self.strategy if q == p else other.strategy for q in range(self.players)])
             for p in range(self.players)
@@ -304,7 +342,7 @@ class TreeSolution:
             "value": self.value,
             "best": self.best,
             "exploitability": self.exploitability,
-            "figures": self.figures,
+            "figures": dict(self.figures),
             "trace": [(c.iterations, c.seconds, c.exploitability) for c in self.trace],
             "players": self.players,
         }
@@ -313,8 +351,8 @@ class TreeSolution:
             "owner": self.owner,
             "first": self.first,
             "labels": pack(self.labels),
-            "actions": pack(["\n".join(a) for a in self.actions]),
-            "hands": pack(["\n".join(h) for h in self.hands]),
+            "actions": pack(self.actions),
+            "hands": pack(self.hands),
             **{f"state.{name}": array for name, array in self.state.items()},
         }
         write(path, arrays, header)
@@ -357,38 +395,15 @@ def fitting(tree: Tree, solution: TreeSolution) -> Tree:
     return tree
 
 
-def read(path: str | Path, arrays: Arrays, header: dict[str, Any], rules: Any = None) -> TreeSolution:
-    """Return the solution in a file whose arrays and header were read; raises `ValueError` for one that is damaged."""
-    try:
-        solution = TreeSolution(
-            game=header["game"],
-            method=Method(**header["method"]),
-            iterations=header["iterations"],
-            seconds=header["seconds"],
-            seed=header["seed"],
-            stopped_by=header["stopped_by"],
-            value=tuple(header["value"]),
-            best=tuple(header["best"]),
-            figures=header["figures"],
-            trace=tuple(Check(*point) for point in header["trace"]),
-            strategy=arrays["strategy"],
-            owner=arrays["owner"],
-            first=arrays["first"],
-            labels=unpack(arrays["labels"]),
-            actions=tuple(tuple(line.split("\n")) for line in unpack(arrays["actions"])),
-            hands=tuple(tuple(line.split("\n")) for line in unpack(arrays["hands"])),
-            state=_state(arrays),
-            rules=rules,
-        )
-        rows, lanes = sum(map(len, solution.actions)), max(map(len, solution.hands))
-        if not len(solution.labels) == len(solution.actions) == len(solution.owner) == len(solution.first) - 1:
-            raise UserError("labels and information sets differ in number")
-        if solution.strategy.shape != (rows, lanes) or solution.first[-1] != rows:
-            raise UserError(f"a strategy of shape {(rows, lanes)} has the shape {solution.strategy.shape}")
-        return solution
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is a solution file with parts missing or damaged ({error!r})") from error
+def earns_alike(solution: TreeSolution, found: Judgement) -> bool:
+    """Tell whether a judgement of a solution's strategy, to rounding, says what the solution does."""
+    claimed = *solution.value, *solution.best
+    scale = max(1.0, *map(abs, claimed))
+    return all(abs(a - b) <= 1e-6 * scale for a, b in zip((*found.value, *found.best), claimed, strict=True))
 
 
-def _state(arrays: Arrays) -> dict[str, npt.NDArray[Any]]:
-    return {name.removeprefix("state."): a for name, a in arrays.items() if name.startswith("state.")}
+def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return an array as what cannot be written to."""
+    frozen = array.view()
+    frozen.flags.writeable = False
+    return frozen

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from counterplay.api.solution import HOLDEM, TREE, Solution, TreeSolution, fitting
+from counterplay.api.solution import HOLDEM, TREE, Solution, TreeSolution, earns_alike, fitting
 from counterplay.api.trees import build, size_of
 from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
@@ -16,7 +16,7 @@ from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.rules import is_rules
 from counterplay.engine.store import read
 from counterplay.engine.strategy import Vector, to_table
-from counterplay.engine.tree import Tree
+from counterplay.engine.tree import Tree, same_game
 from counterplay.games import GAMES
 from counterplay.solvers.run import Ending, Limits, Method, Progress, check_algorithm, exact, method, run, start
 
@@ -206,7 +206,9 @@ def _run(
         return task.solution(ending, profile, 0, {})
     solver = start(tree, form, task.method)
     if resume is not None:
-        solver.restore(resume.state, resume.iterations)
+        solver.restore(dict(resume.state), resume.iterations)
+        if np.abs(to_table(form, tree, solver.profile()) - resume.strategy).max(initial=0.0) > 1e-6:
+            raise UserError(f"the run to resume, of {resume.game}, does not have the strategy that its solution shows")
 
     def found(ending: Ending) -> TreeSolution:
         return task.solution(ending, solver.profile(), solver.iterations, solver.state())
@@ -237,14 +239,14 @@ def _number(target: float | str) -> float:
 def with_rules(solution: TreeSolution, rules: Any) -> TreeSolution:
     """Return a solution of one's own game with its rules; raises `ValueError` where it is of another game.
 
-    A file knows labels, but not what the game pays: that the strategy earns what the solution says stands for it.
+    A file knows labels, but not what the game pays: that the strategy earns what the solution says stands for it. A
+    solution that has its rules is compared by these.
     """
     tree = fitting(build(rules), solution)
     given = replace(solution, rules=rules)
     vars(given).update(tree=tree)
-    found = given.judge()
-    pairs = zip((*found.value, *found.best), (*given.value, *given.best), strict=True)
-    if any(abs(a - b) > 1e-6 * scale(given) for a, b in pairs):
+    known = solution.rules is None or same_game(solution.tree, tree)
+    if not known or not earns_alike(given, given.judge()):
         raise UserError(
             f"the rules given are not those that the solution of {solution.game} was made for: its strategy earns "
             "otherwise with them"
@@ -258,7 +260,7 @@ def load(path: str | Path, game: Any = None) -> Any:
     `game` is the game itself, as `solve` takes it, where it is one's own: a file holds no more than its name, and never
     causes an import. Raises `ValueError` for a file that is cut short, foreign, newer, or of another game.
     """
-    from counterplay.api import solution
+    from counterplay.api import reading
 
     arrays, header = read(path)
     if header.get("kind") == HOLDEM:
@@ -268,7 +270,7 @@ def load(path: str | Path, game: Any = None) -> Any:
         if game is not None and GAMES.make(game) != found.spot:
             raise UserError(f"{path} is of another spot than the one given, {found.game}")
         return found
-    tabular = solution.read(path, arrays, header)
+    tabular = reading.read(path, arrays, header)
     if game is None:
         return tabular
     made = GAMES.make(game)
@@ -278,8 +280,3 @@ def load(path: str | Path, game: Any = None) -> Any:
     if name != tabular.game and type(made).__name__ != tabular.game:
         raise UserError(f"{path} is of {tabular.game}, not of {name}")
     return with_rules(tabular, made)
-
-
-def scale(solution: TreeSolution) -> float:
-    """Return how large a game's payoffs are."""
-    return max(1.0, *map(abs, (*solution.value, *solution.best)))

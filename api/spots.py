@@ -17,8 +17,9 @@ import numpy.typing as npt
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.solution import HOLDEM
 from counterplay.api.view import View
+from counterplay.engine import schema
 from counterplay.engine.errors import UserError
-from counterplay.engine.store import pack, unpack, write
+from counterplay.engine.store import pack, write
 from counterplay.engine.streets import Subgame, Tables
 from counterplay.engine.system import available, cores
 from counterplay.engine.text import count, size, small
@@ -30,7 +31,7 @@ from counterplay.games.holdem.lines import standing
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
 from counterplay.games.holdem.trees import NEXT, children
 from counterplay.solvers.run import Check, Ending, Limits, Method, Progress, Unit, check_algorithm, run
-from counterplay.solvers.streets.cfr import SubgameCFR
+from counterplay.solvers.streets.cfr import SubgameCFR, check_tables
 from counterplay.solvers.value import Judgement, exploitability, nash_conv
 from counterplay.solvers.variants import VARIANTS
 
@@ -114,20 +115,19 @@ class SpotSolution:
         return places.lay_out(self.spot)
 
     @cached_property
+    def _tables(self) -> Tables:
+        """Return the tables once they fit the spot; raises `ValueError` if they do not."""
+        return check_tables(self.layout.game, self.state)
+
+    @cached_property
     def _run(self) -> SubgameCFR:
-        none = np.zeros(0, np.float32)
-        kept = Tables(**{name: self.state.get(name, none) for name in Tables._fields})
-        game = self.layout.game
-        if not kept.regret.shape == kept.total.shape == (game.entries,):
-            raise UserError(
-                f"the tables of {self.game} do not have the {game.entries:,} entries that the spot asks for"
-            )
+        game, kept = self.layout.game, self._tables
         return SubgameCFR(game, self.spot.pot, VARIANTS[self.algorithm], threads=self.threads, kept=kept)
 
     def _seated(self, first: "SpotSolution", second: "SpotSolution") -> SubgameCFR:
         """Return a run to look at in which OOP plays the one solution's strategy and IP the other's."""
-        game, total = self.layout.game, first.state["total"].copy()
-        scales = first.state.get("total_scale", np.zeros(0, np.float32)).copy()
+        game, other = self.layout.game, second._tables
+        total, scales = first._tables.total.copy(), first._tables.total_scale.copy()
         betting, played = game.templates, game.instances
         for i, t in enumerate(played.template.tolist()):
             low, middle, high = (int(d) for d in betting.decisions[t])
@@ -135,11 +135,11 @@ class SpotSolution:
                 continue
             start = int(played.base[i]) + int(betting.offset[middle])  # player 1's part comes after player 0's
             end = int(played.base[i]) + int(betting.size_of[t])
-            total[start:end] = second.state["total"][start:end]
+            total[start:end] = other.total[start:end]
             if scales.size:
                 at = int(played.scale[i])
                 part = slice(at + middle - low, at + high - low)
-                scales[part] = second.state["total_scale"][part]
+                scales[part] = other.total_scale[part]
         kept = Tables(total, total, scales, scales)
         return SubgameCFR(game, self.spot.pot, VARIANTS[self.algorithm], threads=self.threads, kept=kept)
 
@@ -282,20 +282,38 @@ class SpotSolution:
 def read(path: str | Path, arrays: dict[str, npt.NDArray[Any]], header: dict[str, Any]) -> SpotSolution:
     """Return the solution in a file whose arrays and header were read; raises `ValueError` for one that is damaged."""
     try:
-        return SpotSolution(
-            spot=parse_spot(unpack(arrays["spot"])[0]),
-            method=Method(**header["method"]),
-            iterations=header["iterations"],
-            seconds=header["seconds"],
-            stopped_by=header["stopped_by"],
-            value=tuple(header["value"]),
-            best=tuple(header["best"]),
-            trace=tuple(Check(*point) for point in header["trace"]),
-            state={name: arrays[f"state.{name}"] for name in Tables._fields if f"state.{name}" in arrays},
-            threads=cores(),
-        )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise UserError(f"{path} is a solution file with parts missing or damaged ({error!r})") from error
+        return _solution(arrays, schema.convert(header, schema.SolutionHeader, "the header"))
+    except UserError as error:
+        raise UserError(f"{path} is a solution file with parts missing or damaged: {error}") from None
+
+
+def _solution(arrays: dict[str, npt.NDArray[Any]], header: schema.SolutionHeader) -> SpotSolution:
+    """Return a solution of what a file holds, once it is one in itself; raises `ValueError` if not.
+
+    Whether its tables fit the spot is seen when that is laid out (`check_tables`).
+    """
+    schema.check_names(arrays, ("spot", *(f"state.{name}" for name in Tables._fields)), "the file")
+    texts = schema.strings(arrays.get("spot", pack([])), "the spot")
+    if len(texts) != 1 or len(header.value) != 2:
+        raise UserError("it is not of one spot and two players")
+    state = {name: arrays[f"state.{name}"] for name in Tables._fields if f"state.{name}" in arrays}
+    if not {"regret", "total"} <= set(state):
+        raise UserError("it has no tables")
+    method = header.method
+    if method.algorithm not in VARIANTS or VARIANTS[method.algorithm].step:
+        raise UserError(f"hold'em spots are not solved by {method.algorithm!r}")
+    return SpotSolution(
+        spot=parse_spot(texts[0]),
+        method=Method(method.algorithm, method.updates, method.temperature, method.horizon),
+        iterations=header.iterations,
+        seconds=header.seconds,
+        stopped_by=header.stopped_by,
+        value=tuple(header.value),
+        best=tuple(header.best),
+        trace=tuple(Check(*point) for point in header.trace),
+        state=state,
+        threads=cores(),
+    )
 
 
 def solve(

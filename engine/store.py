@@ -3,20 +3,27 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.files import check_regular
+from counterplay.engine.system import available
+from counterplay.engine.text import size
 
-FORMAT = 1
+FORMAT = 2  # of what is written; 1 had moves and hands with line ends between them
 _KEY = "counterplay"
+_DTYPES = ("U8", "I8", "I16", "I64", "F32", "F64")
+_MOST_ARRAYS = 100
+_MOST_HEADER = 32 * 2**20  # characters; a million points of a trace
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -80,37 +87,52 @@ def write(path: str | Path, arrays: Arrays, header: dict[str, Any]) -> None:
 
 
 def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
-    """Return arrays and header of a solution file; raises `ValueError` for one that is not whole or not ours."""
+    """Return arrays and header of a solution file; raises `ValueError` for one that is not whole or not ours.
+
+    What a header promises is compared with the file, and with the memory that is free, before any is taken.
+    """
     path = Path(path)
-    if path.is_dir():
-        raise UserError(f"{path} is a folder, not a solution file")
+    length, free = check_regular(path, "a solution file"), available()
+    if length > free:
+        raise UserError(f"{path} takes {size(length)} of memory, and {size(free)} are free")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             if _KEY not in metadata:
                 raise UserError(f"{path} was not written by Counterplay")
-            header = json.loads(metadata[_KEY])
-            if header["format"] > FORMAT:
-                raise UserError(
-                    f"{path} was written by a newer Counterplay (file format {header['format']}, "
-                    f"this one reads up to {FORMAT}); upgrade to read it"
-                )
-            return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 (not a dict)
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
+            header = _header(path, metadata[_KEY])
+            names = list(file.keys())
+            if len(names) > _MOST_ARRAYS:
+                raise UserError(f"{path} is no solution file: it has {len(names):,} arrays")
+            for name in names:
+                if file.get_slice(name).get_dtype() not in _DTYPES:
+                    raise UserError(f"{path} is no solution file: an array is of a type that none has")
+            return {name: file.get_tensor(name) for name in names}, header
     except SafetensorError as error:
-        raise UserError(f"{path} is not a solution file, or is cut short ({error})") from error
+        raise UserError(f"{path} is not a solution file, or is cut short ({str(error)[:200]})") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} has a damaged header") from error
 
 
-def pack(lines: "tuple[str, ...] | list[str]") -> npt.NDArray[np.uint8]:
-    """Return strings as one array of bytes."""
+def _header(path: Path, text: str) -> dict[str, Any]:
+    """Return a file's header; raises `ValueError` for one that is damaged or newer than we are."""
+    try:
+        if len(text) > _MOST_HEADER:
+            raise UserError(f"{path} has a header of {size(len(text))}, more than any solution has")
+        header = msgspec.json.decode(text, type=dict[str, Any])
+        number = header["format"]
+        if type(number) is not int or number < 1:
+            raise TypeError("format")
+    except (msgspec.DecodeError, RecursionError, KeyError, TypeError, UnicodeError):
+        raise UserError(f"{path} has a damaged header") from None
+    if number > FORMAT:
+        raise UserError(
+            f"{path} was written by a newer Counterplay (file format {number}, "
+            f"this one reads up to {FORMAT}); upgrade to read it"
+        )
+    return header
+
+
+def pack(lines: Iterable[str | tuple[str, ...]]) -> npt.NDArray[np.uint8]:
+    """Return texts, or tuples of texts, as one array of bytes; `engine.schema` reads it."""
     return np.frombuffer(json.dumps(list(lines), ensure_ascii=False).encode(), np.uint8)
-
-
-def unpack(array: npt.NDArray[np.uint8]) -> tuple[str, ...]:
-    """Return the strings of `pack`."""
-    return tuple(json.loads(array.tobytes().decode()))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm
+from counterplay.engine.schema import is_mix
 from counterplay.engine.tree import Tree
 
 Table = npt.NDArray[np.float64]
@@ -32,10 +33,15 @@ def check(tree: Tree, table: Table) -> Table:
     """Return the table if it is a strategy of the tree; raise `ValueError` if not."""
     if table.shape != (tree.rows, tree.lanes):
         raise UserError(f"the game's strategies have shape {(tree.rows, tree.lanes)}, not {table.shape}")
-    totals = np.add.reduceat(table, tree.first[:-1], axis=0)
-    if not (table >= 0).all() or np.abs(totals - 1).max(initial=0.0) > 1e-6:
+    if not is_mix(table, tree.first):
         raise UserError("a strategy's probabilities must be non-negative and sum to 1 at every information set")
     return table
+
+
+def is_profile(form: SequenceForm, vector: Vector) -> bool:
+    """Tell whether a vector [S * W] has probabilities at every decision, in lanes that pad too."""
+    rows = vector.reshape(form.sequences, -1)[form.players :]
+    return is_mix(rows, form.first.astype(np.int64) - form.players)
 
 
 def to_vector(form: SequenceForm, table: Table) -> Vector:

@@ -1,5 +1,8 @@
 """Numbers as text, and text that is safe to print."""
 
+import json
+from typing import Any
+
 
 def printable(text: str) -> str:
     r"""Return a text with an escape, such as \x1b, in place of each character that would steer a terminal.
@@ -9,6 +12,14 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def as_json(data: Any, indent: int | None = None) -> str:
+    """Return JSON of which nothing would steer a terminal: characters that are not printable are escapes."""
+    text = json.dumps(data, ensure_ascii=False, indent=indent)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def small(x: float) -> str:

@@ -155,3 +155,28 @@ def _rows(nodes: Nodes, first: Ints, reached: Ints) -> Ints:
     rows, on = np.full(len(reached), -1), reached > 0
     rows[on] = first[nodes.infoset[nodes.parent[reached[on]]]] + nodes.slot[reached[on]]
     return rows
+
+
+def same_game(one: Tree, other: Tree) -> bool:
+    """Tell whether two trees are of one game: the same play, told in the same words, as likely and paid alike.
+
+    Payoffs and chances may differ by rounding, and may be kept in other tables.
+    """
+    if one is other:
+        return True
+    exact = ("player", "parent", "slot", "owner", "first")
+    if (one.labels, one.actions, one.hands) != (other.labels, other.actions, other.hands):
+        return False
+    if not all(np.array_equal(getattr(one, name), getattr(other, name)) for name in exact):
+        return False
+    decisions = one.player >= 0
+    if not np.array_equal(one.infoset[decisions], other.infoset[decisions]):
+        return False
+    columns = (t.astype(np.float64) for tree in (one, other) for t in (tree.outcome, tree.stake, tree.leaf_weight))
+    scale = max(np.abs(tree.payoffs).max(initial=0.0) * np.abs(tree.stake).max(initial=0.0) for tree in (one, other))
+    for row in np.unique(np.stack(list(columns), axis=1), axis=0):  # leaves that pay alike are compared once
+        odds = one.weights[int(row[2])], other.weights[int(row[5])]
+        paid = [t.payoffs[int(row[k])] * row[k + 1] * w for t, k, w in zip((one, other), (0, 3), odds, strict=True)]
+        if np.abs(odds[0] - odds[1]).max() > 1e-9 or np.abs(paid[0] - paid[1]).max() > 1e-9 * scale:
+            return False
+    return True

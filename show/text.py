@@ -1,6 +1,6 @@
 """What pages of text are made of: colours, tables, bars, and what values mean in sentences."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.text import payoff, small
@@ -11,7 +11,9 @@ Paint = Callable[[str, int], str]  # styles text: for the number of a colour, DI
 DIM, HEADING = -1, -2
 
 
-def meaning(value: Sequence[float], best: Sequence[float], certain: bool, figures: dict[str, float]) -> Iterator[str]:
+def meaning(
+    value: Sequence[float], best: Sequence[float], certain: bool, figures: Mapping[str, float]
+) -> Iterator[str]:
     """Yield what values and best responses of all players mean, a sentence each.
 
     `certain` tells of two players and zero sum; `figures` are a solver's further certificates.

@@ -13,3 +13,11 @@ SOLVERS = Catalogue(
         Entry("lp", "counterplay.solvers.lp:solve_lp", "the exact sequence-form linear programme: von Stengel 1996"),
     ),
 )
+
+CFR_STATE = ("regret", "total", "sigma", "faced", "earned", "mass")
+MMD_STATE = ("logit", "magnet", "sigma")
+KEPT: dict[str, tuple[str, ...]] = {  # the arrays by which a run goes on, by algorithm
+    **dict.fromkeys(VARIANTS, CFR_STATE),
+    "mmd": MMD_STATE,
+    "lp": (),
+}

@@ -24,9 +24,15 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.jit import inlined, jit
 from counterplay.engine.lanes import width
-from counterplay.engine.strategy import Vector
+from counterplay.engine.schema import fit, least
+from counterplay.engine.strategy import Vector, is_profile
 from counterplay.engine.sweeps import down, expected, gather, normalise, realise, respond
+<<<<<<< HEAD
 from counterplay.solvers.value import ROUNDING, Judgement, judge_plans, magnitude
+=======
+from counterplay.solvers import CFR_STATE
+from counterplay.solvers.value import Judgement, judge_plans
+>>>>>>> 6a5d056 (Solution files are checked against a declared schema, and their arrays against the rules, before anything sees them)
 from counterplay.solvers.variants import Variant
 
 
@@ -251,14 +257,14 @@ class CFR:
 
     def state(self) -> dict[str, npt.NDArray[np.float64]]:
         """Return all that a resumed run needs, by name."""
-        return {k: getattr(self, k) for k in ("regret", "total", "sigma", "faced", "earned", "mass")}
+        return {name: getattr(self, name) for name in CFR_STATE}
 
     def restore(self, state: dict[str, npt.NDArray[np.float64]], iterations: int) -> None:
-        """Go on from what `state` gave after so many iterations."""
-        for name, array in self.state().items():
-            saved = state.get(name, np.zeros(0))  # files leave out empty arrays
-            if saved.shape != array.shape:
-                raise UserError(f"the saved run does not fit: its table {name!r} is missing or of another size")
-            setattr(self, name, saved.copy())
+        """Go on from what `state` gave after so many iterations; raises `ValueError` for what no run is."""
+        saved = fit(state, self.state(), "the saved run")
+        if least(saved["total"]) < 0 or not is_profile(self.form, saved["sigma"]):
+            raise UserError("the saved run does not fit: its strategies are no probabilities")
+        for name, array in saved.items():
+            setattr(self, name, array.copy())
         self.iterations = iterations
         self.plan = realise(self.form, self.sigma)

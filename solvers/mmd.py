@@ -20,9 +20,15 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.jit import inlined, jit
 from counterplay.engine.lanes import width
-from counterplay.engine.strategy import Vector
+from counterplay.engine.schema import fit
+from counterplay.engine.strategy import Vector, is_profile
 from counterplay.engine.sweeps import down, gather, normalise, realise
+<<<<<<< HEAD
 from counterplay.solvers.value import ROUNDING, Judgement, judge, magnitude
+=======
+from counterplay.solvers import MMD_STATE
+from counterplay.solvers.value import Judgement, judge
+>>>>>>> 6a5d056 (Solution files are checked against a declared schema, and their arrays against the rules, before anything sees them)
 
 _PULL = 0.3  # alpha in units of the largest payoff, and steps between moves of the magnet, on the way to Nash:
 _PERIOD = 10  # of the pulls 1, 0.3, 0.1, 0.03 and periods 1, 10, 100 the pair that converged on most games
@@ -207,10 +213,15 @@ class MMD:
 
     def state(self) -> dict[str, Vector]:
         """Return all that a resumed run needs, by name."""
-        return {"logit": self.logit, "magnet": self.magnet, "sigma": self.sigma}
+        return {name: getattr(self, name) for name in MMD_STATE}
 
     def restore(self, state: dict[str, Vector], iterations: int) -> None:
-        """Go on from what `state` gave after so many steps."""
-        self.logit, self.magnet, self.sigma = (state[k].copy() for k in ("logit", "magnet", "sigma"))
+        """Go on from what `state` gave after so many steps; raises `ValueError` for what no run is."""
+        saved = fit(state, self.state(), "the saved run")
+        chosen = slice(self.form.players * self.form.origin.shape[1], None)  # less the empty sequences
+        apart = np.abs(np.exp(saved["logit"]) - saved["sigma"])[chosen].max(initial=0.0)
+        if not (is_profile(self.form, saved["sigma"]) and apart <= 1e-6):
+            raise UserError("the saved run does not fit: its strategies are no probabilities")
+        self.logit, self.magnet, self.sigma = (saved[name].copy() for name in MMD_STATE)
         self.iterations = iterations
         self.plan = realise(self.form, self.sigma)

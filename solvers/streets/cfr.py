@@ -1,5 +1,6 @@
 """Runs of regret minimisation on a `Subgame`, on the walker of `solvers.streets` and any number of threads."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from threading import Lock
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.schema import fit, least
 from counterplay.engine.streets import F32, F64, U32, Instances, Subgame, Tables, Work, new_tables, new_work, unblocked
 from counterplay.solvers.cfr import schedule
 from counterplay.solvers.streets.decisions import BEST, UPDATE, VALUE
@@ -176,12 +178,25 @@ class SubgameCFR:
 
     def restore(self, state: dict[str, Any], iterations: int) -> None:
         """Go on from what `state` gave after so many iterations."""
-        for name, table in self.tables._asdict().items():
-            saved = state.get(name, np.zeros(0, table.dtype))
-            if saved.shape != table.shape or saved.dtype != table.dtype:
-                raise UserError(f"the saved run does not fit: its table {name!r} is missing or of another size")
+        kept = check_tables(self.game, state)
+        for table, saved in zip(self.tables, kept, strict=True):
+            if table.dtype != saved.dtype:
+                raise UserError("the saved run does not fit: its tables are of another type")
             table[:] = saved
         self.iterations = iterations
+
+
+def check_tables(game: Subgame, state: Mapping[str, Any]) -> Tables:
+    """Return a saved run's tables once they are those of the game; raises `ValueError` if they are not.
+
+    The walker trusts sizes and types, and its averages are sums of probabilities, which are not negative.
+    """
+    compress = getattr(state.get("total"), "dtype", None) == np.int16
+    kinds = new_tables(game, compress)  # zeros, which take no memory until they are touched
+    tables = Tables(**fit(state, kinds._asdict(), "the saved run"))
+    if any(least(table) < 0 for table in tables[1:]):
+        raise UserError("the saved run does not fit: its average strategies are negative")
+    return tables
 
 
 def _sequences(game: Subgame, p: int, *at: int) -> list[int]:

@@ -1,0 +1,218 @@
+"""What files may hold, declared: headers as structures, arrays by name, type and shape.
+
+Whatever comes out of a file passes here before anything else sees it, so that the rest of the program need not doubt
+it. What needs the rules of a game (that the arrays are of its size) is asked for where the game is built, by `fit`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Meta, Struct
+
+from counterplay.engine.errors import UserError
+
+LARGEST = 2**53  # of numbers of things: beyond it floats do not count any more
+_CHUNK = 1 << 22  # numbers that are looked at together
+
+Count = Annotated[int, Meta(ge=0, le=LARGEST)]
+Some = Annotated[int, Meta(ge=1, le=LARGEST)]
+Real = Annotated[float, Meta(ge=-1.7e308, le=1.7e308)]  # refuses what is not a number, and infinity
+Seconds = Annotated[float, Meta(ge=0, le=1e12)]
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Spec = Annotated[str, Meta(max_length=1_000_000)]
+
+Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
+T = TypeVar("T")
+
+
+class MethodHeader(Struct):
+    """An algorithm with its parameters (`solvers.run.Method`)."""
+
+    algorithm: Name
+    updates: Literal["", "alternating", "simultaneous"] = ""
+    temperature: Annotated[float, Meta(ge=0, le=1.7e308)] = 0.0
+    horizon: Count = 0
+
+
+class SolutionHeader(Struct):
+    """The header of every solution file."""
+
+    game: Spec
+    method: MethodHeader
+    iterations: Count
+    seconds: Seconds
+    stopped_by: Name
+    value: Annotated[list[Real], Meta(min_length=1)]
+    best: Annotated[list[Real], Meta(min_length=1)]
+    trace: list[tuple[Count, Seconds, Real]]
+    seed: int = 0  # spots have none
+    figures: dict[str, Real] = {}
+
+    def __post_init__(self) -> None:
+        if len(self.value) != len(self.best):
+            raise ValueError("values and best responses are of different numbers of players")
+        times = [point[0] for point in self.trace]
+        if times != sorted(times) or max(times, default=0) > self.iterations:
+            raise ValueError("the trace's iterations do not rise to those of the run")
+
+
+class PlanHeader(Struct):
+    """How long a run trains (`agents.run.Plan`)."""
+
+    steps: Some
+    test_every: Some | None
+    test_episodes: Some
+
+
+class RunHeader(Struct):
+    """What a run of a learner is, in its checkpoint and in run.json."""
+
+    format: Some
+    learner: Annotated[str, Meta(min_length=1, max_length=10_000)]
+    env: Annotated[str, Meta(min_length=1, max_length=1_000_000)]
+    seed: Annotated[int, Meta(ge=0)]
+    settings: dict[str, Any]
+    plan: PlanHeader
+    steps: Count
+    episodes: Count
+    seconds: Seconds
+    stopped_by: Annotated[str, Meta(max_length=100)]
+
+
+class Position(Struct):
+    """Where the generator `PCG64` stands."""
+
+    state: Annotated[int, Meta(ge=0)]
+    inc: Annotated[int, Meta(ge=0)]
+
+    def __post_init__(self) -> None:
+        if max(self.state, self.inc) >= 2**128 or self.inc % 2 == 0:
+            raise ValueError("the numbers of the generator are none of its states")
+
+
+class Generator(Struct):
+    """The state of a run's generator."""
+
+    bit_generator: Literal["PCG64"]
+    state: Position
+    has_uint32: Annotated[int, Meta(ge=0, le=1)]
+    uinteger: Annotated[int, Meta(ge=0, le=2**32 - 1)]
+
+
+class CheckpointHeader(Struct):
+    """What a checkpoint holds beside its learner's state."""
+
+    run: RunHeader
+    rng: Generator
+    history: list[dict[str, float]]  # figures of rows may be infinite or no numbers
+    since: dict[str, list[float]]
+    learner: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        steps = [row.get("steps", -1.0) for row in self.history]
+        named = all({"steps", "episodes", "seconds", "return"} <= row.keys() for row in self.history)
+        if not named or any(not 0 <= a <= b for a, b in zip(steps, [*steps[1:], self.run.steps], strict=True)):
+            raise ValueError("the rows of the history do not rise to the steps of the run")
+
+
+MetricsRow = dict[str, float | None]  # a line of metrics.jsonl
+
+
+def convert(data: Any, kind: type[T], of: str) -> T:
+    """Return data as a structure; raises `ValueError` that says what is wrong with `of` and where."""
+    try:
+        return msgspec.convert(data, kind)
+    except (msgspec.ValidationError, RecursionError, OverflowError) as error:
+        raise UserError(f"{of} does not hold what it should: {told(error)}") from None
+
+
+def told(error: Exception) -> str:
+    """Return what a check has found, in a few words."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    text = " ".join(str(error).replace("`", "").split())
+    return text[:200] or type(error).__name__
+
+
+def strings(array: Array, of: str) -> list[str]:
+    """Return a list of texts that `store.pack` made; raises `ValueError` for anything else."""
+    return _decoded(array, list[str], of)
+
+
+def lists(array: Array, of: str) -> list[list[str]]:
+    """Return lists of texts that `store.pack` made, each of them one text with line ends in files of format 1."""
+    found = _decoded(array, list[str | list[str]], of)
+    return [texts.split("\n") if isinstance(texts, str) else texts for texts in found]
+
+
+def _decoded(array: Array, kind: type[T], of: str) -> T:
+    if array.dtype != np.uint8 or array.ndim != 1:
+        raise UserError(f"{of} are not kept as text")
+    try:
+        return msgspec.json.decode(array.tobytes(), type=kind)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise UserError(f"{of} cannot be read: {told(error)}") from None
+
+
+def check_names(arrays: Arrays, known: Sequence[str], of: str) -> None:
+    """Raise `ValueError` where there are arrays of other names."""
+    for name in arrays:
+        if name not in known:
+            raise UserError(f"{of} has an array {name[:40]!r}, which is none of {', '.join(known)}")
+
+
+def part(arrays: Arrays, name: str, dtype: Any, shape: tuple[int | None, ...], of: str) -> Array:
+    """Return an array of that name, type and shape (None: any length), without numbers that are none.
+
+    A file leaves out empty arrays, so what is missing is empty. Raises `ValueError` for what does not fit.
+    """
+    kind = np.dtype(dtype)
+    array = arrays.get(name, np.zeros(tuple(0 if size is None else size for size in shape), kind))
+    if name not in arrays and array.size:
+        raise UserError(f"{of} has no {name}")
+    fits = array.ndim == len(shape) and all(b in (None, a) for a, b in zip(array.shape, shape, strict=False))
+    if array.dtype != kind or not fits:
+        wanted = " x ".join("any" if size is None else f"{size:,}" for size in shape)
+        raise UserError(f"{of} has {name} of {array.dtype} in the shape {array.shape}, where {kind} in {wanted} belong")
+    if kind.kind == "f" and not finite(array):
+        raise UserError(f"{of} has {name} with entries that are not numbers")
+    return array
+
+
+def fit(arrays: Arrays, like: Arrays, of: str) -> dict[str, Array]:
+    """Return arrays that have the names, types and shapes of those in `like`, all of them numbers.
+
+    That is what a kernel is given: it trusts the sizes that it is told. Raises `ValueError` for what does not fit.
+    """
+    check_names(arrays, list(like), of)
+    return {name: part(arrays, name, kind.dtype, kind.shape, of) for name, kind in like.items()}
+
+
+def finite(array: Array) -> bool:
+    """Tell whether all entries are finite numbers, without an array of that size for the answer."""
+    flat = array.reshape(-1)
+    return all(bool(np.isfinite(flat[i : i + _CHUNK]).all()) for i in range(0, flat.size, _CHUNK))
+
+
+def least(array: Array) -> float:
+    """Return the smallest entry, 0 if there is none."""
+    return float(array.min(initial=0)) if array.size else 0.0
+
+
+def is_mix(rows: npt.NDArray[np.float64], first: npt.NDArray[Any]) -> bool:
+    """Tell whether rows first[i] .. first[i + 1] of [R, W] are probabilities in each column, for each i."""
+    if not (least(rows) >= 0 and finite(rows)):
+        return False
+    if len(first) < 2:
+        return not rows.size
+    totals = np.add.reduceat(rows, first[:-1].astype(np.int64), axis=0)
+    return bool(np.abs(totals - 1.0).max(initial=0.0) <= 1e-6)
+
+
+def offsets(first: npt.NDArray[Any], sizes: Sequence[int]) -> bool:
+    """Tell whether first[i] .. first[i + 1] are parts of those sizes, one after another, from 0 on."""
+    return len(first) == len(sizes) + 1 and np.array_equal(np.diff(first), sizes) and not first[0]
