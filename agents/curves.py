@@ -1,15 +1,17 @@
 """What many runs came to: learning curves over seeds, with confidence bands."""
 
-import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from counterplay.agents.log import LINES_FILE
 from counterplay.agents.run import interval
+from counterplay.engine.schema import MetricsRow
 
 
 class Kept(Protocol):
@@ -71,10 +73,17 @@ def curves(jobs: Iterable[Kept]) -> list[Curve]:
 
 
 def _rows(file: Path) -> list[dict[str, float]]:
+    """Return the rows of a run, up to one that is none; there are none before it begins."""
+    rows: list[dict[str, float]] = []
     try:
-        return [json.loads(line) for line in file.read_text().splitlines()]
-    except (OSError, ValueError):  # nothing yet, or a last line cut short
-        return []
+        for line in file.read_bytes().splitlines():
+            row = msgspec.json.decode(line, type=MetricsRow)
+            rows.append({name: math.nan if figure is None else figure for name, figure in row.items()})
+            if not all(math.isfinite(rows[-1].get(name, math.nan)) for name in ("steps", "seconds")):
+                return rows[:-1]
+    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeError):  # nothing yet, or a last line cut short
+        pass
+    return rows
 
 
 def figures(curves: Sequence[Curve]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec
+from counterplay.engine.errors import UserError
 
 
 class Draw(NamedTuple):
@@ -91,5 +92,7 @@ class Replay:
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave."""
         self.size, self.next = len(state["length"]), int(state["next"])
+        if not (self.size <= self.capacity and 0 <= self.next < self.capacity):
+            raise UserError(f"the replay holds {self.size} episodes, and has room for {self.capacity}")
         for name, ring in (*self._ring._asdict().items(), ("length", self._length), ("priority", self._priority)):
             ring[: self.size] = state[name]

@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from counterplay.agents import Choice, find
+from counterplay.agents import LEARNERS, Choice, find
 from counterplay.agents.learner import Learner, Mixed
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
 from counterplay.agents.rollout import collect
-from counterplay.engine import spec
+from counterplay.agents.saved import check_state, load_checkpoint
+from counterplay.engine import schema, spec
 from counterplay.engine.catalogue import is_own
 from counterplay.engine.env import Env, Task, blank
 from counterplay.engine.errors import UserError
@@ -192,15 +193,13 @@ def read(folder: str | Path) -> Saved:
     if not holds_run(folder):
         what = "is a folder that holds no run" if folder.is_dir() else "holds no run"
         raise UserError(f"{folder} {what}: there is no {CHECKPOINT_FILE} in it")
-    try:
-        saved = torch.load(folder / CHECKPOINT_FILE, weights_only=True)
-        about = saved["run"]
-        newer = about["format"] > FORMAT
-    except Exception as error:  # whatever torch and pickle come across in a foreign file
-        raise UserError(f"{folder / CHECKPOINT_FILE} is damaged, or was not written by Counterplay") from error
-    if newer:
+    saved = load_checkpoint(folder / CHECKPOINT_FILE)
+    about = saved.get("run")
+    number = about.get("format") if isinstance(about, dict) else None
+    if type(number) is int and number > FORMAT:
         raise UserError(f"{folder} was written by a newer Counterplay; upgrade to read it")
-    return Saved(folder, about, saved)
+    schema.convert(saved, schema.CheckpointHeader, f"the checkpoint in {folder}")
+    return Saved(folder, saved["run"], saved)
 
 
 def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping[str, object] | None = None) -> Run:
@@ -226,11 +225,14 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
             )
     run = _begin(choice, task, saved.env, about["seed"], settings)
     try:
+        if choice.entry in LEARNERS.entries:  # of one's own nobody here knows what its state is made of
+            check_state(state["learner"], run.learner.state(), task.spec)
         run.learner.restore(state["learner"])
-    except (KeyError, RuntimeError, ValueError) as error:
+    except Exception as error:  # whatever a learner comes across in a state that is not its own
+        told = f": {error}" if isinstance(error, UserError) else ""
         raise UserError(
             f"the run in {saved.folder} does not fit into this {saved.env}: it was made by another version of it, "
-            "or of Counterplay"
+            f"or of Counterplay{told}"
         ) from error
     run.rng.bit_generator.state = state["rng"]
     run.plan, run.folder, run.stopped_by = Plan(**about["plan"]), saved.folder, about["stopped_by"]

@@ -11,11 +11,14 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from counterplay.agents import find, module
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE
 from counterplay.api.runs import begin, in_text, name_of, text_of, train
 from counterplay.engine.compiling import tell, telling
 from counterplay.engine.errors import UserError
+from counterplay.engine.schema import RunHeader
 from counterplay.engine.store import write_atomic
 from counterplay.engine.system import cores, interrupts
 from counterplay.games.envs import ENVS
@@ -40,9 +43,10 @@ class Job:
     def done(self) -> int:
         """Return how many steps it has had."""
         try:
-            return int(json.loads((self.folder / RUN_FILE).read_text())["steps"])
-        except (OSError, ValueError, KeyError):
+            about = msgspec.json.decode((self.folder / RUN_FILE).read_bytes(), type=RunHeader)
+        except (OSError, msgspec.MsgspecError, RecursionError, UnicodeError):
             return 0
+        return about.steps
 
 
 class SweepProgress(NamedTuple):

@@ -1,0 +1,97 @@
+"""What a checkpoint holds, looked at before a learner is given it: kernels trust the sizes that they are told."""
+
+import math
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from counterplay.engine import schema
+from counterplay.engine.env import EnvSpec
+from counterplay.engine.errors import UserError
+from counterplay.engine.files import check_regular
+from counterplay.engine.system import available
+from counterplay.engine.text import size
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Return what is in a checkpoint, which runs no code; raises `ValueError` for one that is damaged or foreign."""
+    length, free = check_regular(path, "a checkpoint"), available()
+    if length > free:
+        raise UserError(f"{path} takes {size(length)} of memory, and {size(free)} are free")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+            if any(p.compress_type != zipfile.ZIP_STORED for p in parts) or sum(p.file_size for p in parts) > length:
+                raise ValueError("it would grow as it is read")
+        saved = torch.load(path, weights_only=True, map_location="cpu")
+        if not isinstance(saved, dict):
+            raise TypeError(type(saved))
+    except Exception as error:  # whatever torch and pickle come across in a foreign file
+        raise UserError(f"{path} is damaged, or was not written by Counterplay") from error
+    return saved
+
+
+def check_state(saved: Mapping[str, Any], fresh: Mapping[str, Any], spec: EnvSpec) -> None:
+    """Raise `ValueError` unless a saved state is made of what a new learner's in that environment is.
+
+    Dictionaries have the same names, tensors the same type and shape (any number of rows where the new one has none
+    yet), numbers are finite, and counts not negative. Episodes of a replay have been played in the environment.
+    """
+    _check_like(saved, fresh, "its state")
+    if not 0 <= saved.get("due", 0.0) < 1:
+        raise UserError("it owes a number of updates that is no part of one")
+    if "replay" in saved:
+        _check_replay(saved["replay"], spec)
+
+
+def _check_like(saved: Any, fresh: Any, where: str) -> None:
+    if isinstance(fresh, Mapping):
+        if not isinstance(saved, Mapping) or set(saved) != set(fresh):
+            raise UserError(f"{where} has other parts")
+        for name, part in fresh.items():
+            _check_like(saved[name], part, f"{where}: {name}")
+    elif isinstance(fresh, list | tuple):
+        if not isinstance(saved, list | tuple) or len(saved) != len(fresh):
+            raise UserError(f"{where} has other parts")
+        for i, (ours, part) in enumerate(zip(saved, fresh, strict=True)):
+            _check_like(ours, part, f"{where} {i}")
+    elif isinstance(fresh, torch.Tensor | np.ndarray):
+        _check_tensor(saved, fresh, where)
+    elif type(fresh) is int:
+        if type(saved) is not int or not 0 <= saved <= schema.LARGEST:
+            raise UserError(f"{where} is no count")
+    elif isinstance(fresh, float):
+        if type(saved) not in (int, float) or not math.isfinite(saved):
+            raise UserError(f"{where} is no finite number")
+    elif type(saved) is not type(fresh):
+        raise UserError(f"{where} is of another type")
+
+
+def _check_tensor(saved: Any, fresh: "torch.Tensor | npt.NDArray[Any]", where: str) -> None:
+    if not isinstance(saved, torch.Tensor) or saved.layout is not torch.strided or saved.device.type != "cpu":
+        raise UserError(f"{where} is no tensor")
+    kind, shape = str(fresh.dtype).removeprefix("torch."), tuple(fresh.shape)
+    rows = saved.shape[:1] if shape[:1] == (0,) else shape[:1]
+    if str(saved.dtype).removeprefix("torch.") != kind or tuple(saved.shape) != (*rows, *shape[1:]):
+        raise UserError(f"{where} is {str(saved.dtype)[6:]} {tuple(saved.shape)}, where {kind} {shape} belongs")
+    if not saved.is_contiguous():  # such as one number that says it is a billion of them
+        raise UserError(f"{where} promises more than it holds")
+    if saved.is_floating_point() and not schema.finite(saved.detach().numpy()):
+        raise UserError(f"{where} has entries that are not numbers: its training had failed")
+
+
+def _check_replay(replay: Mapping[str, Any], spec: EnvSpec) -> None:
+    held = {name: part.numpy() for name, part in replay.items() if isinstance(part, torch.Tensor)}
+    length = held["length"]
+    if any(len(part) != len(length) for part in held.values()):
+        raise UserError("the arrays of its replay are of different numbers of episodes")
+    if not np.array_equal(held["filled"].sum(axis=1), length) or schema.least(held["priority"]) < 0:
+        raise UserError("the episodes of its replay are not as long as they say")
+    action = held["action"]
+    if action.size and action.dtype.kind == "i" and not 0 <= action.min() <= action.max() < spec.actions:
+        raise UserError("its replay holds actions that the environment does not have")
