@@ -11,7 +11,19 @@ import counterplay
 from counterplay.api import team_commands
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
-from counterplay.show.terminal import DEBUG, INTERRUPTED, answer, coloured, guarded, paint, put, put_json, width
+from counterplay.show.terminal import (
+    DEBUG,
+    INTERRUPTED,
+    answer,
+    coloured,
+    guarded,
+    paint,
+    put,
+    put_export,
+    put_json,
+    say,
+    width,
+)
 
 _FIRST_STEPS = """\b
 First steps:
@@ -232,7 +244,7 @@ def export(file: str, kind: str, out: str | None, node: str | None, player: int 
     """
     text = counterplay.load(file).export(kind, line=node, player=player)
     if out is None:
-        click.echo(text, nl=False)
+        put_export(text)
         return
     from counterplay.engine.store import write_text
 
@@ -259,8 +271,8 @@ def play(file: str, seat: int | None, seed: int | None, hands: int | None, game:
     solution = counterplay.load(file, game)
     opponent = pages.of(solution).opponent(solution)
     check_player(seat, len(opponent.policy.names))
-    click.echo(f"{solution.game}: q leaves, ? after a hand shows what the solution held and thought.{opponent.intro}")
-    play_session(Session(opponent, click.echo, answer, paint), solution.best, seat, hands, np.random.default_rng(seed))
+    say(f"{solution.game}: q leaves, ? after a hand shows what the solution held and thought.{opponent.intro}")
+    play_session(Session(opponent, say, answer, paint), solution.best, seat, hands, np.random.default_rng(seed))
 
 
 for _command in team_commands.COMMANDS:

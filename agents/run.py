@@ -17,7 +17,7 @@ from counterplay.agents import LEARNERS, Choice, find
 from counterplay.agents.learner import Learner, Mixed
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
 from counterplay.agents.rollout import collect
-from counterplay.agents.saved import check_state, load_checkpoint
+from counterplay.agents.saved import check_plain, check_size, check_state, load_checkpoint
 from counterplay.engine import schema, spec
 from counterplay.engine.catalogue import is_own
 from counterplay.engine.env import Env, Task, blank
@@ -198,6 +198,7 @@ def read(folder: str | Path) -> Saved:
     number = about.get("format") if isinstance(about, dict) else None
     if type(number) is int and number > FORMAT:
         raise UserError(f"{folder} was written by a newer Counterplay; upgrade to read it")
+    check_plain({name: part for name, part in saved.items() if name != "learner"}, folder)
     schema.convert(saved, schema.CheckpointHeader, f"the checkpoint in {folder}")
     return Saved(folder, saved["run"], saved)
 
@@ -223,9 +224,12 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
                 f"the run in {saved.folder} has {name}={value}, which is somebody's own, and no file makes us import "
                 f"it: name it yourself ({name}=, --set {name}={value})"
             )
-    run = _begin(choice, task, saved.env, about["seed"], settings)
+    ours = choice.entry in LEARNERS.entries  # of one's own nobody here knows what its state is made of
     try:
-        if choice.entry in LEARNERS.entries:  # of one's own nobody here knows what its state is made of
+        if ours:
+            check_size(saved.folder / CHECKPOINT_FILE, settings)
+        run = _begin(choice, task, saved.env, about["seed"], settings)
+        if ours:
             check_state(state["learner"], run.learner.state(), task.spec)
         run.learner.restore(state["learner"])
     except Exception as error:  # whatever a learner comes across in a state that is not its own

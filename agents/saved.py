@@ -36,6 +36,29 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return saved
 
 
+def check_plain(data: Any, folder: Path) -> None:
+    """Raise `ValueError` where there is anything in data but dictionaries, lists, texts and numbers."""
+    left, seen = [data], set[int]()
+    while left:
+        part = left.pop()
+        if isinstance(part, dict | list | tuple):
+            if id(part) not in seen:  # what is said to be in many places is looked at once
+                seen.add(id(part))
+                left += [*part, *part.values()] if isinstance(part, dict) else part
+        elif type(part) not in (str, int, float, bool, type(None)):
+            raise UserError(f"the checkpoint in {folder} has a {type(part).__name__} among what says what the run is")
+
+
+def check_size(path: Path, settings: Any) -> None:
+    """Raise `ValueError` where settings promise networks larger than their checkpoint, before these are made.
+
+    Every learner here has a layer between two hidden ones: 4 bytes for each pair of units.
+    """
+    widest = max(getattr(settings, name, 0) for name in ("hidden", "joint_hidden"))
+    if 4 * widest**2 > path.stat().st_size:
+        raise UserError("it promises networks larger than it is")
+
+
 def check_state(saved: Mapping[str, Any], fresh: Mapping[str, Any], spec: EnvSpec) -> None:
     """Raise `ValueError` unless a saved state is made of what a new learner's in that environment is.
 

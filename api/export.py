@@ -6,6 +6,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from counterplay.engine.text import printable
+
 if TYPE_CHECKING:
     from counterplay.api.solution import Solution
 
@@ -22,7 +24,7 @@ def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
 def card(facts: Sequence[tuple[str, str]], html: bool = False) -> str:
     """Return names and texts as a few lines, or as a table for a notebook."""
     if not html:
-        return "\n".join(f"{name:<16}{text}" for name, text in facts)
+        return "\n".join(f"{name:<16}{printable(text)}" for name, text in facts)
     rows = (
         f'<tr><th style="text-align:left">{htmllib.escape(name)}</th>'
         f'<td style="text-align:left">{htmllib.escape(text)}</td></tr>'

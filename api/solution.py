@@ -3,7 +3,6 @@
 Values are in the game's units, player 0 first; exploitability is NashConv divided by the number of players.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
@@ -23,7 +22,7 @@ from counterplay.engine.rules import DealtRules, Rules
 from counterplay.engine.schema import is_mix
 from counterplay.engine.store import pack, write
 from counterplay.engine.strategy import check
-from counterplay.engine.text import count, small
+from counterplay.engine.text import as_json, count, small
 from counterplay.engine.tree import Tree, same_game
 from counterplay.games import GAMES
 from counterplay.solvers.run import Check, Method
@@ -326,7 +325,7 @@ class TreeSolution:
                 for i in self
                 if player in (None, i.player)
             ]
-            return json.dumps({**claims(self), "infosets": infosets}, ensure_ascii=False, indent=1) + "\n"
+            return as_json({**claims(self), "infosets": infosets}, indent=1) + "\n"
         raise UserError(f"solutions are exported to csv or json, not to {to!r}")
 
     def save(self, path: str | Path) -> None:

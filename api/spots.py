@@ -4,7 +4,6 @@ Values are chips of the starting pot and of what is won beyond it, player 0 out 
 NashConv divided by two, in chips and in per cent of the starting pot, blinds included.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -22,7 +21,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.store import pack, write
 from counterplay.engine.streets import Subgame, Tables
 from counterplay.engine.system import available, cores
-from counterplay.engine.text import count, size, small
+from counterplay.engine.text import as_json, count, size, small
 from counterplay.games.holdem import places
 from counterplay.games.holdem.betting import PLAYERS, STREETS
 from counterplay.games.holdem.cards import format_cards
@@ -229,7 +228,7 @@ class SpotSolution:
             return as_csv(rows, columns)
         if to == "json":
             told = {**claims(self), **view.summary(), "combos": view.rows(player)}
-            return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+            return as_json(told, indent=1) + "\n"
         raise UserError(f"solutions are exported to csv or json, not to {to!r}")
 
     def against(self, other: "SpotSolution") -> tuple[tuple[float, ...], ...]:

@@ -25,12 +25,10 @@ def check_regular(path: str | Path, what: str = "a file") -> int:
     """
     try:
         found = os.stat(path)
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
     except ValueError:  # a name that holds a zero
-        raise UserError(f"{str(path)!r} is no name of a file") from None
+        raise UserError(f"cannot read {str(path)!r}: that is no name of a file") from None
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+        raise UserError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
     for holds, kind in _KINDS:
         if holds(found.st_mode):
             raise UserError(f"{path} is {kind}, not {what}")
@@ -45,7 +43,7 @@ def read_bytes(path: str | Path, most: int, what: str = "a file") -> bytes:
         with Path(path).open("rb") as file:
             data = file.read(most + 1)  # it may have grown, and some files of a system do not tell their size
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+        raise UserError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
     if len(data) > most:
         raise UserError(f"{path} is larger than {size(most)}, and so is not taken for {what}")
     return data

@@ -113,6 +113,8 @@ class CheckpointHeader(Struct):
     learner: dict[str, Any]
 
     def __post_init__(self) -> None:
+        if any(isinstance(x, int) and abs(x) > LARGEST for x in self.run.settings.values()):
+            raise ValueError("a setting is beyond all measure")
         steps = [row.get("steps", -1.0) for row in self.history]
         named = all({"steps", "episodes", "seconds", "return"} <= row.keys() for row in self.history)
         if not named or any(not 0 <= a <= b for a, b in zip(steps, [*steps[1:], self.run.steps], strict=True)):
@@ -179,7 +181,7 @@ def part(arrays: Arrays, name: str, dtype: Any, shape: tuple[int | None, ...], o
         wanted = " x ".join("any" if size is None else f"{size:,}" for size in shape)
         raise UserError(f"{of} has {name} of {array.dtype} in the shape {array.shape}, where {kind} in {wanted} belong")
     if kind.kind == "f" and not finite(array):
-        raise UserError(f"{of} has {name} with entries that are not numbers")
+        raise UserError(f"{of} has {name} with entries that are not numbers, or none that a run has")
     return array
 
 
@@ -193,9 +195,12 @@ def fit(arrays: Arrays, like: Arrays, of: str) -> dict[str, Array]:
 
 
 def finite(array: Array) -> bool:
-    """Tell whether all entries are finite numbers, without an array of that size for the answer."""
-    flat = array.reshape(-1)
-    return all(bool(np.isfinite(flat[i : i + _CHUNK]).all()) for i in range(0, flat.size, _CHUNK))
+    """Tell whether all entries are finite numbers whose products are finite too.
+
+    It is found out part by part, so that there is no second array of that size.
+    """
+    flat, most = array.reshape(-1), float(np.sqrt(np.finfo(array.dtype).max))
+    return all(bool((np.abs(flat[i : i + _CHUNK]) <= most).all()) for i in range(0, flat.size, _CHUNK))
 
 
 def least(array: Array) -> float:

@@ -92,6 +92,8 @@ def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
     What a header promises is compared with the file, and with the memory that is free, before any is taken.
     """
     path = Path(path)
+    if not path.exists():
+        raise UserError(f"there is no file {path}")
     length, free = check_regular(path, "a solution file"), available()
     if length > free:
         raise UserError(f"{path} takes {size(length)} of memory, and {size(free)} are free")

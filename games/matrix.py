@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
-from pathlib import Path
 from typing import Any
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.files import read_text
 from counterplay.engine.rules import LEAF
 
 MAX_PROFILES = 10_000_000
@@ -117,10 +117,8 @@ def load(file: str) -> Matrix:
     Raises `ValueError` if the file cannot be read or is something else.
     """
     try:
-        data = tomllib.loads(Path(file).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read {file!r}: {error.strerror}") from None
-    except ValueError as error:  # TOML and UTF-8 errors both
+        data = tomllib.loads(read_text(file, "a TOML file"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(f"{file} is not a TOML file: {error}") from None
     unknown = sorted(set(data) - {"title", "players", "actions", "payoffs"})
     if unknown:

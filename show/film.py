@@ -13,6 +13,7 @@ from counterplay.agents.run import Run
 from counterplay.engine.env import Drawn, Env, Photogenic, Pictured
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import write_atomic
+from counterplay.engine.text import printable
 
 _SIZE, _MARGIN = 16, 12  # of letters and around them, in pixels
 _INK, _PAPER = (220, 223, 228), (24, 26, 31)
@@ -63,7 +64,7 @@ def show(film: Iterable[Frame], delay: float) -> None:
             sys.stdout.write(f"\x1b[{lines}A\x1b[J")
         elif lines:
             sys.stdout.write("\n")
-        sys.stdout.write(frame.text + "\n")
+        sys.stdout.write(printable(frame.text) + "\n")
         sys.stdout.flush()
         lines = frame.text.count("\n") + 1
 

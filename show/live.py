@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.compiling import telling
+from counterplay.engine.text import printable
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a Braille character, by row and column
 
@@ -84,8 +85,9 @@ class Display:
         size = self.console.size
         width = min(size.width, 100)
         lines = self.curve(width - 4, min(size.height - 6, 14))
-        text = Text("".join(f"{line}\n" for line in lines), style="cyan", no_wrap=True, overflow="ellipsis")
-        return Panel(text.append(self.line, style="default"), title=self.title, title_align="left", width=width)
+        text = Text(printable("".join(f"{line}\n" for line in lines)), style="cyan", no_wrap=True, overflow="ellipsis")
+        text.append(printable(self.line), style="default")
+        return Panel(text, title=Text(printable(self.title)), title_align="left", width=width)
 
 
 @contextmanager

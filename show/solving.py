@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from counterplay.engine.text import count, duration, small
+from counterplay.engine.text import count, duration, printable, small
 from counterplay.show.live import Display, display, plot
 from counterplay.solvers.run import Check, Limits, Progress, Unit
 
@@ -68,7 +68,7 @@ class SolveWatch:
     """
 
     def __init__(self, name: str, before: float, gap: bool, live: Display | None):
-        self.name, self.before, self.gap, self.live = name, before, gap, live
+        self.name, self.before, self.gap, self.live = printable(name), before, gap, live
         self.unit = Unit()
         self.since: Progress | None = None  # where the run was at first
         self.limits = Limits()

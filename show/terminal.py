@@ -1,7 +1,7 @@
 """The terminal that the command line runs in: its width, its colours, its answers."""
 
-import json
 import os
+import secrets
 import shutil
 import sys
 import sysconfig
@@ -13,11 +13,12 @@ import click
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.spec import literal
-from counterplay.engine.text import printable
+from counterplay.engine.text import as_json, printable
 
 INTERRUPTED = 130  # as the shell says it of Ctrl-C
 FAULT = 70  # a fault of the programme itself (EX_SOFTWARE of BSD's sysexits.h)
 DEBUG = "--debug"
+_OURS = f"\x1b{secrets.token_hex(8)}"  # stands for an escape of ours; no file can guess it
 _PACKAGE = f"{Path(__file__).parent.parent}{os.sep}"
 _INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
@@ -67,7 +68,7 @@ def _told_fault(error: Exception, debug: bool) -> int:
     import traceback
 
     if debug:
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        click.echo(printable("".join(traceback.format_exception(error))), err=True, nl=False)
     what = f"{type(error).__name__}: {error}"
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [frame for frame in frames if not _is_ours(frame.filename)]
@@ -131,9 +132,16 @@ def coloured() -> bool:
 
 
 def paint(text: str, colour: int) -> str:
-    """Style text as `show.text.Paint` says, where standard output is a terminal that wants colour."""
+    """Style text as `show.text.Paint` says, where standard output is a terminal that wants colour.
+
+    What styles it is marked as ours, for `put`.
+    """
     if not coloured():
         return text
+    return _styled(printable(text), colour).replace("\x1b", _OURS)
+
+
+def _styled(text: str, colour: int) -> str:
     from counterplay.show.grid import COLOURS
     from counterplay.show.text import DIM, HEADING
 
@@ -142,20 +150,30 @@ def paint(text: str, colour: int) -> str:
     return click.style(text, bold=colour == HEADING, dim=colour == DIM)
 
 
+def say(text: str) -> None:
+    """Print text. Nothing in it steers the terminal but what `paint` did: names and labels may be a stranger's."""
+    click.echo("\x1b".join(map(printable, text.split(_OURS))))
+
+
 def put(lines: Iterable[str]) -> None:
-    """Print lines."""
+    """Print lines, as `say` does."""
     for line in lines:
-        click.echo(line)
+        say(line)
 
 
 def put_json(data: dict[str, Any]) -> None:
     """Print one object of JSON."""
-    click.echo(json.dumps(data, ensure_ascii=False))
+    click.echo(as_json(data))
+
+
+def put_export(text: str) -> None:
+    """Print a text that other programs read: as it is, but on a terminal nothing in it steers that."""
+    click.echo(printable(text) if sys.stdout.isatty() else text, nl=False)
 
 
 def answer(prompt: str) -> str:
     """Ask for a line; raises `EOFError` at the end of input."""
-    click.echo(prompt, nl=False)
+    click.echo(printable(prompt), nl=False)
     sys.stdout.flush()
     line = sys.stdin.readline()
     if not line:

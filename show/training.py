@@ -11,7 +11,7 @@ import numpy as np
 
 from counterplay.agents.log import Row
 from counterplay.engine.compiling import clock, say, telling
-from counterplay.engine.text import count, duration
+from counterplay.engine.text import count, duration, printable
 from counterplay.show.live import Display, Ticks, display, plot
 from counterplay.show.text import bar
 
@@ -81,7 +81,7 @@ class TrainWatch:
     """Tells standard error of one run."""
 
     def __init__(self, name: str, live: Display | None) -> None:
-        self.name, self.live = name, live
+        self.name, self.live = printable(name), live
         self.began: tuple[float, int] | None = None  # when and where the first row came
         self.next_line = 0.0  # seconds of training
 

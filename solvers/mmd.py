@@ -219,7 +219,7 @@ class MMD:
         """Go on from what `state` gave after so many steps; raises `ValueError` for what no run is."""
         saved = fit(state, self.state(), "the saved run")
         chosen = slice(self.form.players * self.form.origin.shape[1], None)  # less the empty sequences
-        apart = np.abs(np.exp(saved["logit"]) - saved["sigma"])[chosen].max(initial=0.0)
+        apart = np.abs(np.exp(np.minimum(saved["logit"], 1.0)) - saved["sigma"])[chosen].max(initial=0.0)
         if not (is_profile(self.form, saved["sigma"]) and apart <= 1e-6):
             raise UserError("the saved run does not fit: its strategies are no probabilities")
         self.logit, self.magnet, self.sigma = (saved[name].copy() for name in MMD_STATE)

@@ -213,7 +213,7 @@ def test_damaged_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match="parts missing"):
         counterplay.load(file)
     store.write(file, {**arrays, "state.total": arrays["state.total"][:-1]}, header)
-    with pytest.raises(ValueError, match="total of float32 in the shape .* belong"):
+    with pytest.raises(ValueError, match=r"total of float32 in the shape .* belong"):
         counterplay.load(file).judge()
 
 

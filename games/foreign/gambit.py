@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import count, product
 from math import prod
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.files import read_text
 from counterplay.engine.rules import CHANCE, LEAF
 from counterplay.games.foreign.gambit_scanner import Scanner
 from counterplay.games.matrix import MAX_PROFILES, Matrix
@@ -80,17 +80,13 @@ def from_pygambit(game: Any) -> ExtensiveForm | Matrix:
 
 def load(file: str) -> ExtensiveForm | Matrix:
     """Read a Gambit file, .efg or .nfg by its first word; raise `ValueError` that names the line of a mistake."""
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read {file!r}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{file} is not a text file") from None
-    return parse(text, file)
+    return parse(read_text(file, "a Gambit file"), file)
 
 
 def parse(text: str, file: str) -> ExtensiveForm | Matrix:
     """Return the game in the text of a Gambit file; `file` is what messages call it. Raises `ValueError`."""
+    if not text.lstrip().startswith(("EFG", "NFG")):  # what else is in it is nobody's business
+        raise UserError(f'{file}, line 1: expected a Gambit file, which begins with "EFG 2 R" or "NFG 1 R"')
     reader = Scanner(file, text)
     kind = reader.word('a Gambit file, which begins with "EFG 2 R" or "NFG 1 R"', ("EFG", "NFG"))
     version = "2" if kind == "EFG" else "1"

@@ -20,6 +20,9 @@ class Token(NamedTuple):
 _TOKEN = re.compile(r'\s+|,|"(?P<text>(?:[^"\\]|\\.)*)"|(?P<brace>[{}])|(?P<word>[^\s,{}"]+)', re.DOTALL)
 
 
+_QUOTED = 40  # characters of a token in a message
+
+
 class Scanner:
     """Tokens of a file, taken one by one; what is not as expected raises `ValueError` with file and line."""
 
@@ -55,7 +58,8 @@ class Scanner:
 
     def fail(self, problem: str) -> NoReturn:
         token = self.tokens[self.at]
-        shown = {"end": "the end of the file", "text": f'"{token.text}"'}.get(token.kind, token.text)
+        word = token.text if len(token.text) <= _QUOTED else f"{token.text[:_QUOTED]}..."
+        shown = {"end": "the end of the file", "text": f'"{word}"'}.get(token.kind, word)
         raise UserError(f"{self.file}, line {token.line}: {problem}, found {shown}")
 
     def wrong(self, problem: str) -> NoReturn:

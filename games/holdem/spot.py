@@ -39,6 +39,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.files import read_text
 from counterplay.engine.spec import suggestion
 from counterplay.engine.streets import unblocked
 from counterplay.games.holdem.betting import NO_RAKE, PLAYERS, STREETS, BettingRules, FixedLimit, Rake
@@ -188,12 +189,9 @@ def _check_board(board: Sequence[int]) -> None:
 
 def load_spot(path: str | Path) -> Spot:
     """Read a spot from a TOML file; raise `ValueError`, with the file's name, for what cannot be read or is wrong."""
+    text = read_text(path, "a TOML file")
     try:
-        return parse_spot(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"cannot read {str(path)!r}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not a text file in UTF-8") from None
+        return parse_spot(text)
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
 
@@ -202,7 +200,7 @@ def parse_spot(text: str) -> Spot:
     """Read a spot from the text of a TOML file."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(f"this is not TOML: {error}") from None
     return _build(data)
 
