@@ -198,7 +198,7 @@ def read(folder: str | Path) -> Saved:
     number = about.get("format") if isinstance(about, dict) else None
     if type(number) is int and number > FORMAT:
         raise UserError(f"{folder} was written by a newer Counterplay; upgrade to read it")
-    check_plain({name: part for name, part in saved.items() if name != "learner"}, folder)
+    check_plain({name: part for name, part in saved.items() if name not in ("learner", "replay")}, folder)
     schema.convert(saved, schema.CheckpointHeader, f"the checkpoint in {folder}")
     return Saved(folder, saved["run"], saved)
 
@@ -239,7 +239,8 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
             f"or of Counterplay{told}"
         ) from error
     run.rng.bit_generator.state = state["rng"]
-    run.plan, run.folder, run.stopped_by = Plan(**about["plan"]), saved.folder, about["stopped_by"]
+    run.plan = Plan(**{f.name: about["plan"][f.name] for f in fields(Plan) if f.name in about["plan"]})
+    run.folder, run.stopped_by = saved.folder, about["stopped_by"]
     run.steps, run.episodes, run.seconds = about["steps"], about["episodes"], about["seconds"]
     run.history, run.since = state["history"], state["since"]
     return run

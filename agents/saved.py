@@ -65,11 +65,12 @@ def check_state(saved: Mapping[str, Any], fresh: Mapping[str, Any], spec: EnvSpe
     Dictionaries have the same names, tensors the same type and shape (any number of rows where the new one has none
     yet), numbers are finite, and counts not negative. Episodes of a replay have been played in the environment.
     """
-    _check_like(saved, fresh, "its state")
+    kept = fresh if "replay" in saved else {name: part for name, part in fresh.items() if name != "replay"}
+    _check_like(saved, kept, "its state")
     if not 0 <= saved.get("due", 0.0) < 1:
         raise UserError("it owes a number of updates that is no part of one")
     if "replay" in saved:
-        _check_replay(saved["replay"], spec)
+        check_episodes({k: part.numpy() for k, part in saved["replay"].items() if hasattr(part, "numpy")}, spec)
 
 
 def _check_like(saved: Any, fresh: Any, where: str) -> None:
@@ -108,12 +109,12 @@ def _check_tensor(saved: Any, fresh: "torch.Tensor | npt.NDArray[Any]", where: s
         raise UserError(f"{where} has entries that are not numbers: its training had failed")
 
 
-def _check_replay(replay: Mapping[str, Any], spec: EnvSpec) -> None:
-    held = {name: part.numpy() for name, part in replay.items() if isinstance(part, torch.Tensor)}
+def check_episodes(held: Mapping[str, npt.NDArray[Any]], spec: EnvSpec) -> None:
+    """Raise `ValueError` unless arrays by name, one row an episode, are episodes that were played in an environment."""
     length = held["length"]
     if any(len(part) != len(length) for part in held.values()):
         raise UserError("the arrays of its replay are of different numbers of episodes")
-    if not np.array_equal(held["filled"].sum(axis=1), length) or schema.least(held["priority"]) < 0:
+    if not np.array_equal(held["filled"].sum(axis=1), length) or schema.least(held.get("priority", length)) < 0:
         raise UserError("the episodes of its replay are not as long as they say")
     action = held["action"]
     if action.size and action.dtype.kind == "i" and not 0 <= action.min() <= action.max() < spec.actions:

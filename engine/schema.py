@@ -66,6 +66,7 @@ class PlanHeader(Struct):
     steps: Some
     test_every: Some | None
     test_episodes: Some
+    keep_replay: bool = True
 
 
 class RunHeader(Struct):

@@ -150,9 +150,14 @@ def _styled(text: str, colour: int) -> str:
     return click.style(text, bold=colour == HEADING, dim=colour == DIM)
 
 
+def shown(text: str) -> str:
+    """Return text in which nothing steers the terminal but what `paint` did: names and labels may be a stranger's."""
+    return "\x1b".join(map(printable, text.split(_OURS)))
+
+
 def say(text: str) -> None:
-    """Print text. Nothing in it steers the terminal but what `paint` did: names and labels may be a stranger's."""
-    click.echo("\x1b".join(map(printable, text.split(_OURS))))
+    """Print text, as `shown` makes it safe."""
+    click.echo(shown(text))
 
 
 def put(lines: Iterable[str]) -> None:
