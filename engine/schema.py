@@ -104,6 +104,14 @@ class Generator(Struct):
     uinteger: Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 
+class ReplayHead(Struct):
+    """Which files beside a checkpoint hold its replay, each by its first episode, its end, and what is in its name."""
+
+    size: Count
+    added: Count
+    parts: list[tuple[Count, Count, Annotated[str, Meta(pattern="^[0-9a-f]{8}$")]]]
+
+
 class CheckpointHeader(Struct):
     """What a checkpoint holds beside its learner's state."""
 
@@ -112,6 +120,7 @@ class CheckpointHeader(Struct):
     history: list[dict[str, float]]  # figures of rows may be infinite or no numbers
     since: dict[str, list[float]]
     learner: dict[str, Any]
+    replay: ReplayHead | None = None
 
     def __post_init__(self) -> None:
         if any(isinstance(x, int) and abs(x) > LARGEST for x in self.run.settings.values()):
@@ -196,11 +205,11 @@ def fit(arrays: Arrays, like: Arrays, of: str) -> dict[str, Array]:
 
 
 def finite(array: Array) -> bool:
-    """Tell whether all entries are finite numbers whose products are finite too.
+    """Tell whether all entries are finite numbers, and sums of many of them too.
 
     It is found out part by part, so that there is no second array of that size.
     """
-    flat, most = array.reshape(-1), float(np.sqrt(np.finfo(array.dtype).max))
+    flat, most = array.reshape(-1), float(np.finfo(array.dtype).max) / _CHUNK
     return all(bool((np.abs(flat[i : i + _CHUNK]) <= most).all()) for i in range(0, flat.size, _CHUNK))
 
 

@@ -21,7 +21,7 @@ from counterplay.engine.text import size
 
 FORMAT = 2  # of what is written; 1 had moves and hands with line ends between them
 _KEY = "counterplay"
-_DTYPES = ("U8", "I8", "I16", "I64", "F32", "F64")
+_DTYPES = ("BOOL", *(f"{kind}{bits}" for kind in "UI" for bits in (8, 16, 32, 64)), "F32", "F64")
 _MOST_ARRAYS = 100
 _MOST_HEADER = 32 * 2**20  # characters; a million points of a trace
 

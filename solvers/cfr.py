@@ -27,12 +27,8 @@ from counterplay.engine.lanes import width
 from counterplay.engine.schema import fit, least
 from counterplay.engine.strategy import Vector, is_profile
 from counterplay.engine.sweeps import down, expected, gather, normalise, realise, respond
-<<<<<<< HEAD
-from counterplay.solvers.value import ROUNDING, Judgement, judge_plans, magnitude
-=======
 from counterplay.solvers import CFR_STATE
-from counterplay.solvers.value import Judgement, judge_plans
->>>>>>> 6a5d056 (Solution files are checked against a declared schema, and their arrays against the rules, before anything sees them)
+from counterplay.solvers.value import ROUNDING, Judgement, judge_plans, magnitude
 from counterplay.solvers.variants import Variant
 
 

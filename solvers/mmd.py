@@ -23,12 +23,8 @@ from counterplay.engine.lanes import width
 from counterplay.engine.schema import fit
 from counterplay.engine.strategy import Vector, is_profile
 from counterplay.engine.sweeps import down, gather, normalise, realise
-<<<<<<< HEAD
-from counterplay.solvers.value import ROUNDING, Judgement, judge, magnitude
-=======
 from counterplay.solvers import MMD_STATE
-from counterplay.solvers.value import Judgement, judge
->>>>>>> 6a5d056 (Solution files are checked against a declared schema, and their arrays against the rules, before anything sees them)
+from counterplay.solvers.value import ROUNDING, Judgement, judge, magnitude
 
 _PULL = 0.3  # alpha in units of the largest payoff, and steps between moves of the magnet, on the way to Nash:
 _PERIOD = 10  # of the pulls 1, 0.3, 0.1, 0.03 and periods 1, 10, 100 the pair that converged on most games
