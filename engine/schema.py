@@ -4,6 +4,7 @@ Whatever comes out of a file passes here before anything else sees it, so that t
 it. What needs the rules of a game (that the arrays are of its size) is asked for where the game is built, by `fit`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -125,10 +126,14 @@ class CheckpointHeader(Struct):
     def __post_init__(self) -> None:
         if any(isinstance(x, int) and abs(x) > LARGEST for x in self.run.settings.values()):
             raise ValueError("a setting is beyond all measure")
-        steps = [row.get("steps", -1.0) for row in self.history]
-        named = all({"steps", "episodes", "seconds", "return"} <= row.keys() for row in self.history)
-        if not named or any(not 0 <= a <= b for a, b in zip(steps, [*steps[1:], self.run.steps], strict=True)):
-            raise ValueError("the rows of the history do not rise to the steps of the run")
+        if not all({"steps", "episodes", "seconds", "return"} <= row.keys() for row in self.history):
+            raise ValueError("a row of the history lacks figures that every row has")
+        if not all(0 <= row["seconds"] < math.inf for row in self.history):
+            raise ValueError("a row of the history took no time that there is")
+        for name, end in (("steps", self.run.steps), ("episodes", self.run.episodes)):
+            counts = [row[name] for row in self.history]
+            if any(not 0 <= a <= b for a, b in zip(counts, [*counts[1:], end], strict=True)):
+                raise ValueError(f"the rows of the history do not rise to the {name} of the run")
 
 
 MetricsRow = dict[str, float | None]  # a line of metrics.jsonl
