@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from counterplay.agents.log import LINES_FILE
 from counterplay.agents.run import interval
+from counterplay.engine.errors import UserError
+from counterplay.engine.files import MOST_TEXT, read_bytes
 from counterplay.engine.schema import MetricsRow
 
 
@@ -76,12 +78,12 @@ def _rows(file: Path) -> list[dict[str, float]]:
     """Return the rows of a run, up to one that is none; there are none before it begins."""
     rows: list[dict[str, float]] = []
     try:
-        for line in file.read_bytes().splitlines():
+        for line in read_bytes(file, MOST_TEXT).splitlines():
             row = msgspec.json.decode(line, type=MetricsRow)
             rows.append({name: math.nan if figure is None else figure for name, figure in row.items()})
             if not all(math.isfinite(rows[-1].get(name, math.nan)) for name in ("steps", "seconds")):
                 return rows[:-1]
-    except (OSError, msgspec.MsgspecError, RecursionError, UnicodeError):  # nothing yet, or a last line cut short
+    except (UserError, msgspec.MsgspecError, RecursionError, UnicodeError):  # nothing yet, or a last line cut short
         pass
     return rows
 

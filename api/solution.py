@@ -18,7 +18,7 @@ from counterplay.api.strategies import Lookup
 from counterplay.api.trees import build
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form
-from counterplay.engine.rules import DealtRules, Rules
+from counterplay.engine.rules import DealtRules, Rules, is_dealt
 from counterplay.engine.schema import is_mix
 from counterplay.engine.store import pack, write
 from counterplay.engine.strategy import check
@@ -163,8 +163,8 @@ class TreeSolution:
                 "and replace() takes what it finds beside the strategy"
             )
         for name in ("strategy", "owner", "first"):
-            object.__setattr__(self, name, _frozen(getattr(self, name)))
-        state = MappingProxyType({name: _frozen(array) for name, array in self.state.items()})
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+        state = MappingProxyType({name: frozen(array) for name, array in self.state.items()})
         object.__setattr__(self, "state", state)
         object.__setattr__(self, "figures", MappingProxyType(dict(self.figures)))
         object.__setattr__(self, "judged", (self.strategy, self.value, self.best))
@@ -216,7 +216,7 @@ class TreeSolution:
     @cached_property
     def tree(self) -> Tree:
         """Return the game's tree, built again from its rules; raises `ValueError` if they no longer fit."""
-        return fitting(build(self.made()), self)
+        return rebuilt(self.made(), self)
 
     @cached_property
     def form(self) -> SequenceForm:
@@ -387,9 +387,14 @@ def shape_of(source: TreeSolution | Tree) -> tuple[Any, ...]:
     return source.owner.tolist(), source.labels, source.actions, source.hands
 
 
-def fitting(tree: Tree, solution: TreeSolution) -> Tree:
-    """Return the tree if a solution is of its game; raises `ValueError` if not."""
-    if shape_of(tree) != shape_of(solution):
+def rebuilt(rules: Rules | DealtRules, solution: TreeSolution) -> Tree:
+    """Return the tree of rules if a solution is of their game; raises `ValueError` if not.
+
+    A file may name a game far larger than its strategy is: where hands differ, no tree is built.
+    """
+    same = not is_dealt(rules) or [*map(tuple, map(rules.hands, range(rules.players)))] == [*solution.hands]
+    tree = build(rules) if same else None
+    if tree is None or shape_of(tree) != shape_of(solution):
         raise UserError(f"the rules of {solution.game} are not those that this solution was made for")
     return tree
 
@@ -401,8 +406,8 @@ def earns_alike(solution: TreeSolution, found: Judgement) -> bool:
     return all(abs(a - b) <= 1e-6 * scale for a, b in zip((*found.value, *found.best), claimed, strict=True))
 
 
-def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return an array as what cannot be written to."""
-    frozen = array.view()
-    frozen.flags.writeable = False
-    return frozen
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from counterplay.api.solution import HOLDEM, TREE, Solution, TreeSolution, earns_alike, fitting
+from counterplay.api.solution import HOLDEM, TREE, Solution, TreeSolution, earns_alike, rebuilt
 from counterplay.api.trees import build, size_of
 from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
@@ -242,7 +242,7 @@ def with_rules(solution: TreeSolution, rules: Any) -> TreeSolution:
     A file knows labels, but not what the game pays: that the strategy earns what the solution says stands for it. A
     solution that has its rules is compared by these.
     """
-    tree = fitting(build(rules), solution)
+    tree = rebuilt(rules, solution)
     given = replace(solution, rules=rules)
     vars(given).update(tree=tree)
     known = solution.rules is None or same_game(solution.tree, tree)

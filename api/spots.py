@@ -4,17 +4,18 @@ Values are chips of the starting pot and of what is won beyond it, player 0 out 
 NashConv divided by two, in chips and in per cent of the starting pot, blinds included.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from counterplay.api.export import as_csv, card, claims, version
-from counterplay.api.solution import HOLDEM
+from counterplay.api.solution import HOLDEM, frozen
 from counterplay.api.view import View
 from counterplay.engine import schema
 from counterplay.engine.errors import UserError
@@ -65,10 +66,23 @@ class SpotSolution:
     value: tuple[float, ...]  # expected values in chips, OOP first; together the pot less rake
     best: tuple[float, ...]  # what each player's best response would earn
     trace: tuple[Check, ...]  # exploitability in chips
-    state: dict[str, npt.NDArray[Any]] = field(repr=False)  # the tables that a resumed run goes on from
+    state: Mapping[str, npt.NDArray[Any]] = field(repr=False)  # the tables that a resumed run goes on from
     threads: int = 1
 
     kind = HOLDEM
+
+    def __post_init__(self) -> None:
+        """Make the tables unchangeable; kernels, which are compiled for arrays that are not, have them as they came."""
+        vars(self)["_held"] = dict(self.state)
+        object.__setattr__(self, "state", MappingProxyType({name: frozen(a) for name, a in self.state.items()}))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or a pickle is made of, which is made unchangeable again."""
+        return {**{f.name: getattr(self, f.name) for f in fields(self)}, "state": dict(self.state)}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        vars(self).update(kept)
+        self.__post_init__()
 
     @property
     def game(self) -> str:
@@ -116,7 +130,9 @@ class SpotSolution:
     @cached_property
     def _tables(self) -> Tables:
         """Return the tables once they fit the spot; raises `ValueError` if they do not."""
-        return check_tables(self.layout.game, self.state)
+        held: dict[str, npt.NDArray[Any]] = vars(self)["_held"]
+        tables = check_tables(self.layout.game, held)
+        return Tables(*(table if table.flags.writeable else table.copy() for table in tables))
 
     @cached_property
     def _run(self) -> SubgameCFR:

@@ -18,6 +18,7 @@ from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE
 from counterplay.api.runs import begin, in_text, name_of, text_of, train
 from counterplay.engine.compiling import tell, telling
 from counterplay.engine.errors import UserError
+from counterplay.engine.files import MOST_TEXT, read_bytes
 from counterplay.engine.schema import RunHeader
 from counterplay.engine.store import write_atomic
 from counterplay.engine.system import cores, interrupts
@@ -43,8 +44,8 @@ class Job:
     def done(self) -> int:
         """Return how many steps it has had."""
         try:
-            about = msgspec.json.decode((self.folder / RUN_FILE).read_bytes(), type=RunHeader)
-        except (OSError, msgspec.MsgspecError, RecursionError, UnicodeError):
+            about = msgspec.json.decode(read_bytes(self.folder / RUN_FILE, MOST_TEXT), type=RunHeader)
+        except (UserError, msgspec.MsgspecError, RecursionError, UnicodeError):
             return 0
         return about.steps
 

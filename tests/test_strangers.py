@@ -265,6 +265,21 @@ def test_our_own_colours_survive(monkeypatch, capsys):
     assert "\\x1b[31mred" in theirs
 
 
+def test_progress_is_safe_too(capsys):
+    from counterplay.show.live import Display
+    from counterplay.show.solving import SolveWatch
+    from counterplay.solvers.run import Check, Limits, Progress
+
+    watch = SolveWatch(f"kuhn{EVIL}", 0.0, False, None)
+    watch.size("small")
+    watch.progress(Progress(1, 9.0, Limits(), (Check(1, 9.0, 0.5),)))
+    assert _is_clean(capsys.readouterr().err)
+    shown = Display(f"Solving kuhn{EVIL}[/][red]")
+    shown.line = EVIL
+    shown.console.print(shown.picture())
+    assert "\x1b]0;owned" not in capsys.readouterr().err
+
+
 def test_json_is_safe_and_the_same():
     data = {"a": EVIL, "b": ["é \n", 1.5]}
     text = as_json(data)
@@ -328,6 +343,12 @@ def test_a_solution_cannot_be_changed_in_place(tmp_path):
                 part["x"] = 1
         assert one.judge() == solution.judge()
         assert counterplay.solve(resume=one, iterations=9).iterations == 9
+    solution = counterplay.solve(RIVER, iterations=5)
+    for one in (solution, copy.deepcopy(solution), pickle.loads(pickle.dumps(solution)), replace(solution, threads=1)):
+        with pytest.raises(ValueError, match="read-only"):
+            one.state["total"][0] = 0
+        assert one.judge() == solution.judge()
+        assert counterplay.solve(resume=one, iterations=9).iterations == 9
 
 
 def test_replacing_a_strategy_replaces_what_it_is_worth():
@@ -380,8 +401,9 @@ def test_games_are_compared_by_what_they_pay():
         counterplay.solve(Stakes(2.0), resume=low, iterations=30)
     assert counterplay.solve(Stakes(1.0), resume=low, iterations=30).iterations == 30
     assert len(low.against(counterplay.solve(Stakes(1.0), iterations=9))) == 2
-    with pytest.raises(UserError, match="is of kuhn, not"):
-        counterplay.solve("kuhn(players=3)", resume=counterplay.solve("kuhn", iterations=2), iterations=9)
+    for other in ("kuhn(players=3)", counterplay.games.make("kuhn(players=3)")):
+        with pytest.raises(UserError, match="is of kuhn, not"):
+            counterplay.solve(other, resume=counterplay.solve("kuhn", iterations=2), iterations=9)
 
 
 @pytest.fixture(scope="module")
