@@ -59,7 +59,8 @@ def test_train_prints_a_summary_and_says_what_is_next(run, tmp_path):
     assert "vdn" in out
     assert "200 steps, 40 episodes" in out
     assert f"counterplay train --resume {tmp_path / 'a'} --steps 400" in out
-    assert err.startswith("vdn penalty(steps=5): return ")  # plain lines where there is no terminal
+    assert err.startswith("vdn penalty(steps=5): settings: ")  # plain lines where there is no terminal
+    assert err.splitlines()[1].startswith("vdn penalty(steps=5): return ")
     assert "of 200 steps" in err
     assert "\x1b" not in out + err
     code, out, _ = run("train", "--resume", tmp_path / "a", "--steps", 220)
@@ -144,7 +145,7 @@ def test_a_folder_that_holds_a_run(run, folder):
         (["vdn", "--resume", folder], "by qmix, not vdn"),
         (["qmix", "climbing", "--resume", folder], "not climbing"),
         (["--resume", folder, "--seed", "3"], "seed 0, not 3"),
-        (["--resume", folder, "--set", "lr=3"], "lr=0.0005, not 3"),
+        (["--resume", folder, "--set", "lr=3"], "lr=0.005, not 3"),
         (["--resume", folder], "has had 200 steps"),
     ):
         code, _, err = run("train", *arguments)
