@@ -40,21 +40,33 @@ class Preset(NamedTuple):
         }
 
 
-_Q, _A2C, _PPO = ("iql", "vdn", "qmix"), ("a2c", "ia2c"), ("mappo", "ippo")
+_Q, _PPO = ("iql", "vdn", "qmix"), ("mappo", "ippo")
 
-# Games of one decision, played again and again: no step matters to the next, so that nothing later has to be told apart
-# from what an action paid.
+# Games of one decision, played again and again: no step matters to the next, so that nothing that comes later has to be
+# told apart from what an action paid. The best joint action lies beside the worst, hence the optimism.
 _ALONE = {"gamma": 0.0, "pessimism": 0.01}
-_BOLD = {"lr": 5e-3, "epsilon_steps": 6000}
+_BOLD = _ALONE | {"lr": 5e-3, "epsilon_steps": 6000}
+_SURE = _ALONE | {"critic_lr": 5e-3}
+# All joint actions equally often, for the values of the whole game.
+_UNIFORM = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 5e-3, "batch": 64, "warmup": 64, "updates": 0.25}
+# A day is told from the next by memory alone.
+_MEMORY = {"recurrent": True, "last_action": True}
+_HUNT = {"pessimism": 0.1, "gamma": 0.95, "epsilon_steps": 100_000, "batch": 8, "warmup": 16}
 
 PRESETS = (
-    Preset("climbing", ("iql", "qmix"), 10_000, _ALONE | _BOLD),
-    Preset("penalty", ("iql", "qmix"), 10_000, _ALONE | _BOLD),
-    Preset("climbing", _PPO, 50_000, _ALONE | {"critic_lr": 5e-3}),
-    Preset("penalty", _PPO, 50_000, _ALONE | {"critic_lr": 5e-3}),
+    Preset("climbing", _Q, 10_000, _BOLD),
+    Preset("climbing", _PPO, 40_000, _SURE),
+    Preset("penalty", ("iql",), 10_000, _BOLD),
+    Preset("penalty", _PPO, 40_000, _SURE),
+    Preset("qtran_matrix", ("qtran", "qtran_alt"), 2400, _UNIFORM | {"lr": 2e-3}),
+    Preset("two_step", ("vdn", "qmix"), 6000, _UNIFORM | {"target_rate": 0.1}),
+    Preset("switch", _Q, 100_000, _MEMORY | {"updates": 0.25, "lr": 1e-3, "epsilon_steps": 50_000}),
+    Preset("switch", _PPO, 200_000, _MEMORY),
+    Preset("predator_prey", _Q, 300_000, _HUNT),
+    Preset("predator_prey", _PPO, 1_000_000, {"pessimism": 0.1}),
     Preset("foraging", ("vdn", "qmix"), 2_000_000, {"gamma": 0.9}),
     Preset("foraging", ("coma",), 4_000_000, {"gamma": 0.9}),
-    Preset("foraging", ("mappo",), 500_000, {}),
+    Preset("foraging", _PPO, 500_000, {}),
 )
 
 

@@ -121,6 +121,7 @@ def put_tables(found: dict[str, list[dict[str, Any]]]) -> None:
             "" if not runs else f"{min(minutes):.1f}" if len(runs) == 1 else f"{min(minutes):.1f} to {max(minutes):.1f}"
         )
         spelled = ", ".join(f"`{name}={str(value).lower()}`" for name, value in preset.settings.items())
+        spelled = spelled or "none"
         counts = sorted({len(found.get(f"{spec}: {learner}", [])) for learner in preset.learners})
         seeds = " to ".join(map(str, {counts[0]: 0, counts[-1]: 0}))
         rows.append([preset.name, ", ".join(preset.learners), spelled, f"{preset.steps:,}", seeds, took])

@@ -50,7 +50,7 @@ def presets(choice: Choice, paint: Paint, width: int) -> Iterator[str]:
     yield "Presets, of runs in these environments (--preset none: the defaults):"
     left = max(len(preset.name) for preset in found) + 4
     for preset in found:
-        text = f"{_spelled(preset.settings)}; {count(preset.steps, 'step')}"
+        text = f"{_spelled(preset.settings) or 'the defaults'}; {count(preset.steps, 'step')}"
         first, *rest = wrap(text, max(width - left, 20))
         yield f"  {preset.name:<{left - 2}}{paint(first, DIM)}"
         yield from (" " * left + paint(line, DIM) for line in rest)

@@ -104,7 +104,7 @@ def test_command_line(run, tmp_path):
     assert run("train", "mappo", "penalty", "--preset", "non")[0] == 2
     out = run("train", "mappo", "penalty", "--steps", 100, *sets, "--preset", "none")[1]
     assert "settings envs=2, hidden=8 run" in " ".join(out.split())
-    assert "penalty   gamma=0.0, pessimism=0.01" in run("learners", "mappo")[1]
+    assert "penalty gamma=0.0, pessimism=0.01" in " ".join(run("learners", "mappo")[1].split())
     assert "pessimism=0.01" in run("train", "mappo", "penalty", "--help")[1]
     assert "pessimism=1.0" in run("train", "mappo", "penalty", "--preset", "none", "--help")[1]
 

@@ -25,7 +25,7 @@ ENV = "penalty(steps=5)"
 def folder(tmp_path_factory):
     """Return the folder of a run."""
     place = tmp_path_factory.mktemp("runs") / "qmix"
-    counterplay.train("qmix", ENV, steps=200, out=place, **SMALL)
+    counterplay.train("qmix", ENV, steps=200, out=place, preset="none", **SMALL)
     return place
 
 
@@ -145,7 +145,7 @@ def test_a_folder_that_holds_a_run(run, folder):
         (["vdn", "--resume", folder], "by qmix, not vdn"),
         (["qmix", "climbing", "--resume", folder], "not climbing"),
         (["--resume", folder, "--seed", "3"], "seed 0, not 3"),
-        (["--resume", folder, "--set", "lr=3"], "lr=0.005, not 3"),
+        (["--resume", folder, "--set", "lr=3"], "lr=0.0005, not 3"),
         (["--resume", folder], "has had 200 steps"),
     ):
         code, _, err = run("train", *arguments)
