@@ -51,7 +51,7 @@ _SURE = _ALONE | {"critic_lr": 5e-3}
 _UNIFORM = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 5e-3, "batch": 64, "warmup": 64, "updates": 0.25}
 # A day is told from the next by memory alone.
 _MEMORY = {"recurrent": True, "last_action": True}
-_HUNT = {"pessimism": 0.1, "gamma": 0.95, "epsilon_steps": 100_000, "batch": 8, "warmup": 16}
+_HUNT = {"pessimism": 0.1, "gamma": 0.95, "epsilon_steps": 80_000, "batch": 8, "warmup": 16}
 
 PRESETS = (
     Preset("climbing", _Q, 10_000, _BOLD),
@@ -62,8 +62,8 @@ PRESETS = (
     Preset("two_step", ("vdn", "qmix"), 6000, _UNIFORM | {"target_rate": 0.1}),
     Preset("switch", _Q, 100_000, _MEMORY | {"updates": 0.25, "lr": 1e-3, "epsilon_steps": 50_000}),
     Preset("switch", _PPO, 200_000, _MEMORY),
-    Preset("predator_prey", _Q, 300_000, _HUNT),
-    Preset("predator_prey", _PPO, 1_000_000, {"pessimism": 0.1}),
+    Preset("predator_prey", _Q, 200_000, _HUNT),
+    Preset("predator_prey", _PPO, 600_000, {"pessimism": 0.1}),
     Preset("foraging", ("vdn", "qmix"), 2_000_000, {"gamma": 0.9}),
     Preset("foraging", ("coma",), 4_000_000, {"gamma": 0.9}),
     Preset("foraging", _PPO, 500_000, {}),

@@ -3,6 +3,7 @@
     python benchmarks/presets.py                             # train, write results/presets.json, renew docs/training.md
     python benchmarks/presets.py --only switch --learners iql,vdn --seeds 2      # of these, keeping what others found
     python benchmarks/presets.py --missing                   # only what the results lack, or have of other settings
+    python benchmarks/presets.py --defaults                  # learners without a preset there as well
     python benchmarks/presets.py --table                     # renew the page from the results
 
 A run is one seed (0, 1, 2, ...) of one learner. What counts is the mean return of 200 episodes without exploring, once
@@ -14,6 +15,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import product
 from typing import Any, NamedTuple
 
 import report
@@ -66,21 +68,18 @@ def train(place: Place, learner: str, seed: int) -> dict[str, Any]:
     return {**found, "settings": asdict(run.settings)}
 
 
-def measure(only: Sequence[str], learners: Sequence[str], seeds: int, missing: bool) -> None:
+def measure(places: Sequence[Place], learners: Sequence[str], seeds: int, missing: bool, defaults: bool) -> None:
     """Train these learners in these environments, and keep what was found of others."""
-    found = known()
-    for place in PLACES:
-        for learner in learners:
-            if place.preset not in only:
-                continue
-            key, settings = f"{place.spec}: {learner}", asdict(begin(learner, place.spec, 0, {}).settings)
-            kept = [run for run in found.get(key, []) if run["settings"] == settings] if missing else []
-            for seed in range(len(kept), seeds):
-                kept.append(train(place, learner, seed))
-                found[key] = kept
-                report.save("presets", {"machine": report.machine(("torch",)), "runs": found})
-                last = kept[-1]
-                print(place.spec, learner, seed, f"{last['score']:.3f}", f"{last['minutes']:.1f} min", flush=True)
+    for place, learner in product(places, learners):
+        fresh = begin(learner, place.spec, 0, {})
+        if not (fresh.preset or defaults):
+            continue
+        key, settings = f"{place.spec}: {learner}", asdict(fresh.settings)
+        kept = [run for run in known().get(key, []) if run["settings"] == settings] if missing else []
+        for seed in range(len(kept), seeds):
+            kept.append(last := train(place, learner, seed))
+            report.save("presets", {"machine": report.machine(("torch",)), "runs": {**known(), key: kept}})
+            print(place.spec, learner, seed, f"{last['score']:.3f}", f"{last['minutes']:.1f} min", flush=True)
 
 
 def known() -> dict[str, list[dict[str, Any]]]:
@@ -136,10 +135,12 @@ def main() -> None:
     parser.add_argument("--learners", default=",".join(LEARNERS), help="learners to train")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--missing", action="store_true", help="train only what the results lack")
+    parser.add_argument("--defaults", action="store_true", help="train learners without a preset, too")
     parser.add_argument("--table", action="store_true", help="train nothing")
     options = parser.parse_args()
     if not options.table:
-        measure(options.only.split(","), options.learners.split(","), options.seeds, options.missing)
+        places = [place for place in PLACES if place.preset in options.only.split(",")]
+        measure(places, options.learners.split(","), options.seeds, options.missing, options.defaults)
     put_tables(known())
 
 

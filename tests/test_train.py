@@ -263,7 +263,7 @@ MISTAKES = [
     ({"learner": "vdn"}, "by qmix, not vdn"),
     ({"env": "climbing"}, "not climbing"),
     ({"seed": 1}, "seed 0, not 1"),
-    ({"lr": 1.0}, "lr=0.005, not 1.0"),
+    ({"lr": 1.0}, "lr=0.0005, not 1.0"),
     ({"lrr": 1.0}, "no such setting"),
     ({}, "has had 50 steps"),
     ({"steps": 20}, "has had 50 steps"),
