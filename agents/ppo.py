@@ -6,6 +6,10 @@ does (IPPO, de Witt et al. 2020; independent A2C). Policies follow the clipped o
 eq. 7) by generalised advantages (Schulman et al. 2016). With one epoch of one minibatch the ratio of new to old
 probabilities is 1 and clipping does nothing: that is A2C (Huang et al. 2022, "A2C is a special case of PPO").
 
+With `pessimism` below 1, what went worse than thought counts for less, since others may have been wrong: advantages
+below 0 (Zhao et al. 2024, "Optimistic Multi-Agent Policy Gradient", who leave them out), and, beyond that paper, the
+critic's errors where it said too much, so that an advantage tells how near an action came to the best that was seen.
+
 Every agent learns from its own rewards where an environment pays them, from the team's otherwise. Steps at which an
 agent has a single legal action teach its critic and not its policy: so turn-based games are played too.
 
@@ -49,6 +53,7 @@ class PPOSettings(OnPolicySettings):
     scale_advantages: Annotated[bool, "bring an update's advantages to mean 0 and deviation 1"] = True
     scale_values: Annotated[bool, "critics speak in running deviations from a running mean (PopArt)"] = True
     kl_stop: Annotated[float, "leave an update once policies have moved that far (KL divergence); 0: never"] = 0.0
+    pessimism: Annotated[float, "weight of actions that did worse than thought, 0 to 1; 1 treats all alike"] = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,6 +67,7 @@ class PPOSettings(OnPolicySettings):
             gae_lambda=(0, 1),
             n_step=(0, inf),
             kl_stop=(0, inf),
+            pessimism=(0, 1),
         )
 
 
@@ -168,9 +174,12 @@ class PPO(OnPolicy):
         target = torch.from_numpy(found)
         decisions = self.decisions(self.logits(batch, rows), batch, rows)
         advantage = take_rows(target - now, rows.step).expand_as(decisions.chosen)
+        if settings.pessimism < 1:
+            advantage = advantage * torch.where(advantage < 0, settings.pessimism, 1.0)
         if settings.scale_advantages:
-            shifted = advantage - decisions.mean(advantage)
-            advantage = shifted / (decisions.mean(shifted.square()).sqrt() + 1e-6)
+            if settings.pessimism == 1:  # else the mean of those that count for less is no middle
+                advantage = advantage - decisions.mean(advantage)
+            advantage = advantage / (decisions.mean(advantage.square()).sqrt() + 1e-6)
         if settings.scale_values:
             self.values.learn(take_rows(target, rows.step), self.last)
             now, target = self.values(now), self.values(target)
@@ -193,6 +202,8 @@ class PPO(OnPolicy):
         if settings.value_clip:
             near = old_value + (value - old_value).clamp(-settings.value_clip, settings.value_clip)
             error = torch.maximum(error, (near - target).square())
+        if settings.pessimism < 1:
+            error = error * torch.where(value.detach() > target, settings.pessimism, 1.0)
         value_loss = error.mean()
         with torch.no_grad():  # the divergence's estimate without bias and with little variance (Schulman 2020, k3)
             kl = decisions.mean(ratio - 1 - moved)

@@ -73,6 +73,7 @@ class Run:
     since: dict[str, list[float]] = field(default_factory=dict, repr=False)  # figures since the last row
     stopped_by: str = ""  # "steps" or "interrupt"
     folder: Path | None = None  # where it is kept
+    preset: str = ""  # whose settings it was begun with, if any
     _envs: dict[int, Env] = field(default_factory=dict, repr=False)
 
     @property
@@ -133,6 +134,7 @@ class Run:
             "env": self.env,
             "seed": self.seed,
             "settings": asdict(self.settings),
+            "preset": self.preset,
             "plan": asdict(self.plan),
             "steps": self.steps,
             "episodes": self.episodes,
@@ -243,6 +245,7 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
     run.folder, run.stopped_by = saved.folder, about["stopped_by"]
     run.steps, run.episodes, run.seconds = about["steps"], about["episodes"], about["seconds"]
     run.history, run.since = state["history"], state["since"]
+    run.preset = about.get("preset", "")  # there were none before 0.2
     return run
 
 

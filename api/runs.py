@@ -2,11 +2,11 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterplay.agents import LEARNERS, find, module
+from counterplay.agents import LEARNERS, Choice, find, module, presets
 from counterplay.engine.catalogue import class_path, is_own
 from counterplay.engine.errors import UserError
 from counterplay.engine.spec import literal
@@ -31,15 +31,18 @@ def train(
     test_episodes: int | None = None,
     on_row: "Callable[[Run, Row], None] | None" = None,
     stop: Callable[[], bool] | None = None,
+    preset: str | None = None,
     **settings: Any,
 ) -> "Run":
-    """Train a team for that many environment steps in all (200,000 if nothing else is said) and return the run.
+    """Train a team for that many environment steps in all (the preset's, or 200,000) and return the run.
 
     `learner` is a name, such as "qmix", with or without settings in brackets, or a learner's class, or the
     "package.module:Class" of one. `env` is a spec such as "foraging(size=8, players=2, food=2)", a `Task` or an `Env`
     of `counterplay.engine.env`, the rules of a game, or a PettingZoo parallel environment (or a function that makes
     one). `settings` are the learner's, as `counterplay train --help LEARNER` lists them; one that names a class, such
-    as `mixer`, takes the class itself.
+    as `mixer`, takes the class itself. What is not set there is as the environment's preset for the learner has it
+    (`counterplay learners NAME` lists them), if there is one, or the preset named by `preset`; with preset="none" it is
+    the learner's default.
 
     `out` is a folder for checkpoints, TensorBoard's events and metrics.jsonl. `resume` goes on with a run, or with the
     one in a folder, bit for bit as if it had not stopped; learner, environment, seed and settings may be left out then,
@@ -54,14 +57,14 @@ def train(
     if resume is None:
         if name is None or env is None:
             raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
-        run = begin(name, env, 0 if seed is None else seed, given)
+        run = begin(name, env, 0 if seed is None else seed, given, preset, steps)
     else:
         if isinstance(resume, str | Path):
             plain = isinstance(env, str) and not ENVS.imports_own(env)  # the run's own word is as good
             run = load_run(resume, None if plain else env, name, **given)
         else:
             run = resume
-        _goes_on(run, name, env, seed, given)
+        _goes_on(run, name, env, seed, given, preset)
         if run.steps >= (steps or run.plan.steps):
             raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     from counterplay.api.training import advance
@@ -69,12 +72,36 @@ def train(
     return advance(run, steps, out=out, test_every=test_every, test_episodes=test_episodes, on_row=on_row, stop=stop)
 
 
-def begin(learner: str, env: Any, seed: int, settings: dict[str, Any]) -> "Run":
-    """Return a run that has not begun; raises `ValueError` where learner, settings and environment do not fit."""
-    find(learner)  # before torch is imported
+def begin(
+    learner: str, env: Any, seed: int, settings: dict[str, Any], preset: str | None = None, steps: int | None = None
+) -> "Run":
+    """Return a run that has not begun, for that many steps.
+
+    Raises `ValueError` where learner, settings, preset and environment do not fit.
+    """
+    choice = find(learner)  # before torch is imported
     task = ENVS.make(env)
-    begun: Run = module("run").begin(learner, task, name_of(env, task), seed, settings)
+    chosen = presets.choose(preset, preset_name(task), choice.entry.name)
+    given = {**choice.given, **settings}
+    if chosen is not None:
+        given = {**chosen.settings_for(given, steps), **given}
+    begun: Run = module("run").begin(learner, task, name_of(env, task), seed, given)
+    if chosen is not None:
+        begun.preset, begun.plan = chosen.name, replace(begun.plan, steps=steps or chosen.steps)
     return begun
+
+
+def preset_in(choice: Choice, env: Any, asked: str | None) -> presets.Preset | None:
+    """Return the preset that a learner's runs in an environment (None: in any) begin with."""
+    name = "" if env is None else preset_name(ENVS.make(env))
+    return presets.choose(asked, name, choice.entry.name)
+
+
+def preset_name(task: "Task") -> str:
+    """Return the name by which an environment's presets go: its own, and one for all turn-based games."""
+    from counterplay.games.envs.tree import TurnBased
+
+    return presets.TURNS if isinstance(task, TurnBased) else (ENVS.spec_of(task) or "").partition("(")[0]
 
 
 def load_run(folder: str | Path, env: Any = None, learner: str | type | None = None, **settings: Any) -> "Run":
@@ -128,7 +155,9 @@ def name_of(env: Any, task: "Task") -> str:
     return ENVS.spec_of(task) or str(getattr(task, "name", type(env).__name__))
 
 
-def _goes_on(run: "Run", learner: str | None, env: Any, seed: int | None, settings: dict[str, Any]) -> None:
+def _goes_on(
+    run: "Run", learner: str | None, env: Any, seed: int | None, settings: dict[str, Any], preset: str | None
+) -> None:
     """Raise `ValueError` unless what was given is what the run was begun with."""
     reading = module("run")
     if learner is not None and not reading.same_name(learner, run.name):
@@ -140,6 +169,8 @@ def _goes_on(run: "Run", learner: str | None, env: Any, seed: int | None, settin
             raise UserError(f"the run to resume is of {run.env}, not {name}")
     if seed not in (None, run.seed):
         raise UserError(f"the run to resume has the seed {run.seed}, not {seed}")
+    if preset not in (None, kept := run.preset or presets.NONE):
+        raise UserError(f"the run to resume has the preset {kept}, not {preset}")
     given = settings if learner is None else {**find(learner).given, **settings}
     reading.same_settings(type(run.settings), asdict(run.settings), given, "the run to resume")
 

@@ -79,11 +79,13 @@ def sweep(
     settings: Mapping[str, Sequence[object]] | None = None,
     workers: int | None = None,
     on_progress: Callable[[SweepProgress], None] | None = None,
+    preset: str | None = None,
     **options: Any,
 ) -> "list[Curve]":
     """Train every learner with every combination of the settings' values, from each of the seeds 0 to `seeds` - 1.
 
-    Learners, environment and settings are as `train` takes them.
+    Learners, environment, settings and preset are as `train` takes them. All runs have as many steps: without `steps`
+    as many as the preset that asks for most.
     Runs are processes of their own, `workers` at a time (one a core if None), and are kept in folders under `out`,
     beside curves.png and results.json. A sweep that is started again leaves finished runs as they are, and goes on with
     the others. `options` go to `train`. Ctrl-C makes the running ones save themselves; what is returned then is what
@@ -97,18 +99,18 @@ def sweep(
         find(name)  # before torch is imported
     jobs = plan(names, grid, seeds, Path(out))
     task = ENVS.make(env)
-    for job in jobs[: len(jobs) // seeds]:  # every variant, once: what does not fit is known before anything runs
-        begin(job.learner, task, 0, dict(job.settings))
+    variants = jobs[: len(jobs) // seeds]  # each once: what does not fit is known before anything runs
+    begun = [begin(job.learner, task, 0, dict(job.settings), preset) for job in variants]
+    goal = max(run.plan.steps for run in begun) if steps is None else module("run").Plan(steps).steps
     try:
         Path(out).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
-    goal = module("run").Plan(**({} if steps is None else {"steps": steps})).steps
     from counterplay.agents.curves import curves, figures
     from counterplay.show import chart
 
     try:
-        work_off(jobs, env, goal, workers, on_progress, **options)
+        work_off(jobs, env, goal, workers, on_progress, preset=preset, **options)
     finally:
         if found := curves(jobs):
             write_atomic(Path(out) / "results.json", json.dumps(figures(found)).encode())

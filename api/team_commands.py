@@ -10,6 +10,12 @@ from counterplay.agents.flags import OWN_FLAGS
 from counterplay.engine.errors import UserError
 from counterplay.show.terminal import INTERRUPTED, Count, paint, put, put_json, width
 
+PRESET = click.option(
+    "--preset",
+    metavar="NAME",
+    help="What is not set is as this preset has it, by default ENV's own; 'none': the learner's defaults.",
+)
+
 
 def own_flags(command: Any) -> Any:
     for name, (metavar, several, text) in reversed(OWN_FLAGS.items()):
@@ -25,7 +31,9 @@ def learners(name: str | None) -> None:
     from counterplay.show import listing
 
     if name is not None:
-        put(run_pages().settings(find(name), paint, width()))
+        choice = find(name)
+        pages = run_pages()
+        put([*pages.settings(choice, paint, width()), *pages.presets(choice, paint, width())])
         return
     put(listing.learners(LEARNERS, paint))
     click.echo("\n'counterplay learners NAME' lists what can be set of one.")
@@ -48,9 +56,10 @@ def envs(name: str | None) -> None:
 @click.command(add_help_option=False)
 @click.argument("learner", required=False)
 @click.argument("env", required=False)
-@click.option("--steps", type=Count(), metavar="N", help="Environment steps in all; 200000 unless told otherwise.")
+@click.option("--steps", type=Count(), metavar="N", help="Environment steps in all; the preset's, or 200000.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Of everything that is random; 0.")
 @click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="A setting of the learner; as many as wanted.")
+@PRESET
 @click.option("--out", metavar="DIR", help="Keep the run there: checkpoints, metrics.jsonl, TensorBoard's events.")
 @click.option("--resume", metavar="DIR", help="Go on with the run in that folder; LEARNER and ENV may be left out.")
 @click.option(
@@ -58,7 +67,9 @@ def envs(name: str | None) -> None:
 )
 @click.option("--test-episodes", type=Count(), metavar="N", help="Episodes of such a test; 32.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-@click.option("--help", "-h", "asks", is_flag=True, help="Show this, and of LEARNER its settings.")
+@click.option(
+    "--help", "-h", "asks", is_flag=True, help="Show this, and of LEARNER its settings, those in ENV if given."
+)
 def train(
     learner: str | None,
     env: str | None,
@@ -76,7 +87,7 @@ def train(
 
     choice = None if learner is None else find(learner)
     if asks:
-        about = [] if choice is None else ["", *run_pages().settings(choice, paint, width())]
+        about = [] if choice is None else ["", *_about(choice, env, more["preset"])]
         put([click.get_current_context().get_help(), *about])
         return 0
     if resume is None and (learner is None or env is None):
@@ -98,13 +109,26 @@ def train(
     return INTERRUPTED if run.stopped_by == "interrupt" else 0
 
 
+def _about(choice: Any, env: str | None, preset: str | None) -> list[str]:
+    """Return a learner's settings as lines: those in an environment, or its defaults and presets."""
+    from counterplay.api.runs import preset_in
+
+    pages = run_pages()
+    if env is None and preset is None:
+        return [*pages.settings(choice, paint, width()), *pages.presets(choice, paint, width())]
+    return list(pages.settings(choice, paint, width(), preset_in(choice, env, preset)))
+
+
 @click.command()
 @click.argument("learners")
 @click.argument("env")
 @click.option("--out", metavar="DIR", required=True, help="Where all runs are kept, the table and the figure.")
 @click.option("--seeds", type=Count(), metavar="N", default=5, show_default=True, help="Runs of each, from 0 on.")
-@click.option("--steps", type=Count(), metavar="N", help="Environment steps of each run; 200000.")
+@click.option(
+    "--steps", type=Count(), metavar="N", help="Environment steps of each run; the longest preset's, or 200000."
+)
 @click.option("--set", "sets", multiple=True, metavar="NAME=A,B,...", help="A setting, and the values to try.")
+@PRESET
 @click.option("--workers", type=Count(), metavar="N", help="Runs at a time; one a core.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: bool, **options: Any) -> int:

@@ -1,13 +1,15 @@
 """Learners and runs as lines of text."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from counterplay.agents import Choice
+from counterplay.agents import Choice, find
 from counterplay.agents.learner import meanings
+from counterplay.agents.presets import Preset, presets_of
 from counterplay.agents.run import Run, Score, interval
 from counterplay.engine.catalogue import is_own
 from counterplay.engine.env import EnvSpec
@@ -21,18 +23,47 @@ if TYPE_CHECKING:
 _STOPPED = {"steps": "as many steps as asked for", "interrupt": "interrupted", "": "not begun"}
 
 
-def settings(choice: Choice, paint: Paint, width: int) -> Iterator[str]:
-    """Yield what can be set of a learner: name and default, and what it means."""
+def settings(choice: Choice, paint: Paint, width: int, preset: Preset | None = None) -> Iterator[str]:
+    """Yield what can be set of a learner: name and default, or what a preset has in its place, and what it means."""
     yield paint(choice.entry.summary or inspect.getdoc(choice.entry.load()) or choice.name, HEADING)
     yield ""
-    yield "Settings, their defaults and meaning:"
+    if preset is None:
+        yield "Settings, their defaults and meaning:"
+    else:
+        yield f"Settings of the preset {preset.name}, for runs of {count(preset.steps, 'step')}, and their meaning:"
     about = meanings(choice.settings_type())
-    written = {name: f"{name}={_written(choice.preset.get(name, default))}" for name, (_, default, _) in about.items()}
+    used = {**choice.preset, **({} if preset is None else preset.settings_for(choice.given))}
+    written = {name: f"{name}={_written(used.get(name, default))}" for name, (_, default, _) in about.items()}
     left = max(map(len, written.values())) + 4
     for name, (_, _, text) in about.items():
         first, *rest = wrap(text, max(width - left, 20)) or [""]
         yield f"  {written[name]:<{left - 2}}{paint(first, DIM)}"
         yield from (" " * left + paint(line, DIM) for line in rest)
+
+
+def presets(choice: Choice, paint: Paint, width: int) -> Iterator[str]:
+    """Yield the presets of a learner: the environment, and what is set there beside the defaults."""
+    found = list(presets_of(choice.entry.name))
+    if not found:
+        return
+    yield ""
+    yield "Presets, of runs in these environments (--preset none: the defaults):"
+    left = max(len(preset.name) for preset in found) + 4
+    for preset in found:
+        text = f"{_spelled(preset.settings) or 'the defaults'}; {count(preset.steps, 'step')}"
+        first, *rest = wrap(text, max(width - left, 20))
+        yield f"  {preset.name:<{left - 2}}{paint(first, DIM)}"
+        yield from (" " * left + paint(line, DIM) for line in rest)
+
+
+def set_in(run: Run) -> str:
+    """Return a run's preset, and its settings that are not the learner's defaults, in one line."""
+    choice = find(run.name, own=True)
+    about = {
+        name: choice.entry.preset.get(name, default) for name, (_, default, _) in meanings(type(run.settings)).items()
+    }
+    other = {name: value for name, value in asdict(run.settings).items() if value != about[name]}
+    return ": ".join(part for part in (f"preset {run.preset}" if run.preset else "", _spelled(other)) if part)
 
 
 def shape(spec: EnvSpec) -> str:
@@ -46,9 +77,9 @@ def summary(run: Run, paint: Paint) -> Iterator[str]:
     """Yield what a run came to."""
     stopped = _STOPPED[run.stopped_by]
     played = f"{count(run.steps, 'step')}, {count(run.episodes, 'episode')} in {duration(run.seconds)}: {stopped}"
-    yield from table(
-        [("learner", run.name), ("environment", f"{run.env}: {shape(run.task.spec)}"), ("run", played)], paint
-    )
+    about = [("learner", run.name), ("environment", f"{run.env}: {shape(run.task.spec)}")]
+    about += [("settings", set_in(run) or "the defaults"), ("run", played)]
+    yield from table(about, paint)
     if test := last_test(run):
         found = in_words(test["test_return"], test["test_low"], test["test_high"], run.plan.test_episodes)
         lines = [("return", found)]
@@ -98,6 +129,7 @@ def figures(run: Run) -> dict[str, Any]:
         "learner": run.name,
         "env": run.env,
         "seed": run.seed,
+        "preset": run.preset or None,
         "steps": run.steps,
         "episodes": run.episodes,
         "seconds": run.seconds,
@@ -130,6 +162,10 @@ def whats_next(run: Run) -> Iterator[str]:
     if run.stopped_by != "interrupt":
         yield f"  counterplay train {both}--resume {kept} --steps {2 * run.plan.steps}"
     yield f"  tensorboard --logdir {kept}"
+
+
+def _spelled(settings: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={_written(value)}" for name, value in settings.items())
 
 
 def _written(value: object) -> str:

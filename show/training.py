@@ -90,7 +90,10 @@ class TrainWatch:
         now = clock()
         left = None
         if self.began is None:
+            from counterplay.show.run_pages import set_in  # which imports torch
+
             self.began = now, run.steps
+            self.say(f"{self.name}: settings: {set_in(run) or 'the defaults'}")
         elif run.steps > self.began[1]:
             left = (run.plan.steps - run.steps) * (now - self.began[0]) / (run.steps - self.began[1])
         text = line(run, row, left)
@@ -98,8 +101,15 @@ class TrainWatch:
             self.live.line = text
             self.live.curve = lambda width, height: curve(run.history, width, height)
         elif run.seconds >= self.next_line or run.steps >= run.plan.steps:
-            print(f"{self.name}: {text}", file=sys.stderr, flush=True)
+            self.say(f"{self.name}: {text}")
             self.next_line = max(run.seconds + 1.0, 1.1 * run.seconds)
+
+    def say(self, text: str) -> None:
+        """Print a line, above the live picture if there is one."""
+        if self.live is not None:
+            self.live.console.print(text, highlight=False, markup=False)
+        else:
+            print(text, file=sys.stderr, flush=True)
 
 
 class SweepWatch:

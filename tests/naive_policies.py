@@ -81,8 +81,9 @@ def ppo_loss(episodes, old, new, s, epsilon=0.0):
     width = values.shape[-1]
     target = returns_of(episodes, values, s.gamma, s.gae_lambda, s.n_step)
     gains = {(b, t, n): target[b, t, n % width] - float(values[b, t, n % width]) for b, t, n in choices_of(episodes)}
+    gains = {at: x * (s.pessimism if x < 0 else 1) for at, x in gains.items()}
     if s.scale_advantages:
-        mean = sum(gains.values()) / len(gains)
+        mean = sum(gains.values()) / len(gains) if s.pessimism == 1 else 0.0
         deviation = (sum((x - mean) ** 2 for x in gains.values()) / len(gains)) ** 0.5
         gains = {at: (x - mean) / deviation for at, x in gains.items()}
     surrogate = spread = divergence = 0.0
@@ -102,7 +103,7 @@ def ppo_loss(episodes, old, new, s, epsilon=0.0):
         if s.value_clip:
             near = was + min(max(now - was, -s.value_clip), s.value_clip)
             error = max(error, (near - goal) ** 2)
-        errors.append(error)
+        errors.append(error * (s.pessimism if now > goal else 1))
     value_loss = sum(errors) / len(errors)
     return value_loss - surrogate - s.entropy * spread, value_loss, spread, divergence
 

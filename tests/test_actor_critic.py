@@ -68,6 +68,8 @@ def shake(module, rng, size=0.1):
         {"shared": False, "n_step": 3, "value_clip": 0.0},
         {"recurrent": True, "shared": False, "gae_lambda": 1.0, "scale_advantages": False},
         {"epsilon_start": 0.3, "epsilon_end": 0.3, "gae_lambda": 0.0, "ratio_clip": 0.05},
+        {"pessimism": 0.2},
+        {"pessimism": 0.0, "scale_advantages": False, "value_clip": 0.0},
     ],
 )
 def test_loss(spec, central, options):

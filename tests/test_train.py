@@ -273,7 +273,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("given", "says"), MISTAKES, ids=str)
 def test_what_does_not_go_on(tmp_path, given, says):
-    run = train(steps=50)
+    run = train(steps=50, preset="none")
     with pytest.raises(ValueError, match=says):
         counterplay.train(resume=run, **given)
 

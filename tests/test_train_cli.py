@@ -25,7 +25,7 @@ ENV = "penalty(steps=5)"
 def folder(tmp_path_factory):
     """Return the folder of a run."""
     place = tmp_path_factory.mktemp("runs") / "qmix"
-    counterplay.train("qmix", ENV, steps=200, out=place, **SMALL)
+    counterplay.train("qmix", ENV, steps=200, out=place, preset="none", **SMALL)
     return place
 
 
@@ -59,7 +59,8 @@ def test_train_prints_a_summary_and_says_what_is_next(run, tmp_path):
     assert "vdn" in out
     assert "200 steps, 40 episodes" in out
     assert f"counterplay train --resume {tmp_path / 'a'} --steps 400" in out
-    assert err.startswith("vdn penalty(steps=5): return ")  # plain lines where there is no terminal
+    assert err.startswith("vdn penalty(steps=5): settings: ")  # plain lines where there is no terminal
+    assert err.splitlines()[1].startswith("vdn penalty(steps=5): return ")
     assert "of 200 steps" in err
     assert "\x1b" not in out + err
     code, out, _ = run("train", "--resume", tmp_path / "a", "--steps", 220)
