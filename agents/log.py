@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from counterplay.engine.errors import UserError
-from counterplay.engine.store import write_atomic
+from counterplay.engine.writing import write_atomic
 
 CHECKPOINT_FILE, RUN_FILE, LINES_FILE = "checkpoint.pt", "run.json", "metrics.jsonl"  # in a run's folder
 

@@ -21,7 +21,7 @@ from counterplay.engine import spec
 from counterplay.engine.catalogue import is_own
 from counterplay.engine.env import Env, Task, blank
 from counterplay.engine.errors import UserError
-from counterplay.engine.store import write_atomic
+from counterplay.engine.writing import write_atomic
 
 FORMAT = 1
 

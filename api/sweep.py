@@ -16,8 +16,8 @@ from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE
 from counterplay.api.runs import begin, in_text, name_of, text_of, train
 from counterplay.engine.compiling import tell, telling
 from counterplay.engine.errors import UserError
-from counterplay.engine.store import write_atomic
 from counterplay.engine.system import cores, interrupts
+from counterplay.engine.writing import write_atomic
 from counterplay.games.envs import ENVS
 
 if TYPE_CHECKING:  # torch is imported where runs are made

@@ -145,7 +145,7 @@ def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: boo
 @own_flags
 def watch_run(folder: str, seed: int, delay: float, gif: str | None, **own: Any) -> None:
     """Watch the team in DIR play an episode, without exploring: in the terminal, or as a GIF."""
-    from counterplay.engine.store import check_writable
+    from counterplay.engine.writing import check_writable
 
     if gif is not None:
         check_writable(Path(gif))

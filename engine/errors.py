@@ -1,4 +1,6 @@
-"""The one error that is the user's to mend."""
+"""Errors: the one that is the user's to mend, and what a run ends with that a signal stopped."""
+
+from typing import Any
 
 
 class UserError(ValueError):
@@ -7,3 +9,27 @@ class UserError(ValueError):
     The command line prints such a message and exits with 2. Whatever else is raised is a fault of ours, or of somebody
     else's code that was called.
     """
+
+
+class NotSaved(UserError):
+    """What was found could not be saved where it was to be; the message says where it is instead, if anywhere."""
+
+    def __init__(self, message: str, result: Any, place: Any = None) -> None:
+        super().__init__(message)
+        self.result, self.place = result, place  # what was found; the path where it is, or None
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, raised again once what there is was saved."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__()
+        self.result = result  # what there is: a run, the curves of a sweep
+
+
+class Terminated(SystemExit):
+    """SIGTERM or SIGHUP, once what there is was saved: a script that does not catch it exits with 128 + its number."""
+
+    def __init__(self, code: int, result: Any) -> None:
+        super().__init__(code)
+        self.result = result  # what there is: a run, a solution, the curves of a sweep
