@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from counterplay.engine.compiling import tell
 from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.system import ENDS, Stop
 from counterplay.engine.writing import rescue
 from counterplay.solvers.run import Ending
+
+Found = TypeVar("Found")
 
 
 def keeper(found: Callable[[Ending], Any], checkpoint: str | Path | None) -> Callable[[Ending], None] | None:
@@ -28,7 +30,7 @@ def keeper(found: Callable[[Ending], Any], checkpoint: str | Path | None) -> Cal
     return keep
 
 
-def answered(solution: Any, checkpoint: str | Path | None, stop: Stop) -> Any:
+def answered(solution: Found, checkpoint: str | Path | None, stop: Stop) -> Found:
     """Return the solution, unless a signal is to end the process: then it is saved to the checkpoint, and raised."""
     if checkpoint is not None and stop.unanswered(ENDS):
         try:

@@ -56,8 +56,8 @@ def solve(
     built, `on_progress` how the run goes.
 
     Ctrl-C ends the run and returns what there is; `stopped_by` is "interrupt" then, by which a loop over games knows
-    that it is to end. SIGTERM and SIGHUP save it to the checkpoint and raise `SystemExit`: `Terminated` of
-    `counterplay.engine.errors`, whose `result` it is. A script's own handler of these is called instead.
+    that it is to end. SIGTERM and SIGHUP save it to the checkpoint and raise `SystemExit`, whose `result` it
+    is. A script's own handler of these is called instead.
 
     The target of a spot is chips, or per cent of the pot as in "0.5%", which is the default; `compress` keeps its
     tables in 16 bits, and `threads` (all cores) share its turns and rivers.

@@ -1,4 +1,4 @@
-"""Errors: the one that is the user's to mend, and what a run ends with that a signal stopped."""
+"""The errors that are the user's to mend."""
 
 from typing import Any
 
@@ -17,19 +17,3 @@ class NotSaved(UserError):
     def __init__(self, message: str, result: Any, place: Any = None) -> None:
         super().__init__(message)
         self.result, self.place = result, place  # what was found; the path where it is, or None
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, raised again once what there is was saved."""
-
-    def __init__(self, result: Any) -> None:
-        super().__init__()
-        self.result = result  # what there is: a run, the curves of a sweep
-
-
-class Terminated(SystemExit):
-    """SIGTERM or SIGHUP, once what there is was saved: a script that does not catch it exits with 128 + its number."""
-
-    def __init__(self, code: int, result: Any) -> None:
-        super().__init__(code)
-        self.result = result  # what there is: a run, a solution, the curves of a sweep

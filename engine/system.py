@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from counterplay.engine.errors import Interrupted, Terminated
-
 ENDS = signal.SIGTERM, signal.SIGHUP  # the end of a batch job; a terminal that closes
-SIGNALS = signal.SIGINT, *ENDS  # and Ctrl-C
+SIGNALS = (signal.SIGINT, *ENDS)  # and Ctrl-C
 
 
 def cores() -> int:
@@ -110,16 +108,18 @@ class Stop:
     def again(self, result: Any, numbers: Collection[int] = SIGNALS) -> None:
         """Do what the signal, if it was one of these, would have done; to be called once everything is saved.
 
-        That is `Interrupted` or `Terminated` with what there is, or the script's own handler. Inside somebody else's
-        `interrupts` it is theirs to do.
+        That is `KeyboardInterrupt` or `SystemExit`, whose `result` is what there is, or the script's own handler.
+        Inside somebody else's `interrupts` it is theirs to do.
         """
         if not self.unanswered(numbers):
             return
-        if self._answer is signal.default_int_handler:
-            raise Interrupted(result)
-        if self._answer is signal.SIG_DFL:
-            raise Terminated(self.code, result)
-        signal.raise_signal(self.number)
+        if self._answer not in (signal.default_int_handler, signal.SIG_DFL):
+            signal.raise_signal(self.number)
+            return
+        interrupt = self._answer is signal.default_int_handler  # no kind of its own: Python asks for this very one
+        ended = KeyboardInterrupt() if interrupt else SystemExit(self.code)
+        vars(ended)["result"] = result
+        raise ended
 
 
 _stop: Stop | None = None  # the outermost one of the main thread
@@ -156,12 +156,12 @@ def held() -> Iterator[None]:
         return
     came: list[int] = []
     before = {n: old for n in SIGNALS if (old := signal.getsignal(n)) not in (None, signal.SIG_IGN)}
-    for number in before:
-        signal.signal(number, lambda number, _: came.append(number))
+    for signum in before:
+        signal.signal(signum, lambda number, _: came.append(number))
     try:
         yield
     finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+        for signum, old in before.items():
+            signal.signal(signum, old)
         for number in came:
             signal.raise_signal(number)
