@@ -11,19 +11,7 @@ import counterplay
 from counterplay.api import team_commands
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
-from counterplay.show.terminal import (
-    DEBUG,
-    INTERRUPTED,
-    answer,
-    coloured,
-    guarded,
-    paint,
-    put,
-    put_export,
-    put_json,
-    say,
-    width,
-)
+from counterplay.show.terminal import DEBUG, answer, coloured, guarded, paint, put, put_export, put_json, say, width
 
 _FIRST_STEPS = """\b
 First steps:
@@ -121,7 +109,10 @@ def solve(
     if game is None and resume is None:
         raise UserError("name a game to solve, such as 'counterplay solve leduc'; 'counterplay games' lists them")
     from counterplay.api.export import claims
-    from counterplay.engine.store import check_writable
+    from counterplay.api.keeping import save
+    from counterplay.engine.errors import NotSaved
+    from counterplay.engine.system import interrupts
+    from counterplay.engine.writing import check_writable, is_stream
     from counterplay.show import pages
     from counterplay.show.solving import watching
 
@@ -130,26 +121,34 @@ def solve(
     flags = {name: value for name in SPOT_FLAGS if (value := options.pop(name)) is not None}
     before = None if resume is None else counterplay.load(resume)
     gap = bool(options["temperature"] or (before and before.method.temperature))
-    with watching(game or str(before and before.game), before.seconds if before else 0.0, gap) as watch:
-        solution = counterplay.solve(
-            named(game, flags, locks),
-            resume=before,
-            checkpoint=out,
-            on_size=watch.size,
-            on_tree=watch.tree,
-            on_progress=watch.progress,
-            **options,
-        )
-        watch.finish(solution.iterations, solution.seconds, solution.trace)
-    if out is not None:
-        solution.save(out)
-    page = pages.of(solution)
-    if as_json:
-        put_json({**claims(solution), **page.opening(solution), "stopped_by": solution.stopped_by, "file": out})
-    else:
-        put(page.summary(solution, pages.STOPPED[solution.stopped_by], paint))
-        put(pages.whats_next(solution, out))
-    return INTERRUPTED if solution.stopped_by == "interrupt" else 0
+    with interrupts() as stop:  # until all is saved and said
+        with watching(game or str(before and before.game), before.seconds if before else 0.0, gap) as watch:
+            solution = counterplay.solve(
+                named(game, flags, locks),
+                resume=before,
+                checkpoint=None if out is None or is_stream(Path(out)) else out,
+                on_size=watch.size,
+                on_tree=watch.tree,
+                on_progress=watch.progress,
+                **options,
+            )
+            stop.arm()
+            watch.finish(solution.iterations, solution.seconds, solution.trace)
+        failure, kept = None, out
+        try:
+            if out is not None:
+                save(solution, out)
+        except NotSaved as error:
+            failure, kept = error, None if error.place is None else str(error.place)
+        page = pages.of(solution)
+        if as_json:
+            put_json({**claims(solution), **page.opening(solution), "stopped_by": solution.stopped_by, "file": kept})
+        else:
+            put(page.summary(solution, pages.STOPPED[solution.stopped_by], paint))
+            put(pages.whats_next(solution, kept))
+    if failure is not None:
+        raise failure
+    return stop.code
 
 
 @cli.command()
@@ -246,7 +245,7 @@ def export(file: str, kind: str, out: str | None, node: str | None, player: int 
     if out is None:
         put_export(text)
         return
-    from counterplay.engine.store import write_text
+    from counterplay.engine.writing import write_text
 
     write_text(Path(out), text)
 

@@ -3,10 +3,13 @@
 import json
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, TextIO
 
+from counterplay.engine.compiling import tell
 from counterplay.engine.errors import UserError
-from counterplay.engine.store import write_atomic
+from counterplay.engine.writing import told, write_atomic
 
 CHECKPOINT_FILE, RUN_FILE, LINES_FILE = "checkpoint.pt", "run.json", "metrics.jsonl"  # in a run's folder
 
@@ -16,36 +19,54 @@ Row = dict[str, float]
 class Log:
     """The two of them, for a run that is at `steps` with that history; whatever they say beyond it is taken back.
 
-    They may be beyond it where a run was killed, and resumed from a checkpoint before that.
+    They may be beyond it where a run was killed, and resumed from a checkpoint before that. Where a row cannot be
+    written, as on a full disk, the run goes on: that is told once, and everything is written as soon as it can be.
     """
 
     def __init__(self, folder: Path, history: Sequence[Row], steps: int) -> None:
+        self.folder, self.history = folder, history
+        self.evented = len(history)  # rows that the events have
+        self._lines: TextIO | None = None
+        self._events: Any = None
+        with told(folder):
+            self._open(steps)
+
+    def _open(self, steps: int) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             raise UserError('runs are written for TensorBoard too: pip install "counterplay[learn]"') from None
-        try:
-            write_atomic(folder / LINES_FILE, "".join(map(line, history)).encode())
-            self._lines = (folder / LINES_FILE).open("a", encoding="utf-8", buffering=1)  # a line at a time
-        except OSError as error:
-            raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
-        purge = steps + 1 if steps else None
-        self._events = SummaryWriter(folder, purge_step=purge, flush_secs=10)
+        write_atomic(self.folder / LINES_FILE, "".join(map(line, self.history)).encode())
+        self._lines = (self.folder / LINES_FILE).open("a", encoding="utf-8", buffering=1)  # a line at a time
+        self._events = SummaryWriter(self.folder, purge_step=steps + 1 if steps else None, flush_secs=10)
 
     def add(self, row: Row) -> None:
-        """Write a row; TensorBoard's step is the environment's. Raises `ValueError` where there is no room left."""
+        """Write a row, the history's last; TensorBoard's step is the environment's."""
         try:
-            self._lines.write(line(row))
-        except OSError as error:
-            raise UserError(f"cannot write {self._lines.name}: {error.strerror or error}") from error
+            if self._lines is None:
+                self._open(int(self.history[self.evented - 1]["steps"]) if self.evented else 0)
+            else:
+                self._lines.write(line(row))
+            for new in self.history[self.evented :]:
+                self._add_events(new)
+                self.evented += 1
+        except (OSError, UserError) as error:
+            if self._lines is not None:
+                tell(f"cannot write {self.folder / LINES_FILE}: {error}; the run goes on, and tries again at each row")
+            self.close()
+
+    def _add_events(self, row: Row) -> None:
         for name, figure in row.items():
             if name != "steps" and math.isfinite(figure):
                 self._events.add_scalar(name, figure, int(row["steps"]))
 
     def close(self) -> None:
-        """Put everything on disk."""
-        self._lines.close()
-        self._events.close()
+        """Put everything on disk, if it has room."""
+        for file in (self._lines, self._events):
+            with suppress(OSError):
+                if file is not None:
+                    file.close()
+        self._lines = self._events = None
 
 
 def line(row: Row) -> str:

@@ -172,7 +172,8 @@ class OffPolicy(Team, ABC):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
         super().restore(state)
-        self.replay.restore(state["replay"])
+        if "replay" in state:  # else a run's folder keeps it apart (`replay_files`), or not at all
+            self.replay.restore(state["replay"])
         self.due = state["due"]
 
 

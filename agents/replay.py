@@ -30,6 +30,7 @@ class Replay:
         limit, agents = spec.limit, spec.agents
         self.capacity, self.alpha = capacity, alpha
         self.size = self.next = 0
+        self.added = 0  # episodes that were ever put in: episode k lies at k % capacity
         # Zeros are not touched, hence take no memory, until an episode is put there.
         self._ring = Episodes(
             np.zeros((capacity, limit + 1, agents, spec.observation), np.float32),
@@ -57,6 +58,7 @@ class Replay:
             self._length[at], self._priority[at] = length, highest
             # What follows the end has to have a legal action, whatever is then done with its value.
             self._ring.legal[at, length + 1 :, :, 0] = True
+            self.added += 1
             self.next = (at + 1) % self.capacity
             self.size = max(self.size, at + 1)
 
@@ -79,20 +81,53 @@ class Replay:
         """Set the priorities of episodes that were drawn: their mean absolute TD error."""
         self._priority[index] = priority + 1e-6  # so that nothing is lost for ever
 
+    @property
+    def nbytes(self) -> int:
+        """What it takes when it is full, in memory and on disk."""
+        return sum(array.nbytes for array in self._rows().values())
+
+    def _rows(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what does not change of an episode once it is put in, by name, [capacity, ...] each."""
+        return {**self._ring._asdict(), "length": self._length}
+
+    def episodes(self, start: int, end: int) -> dict[str, npt.NDArray[Any]]:
+        """Return views of the episodes from `start` on, as they were added, to `end`: not beyond the ring's last."""
+        first = start % self.capacity
+        return {name: array[first : first + end - start] for name, array in self._rows().items()}
+
+    def put(self, start: int, end: int, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Put back what `episodes` gave; raises `ValueError` for what it cannot have given."""
+        for name, place in self.episodes(start, end).items():
+            if place.size == 0:
+                continue  # not in a file
+            array = arrays[name]
+            if (array.shape, array.dtype) != (place.shape, place.dtype):
+                raise ValueError(f"{name} has shape {array.shape}, not {place.shape}, or another type")
+            place[...] = array
+
+    def head(self) -> dict[str, Any]:
+        """Return what `episodes` does not: priorities, which change, and where the ring is."""
+        return {"priority": self._priority[: self.size], "size": self.size, "added": self.added}
+
+    def begin(self, head: dict[str, Any]) -> None:
+        """Take over what `head` gave; raises `ValueError` for what it cannot have given."""
+        size, added, priority = int(head["size"]), int(head["added"]), np.asarray(head["priority"])
+        if not 0 <= size <= min(added, self.capacity) or priority.shape != (size,):
+            raise ValueError(f"no replay of {self.capacity} episodes holds {size} of {added}")
+        self.size, self.added, self.next = size, added, added % self.capacity
+        self._priority[:size] = priority
+
     def state(self) -> dict[str, Any]:
         """Return everything, as arrays and numbers."""
-        held = {name: ring[: self.size] for name, ring in self._ring._asdict().items()}
-        return {
-            **held,
-            "length": self._length[: self.size],
-            "priority": self._priority[: self.size],
-            "next": self.next,
-        }
+        held = {name: array[: self.size] for name, array in self._rows().items()}
+        return {**held, "priority": self._priority[: self.size], "next": self.next, "added": self.added}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave."""
         self.size, self.next = len(state["length"]), int(state["next"])
         if not (self.size <= self.capacity and 0 <= self.next < self.capacity):
             raise UserError(f"the replay holds {self.size} episodes, and has room for {self.capacity}")
-        for name, ring in (*self._ring._asdict().items(), ("length", self._length), ("priority", self._priority)):
-            ring[: self.size] = state[name]
+        around = self.capacity if self.size == self.capacity else 0
+        self.added = int(state.get("added", around + self.next))  # version 0.1.0 did not count them
+        for name, array in (*self._rows().items(), ("priority", self._priority)):
+            array[: self.size] = state[name]

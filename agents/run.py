@@ -1,6 +1,5 @@
 """A run: a team in training, as something to evaluate, to keep in a folder, and to go on with."""
 
-import io
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -13,18 +12,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from counterplay.agents import LEARNERS, Choice, find
+from counterplay.agents import LEARNERS, Choice, find, replay_files
 from counterplay.agents.learner import Learner, Mixed
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
+from counterplay.agents.replay import Replay
 from counterplay.agents.rollout import collect
 from counterplay.agents.saved import check_plain, check_size, check_state, load_checkpoint
 from counterplay.engine import schema, spec
 from counterplay.engine.catalogue import is_own
 from counterplay.engine.env import Env, Task, blank
 from counterplay.engine.errors import UserError
-from counterplay.engine.store import write_atomic
+from counterplay.engine.system import held
+from counterplay.engine.writing import replacing, told, write_atomic
 
-FORMAT = 1
+FORMAT = 2  # 1 had the replay in the checkpoint
 
 
 class Score(NamedTuple):
@@ -44,10 +45,11 @@ class Plan:
     steps: int = 200_000  # a step is all agents of one episode moving
     test_every: int | None = None  # steps between tests; a fortieth of all if None
     test_episodes: int = 32
+    keep_replay: bool = True  # in the run's folder, if it has one
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value is not None and value < 1:
+            if value is not None and not isinstance(value, bool) and value < 1:
                 raise UserError(f"{name.replace('_', ' ')} must be 1 or more, not {value}")
 
 
@@ -75,6 +77,9 @@ class Run:
     folder: Path | None = None  # where it is kept
     preset: str = ""  # whose settings it was begun with, if any
     _envs: dict[int, Env] = field(default_factory=dict, repr=False)
+    _parts: list[replay_files.Part] = field(default_factory=list, repr=False)  # of its replay, in the folder
+    _unread: bool = False  # whether these are still to be read
+    _lost: bool = False  # whether its replay was not kept
 
     @property
     def policy(self) -> Learner:
@@ -121,6 +126,7 @@ class Run:
     def save(self, folder: str | Path | None = None) -> None:
         """Write everything that `load` needs into the folder (by default where the run is kept), each file atomically.
 
+        The replay is in files of its own, of which only what is new is written; none without the plan's `keep_replay`.
         Raises `ValueError` where another run is kept there, or nothing can be written.
         """
         if folder is None and self.folder is None:
@@ -128,7 +134,35 @@ class Run:
         place = Path(folder) if folder is not None else cast(Path, self.folder)
         if place != self.folder and holds_run(place):
             raise UserError(f"{place} holds a run already: resume it, or name another folder")
-        about = {
+        self.whole()
+        with told(place), held():
+            self._parts = self._write(place, self._parts if place == self.folder else [])
+        self.folder = place
+
+    def _write(self, place: Path, kept: list[replay_files.Part]) -> list[replay_files.Part]:
+        """Write everything into a folder whose checkpoint needs the parts that are `kept`; return those needed now."""
+        parts: list[replay_files.Part] = []
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            learner = dict(self.learner.state())
+            state: dict[str, Any] = {"run": self.about(), "rng": self.rng.bit_generator.state}
+            state |= {"history": self.history, "since": self.since, "learner": learner}
+            if isinstance(replay := getattr(self.learner, "replay", None), Replay):
+                learner.pop("replay")
+                parts = replay_files.write(place, replay, kept) if self.plan.keep_replay else []
+                state |= {"replay": {**replay.head(), "parts": list(map(list, parts))}} if self.plan.keep_replay else {}
+            kept = [*kept, *parts]
+            with replacing(place / CHECKPOINT_FILE) as file:
+                torch.save(_tensors(state), file.name)  # by its name, so that it is not put together in memory
+            kept = parts
+            write_atomic(place / RUN_FILE, json.dumps(self.about(), indent=2).encode())
+        finally:
+            replay_files.remove_others(place, kept)
+        return parts
+
+    def about(self) -> dict[str, Any]:
+        """Return what the run is, and how far, as its folder says it."""
+        return {
             "format": FORMAT,
             "learner": self.name,
             "env": self.env,
@@ -141,16 +175,17 @@ class Run:
             "seconds": self.seconds,
             "stopped_by": self.stopped_by,
         }
-        state = {"run": about, "rng": self.rng.bit_generator.state, "history": self.history, "since": self.since}
-        data = io.BytesIO()
-        torch.save({**state, "learner": _tensors(self.learner.state())}, data)
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            write_atomic(place / CHECKPOINT_FILE, data.getvalue())
-            write_atomic(place / RUN_FILE, json.dumps(about, indent=2).encode())
-        except OSError as error:
-            raise UserError(f"cannot write {place}: {error.strerror or error}") from error
-        self.folder = place
+
+    def whole(self) -> bool:
+        """Read the replay too, if it is still only in the folder: to play does not take it, to train and save does.
+
+        Returns whether there is all that going on takes: not where the replay was not kept. Raises `ValueError` where
+        its files are missing or damaged.
+        """
+        if self._unread:
+            replay_files.read(cast(Path, self.folder), self.learner.replay, self._parts)  # type: ignore[attr-defined]
+            self._unread = False
+        return not self._lost
 
 
 def begin(name: str, task: Task, env: str, seed: int = 0, settings: Mapping[str, object] | None = None) -> Run:
@@ -234,6 +269,12 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
         if ours:
             check_state(state["learner"], run.learner.state(), task.spec)
         run.learner.restore(state["learner"])
+        if isinstance(replay := getattr(run.learner, "replay", None), Replay) and "replay" not in state["learner"]:
+            run._lost = "replay" not in state
+            if not run._lost:
+                replay.begin(state["replay"])
+                run._parts = [replay_files.Part(*part) for part in state["replay"]["parts"]]
+                run._unread = True
     except Exception as error:  # whatever a learner comes across in a state that is not its own
         told = f": {error}" if isinstance(error, UserError) else ""
         raise UserError(

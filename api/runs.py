@@ -32,6 +32,7 @@ def train(
     on_row: "Callable[[Run, Row], None] | None" = None,
     stop: Callable[[], bool] | None = None,
     preset: str | None = None,
+    keep_replay: bool | None = None,
     **settings: Any,
 ) -> "Run":
     """Train a team for that many environment steps in all (the preset's, or 200,000) and return the run.
@@ -49,7 +50,13 @@ def train(
     and have to be the run's where they are given. Every `test_every` steps (a fortieth of all) the team is tested
     without exploring for `test_episodes` (32), and in turn-based games of players against each other, unless they are
     large or agents remember, its exploitability is measured (`judge`). `on_row` hears of each new row of `history`, and
-    `stop` is asked before each update; Ctrl-C ends the run too, and saves it.
+    `stop` is asked before each update. The replay of learners that have one is kept in the folder too, in files beside
+    the checkpoint, unless `keep_replay` is false: a run that is resumed without it fills it anew, and does not go on
+    bit for bit.
+
+    Ctrl-C ends the run, saves it, and raises `KeyboardInterrupt`; SIGTERM and SIGHUP likewise `SystemExit`, so that a
+    script's loop over seeds ends too. The `result` of either is the run. A script's own handler of a signal is called
+    instead.
 
     Raises `ValueError` for what does not fit, with what would.
     """
@@ -69,7 +76,8 @@ def train(
             raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     from counterplay.api.training import advance
 
-    return advance(run, steps, out=out, test_every=test_every, test_episodes=test_episodes, on_row=on_row, stop=stop)
+    options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
+    return advance(run, steps, out=out, on_row=on_row, stop=stop, **options)
 
 
 def begin(

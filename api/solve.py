@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from counterplay.api.keeping import answered, keeper
 from counterplay.api.solution import HOLDEM, TREE, Solution, TreeSolution, earns_alike, rebuilt
 from counterplay.api.trees import build, size_of
 from counterplay.engine.compiling import clock
@@ -16,6 +17,7 @@ from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.rules import is_rules
 from counterplay.engine.store import read
 from counterplay.engine.strategy import Vector, to_table
+from counterplay.engine.system import interrupts
 from counterplay.engine.tree import Tree, same_game
 from counterplay.games import GAMES
 from counterplay.solvers.run import Ending, Limits, Method, Progress, check_algorithm, exact, method, run, start
@@ -52,10 +54,14 @@ def solve(
     With none of the three limits, two-player zero-sum games run to an exploitability of 0.0001 (less by as many powers
     of ten as all payoffs are below 1) and others for 10,000 iterations. A run to a target also stops where rounding
     keeps it from getting better. `resume` goes on from a solution, to the very result of an unbroken run (`iterations`
-    counts from the start, `time` anew). Ctrl-C ends the run and returns what there is. `checkpoint` is a file that a
-    long run is saved to once a minute, to be resumed if it is cut off. `seed` is kept with the solution; the full-width
-    solvers draw no random numbers. `on_size` is told in words what the run takes before it is taken (what does not fit
-    is refused, with what would), `on_tree` how many nodes are built, `on_progress` how the run goes.
+    counts from the start, `time` anew). `checkpoint` is a file that a long run is saved to once a minute, to be resumed
+    if it is cut off. `seed` is kept with the solution; the full-width solvers draw no random numbers. `on_size` is told
+    in words what the run takes before it is taken (what does not fit is refused, with what would), `on_tree` how many
+    nodes are built, `on_progress` how the run goes.
+
+    Ctrl-C ends the run and returns what there is; `stopped_by` is "interrupt" then, by which a loop over games knows
+    that it is to end. SIGTERM and SIGHUP save it to the checkpoint and raise `SystemExit`, whose `result` it
+    is. A script's own handler of these is called instead.
 
     The target of a spot is chips, or per cent of the pot as in "0.5%", which is the default; `compress` keeps its
     tables in 16 bits, and `threads` (all cores) share its turns and rivers.
@@ -213,12 +219,10 @@ def _run(
     def found(ending: Ending) -> TreeSolution:
         return task.solution(ending, solver.profile(), solver.iterations, solver.state())
 
-    def keep(ending: Ending) -> None:
-        assert checkpoint is not None
-        found(ending).save(checkpoint)
-
     before = () if resume is None else resume.trace
-    return found(run(solver, limits, before, on_progress, None if checkpoint is None else keep))
+    with interrupts() as stop:
+        solution = found(run(solver, limits, before, on_progress, keeper(found, checkpoint)))
+    return answered(solution, checkpoint, stop)
 
 
 def _default_target(tree: Tree) -> float:

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.api.export import as_csv, card, claims, version
+from counterplay.api.keeping import answered, keeper
 from counterplay.api.solution import HOLDEM, frozen
 from counterplay.api.view import View
 from counterplay.engine import schema
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import pack, write
 from counterplay.engine.streets import Subgame, Tables
-from counterplay.engine.system import available, cores
+from counterplay.engine.system import available, cores, interrupts
 from counterplay.engine.text import as_json, count, size, small
 from counterplay.games.holdem import places
 from counterplay.games.holdem.betting import PLAYERS, STREETS
@@ -372,7 +373,7 @@ def solve(
         raise UserError(f"the run needs {size(need)} of memory and {size(free)} are free: {advice} would help")
     solver = SubgameCFR(laid.game, spot.pot, VARIANTS[chosen.algorithm], chosen.horizon, compress, workers)
     if resume is not None:
-        solver.restore(resume.state, resume.iterations)
+        solver.restore(dict(resume.state), resume.iterations)
 
     def solution(ending: Ending) -> SpotSolution:
         solved = SpotSolution(
@@ -390,15 +391,12 @@ def solve(
         vars(solved).update(layout=laid, _run=solver)  # they need not be built again
         return solved
 
-    def keep(ending: Ending) -> None:
-        assert checkpoint is not None
-        solution(ending).save(checkpoint)
-
     before = resume.trace if resume is not None else ()
     unit = Unit(100 / spot.middle, " % of pot")
-    return solution(
-        run(solver, limits, before, on_progress, None if checkpoint is None else keep, _GROWTH, aim=True, unit=unit)
-    )
+    with interrupts() as stop:
+        keep = keeper(solution, checkpoint)
+        solved = solution(run(solver, limits, before, on_progress, keep, _GROWTH, aim=True, unit=unit))
+    return answered(solved, checkpoint, stop)
 
 
 def _method(algorithm: str, iterations: int | None) -> Method:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from multiprocessing import get_context
@@ -17,11 +18,11 @@ from counterplay.agents import find, module
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE
 from counterplay.api.runs import begin, in_text, name_of, text_of, train
 from counterplay.engine.compiling import tell, telling
-from counterplay.engine.errors import UserError
+from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.files import MOST_TEXT, read_bytes
 from counterplay.engine.schema import RunHeader
-from counterplay.engine.store import write_atomic
 from counterplay.engine.system import cores, interrupts
+from counterplay.engine.writing import alone, write_text
 from counterplay.games.envs import ENVS
 
 if TYPE_CHECKING:  # torch is imported where runs are made
@@ -60,13 +61,16 @@ class SweepProgress(NamedTuple):
     steps: int  # that every run is to have
 
 
+_KILLED = "its process was killed"
+
+
 @dataclass
 class Worker:
     """A process, and what is heard of it."""
 
     process: Any
     heard: Connection
-    error: str = "its process was killed"
+    error: str = _KILLED
 
 
 def sweep(
@@ -88,8 +92,9 @@ def sweep(
     as many as the preset that asks for most.
     Runs are processes of their own, `workers` at a time (one a core if None), and are kept in folders under `out`,
     beside curves.png and results.json. A sweep that is started again leaves finished runs as they are, and goes on with
-    the others. `options` go to `train`. Ctrl-C makes the running ones save themselves; what is returned then is what
-    there is. As processes import the script that starts them, it has to do so under `if __name__ == "__main__":`.
+    the others. `options` go to `train`. Ctrl-C makes the running ones save themselves, and raises `KeyboardInterrupt`
+    then; SIGTERM and SIGHUP likewise `SystemExit`. The `result` of either is the curves so far. As processes import the
+    script that starts them, it has to do so under `if __name__ == "__main__":`.
 
     Raises `ValueError` for what does not fit, before the first run, and at the end for a run that failed.
     """
@@ -109,12 +114,17 @@ def sweep(
     from counterplay.agents.curves import curves, figures
     from counterplay.show import chart
 
-    try:
-        work_off(jobs, env, goal, workers, on_progress, preset=preset, **options)
-    finally:
-        if found := curves(jobs):
-            write_atomic(Path(out) / "results.json", json.dumps(figures(found)).encode())
-            chart.draw(found, name_of(env, task), Path(out) / "curves.png")
+    with alone(Path(out), "another sweep is at work there"), interrupts() as stop:
+        try:
+            work_off(jobs, env, goal, workers, on_progress, preset=preset, **options)
+        finally:
+            if found := curves(jobs):
+                try:
+                    write_text(Path(out) / "results.json", json.dumps(figures(found)))
+                    chart.draw(found, name_of(env, task), Path(out) / "curves.png")
+                except UserError as error:
+                    raise NotSaved(f"{error}; the runs themselves are kept", found) from error
+    stop.again(found)
     return found
 
 
@@ -167,7 +177,6 @@ def work_off(
     count = workers or cores()
     context = get_context("forkserver")
     context.set_forkserver_preload(["counterplay.api.training"])
-    stop = context.Event()
     running: dict[Job, Worker] = {}
     tests: dict[Job, float] = {}
     failed: dict[Job, str] = {}
@@ -182,11 +191,12 @@ def work_off(
     report()
     try:
         with interrupts() as interrupted:
+            interrupted.arm()
             while running or (waiting and not ended):
                 while waiting and len(running) < count and not ended:
                     job = waiting.pop(0)
-                    heard, says = context.Pipe(duplex=False)
-                    process = context.Process(target=_work, args=(os.getcwd(), env, job, steps, options, says, stop))
+                    heard, says = context.Pipe()
+                    process = context.Process(target=_work, args=(os.getcwd(), env, job, steps, options, says))
                     process.start()
                     says.close()  # the process has its own end; ours would keep the pipe open
                     running[job] = Worker(process, heard)
@@ -207,12 +217,14 @@ def work_off(
                     if worker.heard.closed:
                         worker.process.join()
                         del running[job]
-                        if worker.error:
+                        if worker.error and not (worker.error == _KILLED and interrupted()):
                             failed[job] = worker.error
                 report()
                 if interrupted() and not ended:
                     ended = True
-                    stop.set()
+                    for worker in running.values():
+                        with suppress(OSError):  # it has just ended
+                            worker.heard.send("stop")
     finally:
         for worker in running.values():
             worker.process.terminate()
@@ -221,31 +233,35 @@ def work_off(
     return not ended
 
 
-def _work(here: str, env: Any, job: Job, steps: int, options: Mapping[str, Any], says: Connection, stop: Any) -> None:
-    """Do one run, in a process of its own. The pipe breaks if the sweep is gone, and that ends the run."""
+def _work(here: str, env: Any, job: Job, steps: int, options: Mapping[str, Any], says: Connection) -> None:
+    """Do one run, in a process of its own, that saves itself and ends when the sweep is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep says when to stop
     os.chdir(here)  # the server of processes may have been started elsewhere
 
+    def say(message: object) -> None:
+        with suppress(OSError):  # the sweep is gone, and the run ends too
+            says.send(message)
+
     def tell_row(run: "Run", row: "Row") -> None:
-        says.send((run.steps, row.get("test_return")))
+        say((run.steps, row.get("test_return")))
 
     place: dict[str, Any] = {"resume": job.folder} if (job.folder / CHECKPOINT_FILE).is_file() else {"out": job.folder}
     given: dict[str, Any] = {**options, **job.settings}
     try:
-        with telling(lambda line: says.send(Compiling(line))):
+        with telling(lambda line: say(Compiling(line))):
             train(
                 job.learner,
                 env,
                 steps=steps,
                 seed=job.seed,
                 on_row=tell_row,
-                stop=stop.is_set,
+                stop=says.poll,  # something to hear, or nobody there any more
                 **place,
                 **given,
             )
-        says.send("")
+        say("")
     except ValueError as error:
-        says.send(str(error))
+        say(str(error))
 
 
 def _messages(heard: Connection) -> Iterator[Any]:

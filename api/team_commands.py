@@ -7,8 +7,9 @@ import click
 
 import counterplay
 from counterplay.agents.flags import OWN_FLAGS
-from counterplay.engine.errors import UserError
-from counterplay.show.terminal import INTERRUPTED, Count, paint, put, put_json, width
+from counterplay.engine.errors import NotSaved, UserError
+from counterplay.engine.system import interrupts
+from counterplay.show.terminal import Count, paint, put, put_json, width
 
 PRESET = click.option(
     "--preset",
@@ -66,6 +67,9 @@ def envs(name: str | None) -> None:
     "--test-every", type=Count(), metavar="N", help="Steps between tests without exploring; a fortieth of all."
 )
 @click.option("--test-episodes", type=Count(), metavar="N", help="Episodes of such a test; 32.")
+@click.option(
+    "--replay/--no-replay", "keep_replay", default=None, help="Keep the replay too, to resume bit for bit; it is kept."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option(
     "--help", "-h", "asks", is_flag=True, help="Show this, and of LEARNER its settings, those in ENV if given."
@@ -98,15 +102,22 @@ def train(
     pages = run_pages()
     from counterplay.show.training import watching
 
-    with watching(f"{learner} {env}" if resume is None else resume) as watch:
-        run = counterplay.train(learner, env, resume=resume, on_row=watch.row, **more)
-    if as_json:
-        put_json({**pages.figures(run), **pages.last_test(run)})
-    else:
-        put(pages.summary(run, paint))
-        click.echo()
-        put(pages.whats_next(run))
-    return INTERRUPTED if run.stopped_by == "interrupt" else 0
+    failure = None
+    with interrupts() as stop:  # until all is said
+        with watching(f"{learner} {env}" if resume is None else resume) as watch:
+            try:
+                run = counterplay.train(learner, env, resume=resume, on_row=watch.row, **more)
+            except NotSaved as error:
+                run, failure = error.result, error
+        if as_json:
+            put_json({**pages.figures(run), **pages.last_test(run)})
+        else:
+            put(pages.summary(run, paint))
+            click.echo()
+            put(pages.whats_next(run))
+    if failure is not None:
+        raise failure
+    return stop.code
 
 
 def _about(choice: Any, env: str | None, preset: str | None) -> list[str]:
@@ -143,8 +154,12 @@ def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: boo
     names, settings = split(learners), settings_of(sets, several=True)
     from counterplay.show.training import watching_sweep
 
-    with watching_sweep() as live:
-        found = counterplay.sweep(names, env, out=out, settings=settings, on_progress=live.progress, **options)
+    failure = None
+    with interrupts() as stop, watching_sweep() as live:
+        try:
+            found = counterplay.sweep(names, env, out=out, settings=settings, on_progress=live.progress, **options)
+        except NotSaved as error:
+            found, failure = error.result, error
     from counterplay.agents.curves import figures
     from counterplay.show import chart
 
@@ -153,10 +168,11 @@ def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: boo
         put_json({"env": env, "folder": out, "figure": str(kept), "results": figures(found)})
     else:
         put([*chart.lines(found, paint), "", f"Curves with confidence bands: {kept}"] if found else [])
-    if not live.whole:
+    if stop():
         click.echo("Interrupted; the same command goes on.", err=True)
-        return INTERRUPTED
-    return 0
+    if failure is not None:
+        raise failure
+    return stop.code
 
 
 @click.command("watch")
@@ -169,7 +185,7 @@ def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: boo
 @own_flags
 def watch_run(folder: str, seed: int, delay: float, gif: str | None, **own: Any) -> None:
     """Watch the team in DIR play an episode, without exploring: in the terminal, or as a GIF."""
-    from counterplay.engine.store import check_writable
+    from counterplay.engine.writing import check_writable
 
     if gif is not None:
         check_writable(Path(gif))

@@ -1,18 +1,23 @@
 """The training loop around all learners: play, learn, measure, keep."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from counterplay.agents.log import Log, Row
+from counterplay.agents.replay import Replay
 from counterplay.agents.rollout import Episodes, collect
 from counterplay.agents.run import Run, torch_threads, totals
-from counterplay.engine.compiling import clock
-from counterplay.engine.errors import UserError
+from counterplay.engine.compiling import clock, tell
+from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.form import sequence_form
-from counterplay.engine.system import interrupts
+from counterplay.engine.system import Stop, interrupts
+from counterplay.engine.text import size
+from counterplay.engine.writing import alone, rescue, told
 from counterplay.games.envs.encoding import behaviour_strategy, observations
 from counterplay.games.envs.tree import TurnBased
 from counterplay.solvers.value import Judgement, judge_table
@@ -20,6 +25,7 @@ from counterplay.solvers.value import Judgement, judge_table
 CHECKPOINT = 60.0  # seconds between two checkpoints, or more where they are large
 ROWS = 400  # rows of history in a run, about
 TESTS = 40  # tests in a run, about
+LARGE = 100 * 2**20  # bytes from which on a replay on disk is worth a word
 SMALL = 50_000  # information sets up to which a game is judged in no time beside training
 
 
@@ -73,51 +79,99 @@ def advance(
     out: str | Path | None = None,
     on_row: Callable[[Run, Row], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    keep_replay: bool | None = None,
     threads: int = 1,
 ) -> Run:
     """Train until the run has that many environment steps in all (a step is all agents of one episode moving).
 
-    Stops between two updates at Ctrl-C, or once `stop()` is true. A row of history has the means since the row
-    before: `return` (of the team, or summed over agents), `length`, whatever the learner tells, `steps_per_second`;
-    every `test_every` steps also `test_return` with `test_low` and `test_high`, without exploring, and in small games
-    of players against each other `test_exploitability`. `on_row` is given each row. A run that is kept in a folder (in
+    Stops between two updates once `stop()` is true, or at a signal (SIGINT, SIGTERM, SIGHUP): the run is saved, and
+    `KeyboardInterrupt` or `SystemExit` raised, unless somebody outside answers for it (`system.interrupts`).
+
+    A row of history has the means since the row before: `return` (of the team, or summed over agents), `length`,
+    whatever the learner tells, `steps_per_second`; every `test_every` steps also `test_return` with `test_low` and
+    `test_high`, without exploring, and in small games of players against each other `test_exploitability`. `on_row` is
+    given each row. A run that is kept in a folder (in
     `out` from now on, if given) is saved there at the beginning, at the end, and once a minute, and its rows are
-    written there as they come. Networks are small: one thread is the fastest.
+    written there as they come. A checkpoint that cannot be written is told, and tried again; the last one is written
+    elsewhere then, and `NotSaved` says where. Networks are small: one thread is the fastest.
     """
-    given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes}
-    run.plan = replace(run.plan, **{name: value for name, value in given.items() if value is not None})
+    given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
+    changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    run.plan = replace(run.plan, **changed)
+    place = Path(out) if out is not None else run.folder
+    with ExitStack() as stack:
+        if place is not None:
+            with told(place):
+                place.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(alone(place, "another process trains there"))
+        if not run.whole() and run.steps:
+            tell("the run was kept without its replay: it is filled anew: it will not be bit for bit the unbroken run")
+        if place is not None:
+            _tell_replay(run, place)
+            run.save(place)
+        log = None if run.folder is None else Log(run.folder, run.history, run.steps)
+        if log is not None:
+            stack.callback(log.close)
+        stack.enter_context(torch_threads(threads))
+        stopped = stack.enter_context(interrupts())
+        _train(run, stopped, stop, log, on_row)
+        stopped.arm()
+        if run.folder is not None:
+            _save_at_end(run)
+    stopped.again(run)
+    return run
+
+
+def _train(
+    run: Run,
+    stopped: Stop,
+    stop: Callable[[], bool] | None,
+    log: Log | None,
+    on_row: Callable[[Run, Row], None] | None,
+) -> None:
+    """Play and learn until the run has its steps, or is stopped."""
     goal = run.plan.steps
     row_every, test_every = max(1, goal // ROWS), run.plan.test_every or max(1, goal // TESTS)
     env = run.playing(run.learner.envs)
-    if out is not None or run.folder is not None:
-        run.save(out)
-    log = None if run.folder is None else Log(run.folder, run.history, run.steps)
     times = _Times(run.seconds, steps=run.steps)
     run.stopped_by = "steps"
+    while run.steps < goal:
+        if stopped() or (stop is not None and stop()):
+            run.stopped_by = "interrupt"
+            break
+        before = run.steps
+        episodes = collect(env, run.learner, run.rng)
+        _note(run, episodes, run.learner.learn(episodes, run.rng), env.batch)
+        stopped.arm()  # before there is nothing to keep, and signals end everything at once
+        testing = run.steps // test_every > before // test_every or run.steps >= goal
+        if testing or run.steps // row_every > before // row_every:
+            row = _row(run, times, testing)
+            if log is not None:
+                log.add(row)
+            if on_row is not None:
+                on_row(run, row)
+        run.seconds = times.seconds()
+        _keep(run, times)
+
+
+def _tell_replay(run: Run, place: Path) -> None:
+    """Tell before it is written how large a replay will be."""
+    replay = getattr(run.learner, "replay", None)
+    if isinstance(replay, Replay) and run.plan.keep_replay and replay.nbytes >= LARGE:
+        tell(
+            f"the replay is kept in {place} too, {size(replay.nbytes)} once it is full; without it (--no-replay, "
+            "keep_replay=False) a resumed run fills it anew"
+        )
+
+
+def _save_at_end(run: Run) -> None:
+    """Save a run to its folder, or else to another, which the `NotSaved` that is then raised names."""
     try:
-        with torch_threads(threads), interrupts() as interrupted:
-            while run.steps < goal:
-                if interrupted() or (stop is not None and stop()):
-                    run.stopped_by = "interrupt"
-                    break
-                before = run.steps
-                episodes = collect(env, run.learner, run.rng)
-                _note(run, episodes, run.learner.learn(episodes, run.rng), env.batch)
-                testing = run.steps // test_every > before // test_every or run.steps >= goal
-                if testing or run.steps // row_every > before // row_every:
-                    row = _row(run, times, testing)
-                    if log is not None:
-                        log.add(row)
-                    if on_row is not None:
-                        on_row(run, row)
-                run.seconds = times.seconds()
-                _keep(run, times)
-            if run.folder is not None:
-                run.save()
-    finally:
-        if log is not None:
-            log.close()
-    return run
+        run.save()
+    except UserError as error:
+        place = None if run.folder is None else rescue(run.save, run.folder)
+        where = f"it is in {place} instead" if place is not None else "nor can it be saved anywhere else"
+        raise NotSaved(f"{error}; {where}", run, place) from error
 
 
 def _note(run: Run, episodes: Episodes, learned: dict[str, float], batch: int) -> None:
@@ -149,6 +203,9 @@ def _keep(run: Run, times: _Times) -> None:
     """Save a run that is kept in a folder if it is time to: once a minute, or less often where saving takes long."""
     now = clock()
     if run.folder is not None and now - times.saved >= max(CHECKPOINT, 20 * times.saving):
-        run.save()
+        try:
+            run.save()
+        except UserError as error:
+            tell(f"{error}; the run goes on, and tries again later")
         times.saved = clock()
         times.saving = times.saved - now

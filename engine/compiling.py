@@ -142,7 +142,8 @@ def _expected(kernel: str, group: str, notes: Path | None) -> float:
 
 
 def _note(notes: Path, told: _Told) -> None:
-    from counterplay.engine.store import write_atomic
+    from counterplay.engine.errors import UserError
+    from counterplay.engine.writing import write_atomic
 
-    with suppress(OSError):  # told by the table then, next time too
+    with suppress(OSError, UserError):  # told by the table then, next time too
         write_atomic(notes, json.dumps(_noted(notes) | {told.first: round(told.spent, 1)}, indent=1).encode())

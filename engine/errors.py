@@ -1,4 +1,6 @@
-"""The one error that is the user's to mend."""
+"""The errors that are the user's to mend."""
+
+from typing import Any
 
 from counterplay.engine.text import printable
 
@@ -12,3 +14,11 @@ class UserError(ValueError):
 
     def __init__(self, message: object = ""):
         super().__init__(printable(str(message)))
+
+
+class NotSaved(UserError):
+    """What was found could not be saved where it was to be; the message says where it is instead, if anywhere."""
+
+    def __init__(self, message: str, result: Any, place: Any = None) -> None:
+        super().__init__(message)
+        self.result, self.place = result, place  # what was found; the path where it is, or None

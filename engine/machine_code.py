@@ -19,8 +19,9 @@ from typing import Any
 import platformdirs
 from numba.core import caching, compiler, serialize
 
+from counterplay.engine.errors import UserError
 from counterplay.engine.kernel_key import Unknown, key, name_of
-from counterplay.engine.store import write_atomic
+from counterplay.engine.writing import write_atomic
 
 _UNUSED = 30 * 24 * 3600.0  # seconds without use after which a file goes
 _ROOM = 512 * 2**20  # bytes that files may take; the longest unused go
@@ -94,7 +95,7 @@ class Cache(caching._Cache):
         path = self._path(sig, data.codegen)
         if path is None or data.lifted or data.library.has_dynamic_globals:
             return
-        with suppress(OSError):
+        with suppress(OSError, UserError):  # it is compiled again next time
             code = _dumps(data._reduce())
             write_atomic(path, _digest(path, code) + code)
             _clean(path.parent)

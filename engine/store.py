@@ -1,10 +1,7 @@
-"""Solution files: one file of named arrays and a JSON header, in the safetensors format, written atomically."""
+"""Solution files: one file of named arrays and a JSON header, in the safetensors format."""
 
 import json
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +9,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.files import check_regular
 from counterplay.engine.system import available
 from counterplay.engine.text import size
+from counterplay.engine.writing import replacing, told
 
 FORMAT = 2  # of what is written; 1 had moves and hands with line ends between them
 _KEY = "counterplay"
@@ -25,65 +22,33 @@ _DTYPES = ("BOOL", *(f"{kind}{bits}" for kind in "UI" for bits in (8, 16, 32, 64
 _MOST_ARRAYS = 100
 _MOST_HEADER = 32 * 2**20  # characters; a million points of a trace
 
+_TYPES = {f"{kind}{bits}": f"{kind[0].upper()}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)}
+_TYPES |= {"bool": "BOOL"}  # NumPy's names of types, and the format's
+
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a file to write to that takes the path's place in the end: a reader finds the old one or the whole new."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        os.close(handle)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def check_writable(path: Path) -> None:
-    """Raise `ValueError` unless a file can be written there, before a run that would be lost."""
-    if path.is_dir():
-        raise UserError(f"cannot write {path}: it is a folder; name a file in it")
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Put the bytes at the path, all or none of them."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Put a text at the path, all or none of it; raises `ValueError` where it cannot be written."""
-    check_writable(path)
-    try:
-        write_atomic(path, text.encode())
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
-
-
 def write(path: str | Path, arrays: Arrays, header: dict[str, Any]) -> None:
-    """Write a solution file straight from the arrays; raises `ValueError` where the folder cannot be written to."""
-    path = Path(path)
-    text = json.dumps({"format": FORMAT, **header})
-    whole = {k: np.ascontiguousarray(v) for k, v in arrays.items() if v.size}
-    try:
-        with replacing(path) as temporary:
-            save_file(whole, temporary, metadata={_KEY: text})
-    except (OSError, SafetensorError) as error:
-        told = error.strerror if isinstance(error, OSError) else None
-        raise UserError(f"cannot write {path}: {told or error}") from error
+    """Write a solution file straight from the arrays, whole or not at all; raises `UserError` where it cannot be.
+
+    The format (huggingface.co/docs/safetensors) is the length of a JSON object, the object, and the arrays' bytes one
+    after the other; the widest come first, so that all are aligned. What goes out is never held a second time.
+    """
+    whole = {name: array for name, array in arrays.items() if array.size}
+    names = sorted(whole, key=lambda name: (-whole[name].dtype.itemsize, name))
+    said: dict[str, Any] = {"__metadata__": {_KEY: json.dumps({"format": FORMAT, **header})}}
+    end = 0
+    for name in names:
+        array, begin, end = whole[name], end, end + whole[name].nbytes
+        said[name] = {"dtype": _TYPES[array.dtype.name], "shape": array.shape, "data_offsets": (begin, end)}
+    text = json.dumps(said).encode()
+    text += b" " * (-len(text) % 8)
+    with told(path), replacing(Path(path)) as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in names:
+            array = whole[name]
+            little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+            file.write(np.ascontiguousarray(little).data.cast("B"))
 
 
 def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:

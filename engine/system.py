@@ -3,11 +3,13 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-_SIGNALS = signal.SIGINT, signal.SIGTERM  # Ctrl-C, and what batch systems end a job with
+ENDS = signal.SIGTERM, signal.SIGHUP  # the end of a batch job; a terminal that closes
+SIGNALS = (signal.SIGINT, *ENDS)  # and Ctrl-C
 
 
 def cores() -> int:
@@ -64,29 +66,102 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
+class Stop:
+    """The signal that is to end a run, once there was one; calling it tells whether there was."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._before: dict[int, Any] = {}  # handlers that ours took the place of
+        self._answer: Any = None  # what the signal would have done
+
+    def __call__(self) -> bool:
+        return self.number != 0
+
+    @property
+    def code(self) -> int:
+        """The exit code after the signal, 130 for SIGINT and 143 for SIGTERM, as shells say it; 0 without one."""
+        return 128 + self.number if self.number else 0
+
+    def arm(self) -> None:
+        """Note the first signal from now on; the second does what it did before. Ignored signals stay ignored."""
+        if self._before or self.number or threading.current_thread() is not threading.main_thread():
+            return
+        for number in SIGNALS:
+            if (before := signal.getsignal(number)) not in (None, signal.SIG_IGN):
+                self._before[number] = before
+                signal.signal(number, self._note)
+
+    def _note(self, number: int, _: object) -> None:
+        self.number, self._answer = number, self._before[number]
+        self.release()
+
+    def release(self) -> None:
+        """Give the signals back to those who had them."""
+        for number, before in self._before.items():
+            signal.signal(number, before)
+        self._before.clear()
+
+    def unanswered(self, numbers: Collection[int] = SIGNALS) -> bool:
+        """Tell, after the block, whether it was one of these signals, and nobody outside is to answer it."""
+        return self.number in numbers and _stop is None
+
+    def again(self, result: Any, numbers: Collection[int] = SIGNALS) -> None:
+        """Do what the signal, if it was one of these, would have done; to be called once everything is saved.
+
+        That is `KeyboardInterrupt` or `SystemExit`, whose `result` is what there is, or the script's own handler.
+        Inside somebody else's `interrupts` it is theirs to do.
+        """
+        if not self.unanswered(numbers):
+            return
+        if self._answer not in (signal.default_int_handler, signal.SIG_DFL):
+            signal.raise_signal(self.number)
+            return
+        interrupt = self._answer is signal.default_int_handler  # no kind of its own: Python asks for this very one
+        ended = KeyboardInterrupt() if interrupt else SystemExit(self.code)
+        vars(ended)["result"] = result
+        raise ended
+
+
+_stop: Stop | None = None  # the outermost one of the main thread
+
+
 @contextmanager
-def interrupts() -> Iterator[Callable[[], bool]]:
-    """Turn the first SIGINT (Ctrl-C) or SIGTERM into a flag, so that nothing is left half done.
+def interrupts() -> Iterator[Stop]:
+    """Yield a `Stop` that, once armed, notes the first signal to stop, until the end of the block.
 
-    A second one does what it did before.
+    So a run ends between two of its steps, and what it found is saved. A block inside another has the other's: who
+    saves what a run found, and runs it, is still guarded after the run. Signals are the main thread's: in another one
+    nothing is noted.
     """
-    hit = threading.Event()
+    global _stop  # noqa: PLW0603 (as signals are the process's)
     if threading.current_thread() is not threading.main_thread():
-        yield hit.is_set
+        yield Stop()
         return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def note(*_: object) -> None:
-        hit.set()
-        restore()
-
-    for number in _SIGNALS:
-        signal.signal(number, note)
+    if _stop is not None:
+        yield _stop
+        return
+    _stop = stop = Stop()
     try:
-        yield hit.is_set
+        yield stop
     finally:
-        restore()
+        _stop = None
+        stop.release()
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Keep signals to stop waiting until the end of the block, which has to be short: a file is being written."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {n: old for n in SIGNALS if (old := signal.getsignal(n)) not in (None, signal.SIG_IGN)}
+    for signum in before:
+        signal.signal(signum, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for signum, old in before.items():
+            signal.signal(signum, old)
+        for number in came:
+            signal.raise_signal(number)

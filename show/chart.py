@@ -6,7 +6,7 @@ from pathlib import Path
 
 from counterplay.agents.curves import Curve
 from counterplay.engine.errors import UserError
-from counterplay.engine.store import write_atomic
+from counterplay.engine.writing import write_atomic
 from counterplay.show.text import HEADING, Paint
 
 

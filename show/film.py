@@ -12,8 +12,8 @@ import numpy.typing as npt
 from counterplay.agents.run import Run
 from counterplay.engine.env import Drawn, Env, Photogenic, Pictured
 from counterplay.engine.errors import UserError
-from counterplay.engine.store import write_atomic
 from counterplay.engine.text import printable
+from counterplay.engine.writing import write_atomic
 
 _SIZE, _MARGIN = 16, 12  # of letters and around them, in pixels
 _INK, _PAPER = (220, 223, 228), (24, 26, 31)

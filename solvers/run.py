@@ -238,7 +238,9 @@ def run(
     aim: bool = False,
     unit: Unit = PLAIN,
 ) -> Ending:
-    """Iterate until a limit is reached or Ctrl-C, judging the strategy at intervals that grow by a factor.
+    """Iterate until a limit is reached or a signal to stop, judging at intervals that grow by a factor.
+
+    Signals before the first iteration is done, while kernels are compiled too, end everything at once.
 
     Where a judgement costs much, `aim` foresees from the curve when the target will be reached, and judges then.
     A run to a target also stops where rounding keeps it from getting better ("floor").
@@ -261,7 +263,7 @@ def run(
         reason = "target"
     elif limits.iterations is not None and solver.iterations >= limits.iterations:
         reason = "iterations"
-    with interrupts() as interrupted:
+    with interrupts() as stop:
         while not reason:
             done = solver.iterations
             end = _next(done, growth, limits.target if aim else None, trace)
@@ -277,7 +279,8 @@ def run(
                 mark = clock()
                 solver.advance(count)
                 rate = (clock() - mark) / count
-                if interrupted():
+                stop.arm()  # only now is there something to keep, and what had to be compiled is
+                if stop():
                     reason = "interrupt"
                 elif limits.seconds is not None and spent() >= limits.seconds:
                     reason = "time"

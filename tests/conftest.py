@@ -1,10 +1,14 @@
 """What several test modules share."""
 
 import io
+import signal
 
 import pytest
 
 from counterplay.cli import main
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started with & by a script: what we start would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ def test_checkpoints_are_solutions(run, tmp_path, monkeypatch):
     np.testing.assert_array_equal(again.strategy, end.strategy)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupt_saves(tmp_path, number):
     file = tmp_path / "a.cps"
     command = [sys.executable, "-m", "counterplay.cli", "solve", "leduc", "--target", "1e-300", "--out", str(file)]
@@ -141,7 +141,7 @@ def test_interrupt_saves(tmp_path, number):
         time.sleep(0.3)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
+    assert process.returncode == 128 + number, err
     assert "interrupted" in out
     solution = counterplay.load(file)
     assert solution.stopped_by == "interrupt"

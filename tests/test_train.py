@@ -186,6 +186,7 @@ def test_tensorboard_sees_no_step_twice(tmp_path):
 
     train(out=tmp_path / "run", steps=300)
     ahead = counterplay.load_run(tmp_path / "run")
+    ahead.whole()
     counterplay.train(resume=tmp_path / "run", steps=600)  # what a killed run leaves: events beyond its checkpoint
     advance(ahead, 900)
     events = EventAccumulator(str(tmp_path / "run"), size_guidance={"scalars": 0}).Reload()

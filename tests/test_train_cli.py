@@ -88,7 +88,7 @@ def test_interrupt_saves_and_says_how_to_go_on(tmp_path, number):
         time.sleep(0.2)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
+    assert process.returncode == 128 + number, err
     assert "interrupted" in out
     assert f"counterplay train --resume {place}\n" in out
     found = counterplay.load_run(place)
