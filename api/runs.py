@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterplay.agents import LEARNERS, find, module
+from counterplay.engine import arguments
 from counterplay.engine.catalogue import class_path, is_own
 from counterplay.engine.errors import UserError
 from counterplay.engine.spec import literal
@@ -51,18 +52,25 @@ def train(
     Raises `ValueError` for what does not fit, with what would.
     """
     name, given = None if learner is None else text_of(learner), in_text(settings)
+    if out is not None:
+        arguments.path("out", out)
+    for call, what in ((on_row, "on_row"), (stop, "stop")):
+        if call is not None:
+            arguments.function(what, call)
     if resume is None:
         if name is None or env is None:
             raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
-        run = begin(name, env, 0 if seed is None else seed, given)
+        run = begin(name, env, 0 if seed is None else arguments.whole("seed", seed), given)
     else:
         if isinstance(resume, str | Path):
             plain = isinstance(env, str) and not ENVS.imports_own(env)  # the run's own word is as good
             run = load_run(resume, None if plain else env, name, **given)
-        else:
+        elif is_run(resume):
             run = resume
+        else:
+            raise UserError(f"resume takes a run or the folder of one, not {type(resume).__name__}")
         _goes_on(run, name, env, seed, given)
-        if run.steps >= (steps or run.plan.steps):
+        if run.steps >= (run.plan.steps if steps is None else arguments.whole("steps", steps, 1)):
             raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     from counterplay.api.training import advance
 
@@ -87,7 +95,7 @@ def load_run(folder: str | Path, env: Any = None, learner: str | type | None = N
     run's, or is missing.
     """
     reading = module("run")
-    saved = reading.read(folder)
+    saved = reading.read(arguments.path("folder", folder))
     if env is not None:
         task = ENVS.make(env)
         name = ENVS.spec_of(task)
@@ -145,7 +153,9 @@ def _goes_on(run: "Run", learner: str | None, env: Any, seed: int | None, settin
 
 
 def text_of(learner: str | type) -> str:
-    """Return a learner's spec, of a class the text by which it can be found again."""
+    """Return a learner's spec, of a class the text by which it can be found again; raises `ValueError` for neither."""
+    if not isinstance(learner, str | type):
+        raise UserError(f"a learner is a name such as 'qmix', or a learner's class, not {learner!r}")
     return top_level(learner) if isinstance(learner, type) else learner.strip()
 
 

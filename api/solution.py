@@ -16,6 +16,7 @@ import numpy.typing as npt
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.strategies import Lookup
 from counterplay.api.trees import build
+from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.rules import DealtRules, Rules
@@ -212,13 +213,17 @@ class TreeSolution:
         `counterplay show`), or OpenSpiel's information-state string. `player` decides where two players' information
         sets share a label. Raises `ValueError` for what does not exist, with what is close.
         """
+        if player is not None:
+            player = arguments.player(player, self.players)
         infoset, lane = self._lookup.find(where, player, self.made, lambda: self.tree)
         odds = self.strategy[self.first[infoset] : self.first[infoset + 1], lane].tolist()
         return dict(zip(self.actions[infoset], odds, strict=True))
 
     def __getitem__(self, where: str | tuple[int, str]) -> dict[str, float]:
         """Return the probability of each action at a label, or at (player, label); raises `ValueError` as `at`."""
-        return self.at(where) if isinstance(where, str) else self.at(where[1], player=where[0])
+        if isinstance(where, tuple) and len(where) == 2:
+            return self.at(where[1], player=where[0])
+        return self.at(where)  # what is no label is refused there
 
     def __contains__(self, where: object) -> bool:
         """Tell whether an information set goes by a label, or by (player, label)."""
@@ -261,6 +266,8 @@ class TreeSolution:
 
         Entry p is the payoffs with this strategy in seat p. Raises `ValueError` if the games differ.
         """
+        if not isinstance(other, Solution):
+            raise UserError(f"against takes a solution, as solve and load return it, not {type(other).__name__}")
         if not isinstance(other, TreeSolution) or shape_of(self) != shape_of(other):
             raise UserError(f"the solutions are of different games, {self.game} and {other.game}")
         tables = [
@@ -277,8 +284,8 @@ class TreeSolution:
         """
         if line is not None:
             raise UserError(f"a line of play (--node) is for hold'em spots, and this solution is of {self.game}")
-        if player is not None and not 0 <= player < self.players:
-            raise UserError(f"the players are numbered 0 to {self.players - 1}; there is no player {player}")
+        if player is not None:
+            player = arguments.player(player, self.players)
         if to == "csv":
             rows = [row for row in self.rows() if player in (None, row["player"])]
             return as_csv(rows, ("player", "infoset", "hand", "action", "probability"))
@@ -317,7 +324,7 @@ class TreeSolution:
             "hands": pack(["\n".join(h) for h in self.hands]),
             **{f"state.{name}": array for name, array in self.state.items()},
         }
-        write(path, arrays, header)
+        write(arguments.path("path", path), arrays, header)
 
     def to_openspiel(self) -> Any:
         """Return the strategy as a `pyspiel.TabularPolicy`; needs the extra `openspiel`.

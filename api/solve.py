@@ -7,11 +7,12 @@ from typing import Any
 
 from counterplay.api.solution import HOLDEM, TREE, Solution, TreeSolution, fitting
 from counterplay.api.trees import build, size_of
+from counterplay.engine import arguments
 from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.rules import is_rules
-from counterplay.engine.store import read
+from counterplay.engine.store import check_writable, read
 from counterplay.engine.strategy import Vector, to_table
 from counterplay.engine.tree import Tree
 from counterplay.games import GAMES
@@ -58,6 +59,7 @@ def solve(
 
     Raises `ValueError` for games, algorithms and limits that do not fit, with what would.
     """
+    _check(algorithm, seed, temperature, compress, threads, checkpoint, on_size, on_tree, on_progress)
     before: Any = resume
     kind = None if before is None else getattr(before, "kind", "")
     if kind not in (None, TREE, HOLDEM):
@@ -215,7 +217,27 @@ def _run(
     return found(run(solver, limits, before, on_progress, None if checkpoint is None else keep))
 
 
+def _check(
+    algorithm: Any, seed: Any, temperature: Any, compress: Any, threads: Any, checkpoint: Any, *calls: Any
+) -> None:
+    """Raise `ValueError` for arguments of the wrong kind, whatever is solved; `Limits` checks its own."""
+    arguments.text("algorithm", algorithm)
+    arguments.whole("seed", seed)
+    arguments.flag("compress", compress)
+    if temperature is not None:
+        arguments.number("temperature", temperature, least=0)
+    if threads is not None:
+        arguments.whole("threads", threads, 1, arguments.THREADS)
+    if checkpoint is not None:
+        check_writable(arguments.path("checkpoint", checkpoint))
+    for name, call in zip(("on_size", "on_tree", "on_progress"), calls, strict=True):
+        if call is not None:
+            arguments.function(name, call)
+
+
 def _number(target: float | str) -> float:
+    if not isinstance(target, str):
+        return arguments.number("the target", target, above=0)
     try:
         return float(target)
     except ValueError:
@@ -250,7 +272,7 @@ def load(path: str | Path, game: Any = None) -> Any:
     """
     from counterplay.api import solution
 
-    arrays, header = read(path)
+    arrays, header = read(arguments.path("path", path))
     if header.get("kind") == HOLDEM:
         from counterplay.api import spots
 

@@ -1,5 +1,6 @@
 """Many runs over learners, settings and seeds, on the machine's cores: a process and a folder for each."""
 
+import inspect
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from counterplay.agents import find, module
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE
 from counterplay.api.runs import begin, in_text, name_of, text_of, train
+from counterplay.engine import arguments
 from counterplay.engine.compiling import tell, telling
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import write_atomic
@@ -24,6 +26,9 @@ if TYPE_CHECKING:  # torch is imported where runs are made
     from counterplay.agents.curves import Curve
     from counterplay.agents.log import Row
     from counterplay.agents.run import Run
+
+
+_TESTS = ("test_every", "test_episodes")  # what `train` takes of a sweep's options; others are settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,24 +86,43 @@ def sweep(
     Learners, environment and settings are as `train` takes them.
     Runs are processes of their own, `workers` at a time (one a core if None), and are kept in folders under `out`,
     beside curves.png and results.json. A sweep that is started again leaves finished runs as they are, and goes on with
-    the others. `options` go to `train`. Ctrl-C makes the running ones save themselves; what is returned then is what
-    there is. As processes import the script that starts them, it has to do so under `if __name__ == "__main__":`.
+    the others. `options` are settings of every run, and `test_every` and `test_episodes` as `train` takes them. Ctrl-C
+    makes the running ones save themselves; what is returned then is what there is. As processes import the script that
+    starts them, it has to do so under `if __name__ == "__main__":`.
 
     Raises `ValueError` for what does not fit, before the first run, and at the end for a run that failed.
     """
+    arguments.path("out", out)
+    if not isinstance(learners, str | type | Sequence):
+        raise UserError(f"learners are a name such as 'qmix', a learner's class, or a list of them, not {learners!r}")
+    if settings is not None and not isinstance(settings, Mapping):
+        raise UserError(f"settings are a dictionary from a setting's name to its values, not {settings!r}")
+    for name in options:
+        if name not in _TESTS and name in inspect.signature(train).parameters:
+            raise UserError(f"sweep gives each run its own {name}: leave it out")
+    for name, values in (settings or {}).items():
+        arguments.text("the name of a setting", name)
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise UserError(f"settings give a list of values for each, such as {name}=[{values!r}], not {values!r}")
+    if workers is not None:
+        workers = arguments.whole("workers", workers, 1, arguments.THREADS)
+    if on_progress is not None:
+        arguments.function("on_progress", on_progress)
     names = [text_of(name) for name in ([learners] if isinstance(learners, str | type) else learners)]
     grid = {name: [in_text({name: value})[name] for value in values] for name, values in (settings or {}).items()}
     for name in names:
         find(name)  # before torch is imported
     jobs = plan(names, grid, seeds, Path(out))
     task = ENVS.make(env)
+    more = in_text({name: value for name, value in options.items() if name not in _TESTS})  # settings of every run
     for job in jobs[: len(jobs) // seeds]:  # every variant, once: what does not fit is known before anything runs
-        begin(job.learner, task, 0, dict(job.settings))
+        begin(job.learner, task, 0, {**more, **job.settings})
     try:
         Path(out).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
-    goal = module("run").Plan(**({} if steps is None else {"steps": steps})).steps
+    tests = {name: options[name] for name in _TESTS if name in options}
+    goal = module("run").Plan(**tests, **({} if steps is None else {"steps": steps})).steps
     from counterplay.agents.curves import curves, figures
     from counterplay.show import chart
 
@@ -122,8 +146,7 @@ def plan(learners: Sequence[str], grid: Mapping[str, Sequence[object]], seeds: i
 
     Raises `ValueError` if there are none, or some twice.
     """
-    if seeds < 1:
-        raise UserError(f"seeds must be 1 or more, not {seeds}")
+    arguments.whole("seeds", seeds, 1, 100_000)
     if not learners or not all(grid.values()):
         raise UserError("a sweep needs a learner, and a value for each setting that it names")
     jobs = []
@@ -155,8 +178,6 @@ def work_off(
     """
     had = {job: job.done for job in jobs}
     waiting = [job for job in jobs if had[job] < steps]
-    if workers is not None and workers < 1:
-        raise UserError(f"workers must be 1 or more, not {workers}")
     count = workers or cores()
     context = get_context("forkserver")
     context.set_forkserver_preload(["counterplay.api.training"])

@@ -148,7 +148,9 @@ def _convert(name: str, parameter: str, value: object, kind: Any) -> object:
     """
     if kind not in _KINDS and get_origin(kind) is not tuple:
         return value
-    if get_origin(kind) is tuple and isinstance(value, tuple):
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # a number of NumPy's
+        value = value.item()
+    if get_origin(kind) is tuple and isinstance(value, tuple | list):
         return tuple(_convert(name, f"each of {parameter}", item, get_args(kind)[0]) for item in value)
     if kind is bool and value in ("true", "false"):
         return value == "true"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.agents.run import Run
+from counterplay.engine.arguments import whole
 from counterplay.engine.env import Drawn, Env, Photogenic, Pictured
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import write_atomic
@@ -28,9 +29,7 @@ class Frame(NamedTuple):
 
 def frames(run: Run, seed: int = 0) -> Iterator[Frame]:
     """Yield an episode without exploring, from its beginning to its end; raises `ValueError` for a negative seed."""
-    if seed < 0:
-        raise UserError(f"the seed must be 0 or more, not {seed}")
-    rng = np.random.default_rng([run.seed, seed, 2])
+    rng = np.random.default_rng([run.seed, whole("seed", seed), 2])
     task = run.task.pictured() if isinstance(run.task, Photogenic) else run.task
     env, actor = task.start(1), run.learner
     actor.begin(env.batch)

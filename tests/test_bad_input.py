@@ -222,13 +222,6 @@ def test_an_interrupted_write_leaves_the_old_file(folder, monkeypatch):
     assert sorted(folder.iterdir()) == before
 
 
-def test_bugs_are_not_hidden(folder, monkeypatch):
-    """Only a `ValueError` is the user's: anything else keeps its traceback."""
-    monkeypatch.setattr(counterplay, "load", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        main(["show", str(folder / "kuhn.cps")])
-
-
 def test_python_says_the_same(folder):
     """The sentences come from the library, so `solve` and `load` raise them too."""
     with pytest.raises(ValueError, match="did you mean 'leduc'"):
