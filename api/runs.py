@@ -11,6 +11,7 @@ from counterplay.engine import arguments
 from counterplay.engine.catalogue import class_path, is_own
 from counterplay.engine.errors import UserError
 from counterplay.engine.spec import literal
+from counterplay.games import GAMES
 from counterplay.games.envs import ENVS
 
 if TYPE_CHECKING:  # torch is imported where a run is made
@@ -60,6 +61,8 @@ def train(
     if resume is None:
         if name is None or env is None:
             raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
+        if isinstance(env, str) and env.strip() in LEARNERS.names and (ENVS.knows(name) or GAMES.knows(name)):
+            raise UserError(f"the learner comes first, then the environment: {env.strip()} {name}")
         run = begin(name, env, 0 if seed is None else arguments.whole("seed", seed), given)
     else:
         if isinstance(resume, str | Path):

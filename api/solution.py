@@ -22,7 +22,7 @@ from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.rules import DealtRules, Rules
 from counterplay.engine.store import Arrays, pack, unpack, write
 from counterplay.engine.strategy import check
-from counterplay.engine.text import count, small
+from counterplay.engine.text import count, payoff, small
 from counterplay.engine.tree import Tree
 from counterplay.games import GAMES
 from counterplay.solvers.run import Check, Method
@@ -341,7 +341,7 @@ class TreeSolution:
         return [
             ("game", f"{self.game}: {count(self.players, 'player')}, {count(len(self), 'information set')}"),
             ("algorithm", f"{self.algorithm}, {count(self.iterations, 'iteration')}"),
-            ("value", ", ".join(f"{v:+.6f}" for v in self.value)),
+            ("value", ", ".join(map(payoff, self.value))),
             ("exploitability", small(self.exploitability)),
         ]
 

@@ -253,7 +253,7 @@ class SpotSolution:
         return [
             ("spot", self.game),
             ("algorithm", f"{self.algorithm}, {count(self.iterations, 'iteration')}"),
-            ("EV", ", ".join(f"{p.upper()} {x:.3f}" for p, x in zip(PLAYERS, self.value, strict=True))),
+            ("EV", ", ".join(f"{p.upper()} {x:z.3f}" for p, x in zip(PLAYERS, self.value, strict=True))),
             ("exploitability", f"{percent} ({small(self.exploitability)} chips)"),
         ]
 

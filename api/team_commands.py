@@ -7,6 +7,7 @@ import click
 
 import counterplay
 from counterplay.agents.flags import OWN_FLAGS
+from counterplay.engine.catalogue import is_own
 from counterplay.engine.errors import UserError
 from counterplay.show.terminal import INTERRUPTED, Count, paint, put, put_json, width
 
@@ -39,7 +40,11 @@ def envs(name: str | None) -> None:
     from counterplay.show import listing
 
     if name is not None:
-        put(listing.explanation(ENVS.find(name), "counterplay train LEARNER", width(), paint))
+        made = ENVS.make(name) if "(" in name or name not in ENVS.names else None  # what is none is refused first
+        if name.partition("(")[0].strip() in ENVS.names or is_own(name):
+            put(listing.explanation(ENVS.find(name), "counterplay train LEARNER", width(), paint))
+        else:
+            put(listing.task(name, made, paint))
         return
     put(listing.entries(ENVS, width(), paint))
     put(listing.OTHER_ENVS)
@@ -148,6 +153,8 @@ def watch_run(folder: str, seed: int, delay: float, gif: str | None, **own: Any)
     from counterplay.engine.store import check_writable
 
     if gif is not None:
+        if Path(gif).suffix.lower() != ".gif":
+            raise UserError(f"--gif writes a GIF: name a file that ends in .gif, not {gif}")
         check_writable(Path(gif))
     from counterplay.api.evaluation import load_named
     from counterplay.show import film
@@ -157,8 +164,9 @@ def watch_run(folder: str, seed: int, delay: float, gif: str | None, **own: Any)
         film.show(film.frames(run, seed), delay)
         return
     shots = list(film.frames(run, seed))
-    film.write_gif(shots, Path(gif), delay)
-    click.echo(f"{len(shots)} frames in {gif}")
+    count = film.write_gif(shots, Path(gif), delay)
+    same = f", of {len(shots)} moments: those that look alike are one" if count < len(shots) else ""
+    click.echo(f"{count} frames in {gif}{same}")
 
 
 def run_pages() -> Any:

@@ -67,8 +67,11 @@ def show(film: Iterable[Frame], delay: float) -> None:
         lines = frame.text.count("\n") + 1
 
 
-def write_gif(film: Sequence[Frame], path: Path, delay: float) -> None:
-    """Write frames as an animated GIF, text as letters on dark ground; raises `ValueError` where nothing can be."""
+def write_gif(film: Sequence[Frame], path: Path, delay: float) -> int:
+    """Write moments as an animated GIF, text as letters on dark ground, and return how many frames it has.
+
+    Moments in a row that look alike are one longer frame. Raises `ValueError` where nothing can be written.
+    """
     import io
 
     try:
@@ -87,6 +90,8 @@ def write_gif(film: Sequence[Frame], path: Path, delay: float) -> None:
         write_atomic(path, data.getvalue())
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    with Image.open(data) as written:
+        return int(getattr(written, "n_frames", 1))
 
 
 def _letters(texts: Sequence[str]) -> list[Any]:

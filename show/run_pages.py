@@ -10,9 +10,8 @@ from counterplay.agents import Choice
 from counterplay.agents.learner import meanings
 from counterplay.agents.run import Run, Score, interval
 from counterplay.engine.catalogue import is_own
-from counterplay.engine.env import EnvSpec
 from counterplay.engine.text import count, duration, small
-from counterplay.show.listing import quoted
+from counterplay.show.listing import quoted, shape
 from counterplay.show.text import DIM, HEADING, Paint, meaning, table
 
 if TYPE_CHECKING:
@@ -23,23 +22,16 @@ _STOPPED = {"steps": "as many steps as asked for", "interrupt": "interrupted", "
 
 def settings(choice: Choice, paint: Paint, width: int) -> Iterator[str]:
     """Yield what can be set of a learner: name and default, and what it means."""
+    about = meanings(choice.settings_type())
     yield paint(choice.entry.summary or inspect.getdoc(choice.entry.load()) or choice.name, HEADING)
     yield ""
     yield "Settings, their defaults and meaning:"
-    about = meanings(choice.settings_type())
     written = {name: f"{name}={_written(choice.preset.get(name, default))}" for name, (_, default, _) in about.items()}
     left = max(map(len, written.values())) + 4
     for name, (_, _, text) in about.items():
         first, *rest = wrap(text, max(width - left, 20)) or [""]
         yield f"  {written[name]:<{left - 2}}{paint(first, DIM)}"
         yield from (" " * left + paint(line, DIM) for line in rest)
-
-
-def shape(spec: EnvSpec) -> str:
-    """Return what an environment is like in one line."""
-    actions = f"{count(spec.actions, 'number')} each" if spec.continuous else count(spec.actions, "action")
-    paid = "one reward for the team" if spec.team else "a reward for each"
-    return f"{count(spec.agents, 'agent')}, {actions}, {paid}, at most {count(spec.limit, 'step')}"
 
 
 def summary(run: Run, paint: Paint) -> Iterator[str]:

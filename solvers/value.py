@@ -19,8 +19,8 @@ from counterplay.engine.tree import Tree
 
 
 def nash_conv(value: Sequence[float], best: Sequence[float]) -> float:
-    """Return the sum of what the players could gain by deviating alone."""
-    return float(sum(b - v for b, v in zip(best, value, strict=True)))
+    """Return the sum of what the players could gain by deviating alone; no best response is worth less than a value."""
+    return float(sum(max(b - v, 0.0) for b, v in zip(best, value, strict=True)))
 
 
 def exploitability(value: Sequence[float], best: Sequence[float]) -> float:
