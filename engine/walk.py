@@ -101,6 +101,8 @@ def walk(rules: Any, deals: Deals | Singles, max_nodes: int, progress: Callable[
                 kind.append(what)
                 states += more
                 above += [node] * len(more)
+                if len(states) > max_nodes - node:  # those that wait are nodes too, and large ones of long games
+                    raise TooManyNodes(max_nodes)
                 continue
             if turn == LEAF:
                 kind.append(LEAF - add_outcome(what))

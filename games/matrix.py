@@ -145,10 +145,9 @@ def normal_form(payoffs: tuple[float, ...], shape: tuple[int, ...] = ()) -> Matr
             f"{' x '.join(map(str, sizes))} actions need {profiles * len(sizes)} payoffs, or for two players whose "
             f"payoffs sum to zero the first one's {profiles}, not {len(payoffs)}"
         )
-    if len(payoffs) == profiles:
-        table = tuple((x, 0.0 - x) for x in payoffs)
-    else:
-        table = tuple(tuple(payoffs[i : i + len(sizes)]) for i in range(0, len(payoffs), len(sizes)))
+    step = len(payoffs) // profiles
+    rows = [payoffs[i : i + step] for i in range(0, len(payoffs), step)]
+    table = tuple((x[0], 0.0 - x[0]) if step == 1 else tuple(x) for x in rows)
     return Matrix(tuple(tuple(map(str, range(size))) for size in sizes), table)
 
 
