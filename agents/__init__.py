@@ -81,7 +81,7 @@ class Choice(NamedTuple):
     def with_settings(self, given: Mapping[str, object]) -> Any:
         """Return the settings, checked; raises `ValueError` for one that does not exist or does not fit."""
         known = {field.name for field in fields(self.settings_type())}
-        for name in given:
+        for name in {**self.given, **given}:
             if name not in known and (hint := hint_of_setting(name, known)):
                 raise UserError(f"{self.entry.name} has no setting {name!r}: {hint}")
         return spec.build(self.settings_type(), self.entry.name, {**self.preset, **given})

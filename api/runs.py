@@ -61,8 +61,6 @@ def train(
     if resume is None:
         if name is None or env is None:
             raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
-        if isinstance(env, str) and env.strip() in LEARNERS.names and (ENVS.knows(name) or GAMES.knows(name)):
-            raise UserError(f"the learner comes first, then the environment: {env.strip()} {name}")
         run = begin(name, env, 0 if seed is None else arguments.whole("seed", seed), given)
     else:
         if isinstance(resume, str | Path):
@@ -80,8 +78,15 @@ def train(
     return advance(run, steps, out=out, test_every=test_every, test_episodes=test_episodes, on_row=on_row, stop=stop)
 
 
+def check_order(learner: str, env: Any) -> None:
+    """Raise `ValueError` where a learner's and an environment's names stand in each other's place."""
+    if isinstance(env, str) and env.strip() in LEARNERS.names and (ENVS.knows(learner) or GAMES.knows(learner)):
+        raise UserError(f"the learner comes first, then the environment: {env.strip()} {learner.strip()}")
+
+
 def begin(learner: str, env: Any, seed: int, settings: dict[str, Any]) -> "Run":
     """Return a run that has not begun; raises `ValueError` where learner, settings and environment do not fit."""
+    check_order(learner, env)
     find(learner)  # before torch is imported
     task = ENVS.make(env)
     begun: Run = module("run").begin(learner, task, name_of(env, task), seed, settings)

@@ -117,12 +117,12 @@ def sweep(
     more = in_text({name: value for name, value in options.items() if name not in _TESTS})  # settings of every run
     for job in jobs[: len(jobs) // seeds]:  # every variant, once: what does not fit is known before anything runs
         begin(job.learner, task, 0, {**more, **job.settings})
+    tests = {name: options[name] for name in _TESTS if name in options}
+    goal = module("run").Plan(**tests, **({} if steps is None else {"steps": steps})).steps
     try:
         Path(out).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
-    tests = {name: options[name] for name in _TESTS if name in options}
-    goal = module("run").Plan(**tests, **({} if steps is None else {"steps": steps})).steps
     from counterplay.agents.curves import curves, figures
     from counterplay.show import chart
 

@@ -79,6 +79,10 @@ def train(
     """
     from counterplay.agents import find
 
+    from counterplay.api.runs import check_order, settings_of
+
+    if learner is not None:
+        check_order(learner, env)
     choice = None if learner is None else find(learner)
     if asks:
         about = [] if choice is None else ["", *run_pages().settings(choice, paint, width())]
@@ -86,8 +90,6 @@ def train(
         return 0
     if resume is None and (learner is None or env is None):
         raise UserError("name a learner and an environment, as in: train qmix climbing; --help LEARNER lists settings")
-    from counterplay.api.runs import settings_of
-
     more |= {name: values[0] for name, values in settings_of(sets, several=False).items()}
     pages = run_pages()
     from counterplay.show.training import watching
