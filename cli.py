@@ -64,8 +64,9 @@ def games(name: str | None) -> None:
         put(listing.size_of(made))
     else:
         entry = GAMES.find(name)
+        made = GAMES.make(name if "(" in name else entry.examples[0])  # what is no game is refused before it is told of
         put(listing.explanation(entry, "counterplay solve", width(), paint))
-        put(listing.size_of(GAMES.make(name if "(" in name else entry.examples[0])))
+        put(listing.size_of(made))
 
 
 _GAME = "Your own game, package.module:Class, whose solution FILE is: a file holds no more than its name."
@@ -180,8 +181,9 @@ def report(file: str, node: str, as_json: bool) -> None:
 def evaluate(file: str, against: str | None, game: str | None, as_json: bool, **of_runs: Any) -> int:
     """Measure the solution in FILE again, from the rules of its game, or play with the trained team in DIR.
 
-    Exits with 1 if the strategy is not worth what the file says. A team plays greedily, and the mean return comes with
-    a confidence interval; in a turn-based game its exploitability is measured too.
+    Exits with 1 if the strategy is not worth what the file says. A team plays without exploring: the best actions of
+    learners of values, and of learners of policies what those draw. Its mean return comes with a confidence interval;
+    in a turn-based game its exploitability is measured too.
     """
     if Path(file).is_dir():
         if against is not None or game is not None:

@@ -5,10 +5,11 @@ for.
 """
 
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
+from counterplay.agents.names import hint_of_setting
 from counterplay.engine import spec
 from counterplay.engine.catalogue import Catalogue, Entry
 from counterplay.engine.errors import UserError
@@ -31,6 +32,7 @@ def _entry(name: str, target: str, summary: str, **preset: object) -> Entry:
 # of what can be set of it.
 LEARNERS = Catalogue(
     kind="learner",
+    hint="counterplay.agents.names:hint_of_learner",
     group="counterplay.learners",
     entries=(
         _entry("iql", _Q, "Independent Q-learning: every agent for itself", mixer="none"),
@@ -78,17 +80,42 @@ class Choice(NamedTuple):
 
     def with_settings(self, given: Mapping[str, object]) -> Any:
         """Return the settings, checked; raises `ValueError` for one that does not exist or does not fit."""
+        known = {field.name for field in fields(self.settings_type())}
+        for name in {**self.given, **given}:
+            if name not in known and (hint := hint_of_setting(name, known)):
+                raise UserError(f"{self.entry.name} has no setting {name!r}: {hint}")
         return spec.build(self.settings_type(), self.entry.name, {**self.preset, **given})
 
     def make(self, env: "EnvSpec", settings: Any, seed: int) -> "Learner":
         """Return a fresh learner; raises `ValueError` where the environment does not suit it, or it is none."""
-        learner: Learner = self.entry.load()(env, settings, seed)
+        from counterplay.agents.learner import NeedsTeam
+
+        try:
+            learner: Learner = self.entry.load()(env, settings, seed)
+        except NeedsTeam as error:
+            others = ", ".join(alone())
+            raise UserError(f"{error}, or a learner for rewards of one's own: {others}") from None
         missing = [name for name in _NEEDED if not hasattr(learner, name)]
         if missing:
             raise UserError(
                 f"{self.name} is no learner yet: Learner of counterplay.agents.learner also has {', '.join(missing)}"
             )
         return learner
+
+
+def alone() -> list[str]:
+    """Return the names of the learners that learn from rewards of each agent's own: each is asked."""
+    from counterplay.agents.learner import NeedsTeam
+    from counterplay.engine.env import EnvSpec
+
+    small, found = EnvSpec(agents=2, actions=2, observation=1, state=1, limit=1, team=False), []
+    for entry in LEARNERS.entries:
+        try:
+            entry.load()(small, Choice(entry.name, entry, {}).with_settings({}), 0)
+        except NeedsTeam:
+            continue
+        found.append(entry.name)
+    return found
 
 
 def find(text: str, *, own: bool = True) -> Choice:

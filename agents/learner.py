@@ -54,6 +54,10 @@ class Mixed(Protocol):
         ...
 
 
+class NeedsTeam(UserError):
+    """The learner needs one reward for the team, and the environment pays every agent its own."""
+
+
 def suits(spec: EnvSpec, name: str, *, team: bool) -> None:
     """Raise `ValueError` where actions are continuous, or rewards each agent's own where they must be the team's."""
     if spec.continuous:
@@ -62,10 +66,9 @@ def suits(spec: EnvSpec, name: str, *, team: bool) -> None:
             "take its discrete version (for PettingZoo's MPE, continuous_actions=False)"
         )
     if team and not spec.team:
-        raise UserError(
+        raise NeedsTeam(
             f"{name} learns from one reward for the team, and this environment pays every agent its own; "
-            "take the environment with reward=team where it has that, or a learner for rewards of one's own: "
-            "iql, ia2c or ippo"
+            "take the environment with reward=team where it has that"
         )
 
 

@@ -19,6 +19,7 @@ from counterplay.agents.replay import Replay
 from counterplay.agents.rollout import collect
 from counterplay.agents.saved import check_plain, check_size, check_state, load_checkpoint
 from counterplay.engine import schema, spec
+from counterplay.engine.arguments import number, path, whole
 from counterplay.engine.catalogue import is_own
 from counterplay.engine.env import Env, Task, blank
 from counterplay.engine.errors import UserError
@@ -49,8 +50,8 @@ class Plan:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value is not None and not isinstance(value, bool) and value < 1:
-                raise UserError(f"{name.replace('_', ' ')} must be 1 or more, not {value}")
+            if value is not None and name != "keep_replay":
+                object.__setattr__(self, name, whole(name.replace("_", " "), value, 1))
 
 
 @dataclass
@@ -94,8 +95,9 @@ class Run:
 
     def evaluate(self, episodes: int = 100, seed: int = 0, confidence: float = 0.95) -> Score:
         """Play that many episodes without exploring; training does not notice."""
-        if episodes < 1:
-            raise UserError(f"episodes must be 1 or more, not {episodes}")
+        episodes, seed = whole("episodes", episodes, 1), whole("seed", seed)
+        if not 0 < number("confidence", confidence) < 1:
+            raise UserError(f"confidence must be between 0 and 1, such as 0.95, not {confidence}")
         rng = np.random.default_rng([self.seed, seed, 1])
         env = self.playing(min(episodes, max(self.plan.test_episodes, self.learner.envs)))
         rounds = -(-episodes // env.batch)
@@ -131,7 +133,7 @@ class Run:
         """
         if folder is None and self.folder is None:
             raise UserError("name a folder to save the run in")
-        place = Path(folder) if folder is not None else cast(Path, self.folder)
+        place = path("folder", folder) if folder is not None else cast(Path, self.folder)
         if place != self.folder and holds_run(place):
             raise UserError(f"{place} holds a run already: resume it, or name another folder")
         self.whole()
@@ -195,8 +197,7 @@ def begin(name: str, task: Task, env: str, seed: int = 0, settings: Mapping[str,
 
 
 def _begin(choice: Choice, task: Task, env: str, seed: int, settings: Any) -> Run:
-    if seed < 0:
-        raise UserError(f"the seed must be 0 or more, not {seed}")
+    seed = whole("seed", seed)
     learner = choice.make(task.spec, settings, seed)
     return Run(choice.name, env, settings, seed, learner, task, np.random.default_rng([seed, 0]))
 

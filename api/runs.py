@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterplay.agents import LEARNERS, Choice, find, module, presets
+from counterplay.engine import arguments
 from counterplay.engine.catalogue import class_path, is_own
 from counterplay.engine.errors import UserError
 from counterplay.engine.spec import literal
+from counterplay.games import GAMES
 from counterplay.games.envs import ENVS
 
 if TYPE_CHECKING:  # torch is imported where a run is made
@@ -61,23 +63,36 @@ def train(
     Raises `ValueError` for what does not fit, with what would.
     """
     name, given = None if learner is None else text_of(learner), in_text(settings)
+    if out is not None:
+        arguments.path("out", out)
+    for call, what in ((on_row, "on_row"), (stop, "stop")):
+        if call is not None:
+            arguments.function(what, call)
     if resume is None:
         if name is None or env is None:
             raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
-        run = begin(name, env, 0 if seed is None else seed, given, preset, steps)
+        run = begin(name, env, 0 if seed is None else arguments.whole("seed", seed), given, preset, steps)
     else:
         if isinstance(resume, str | Path):
             plain = isinstance(env, str) and not ENVS.imports_own(env)  # the run's own word is as good
             run = load_run(resume, None if plain else env, name, **given)
-        else:
+        elif is_run(resume):
             run = resume
+        else:
+            raise UserError(f"resume takes a run or the folder of one, not {type(resume).__name__}")
         _goes_on(run, name, env, seed, given, preset)
-        if run.steps >= (steps or run.plan.steps):
+        if run.steps >= (run.plan.steps if steps is None else arguments.whole("steps", steps, 1)):
             raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     from counterplay.api.training import advance
 
     options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
     return advance(run, steps, out=out, on_row=on_row, stop=stop, **options)
+
+
+def check_order(learner: str, env: Any) -> None:
+    """Raise `ValueError` where a learner's and an environment's names stand in each other's place."""
+    if isinstance(env, str) and env.strip() in LEARNERS.names and (ENVS.knows(learner) or GAMES.knows(learner)):
+        raise UserError(f"the learner comes first, then the environment: {env.strip()} {learner.strip()}")
 
 
 def begin(
@@ -87,6 +102,7 @@ def begin(
 
     Raises `ValueError` where learner, settings, preset and environment do not fit.
     """
+    check_order(learner, env)
     choice = find(learner)  # before torch is imported
     task = ENVS.make(env)
     chosen = presets.choose(preset, preset_name(task), choice.entry.name)
@@ -122,7 +138,7 @@ def load_run(folder: str | Path, env: Any = None, learner: str | type | None = N
     run's, or is missing.
     """
     reading = module("run")
-    saved = reading.read(folder)
+    saved = reading.read(arguments.path("folder", folder))
     if env is not None:
         task = ENVS.make(env)
         name = ENVS.spec_of(task)
@@ -184,7 +200,9 @@ def _goes_on(
 
 
 def text_of(learner: str | type) -> str:
-    """Return a learner's spec, of a class the text by which it can be found again."""
+    """Return a learner's spec, of a class the text by which it can be found again; raises `ValueError` for neither."""
+    if not isinstance(learner, str | type):
+        raise UserError(f"a learner is a name such as 'qmix', or a learner's class, not {learner!r}")
     return top_level(learner) if isinstance(learner, type) else learner.strip()
 
 

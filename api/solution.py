@@ -16,13 +16,14 @@ import numpy.typing as npt
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.strategies import Lookup
 from counterplay.api.trees import build
+from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.rules import DealtRules, Rules, is_dealt
 from counterplay.engine.schema import is_mix
 from counterplay.engine.store import pack, write
 from counterplay.engine.strategy import check
-from counterplay.engine.text import as_json, count, small
+from counterplay.engine.text import as_json, count, payoff, small
 from counterplay.engine.tree import Tree, same_game
 from counterplay.games import GAMES
 from counterplay.solvers.run import Check, Method
@@ -234,13 +235,17 @@ class TreeSolution:
         `counterplay show`), or OpenSpiel's information-state string. `player` decides where two players' information
         sets share a label. Raises `ValueError` for what does not exist, with what is close.
         """
+        if player is not None:
+            player = arguments.player(player, self.players)
         infoset, lane = self._lookup.find(where, player, self.made, lambda: self.tree)
         odds = self.strategy[self.first[infoset] : self.first[infoset + 1], lane].tolist()
         return dict(zip(self.actions[infoset], odds, strict=True))
 
     def __getitem__(self, where: str | tuple[int, str]) -> dict[str, float]:
         """Return the probability of each action at a label, or at (player, label); raises `ValueError` as `at`."""
-        return self.at(where) if isinstance(where, str) else self.at(where[1], player=where[0])
+        if isinstance(where, tuple) and len(where) == 2:
+            return self.at(where[1], player=where[0])
+        return self.at(where)  # what is no label is refused there
 
     def __contains__(self, where: object) -> bool:
         """Tell whether an information set goes by a label, or by (player, label)."""
@@ -297,9 +302,10 @@ class TreeSolution:
 
         Entry p is the payoffs with this strategy in seat p. Raises `ValueError` if the games differ.
         """
+        if not isinstance(other, Solution):
+            raise UserError(f"against takes a solution, as solve and load return it, not {type(other).__name__}")
         if not isinstance(other, TreeSolution) or not self.shares_game(other):
-            name = getattr(other, "game", type(other).__name__)
-            raise UserError(f"the solutions are of different games, {self.game} and {name}")
+            raise UserError(f"the solutions are of different games, {self.game} and {other.game}")
         tables = [
             seated(self.tree, [self.strategy if q == p else other.strategy for q in range(self.players)])
             for p in range(self.players)
@@ -314,8 +320,8 @@ class TreeSolution:
         """
         if line is not None:
             raise UserError(f"a line of play (--node) is for hold'em spots, and this solution is of {self.game}")
-        if player is not None and not 0 <= player < self.players:
-            raise UserError(f"the players are numbered 0 to {self.players - 1}; there is no player {player}")
+        if player is not None:
+            player = arguments.player(player, self.players)
         if to == "csv":
             rows = [row for row in self.rows() if player in (None, row["player"])]
             return as_csv(rows, ("player", "infoset", "hand", "action", "probability"))
@@ -354,7 +360,7 @@ class TreeSolution:
             "hands": pack(self.hands),
             **{f"state.{name}": array for name, array in self.state.items()},
         }
-        write(path, arrays, header)
+        write(arguments.path("path", path), arrays, header)
 
     def to_openspiel(self) -> Any:
         """Return the strategy as a `pyspiel.TabularPolicy`; needs the extra `openspiel`.
@@ -371,7 +377,7 @@ class TreeSolution:
         return [
             ("game", f"{self.game}: {count(self.players, 'player')}, {count(len(self), 'information set')}"),
             ("algorithm", f"{self.algorithm}, {count(self.iterations, 'iteration')}"),
-            ("value", ", ".join(f"{v:+.6f}" for v in self.value)),
+            ("value", ", ".join(map(payoff, self.value))),
             ("exploitability", small(self.exploitability)),
         ]
 

@@ -11,6 +11,7 @@ import numpy as np
 from counterplay.api.keeping import answered, keeper
 from counterplay.api.solution import HOLDEM, TREE, Solution, TreeSolution, earns_alike, rebuilt
 from counterplay.api.trees import build, size_of
+from counterplay.engine import arguments
 from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form
@@ -19,6 +20,7 @@ from counterplay.engine.store import read
 from counterplay.engine.strategy import Vector, to_table
 from counterplay.engine.system import interrupts
 from counterplay.engine.tree import Tree, same_game
+from counterplay.engine.writing import check_writable
 from counterplay.games import GAMES
 from counterplay.solvers.run import Ending, Limits, Method, Progress, check_algorithm, exact, method, run, start
 
@@ -68,6 +70,7 @@ def solve(
 
     Raises `ValueError` for games, algorithms and limits that do not fit, with what would.
     """
+    _check(algorithm, seed, temperature, compress, threads, checkpoint, on_size, on_tree, on_progress)
     before: Any = resume
     kind = None if before is None else getattr(before, "kind", "")
     if kind not in (None, TREE, HOLDEM):
@@ -231,7 +234,27 @@ def _default_target(tree: Tree) -> float:
     return DEFAULT_TARGET * 10.0 ** min(0, math.floor(math.log10(largest or 1.0)) + 1)
 
 
+def _check(
+    algorithm: Any, seed: Any, temperature: Any, compress: Any, threads: Any, checkpoint: Any, *calls: Any
+) -> None:
+    """Raise `ValueError` for arguments of the wrong kind, whatever is solved; `Limits` checks its own."""
+    arguments.text("algorithm", algorithm)
+    arguments.whole("seed", seed)
+    arguments.flag("compress", compress)
+    if temperature is not None:
+        arguments.number("temperature", temperature, least=0)
+    if threads is not None:
+        arguments.whole("threads", threads, 1, arguments.THREADS)
+    if checkpoint is not None:
+        check_writable(arguments.path("checkpoint", checkpoint))
+    for name, call in zip(("on_size", "on_tree", "on_progress"), calls, strict=True):
+        if call is not None:
+            arguments.function(name, call)
+
+
 def _number(target: float | str) -> float:
+    if not isinstance(target, str):
+        return arguments.number("the target", target, above=0)
     try:
         return float(target)
     except ValueError:
@@ -266,7 +289,7 @@ def load(path: str | Path, game: Any = None) -> Any:
     """
     from counterplay.api import reading
 
-    arrays, header = read(path)
+    arrays, header = read(arguments.path("path", path))
     if header.get("kind") == HOLDEM:
         from counterplay.api import spots
 

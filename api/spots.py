@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.keeping import answered, keeper
-from counterplay.api.solution import HOLDEM, frozen
+from counterplay.api.solution import HOLDEM, Solution, frozen
 from counterplay.api.view import View
-from counterplay.engine import schema
+from counterplay.engine import arguments, schema
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import pack, write
 from counterplay.engine.streets import Subgame, Tables
@@ -176,7 +176,7 @@ class SpotSolution:
     def view(self, line: str = "") -> View:
         """Return the decision that a line leads to, as `at` does."""
         laid = self.layout
-        place = places.find(self.spot, laid, line)
+        place = places.find(self.spot, laid, arguments.text("line", line))
         tree, player = places.decision(laid, place)
         here = self._run
         for step in place.steps:
@@ -207,7 +207,7 @@ class SpotSolution:
 
     def after(self, line: str = "") -> list[tuple[int, View]]:
         """Return the next decision for each card that may come after a line that ends a street, by card."""
-        place = places.find(self.spot, self.layout, line)
+        place = places.find(self.spot, self.layout, arguments.text("line", line))
         tree = places.betting(self.layout, place)
         if tree.kind[place.line.node] != NEXT:
             now = standing(tree, place.line.node)
@@ -235,8 +235,8 @@ class SpotSolution:
         It is the decision after a line of play, the first one by default; the combos are a player's, or of who acts.
         Raises `ValueError` for what is not possible.
         """
-        if player not in (None, 0, 1):
-            raise UserError(f"the players are numbered 0 to 1; there is no player {player}")
+        if player is not None:
+            player = arguments.player(player, 2)
         view = self.view(line or "")
         if to == "csv":
             actions = view.actions if player in (None, view.player) else ()
@@ -253,6 +253,8 @@ class SpotSolution:
 
         Entry p is the values, in chips, with this strategy in seat p. Raises `ValueError` if the spots differ.
         """
+        if not isinstance(other, Solution):
+            raise UserError(f"against takes a solution, as solve and load return it, not {type(other).__name__}")
         if not isinstance(other, SpotSolution) or other.spot != self.spot:
             raise UserError(f"the solutions are of different games, {self.game} and {other.game}")
         if other.compressed != self.compressed:
@@ -266,7 +268,7 @@ class SpotSolution:
         return [
             ("spot", self.game),
             ("algorithm", f"{self.algorithm}, {count(self.iterations, 'iteration')}"),
-            ("EV", ", ".join(f"{p.upper()} {x:.3f}" for p, x in zip(PLAYERS, self.value, strict=True))),
+            ("EV", ", ".join(f"{p.upper()} {x:z.3f}" for p, x in zip(PLAYERS, self.value, strict=True))),
             ("exploitability", f"{percent} ({small(self.exploitability)} chips)"),
         ]
 
@@ -292,7 +294,7 @@ class SpotSolution:
             "trace": [(c.iterations, c.seconds, c.exploitability) for c in self.trace],
         }
         state = {f"state.{name}": array for name, array in self.state.items()}
-        write(path, {"spot": pack([to_toml(self.spot)]), **state}, header)
+        write(arguments.path("path", path), {"spot": pack([to_toml(self.spot)]), **state}, header)
 
 
 def read(path: str | Path, arrays: dict[str, npt.NDArray[Any]], header: dict[str, Any]) -> SpotSolution:
@@ -357,8 +359,6 @@ def solve(
         spot, compress = resume.spot, resume.compressed
     if spot is None:
         raise UserError("solve needs a spot or a solution to resume")
-    if threads is not None and threads < 1:
-        raise UserError(f"threads must be 1 or more, not {threads}")
     if iterations is None and target is None and time is None:
         target = DEFAULT_TARGET
     limits = Limits(iterations, None if target is None else chips(target, spot.middle), time)

@@ -1,5 +1,6 @@
 """Many runs over learners, settings and seeds, on the machine's cores: a process and a folder for each."""
 
+import inspect
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ import msgspec
 from counterplay.agents import find, module
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE
 from counterplay.api.runs import begin, in_text, name_of, text_of, train
+from counterplay.engine import arguments
 from counterplay.engine.compiling import tell, telling
 from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.files import MOST_TEXT, read_bytes
@@ -29,6 +31,9 @@ if TYPE_CHECKING:  # torch is imported where runs are made
     from counterplay.agents.curves import Curve
     from counterplay.agents.log import Row
     from counterplay.agents.run import Run
+
+
+_TESTS = ("test_every", "test_episodes", "keep_replay")  # what `train` takes of a sweep's options; others are settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,21 +97,40 @@ def sweep(
     as many as the preset that asks for most.
     Runs are processes of their own, `workers` at a time (one a core if None), and are kept in folders under `out`,
     beside curves.png and results.json. A sweep that is started again leaves finished runs as they are, and goes on with
-    the others. `options` go to `train`. Ctrl-C makes the running ones save themselves, and raises `KeyboardInterrupt`
-    then; SIGTERM and SIGHUP likewise `SystemExit`. The `result` of either is the curves so far. As processes import the
-    script that starts them, it has to do so under `if __name__ == "__main__":`.
+    the others. `options` are settings of every run, and `test_every`, `test_episodes` and `keep_replay` as `train`
+    takes them. Ctrl-C makes the running ones save themselves, and raises `KeyboardInterrupt` then; SIGTERM and SIGHUP
+    likewise `SystemExit`. The `result` of either is the curves so far. As processes import the script that starts
+    them, it has to do so under `if __name__ == "__main__":`.
 
     Raises `ValueError` for what does not fit, before the first run, and at the end for a run that failed.
     """
+    arguments.path("out", out)
+    if not isinstance(learners, str | type | Sequence):
+        raise UserError(f"learners are a name such as 'qmix', a learner's class, or a list of them, not {learners!r}")
+    if settings is not None and not isinstance(settings, Mapping):
+        raise UserError(f"settings are a dictionary from a setting's name to its values, not {settings!r}")
+    for name in options:
+        if name not in _TESTS and name in inspect.signature(train).parameters:
+            raise UserError(f"sweep gives each run its own {name}: leave it out")
+    for name, values in (settings or {}).items():
+        arguments.text("the name of a setting", name)
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise UserError(f"settings give a list of values for each, such as {name}=[{values!r}], not {values!r}")
+    if workers is not None:
+        workers = arguments.whole("workers", workers, 1, arguments.THREADS)
+    if on_progress is not None:
+        arguments.function("on_progress", on_progress)
     names = [text_of(name) for name in ([learners] if isinstance(learners, str | type) else learners)]
     grid = {name: [in_text({name: value})[name] for value in values] for name, values in (settings or {}).items()}
     for name in names:
         find(name)  # before torch is imported
     jobs = plan(names, grid, seeds, Path(out))
     task = ENVS.make(env)
+    more = in_text({name: value for name, value in options.items() if name not in _TESTS})  # settings of every run
     variants = jobs[: len(jobs) // seeds]  # each once: what does not fit is known before anything runs
-    begun = [begin(job.learner, task, 0, dict(job.settings), preset) for job in variants]
-    goal = max(run.plan.steps for run in begun) if steps is None else module("run").Plan(steps).steps
+    begun = [begin(job.learner, task, 0, {**more, **job.settings}, preset) for job in variants]
+    tests = {name: options[name] for name in _TESTS if name in options}
+    goal = module("run").Plan(max(run.plan.steps for run in begun) if steps is None else steps, **tests).steps
     try:
         Path(out).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -139,8 +163,7 @@ def plan(learners: Sequence[str], grid: Mapping[str, Sequence[object]], seeds: i
 
     Raises `ValueError` if there are none, or some twice.
     """
-    if seeds < 1:
-        raise UserError(f"seeds must be 1 or more, not {seeds}")
+    arguments.whole("seeds", seeds, 1, 100_000)
     if not learners or not all(grid.values()):
         raise UserError("a sweep needs a learner, and a value for each setting that it names")
     jobs = []
@@ -172,8 +195,6 @@ def work_off(
     """
     had = {job: job.done for job in jobs}
     waiting = [job for job in jobs if had[job] < steps]
-    if workers is not None and workers < 1:
-        raise UserError(f"workers must be 1 or more, not {workers}")
     count = workers or cores()
     context = get_context("forkserver")
     context.set_forkserver_preload(["counterplay.api.training"])

@@ -7,6 +7,7 @@ import click
 
 import counterplay
 from counterplay.agents.flags import OWN_FLAGS
+from counterplay.engine.catalogue import is_own
 from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.system import interrupts
 from counterplay.show.terminal import Count, paint, put, put_json, width
@@ -48,7 +49,11 @@ def envs(name: str | None) -> None:
     from counterplay.show import listing
 
     if name is not None:
-        put(listing.explanation(ENVS.find(name), "counterplay train LEARNER", width(), paint))
+        made = ENVS.make(name) if "(" in name or name not in ENVS.names else None  # what is none is refused first
+        if name.partition("(")[0].strip() in ENVS.names or is_own(name):
+            put(listing.explanation(ENVS.find(name), "counterplay train LEARNER", width(), paint))
+        else:
+            put(listing.task(name, made, paint))
         return
     put(listing.entries(ENVS, width(), paint))
     put(listing.OTHER_ENVS)
@@ -88,7 +93,10 @@ def train(
     'counterplay learners' and 'counterplay envs' list both. Ctrl-C ends a run and keeps what there is.
     """
     from counterplay.agents import find
+    from counterplay.api.runs import check_order, settings_of
 
+    if learner is not None:
+        check_order(learner, env)
     choice = None if learner is None else find(learner)
     if asks:
         about = [] if choice is None else ["", *_about(choice, env, more["preset"])]
@@ -96,8 +104,6 @@ def train(
         return 0
     if resume is None and (learner is None or env is None):
         raise UserError("name a learner and an environment, as in: train qmix climbing; --help LEARNER lists settings")
-    from counterplay.api.runs import settings_of
-
     more |= {name: values[0] for name, values in settings_of(sets, several=False).items()}
     pages = run_pages()
     from counterplay.show.training import watching
@@ -188,6 +194,8 @@ def watch_run(folder: str, seed: int, delay: float, gif: str | None, **own: Any)
     from counterplay.engine.writing import check_writable
 
     if gif is not None:
+        if Path(gif).suffix.lower() != ".gif":
+            raise UserError(f"--gif writes a GIF: name a file that ends in .gif, not {gif}")
         check_writable(Path(gif))
     from counterplay.api.evaluation import load_named
     from counterplay.show import film
@@ -197,8 +205,9 @@ def watch_run(folder: str, seed: int, delay: float, gif: str | None, **own: Any)
         film.show(film.frames(run, seed), delay)
         return
     shots = list(film.frames(run, seed))
-    film.write_gif(shots, Path(gif), delay)
-    click.echo(f"{len(shots)} frames in {gif}")
+    count = film.write_gif(shots, Path(gif), delay)
+    same = f", of {len(shots)} moments: those that look alike are one" if count < len(shots) else ""
+    click.echo(f"{count} frames in {gif}{same}")
 
 
 def run_pages() -> Any:

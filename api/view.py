@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.api.export import card
+from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem import equity, places
 from counterplay.games.holdem.betting import PLAYERS
@@ -154,7 +155,7 @@ class View:
 
         Without a player they are those of who acts.
         """
-        p = self.player if player is None else player
+        p = self.player if player is None else arguments.player(player, 2)
         ev, equity, realisation = self.ev[p], self.equity[p], self.realisation[p]
 
         def number(x: float) -> float | None:
@@ -205,7 +206,7 @@ class View:
 
         Raises `ValueError` for hands that who acts does not hold.
         """
-        wanted = parse_range(hand)[self.combos[self.player]]
+        wanted = parse_range(arguments.text("hand", hand))[self.combos[self.player]]
         share = np.where(wanted > 0, self.shares[self.player], 0.0)
         if share.sum() <= 0:  # never here: each combo counts alike
             share = ((wanted > 0) & self.possible[self.player]).astype(np.float64)

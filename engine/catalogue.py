@@ -65,6 +65,7 @@ class Catalogue:
     readers: tuple[Reader, ...] = ()
     base: "Catalogue | None" = None
     adopt: str = ""
+    hint: str = ""  # `package.module:function` that says of a name which is none what it is called here, or nothing
     takes_own: bool = True  # whether `package.module:Class` names one too
 
     def __iter__(self) -> Iterator[Entry]:
@@ -111,7 +112,11 @@ class Catalogue:
             if entry.name == name:
                 return entry
         if self.takes_own and is_own(name):
+            if name.startswith("counterplay.") and name not in {entry.target for entry in self}:
+                raise UserError(f"{name} is of Counterplay itself, and no {self.kind}: those go by their names")
             return Entry(name, name, examples=(name,))
+        if said := load_object(self.hint)(name) if self.hint else "":
+            raise UserError(f"there is no {self.kind} {name[:80]!r} here: {said}")
         forms = [reader.form for reader in self.readers] + ["package.module:Class for one's own"] * self.takes_own
         names, base = self.names, [] if self.base is None else self.base.names
         said = f"the {self.kind}s are {', '.join(names)}"
@@ -149,7 +154,10 @@ class Catalogue:
         if entry in self.entries:
             return spec.build(entry.load(), name, {**entry.preset, **parameters})
         try:
-            return self.make(spec.build(entry.load(), name, parameters))
+            made = spec.build(entry.load(), name, parameters)
+            if isinstance(made, str):
+                raise UserError(f"{name} is no {self.kind}: it gives a text, {made[:40]!r}")
+            return self.make(made)
         except UserError:
             raise
         except (Exception, SystemExit) as error:  # somebody else's code may throw anything
@@ -232,6 +240,8 @@ def load_object(path: str) -> Any:
             raise
         except AttributeError:
             raise UserError(f"the module {module!r} has no {attribute!r}") from None
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        raise UserError(f"{path} is of Python's own library, and nothing here can be made of it")
     try:
         loaded = import_here(module)
     except ModuleNotFoundError as error:

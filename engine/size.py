@@ -355,7 +355,9 @@ def _smaller(rules: Any) -> str:
 
 
 def _numbers(rules: Any) -> Iterator[tuple[str, int]]:
-    if is_dataclass(rules):
+    if hasattr(rules, "numbers"):
+        yield from rules.numbers().items()
+    elif is_dataclass(rules):
         for field in fields(rules):
             value = getattr(rules, field.name)
             if field.init and isinstance(value, int) and not isinstance(value, bool) and value > 1:
@@ -365,7 +367,7 @@ def _numbers(rules: Any) -> Iterator[tuple[str, int]]:
 def _fits(rules: Any, name: str, value: int, patience: float = PATIENCE / 10) -> bool | None:
     """Tell whether a game fits with another value of a parameter; None if the value is refused, as too small."""
     try:
-        smaller = replace(rules, **{name: value})
+        smaller = rules.changed(name, value) if hasattr(rules, "changed") else replace(rules, **{name: value})
     except ValueError:
         return None
     return refusal(estimate(smaller, patience)) is None

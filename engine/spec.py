@@ -10,6 +10,7 @@ import difflib
 import inspect
 import keyword
 import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
@@ -37,7 +38,7 @@ def parse(text: str) -> Spec:
     if not text.strip():
         raise UserError(f"the spec is empty; {form}")
     try:
-        node = ast.parse(text.strip(), mode="eval").body
+        node = _parsed(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise UserError(f"cannot read {text[:80]!r}; {form}") from None
     if isinstance(node, ast.Name):
@@ -53,6 +54,13 @@ def parse(text: str) -> Spec:
             raise UserError(f"{name} is given the parameter {given.arg!r} twice")
         parameters[given.arg] = _literal(given.arg, given.value)
     return Spec(name, parameters)
+
+
+def _parsed(text: str) -> ast.Expression:
+    """Return the syntax of an expression; what Python warns of in a user's text is no news of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text.strip(), mode="eval")
 
 
 def _literal(name: str, node: ast.expr) -> object:
@@ -86,7 +94,7 @@ def split(text: str) -> list[str]:
 def literal(text: str) -> object:
     """Return what a text from the command line means: a number (1e5 is an integer), or the text itself."""
     try:
-        value = ast.literal_eval(text.strip())
+        value = ast.literal_eval(_parsed(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return text.strip()
     if isinstance(value, float) and "." not in text and value.is_integer():
@@ -148,7 +156,9 @@ def _convert(name: str, parameter: str, value: object, kind: Any) -> object:
     """
     if kind not in _KINDS and get_origin(kind) is not tuple:
         return value
-    if get_origin(kind) is tuple and isinstance(value, tuple):
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # a number of NumPy's
+        value = value.item()
+    if get_origin(kind) is tuple and isinstance(value, tuple | list):
         return tuple(_convert(name, f"each of {parameter}", item, get_args(kind)[0]) for item in value)
     if kind is bool and value in ("true", "false"):
         return value == "true"

@@ -23,8 +23,11 @@ def as_json(data: Any, indent: int | None = None) -> str:
 
 
 def small(x: float) -> str:
-    """Return an exploitability or a gap: three digits, and a power of ten where it is far from one."""
-    return "0" if abs(x) < 1e-15 else f"{x:.3g}"
+    """Return an exploitability or a gap: three digits, and a power of ten where it is far from one.
+
+    Neither is below zero; what rounding makes of zero is told as zero.
+    """
+    return "0" if x < 1e-15 else f"{x:.3g}"
 
 
 def payoff(x: float) -> str:

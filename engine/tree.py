@@ -16,7 +16,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.frontier import sweep
 from counterplay.engine.rules import LEAF, DealtRules, Rules, has_frontier, has_future, is_dealt
 from counterplay.engine.unfold import unfold
-from counterplay.engine.walk import Nodes, nearest_above, walk
+from counterplay.engine.walk import Nodes, distinct, in_order, nearest_above, walk
 
 MAX_NODES = 20_000_000
 
@@ -98,7 +98,7 @@ def compile_tree(
     hands: tuple[tuple[str, ...], ...] = (("",),) * rules.players
     deals: Deals | Singles
     if is_dealt(rules):
-        hands = tuple(tuple(rules.hands(p)) for p in range(rules.players))
+        hands = tuple(_hands(rules, p) for p in range(rules.players))
         deals = Deals(rules, hands)
     else:
         deals = Singles(rules.players)
@@ -148,6 +148,15 @@ def _memories(nodes: Nodes, first: Ints, players: int) -> tuple[Ints, Ints]:
             label = nodes.labels[sets[np.argmax(above[sets] != rows)]]
             raise UserError(f"player {p} forgets at {label!r} what it did before: the game has imperfect recall")
     return above, last
+
+
+def _hands(rules: DealtRules, player: int) -> tuple[str, ...]:
+    """Return the labels of a player's hands; raises `ValueError` where they cannot be told apart."""
+    hands = tuple(in_order(rules.hands(player), "hands"))
+    if not hands:
+        raise UserError(f"player {player} has no hands")
+    distinct(hands, f"the hands of player {player}")
+    return hands
 
 
 def _rows(nodes: Nodes, first: Ints, reached: Ints) -> Ints:

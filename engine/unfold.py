@@ -15,7 +15,7 @@ from counterplay.engine.codes import Ints
 from counterplay.engine.deals import Deals, Singles
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF
-from counterplay.engine.walk import Nodes, TooManyNodes, check_turn
+from counterplay.engine.walk import Nodes, TooManyNodes, check_turn, in_order
 
 Objects = npt.NDArray[np.object_]
 
@@ -104,7 +104,7 @@ def _graph(rules: Any, deals: Deals, max_nodes: int) -> Graph:
                 below = deals.draws(state, weight)[::-1]
             else:
                 check_turn(turn, deals.players)
-                moves = tuple(rules.moves(state))
+                moves = tuple(in_order(rules.moves(state)))
                 if not moves:
                     raise UserError(f"player {turn} has no move at {seen!r}")
                 below = [(move, weight) for move in range(len(moves))]

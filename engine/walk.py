@@ -3,7 +3,7 @@
 import contextlib
 import gc
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +49,9 @@ class Infosets:
         if index == len(self.labels):
             if not moves:
                 raise UserError(f"player {turn} has no move at {label!r}")
+            if not isinstance(label, str):
+                raise UserError(f"sees() must be a text, not {label!r}")
+            distinct(moves, f"the moves at {label!r}")
             self.labels.append(label)
             self.actions.append(self._kept.setdefault(moves, moves))
             self.owner.append(turn)
@@ -98,6 +101,8 @@ def walk(rules: Any, deals: Deals | Singles, max_nodes: int, progress: Callable[
                 kind.append(what)
                 states += more
                 above += [node] * len(more)
+                if len(states) > max_nodes - node:  # those that wait are nodes too, and large ones of long games
+                    raise TooManyNodes(max_nodes)
                 continue
             if turn == LEAF:
                 kind.append(LEAF - add_outcome(what))
@@ -200,10 +205,10 @@ def _look_at_histories(rules: Any, add: Add) -> Callable[[Any], Look]:
             return LEAF, rules.payoffs(state), 1.0
         if turn == CHANCE:
             odds = chance_of(rules)(state)
-            check_odds(odds, lambda: f"chance at {state}", len(moves_of(state)))
+            check_odds(odds, lambda: f"chance at {state}", len(in_order(moves_of(state))))
             return CHANCE, odds, [play(state, i) if odds[i] else None for i in range(len(odds) - 1, -1, -1)]
         check_turn(turn, players)
-        moves = tuple(moves_of(state))
+        moves = tuple(in_order(moves_of(state)))
         number = add(turn, sees(state, turn), moves)
         return turn, number, [play(state, i) for i in range(len(moves) - 1, -1, -1)]
 
@@ -221,7 +226,7 @@ def _look_at_public(rules: Any, add: Add) -> Callable[[Any], Look]:
         if turn == CHANCE:
             return CHANCE, None, None
         check_turn(turn, players)
-        moves = tuple(moves_of(state))
+        moves = tuple(in_order(moves_of(state)))
         number = add(turn, sees(state), moves)
         return turn, number, [play(state, i) for i in range(len(moves) - 1, -1, -1)]
 
@@ -232,3 +237,22 @@ def check_turn(turn: int, players: int) -> None:
     """Raise `ValueError` where this is nobody's turn."""
     if not 0 <= turn < players:
         raise UserError(f"turn() gave {turn}; with {players} players it is a player, CHANCE or LEAF")
+
+
+def in_order(labels: Any, name: str = "moves") -> Any:
+    """Return labels as the rules give them; raises `ValueError` for a set or the like, whose order means nothing."""
+    if type(labels) is tuple or type(labels) is list:
+        return labels
+    if isinstance(labels, Set | Mapping) or not hasattr(labels, "__getitem__"):
+        raise UserError(f"{name}() must give a list or a tuple of texts, not {type(labels).__name__}: order counts")
+    return labels
+
+
+def distinct(labels: Sequence[Any], what: str) -> None:
+    """Raise `ValueError` unless labels are texts, no two the same: by them strategies name what they stand for."""
+    for label in labels:
+        if not isinstance(label, str):
+            raise UserError(f"{what} must be texts, and {label!r} is none")
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise UserError(f"{what} must differ, and {twice!r} is there twice")

@@ -86,6 +86,12 @@ _ENTRIES = (
         ("shapley",),
     ),
     Entry(
+        "normal_form",
+        "counterplay.games.matrix:normal_form",
+        "A normal-form game from its payoffs: of the first of two players, or of all",
+        ("normal_form(payoffs=(2, -1, -1, 1))", "normal_form(payoffs=(3, 2, 0, 0, 0, 0, 2, 3), shape=(2, 2))"),
+    ),
+    Entry(
         "matrix",
         "counterplay.games.matrix:load",
         "A normal-form game of any number of players, from a payoff file (.toml)",
@@ -120,5 +126,6 @@ GAMES = Catalogue(
         Reader("counterplay.games.toml_files:read", "or .toml", suffix=".toml"),
     ),
     adopt="counterplay.games.adopt:as_game",
+    hint="counterplay.games.foreign.names:hint_of_game",
 )
 find, make, spec_of = GAMES.find, GAMES.make, GAMES.spec_of

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from math import prod
+from math import isqrt, prod
 from typing import Any
 
 from counterplay.engine.errors import UserError
@@ -12,6 +12,7 @@ from counterplay.engine.files import read_text
 from counterplay.engine.rules import LEAF
 
 MAX_PROFILES = 10_000_000
+MAX_WRITTEN = 100  # payoffs up to which a game goes by them
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,32 @@ class Matrix:
     @property
     def players(self) -> int:
         return len(self.actions)
+
+    def spec_text(self) -> str | None:
+        """Return the spec of a game that goes by a file, by a name, or by its payoffs where these are few; else None.
+
+        So the solution of a small matrix holds what it is the solution of.
+        """
+        if self.file:
+            kind = "matrix" if self.file.lower().endswith(".toml") else "gambit"
+            return f"{kind}(file={self.file!r})"
+        for known in (rock_paper_scissors, matching_pennies, prisoners_dilemma, shapley):
+            if self == known():
+                return known.__name__
+        return self._in_numbers()
+
+    def _in_numbers(self) -> str | None:
+        sizes = tuple(map(len, self.actions))
+        usual = Matrix(tuple(tuple(map(str, range(size))) for size in sizes), self.table)
+        if (self.actions, self.names) != (usual.actions, usual.names):
+            return None
+        zero = self.players == 2 and all(a == -b for a, b in self.table)
+        numbers = [values[0] for values in self.table] if zero else [x for values in self.table for x in values]
+        if len(numbers) > MAX_WRITTEN:
+            return None
+        written = ", ".join(repr(int(x)) if x == int(x) and abs(x) < 1e15 else repr(x) for x in numbers)
+        shape = "" if zero and sizes[0] == sizes[1] else f", shape=({', '.join(map(str, sizes))})"
+        return f"normal_form(payoffs=({written}{',' if len(numbers) == 1 else ''}){shape})"
 
     def root(self) -> tuple[int, ...]:
         return ()
@@ -103,6 +130,27 @@ def shapley() -> Matrix:
     return _bimatrix(("first", "second", "third"), row, [[0, 1, 0], [0, 0, 1], [1, 0, 0]])
 
 
+def normal_form(payoffs: tuple[float, ...], shape: tuple[int, ...] = ()) -> Matrix:
+    """Return the normal-form game of a list of payoffs, the last player's action changing fastest.
+
+    `shape` is how many actions each player has; left out, two players have equally many. As many payoffs as profiles
+    of actions are what the first of two players gets from the other; else each profile has one a player, the first
+    player's first. Actions are called by their numbers.
+    """
+    side = isqrt(len(payoffs))
+    sizes = shape or (side, side)
+    profiles = prod(sizes)
+    if len(sizes) < 2 or min(sizes) < 1 or len(payoffs) not in (profiles * len(sizes), *[profiles][: len(sizes) < 3]):
+        raise UserError(
+            f"{' x '.join(map(str, sizes))} actions need {profiles * len(sizes)} payoffs, or for two players whose "
+            f"payoffs sum to zero the first one's {profiles}, not {len(payoffs)}"
+        )
+    step = len(payoffs) // profiles
+    rows = [payoffs[i : i + step] for i in range(0, len(payoffs), step)]
+    table = tuple((x[0], 0.0 - x[0]) if step == 1 else tuple(x) for x in rows)
+    return Matrix(tuple(tuple(map(str, range(size))) for size in sizes), table)
+
+
 def load(file: str) -> Matrix:
     """Read a normal-form game from a TOML file.
 
@@ -119,7 +167,7 @@ def load(file: str) -> Matrix:
     try:
         data = tomllib.loads(read_text(file, "a TOML file"))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UserError(f"{file} is not a TOML file: {error}") from None
+        raise UserError(f"{file} is taken for a payoff file, and is not written as TOML: {error}") from None
     unknown = sorted(set(data) - {"title", "players", "actions", "payoffs"})
     if unknown:
         raise UserError(f"{file} has {unknown[0]!r}; a payoff file has actions, payoffs, and optionally players, title")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.agents.run import Run
+from counterplay.engine.arguments import whole
 from counterplay.engine.env import Drawn, Env, Photogenic, Pictured
 from counterplay.engine.errors import UserError
 from counterplay.engine.text import printable
@@ -29,9 +30,7 @@ class Frame(NamedTuple):
 
 def frames(run: Run, seed: int = 0) -> Iterator[Frame]:
     """Yield an episode without exploring, from its beginning to its end; raises `ValueError` for a negative seed."""
-    if seed < 0:
-        raise UserError(f"the seed must be 0 or more, not {seed}")
-    rng = np.random.default_rng([run.seed, seed, 2])
+    rng = np.random.default_rng([run.seed, whole("seed", seed), 2])
     task = run.task.pictured() if isinstance(run.task, Photogenic) else run.task
     env, actor = task.start(1), run.learner
     actor.begin(env.batch)
@@ -69,8 +68,11 @@ def show(film: Iterable[Frame], delay: float) -> None:
         lines = frame.text.count("\n") + 1
 
 
-def write_gif(film: Sequence[Frame], path: Path, delay: float) -> None:
-    """Write frames as an animated GIF, text as letters on dark ground; raises `ValueError` where nothing can be."""
+def write_gif(film: Sequence[Frame], path: Path, delay: float) -> int:
+    """Write moments as an animated GIF, text as letters on dark ground, and return how many frames it has.
+
+    Moments in a row that look alike are one longer frame. Raises `ValueError` where nothing can be written.
+    """
     import io
 
     try:
@@ -89,6 +91,8 @@ def write_gif(film: Sequence[Frame], path: Path, delay: float) -> None:
         write_atomic(path, data.getvalue())
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    with Image.open(data) as written:
+        return int(getattr(written, "n_frames", 1))
 
 
 def _letters(texts: Sequence[str]) -> list[Any]:

@@ -8,8 +8,10 @@ from typing import Any
 
 from counterplay.engine import size
 from counterplay.engine.catalogue import Catalogue, Entry
+from counterplay.engine.env import EnvSpec
 from counterplay.engine.rules import is_rules
 from counterplay.engine.spec import describe
+from counterplay.engine.text import count
 from counterplay.engine.text import size as size_in_words
 from counterplay.show.text import DIM, HEADING, Paint
 
@@ -68,6 +70,19 @@ def explanation(entry: Entry, command: str, width: int, paint: Paint) -> Iterato
         yield from indented(takes, 2, width)
     yield "\nExamples:"
     yield from (f"  {command} {quoted(example)}" for example in entry.examples)
+
+
+def shape(spec: EnvSpec) -> str:
+    """Return what an environment is like in one line."""
+    actions = f"{count(spec.actions, 'number')} each" if spec.continuous else count(spec.actions, "action")
+    paid = "one reward for the team" if spec.team else "a reward for each"
+    return f"{count(spec.agents, 'agent')}, {actions}, {paid}, at most {count(spec.limit, 'step')}"
+
+
+def task(name: str, made: Any, paint: Paint) -> Iterator[str]:
+    """Yield what an environment that is none of ours is like: a game, one of PettingZoo's, somebody's own."""
+    yield paint(f"{name}: {shape(made.spec)}", HEADING)
+    yield f"\n  counterplay train LEARNER {quoted(name)}"
 
 
 def indented(text: str, indent: int, width: int) -> list[str]:

@@ -12,9 +12,8 @@ from counterplay.agents.learner import meanings
 from counterplay.agents.presets import Preset, presets_of
 from counterplay.agents.run import Run, Score, interval
 from counterplay.engine.catalogue import is_own
-from counterplay.engine.env import EnvSpec
 from counterplay.engine.text import count, duration, small
-from counterplay.show.listing import quoted
+from counterplay.show.listing import quoted, shape
 from counterplay.show.text import DIM, HEADING, Paint, meaning, table
 
 if TYPE_CHECKING:
@@ -64,13 +63,6 @@ def set_in(run: Run) -> str:
     }
     other = {name: value for name, value in asdict(run.settings).items() if value != about[name]}
     return ": ".join(part for part in (f"preset {run.preset}" if run.preset else "", _spelled(other)) if part)
-
-
-def shape(spec: EnvSpec) -> str:
-    """Return what an environment is like in one line."""
-    actions = f"{count(spec.actions, 'number')} each" if spec.continuous else count(spec.actions, "action")
-    paid = "one reward for the team" if spec.team else "a reward for each"
-    return f"{count(spec.agents, 'agent')}, {actions}, {paid}, at most {count(spec.limit, 'step')}"
 
 
 def summary(run: Run, paint: Paint) -> Iterator[str]:

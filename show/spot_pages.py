@@ -41,7 +41,7 @@ def summary(solution: "SpotSolution", stopped: str, paint: Paint) -> Iterator[st
             *_locks(solution),
             ("algorithm", solution.algorithm + (", 16 bits" if solution.compressed else "")),
             ("run", f"{run}: {stopped}"),
-            ("EV", " · ".join(f"{p.upper()} {x:.3f}" for p, x in zip(PLAYERS, solution.value, strict=True))),
+            ("EV", " · ".join(f"{p.upper()} {x:z.3f}" for p, x in zip(PLAYERS, solution.value, strict=True))),
             ("exploitability", share_of_pot(solution.exploitability, solution.spot.middle)),
         ],
         paint,
@@ -157,7 +157,7 @@ def judgement(solution: "SpotSolution", found: Judgement, paint: Paint) -> Itera
             ("spot", solution.game),
             *_locks(solution),
             *(
-                (p.upper(), f"EV {v:.4f} · best response {b:.4f} · gain {small(b - v)}")
+                (p.upper(), f"EV {v:z.4f} · best response {b:z.4f} · gain {small(b - v)}")
                 for p, v, b in zip(PLAYERS, found.value, found.best, strict=True)
             ),
             ("exploitability", share_of_pot(found.exploitability, pot)),

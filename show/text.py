@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from counterplay.engine.errors import UserError
+from counterplay.engine import arguments
 from counterplay.engine.text import payoff, small
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -54,5 +54,5 @@ def bar(share: float, width: int) -> str:
 
 def check_player(player: int | None, players: int) -> None:
     """Raise `ValueError` for a player that does not exist."""
-    if player is not None and not 0 <= player < players:
-        raise UserError(f"the players are numbered 0 to {players - 1}; there is no player {player}")
+    if player is not None:
+        arguments.player(player, players)

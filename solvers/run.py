@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from counterplay.engine.arguments import number, whole
 from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm
@@ -71,12 +72,12 @@ class Limits:
     seconds: float | None = None  # of this run
 
     def __post_init__(self) -> None:
-        if self.iterations is not None and self.iterations < 1:
-            raise UserError(f"iterations must be 1 or more, not {self.iterations}")
-        if self.target is not None and not (math.isfinite(self.target) and self.target > 0):
-            raise UserError(f"the target must be an exploitability above 0, not {self.target}")
-        if self.seconds is not None and not self.seconds > 0:
-            raise UserError(f"the time must be above 0 seconds, not {self.seconds}")
+        if self.iterations is not None:
+            object.__setattr__(self, "iterations", whole("iterations", self.iterations, 1))
+        if self.target is not None:
+            number("the target", self.target, above=0)
+        if self.seconds is not None:
+            number("the time in seconds", self.seconds, above=0, infinite=True)
 
 
 class Unit(NamedTuple):

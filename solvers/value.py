@@ -21,8 +21,8 @@ ROUNDING = 1e-12  # exploitability, in units of `magnitude`, below which roundin
 
 
 def nash_conv(value: Sequence[float], best: Sequence[float]) -> float:
-    """Return the sum of what the players could gain by deviating alone."""
-    return float(sum(b - v for b, v in zip(best, value, strict=True)))
+    """Return the sum of what the players could gain by deviating alone; no best response is worth less than a value."""
+    return float(sum(max(b - v, 0.0) for b, v in zip(best, value, strict=True)))
 
 
 def exploitability(value: Sequence[float], best: Sequence[float]) -> float:

@@ -222,14 +222,6 @@ def test_an_interrupted_write_leaves_the_old_file(folder, monkeypatch):
     assert sorted(folder.iterdir()) == before
 
 
-def test_bugs_are_not_hidden(folder, monkeypatch, capsys):
-    """Only a `UserError` is the user's: anything else is called a fault, and keeps its traceback for --debug."""
-    monkeypatch.setattr(counterplay, "load", lambda *_: 1 / 0)
-    with pytest.raises(SystemExit):
-        main(["show", str(folder / "kuhn.cps"), "--debug"])
-    assert "ZeroDivisionError" in capsys.readouterr().err
-
-
 def test_python_says_the_same(folder):
     """The sentences come from the library, so `solve` and `load` raise them too."""
     with pytest.raises(ValueError, match="did you mean 'leduc'"):

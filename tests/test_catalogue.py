@@ -48,6 +48,10 @@ class Spy:
 
     def sees(self, state, player):
         return "at the border"
+
+
+def text():
+    return "kuhn"
 """
 
 
@@ -89,11 +93,12 @@ def test_make_makes_games_and_environments():
     [
         ("leduk", "did you mean 'leduc'"),
         ("nowhere:Game", "cannot import 'nowhere'"),
-        ("collections:Nothing", "has no 'Nothing'"),
-        ("string:digits", "no class and no function"),
-        ("collections:OrderedDict", "does not say what its parameters are"),
-        ("types:MappingProxyType", "does not say"),
-        ("collections:Counter", "a game is a spec"),
+        ("numpy:Nothing", "has no 'Nothing'"),
+        ("numpy:pi", "no class and no function"),
+        ("os:system(command='touch canary')", "Python's own library"),
+        ("collections:Counter", "Python's own library"),
+        ("counterplay.cli:main", "is of Counterplay itself"),
+        ("spy_game:text", "it gives a text"),
         ("spy_game:Spy(fins=3)", "no parameter 'fins' (did you mean 'fine'?)"),
         ("spy_game:Spy(3)", "takes its parameters by name"),
     ],
@@ -179,7 +184,7 @@ def test_own_classes_that_fail(spy, body):
     with pytest.raises(ValueError, match="failing:Game cannot be made"):
         counterplay.make("failing:Game")
     sys.modules.pop("failing", None)
-    with pytest.raises(ValueError, match="there is no such module"):
+    with pytest.raises(ValueError, match="is of Counterplay itself"):
         counterplay.make("counterplay.nope:Game")
 
 

@@ -15,7 +15,6 @@ from counterplay.engine.env import Task
 from counterplay.games.envs import make_env, spec_of
 from counterplay.games.foreign.copies import Copies
 from counterplay.games.foreign.pettingzoo import Named, from_parallel
-from counterplay.games.foreign.to_pettingzoo import to_aec
 
 
 def test_spread_through_pettingzoo_is_our_own():
@@ -177,7 +176,6 @@ def test_own_objects():
         (lambda: Countdown(choices=(2, 3, 2)), r"agents differ in their actions \(agent_0 2, agent_1 3.*pad=true"),
         (lambda: Countdown(space=spaces.Sequence(spaces.Discrete(2))), "agent_0 observes a Sequence space.*a Box fits"),
         (lambda: Countdown(n=0), "no fixed list of agents"),
-        (lambda: to_aec("kuhn"), "turn-based .AEC. environment.*turn_based_aec_to_parallel"),
         (lambda: 3, "no fixed list of agents"),
         (lambda: 1 / 0, "cannot be made: ZeroDivisionError"),
     ],
@@ -185,6 +183,16 @@ def test_own_objects():
 def test_misfits(make, why):
     with pytest.raises(ValueError, match=why):
         from_parallel(make, limit=5).spec  # noqa: B018
+
+
+def test_turn_based_ones_are_taken_as_they_are():
+    """As PettingZoo's own conversion: who has to wait has one action, which does nothing."""
+    named = make_env("pettingzoo:pettingzoo.classic.tictactoe_v3(limit=9, reward=individual)")
+    for task in (named, from_parallel(tictactoe_v3.env, limit=9), from_parallel(tictactoe_v3.env(), limit=9)):
+        env = task.start(1)
+        step = env.reset(np.random.default_rng(0))
+        assert step.legal[0].sum(axis=1).tolist() == [9, 1]
+        assert env.step(np.array([[4, 0]])).legal[0].sum(axis=1).tolist() == [1, 8]
 
 
 def test_misfits_of_actions():
@@ -205,8 +213,11 @@ def test_misfits_of_actions():
         ("pettingzoo:", "cannot read 'pettingzoo:'; write a module such as"),
         ("pettingzoo:no_such_module_here", "cannot import 'no_such_module_here'"),
         ("pettingzoo:butterfly/no_such_game", "butterfly/no_such_game cannot be made: .*no_such_game"),
-        ("pettingzoo:math", "the module 'math' has no 'parallel_env'"),
-        ("pettingzoo:pettingzoo.classic.rps_v2:env", "turn-based .AEC. environment"),
+        ("pettingzoo:math", "'math' is no module of a PettingZoo environment"),
+        ("pettingzoo:os:system(command='touch canary')", "'os' is no module of a PettingZoo environment"),
+        ("pettingzoo:numpy:load(file='canary')", "the module 'numpy' is none of a PettingZoo environment"),
+        ("pettingzoo:mpe2.simple_spread_v3:np", "has no 'np'|makes no PettingZoo environment"),
+        ("pettingzoo:pettingzoo.classic.tictactoe_v3", "does not say how long its episodes are; limit=N"),
         ("pettingzoo:mpe2.simple_spread_v3(M=3)", "cannot be made: TypeError: .*'M'"),
         ("pettingzoo:mpe2.simple_spread_v3(3)", "takes its parameters by name"),
         ("pettingzoo:mpe2.simple_spread_v3(workers=many)", "workers must be an integer, not 'many'"),
@@ -237,6 +248,6 @@ def test_missing_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "mpe2", None)
     with pytest.raises(ValueError, match=r'pip install "counterplay\[learn\]"'):
         from_parallel(Countdown(), limit=3).spec  # noqa: B018
-    monkeypatch.delitem(sys.modules, "counterplay.games.foreign.to_pettingzoo")
+    monkeypatch.delitem(sys.modules, "counterplay.games.foreign.to_pettingzoo", raising=False)
     with pytest.raises(ValueError, match=r'pip install "counterplay\[learn\]"'):
         import_module("counterplay.games.foreign.to_pettingzoo")

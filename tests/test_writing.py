@@ -206,10 +206,9 @@ def test_a_signal_waits_until_the_file_is_whole(tmp_path, number):
 
     before = signal.signal(number, came)
     try:
-        with pytest.raises(InterruptedError):  # noqa: PT012 (the signal comes while the file is written)
-            with replacing(tmp_path / "a") as file:
-                signal.raise_signal(number)
-                file.write(b"whole")
+        with pytest.raises(InterruptedError), replacing(tmp_path / "a") as file:  # noqa: PT012 (both are one write)
+            signal.raise_signal(number)
+            file.write(b"whole")
         assert (tmp_path / "a").read_bytes() == b"whole"
         assert signal.getsignal(number) is came
     finally:

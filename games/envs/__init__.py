@@ -79,5 +79,6 @@ ENVS = Catalogue(
     ),
     base=GAMES,
     adopt="counterplay.games.envs.adopt:as_task",
+    hint="counterplay.games.foreign.names:hint_of_env",
 )
 find, make_env, spec_of = ENVS.find, ENVS.make, ENVS.spec_of

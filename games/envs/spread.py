@@ -157,7 +157,7 @@ class SpreadEnv:
             put(position, str(i) if i < 10 else "+")
         edge = "+" + "-" * _COLUMNS + "+"
         reward = float(self.world.reward[episode].sum())
-        head = f"step {self.clock} of {self.task.steps}, the agents' rewards add to {reward:.3f}"
+        head = f"step {self.clock} of {self.task.steps}, the agents' rewards add to {reward:z.3f}"
         return "\n".join([head, edge, *(f"|{''.join(line)}|" for line in picture), edge])
 
 

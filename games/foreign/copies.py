@@ -32,11 +32,6 @@ def examine(env: Any, name: str, limit: int, pad: bool) -> Fit:
         from gymnasium import spaces
     except ModuleNotFoundError:
         raise UserError(INSTALL) from None
-    if hasattr(env, "agent_iter"):
-        raise UserError(
-            f"{name} is a turn-based (AEC) environment, and only parallel ones fit; pettingzoo.utils has "
-            "turn_based_aec_to_parallel, which makes one of it"
-        )
     agents = tuple(getattr(env, "possible_agents", ()))
     if not agents:
         raise UserError(f"{name} has no fixed list of agents (possible_agents), and so no number of them")

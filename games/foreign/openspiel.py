@@ -62,6 +62,18 @@ class OpenSpiel:
         """Return the spec of the game."""
         return PREFIX + self.text
 
+    def numbers(self) -> dict[str, int]:
+        """Return the game's whole numbers above 1, by parameter: what might be smaller."""
+        given = game(self.text).get_parameters()
+        return {name: x for name, x in given.items() if isinstance(x, int) and not isinstance(x, bool) and x > 1}
+
+    def changed(self, name: str, value: int) -> "OpenSpiel":
+        """Return the game with another value of a parameter; raises `ValueError` as `load`."""
+        given = game(self.text).get_parameters() | {name: value}
+        if any(isinstance(x, dict) for x in given.values()):
+            raise UserError(f"{self.text} is made of another game")
+        return load(f"{self.text.partition('(')[0]}({','.join(f'{key}={x}' for key, x in given.items())})")
+
     def root(self) -> SpielState:
         return SpielState(game(self.text).new_initial_state())
 

@@ -1,15 +1,17 @@
-"""PettingZoo's parallel environments as tasks (Terry et al. 2021): `pettingzoo:mpe2.simple_spread_v3(N=3)`.
+"""PettingZoo's environments as tasks (Terry et al. 2021): `pettingzoo:mpe2.simple_spread_v3(N=3)`.
 
 Observations are flattened in the environment's own order, and the state is its `state()`, or all observations one
 after another where it has none. An agent that is not (or no longer) in play has action 0 alone and observes zeros.
 """
 
 import re
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from counterplay.engine import spec as specs
@@ -22,8 +24,27 @@ from counterplay.games.foreign.workers import Crew
 
 PREFIX = "pettingzoo:"
 _PACKAGES = ("pettingzoo", "mpe2")  # whose modules a file may name: they come with our own extras
+_MAKERS = ("parallel_env", "env", "raw_env")  # what modules of environments offer
 _OURS = ("reward", "limit", "workers", "pad")  # parameters of a spec that are not the environment's
 _WORDS: dict[str, object] = {"true": True, "false": False, "none": None}
+
+
+def in_parallel(env: Any) -> Any:
+    """Return an environment as a parallel one: of a turn-based (AEC) one PettingZoo's own conversion.
+
+    There the agents whose turn it is not have one action, which does nothing.
+    """
+    if not hasattr(env, "agent_iter"):
+        return env
+    from pettingzoo.utils.conversions import aec_to_parallel, turn_based_aec_to_parallel
+
+    at_once = dict(getattr(env, "metadata", None) or {}).get("is_parallelizable", False)
+    return aec_to_parallel(env) if at_once else turn_based_aec_to_parallel(env)
+
+
+def _is_environment(kind: type) -> bool:
+    """Tell whether a class has what PettingZoo's parallel environments have."""
+    return all(hasattr(kind, name) for name in ("reset", "step", "observation_space", "action_space"))
 
 
 @dataclass(frozen=True)
@@ -46,14 +67,31 @@ class Named:
             raise UserError(f"cannot import {self.module!r}: {error}; a spec names the environment's module") from None
         if "/" in self.module:
             return module.make("parallel", self.module, **dict(self.parameters))
-        if not hasattr(module, self.attribute):
-            turn_based = "; it is turn-based, and only parallel ones fit" if hasattr(module, "env") else ""
-            raise UserError(f"the module {self.module!r} has no {self.attribute!r}{turn_based}")
-        return getattr(module, self.attribute)(**dict(self.parameters))
+        return self._maker(module)(**dict(self.parameters))
 
     def _import(self) -> Any:
-        known = self.module.partition(".")[0] in _PACKAGES
-        return import_module(self.module) if known else import_here(self.module)
+        """Return the module; raises `UserError` for one that no environment can be in, before it is imported."""
+        top = self.module.partition(".")[0]
+        if top in sys.stdlib_module_names or top in ("counterplay", "builtins"):
+            raise UserError(f"{self.module!r} is no module of a PettingZoo environment: name one that is")
+        return import_module(self.module) if top in _PACKAGES else import_here(self.module)
+
+    def _maker(self, module: Any) -> Callable[..., Any]:
+        """Return what makes the environment; raises `UserError` where that makes none, before anything is called."""
+        offers, found = [name for name in _MAKERS if hasattr(module, name)], getattr(module, self.attribute, None)
+        if not offers and not (isinstance(found, type) and _is_environment(found)):
+            raise UserError(
+                f"the module {self.module!r} is none of a PettingZoo environment: it offers no parallel_env"
+            )
+        if found is None and self.attribute == "parallel_env":
+            found = getattr(module, "env", None)  # a turn-based one, which `in_parallel` takes
+        if found is None:
+            raise UserError(f"the module {self.module!r} has no {self.attribute!r}; it offers {', '.join(offers)}")
+        plain = isinstance(found, type | FunctionType | BuiltinFunctionType)
+        home = str(getattr(found, "__module__", "")).partition(".")[0]
+        if not callable(found) or (plain and home in ("builtins", *sys.stdlib_module_names)):
+            raise UserError(f"{self.module}:{self.attribute} makes no PettingZoo environment")
+        return found  # type: ignore[no-any-return]
 
     def __str__(self) -> str:
         where = self.module if self.attribute == "parallel_env" else f"{self.module}:{self.attribute}"
@@ -82,7 +120,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Parallel:
-    """Any PettingZoo parallel environment.
+    """Any PettingZoo environment, parallel or turn-based.
 
     `make` makes one copy of it. Agents' rewards are added up with `reward="team"`, and kept apart with
     `reward="individual"`. After `limit` steps an episode is truncated; 0 takes the environment's own word (an attribute
@@ -115,7 +153,7 @@ class Parallel:
     @cached_property
     def fit(self) -> Fit:
         """Return how the environment fits; raises `ValueError` with the reason where it does not."""
-        env = self.make.env if isinstance(self.make, Given) else self.build()
+        env = in_parallel(self.make.env) if isinstance(self.make, Given) else self.build()
         try:
             return examine(env, self.name, self.limit, self.pad)
         except UserError:
@@ -150,7 +188,7 @@ class Parallel:
     def build(self) -> Any:
         """Return a new copy of the environment; raises `ValueError` where it cannot be made."""
         try:
-            return self.make()
+            return in_parallel(self.make())
         except UserError:
             raise
         except Exception as error:
@@ -171,7 +209,7 @@ class Parallel:
     def start(self, batch: int) -> Env:
         blank(self.spec, batch)  # refuses a batch of none
         if isinstance(self.make, Given) and batch == 1:
-            return Copies(self.name, self.spec, self.fit, [self.make.env])
+            return Copies(self.name, self.spec, self.fit, [in_parallel(self.make.env)])
         usual = 0 if isinstance(self.make, Given) else cores()
         workers = min(batch, usual if self.workers < 0 else self.workers) if batch > 1 else 0
         return Crew(self.name, self.spec, self.copies, batch, workers) if workers else self.copies(batch)
@@ -182,7 +220,7 @@ class Parallel:
 
 
 def from_parallel(env: Any, *, reward: str = "team", limit: int = 0, workers: int = -1, pad: bool = False) -> Parallel:
-    """Return a PettingZoo parallel environment as a task: an object, or a function that makes one.
+    """Return a PettingZoo environment as a task: an object, or a function that makes one.
 
     Of an object copies are made where an environment of several episodes is started, if it can be copied.
     """

@@ -91,15 +91,26 @@ def from_policy(rules: Rules | DealtRules, tree: Tree, policy: Any) -> npt.NDArr
     `ValueError` where it says nothing of an information state.
     """
     import_pyspiel()
+    whose = getattr(policy, "game", None)
+    if whose is not None and hasattr(whose, "new_initial_state"):
+        theirs, ours = (str(one) for one in (whose, to_game(rules)))
+        if theirs != ours and f"turn_based_simultaneous_game(game={theirs})" != ours:
+            raise UserError(f"the policy is of another game of OpenSpiel's, {theirs}, and this one is {ours}")
     try:
         table, strategy = _policy_table(rules, policy), uniform(tree)
     except Exception as error:  # whatever a policy of another game throws
         raise UserError(f"the policy does not fit this game: {type(error).__name__}: {error}") from error
+    known = set[str]()
     for key, infoset, lane, actions in _entries(rules, tree):
         if key not in table:
             raise UserError(f"the policy says nothing of OpenSpiel's information state {key!r}")
+        known.add(key)
         odds = table[key]
         strategy[tree.first[infoset] : tree.first[infoset + 1], lane] = [odds.get(action, 0.0) for action in actions]
+    if others := table.keys() - known:
+        raise UserError(
+            f"the policy is of another game: this one has no information state {min(others)!r}, such as it speaks of"
+        )
     return strategy
 
 

@@ -46,7 +46,8 @@ def from_command_line(game: str | None, flags: Mapping[str, Any], locks: Sequenc
     if game == "holdem":
         return from_flags(flags).locking(*locks)
     if flags:
-        raise UserError(f"--{next(iter(flags))} goes with 'solve holdem'")
+        given = "" if game is None else f", not with 'solve {game}'"
+        raise UserError(f"--{next(iter(flags))} goes with 'solve holdem'{given}")
     from counterplay.games import GAMES
 
     spot = None if game is None else GAMES.make(game)
