@@ -23,8 +23,10 @@ from counterplay.engine.streets import Subgame, Tables
 from counterplay.engine.system import available, cores
 from counterplay.engine.text import count, size, small
 from counterplay.games.holdem import places
-from counterplay.games.holdem.betting import PLAYERS, STREETS
+from counterplay.games.holdem.betting import PLAYERS, STREETS, seat
 from counterplay.games.holdem.cards import format_cards
+from counterplay.games.holdem.facts import facts, stakes, without_raises
+from counterplay.games.holdem.facts import figures as spot_figures
 from counterplay.games.holdem.layout import StreetLayout
 from counterplay.games.holdem.lines import standing
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
@@ -38,7 +40,7 @@ DEFAULT_TARGET = "0.5%"
 _GROWTH = 1.5  # of the iterations between two judgements, which cost up to two iterations each
 
 
-def chips(target: float | str, pot: int) -> float:
+def chips(target: float | str, pot: float) -> float:
     """Return a target in chips, given as chips or as per cent of the pot ("0.5%"); raises `ValueError`."""
     text = str(target).strip()
     try:
@@ -73,9 +75,7 @@ class SpotSolution:
     @property
     def game(self) -> str:
         """Return what the spot is called."""
-        last = STREETS[self.spot.betting.last]
-        where = format_cards(self.spot.board) or f"to {last}"
-        return f"{self.spot.variant} {self.spot.street} {where}"
+        return self.spot.name
 
     @property
     def algorithm(self) -> str:
@@ -101,7 +101,7 @@ class SpotSolution:
     def figures(self) -> dict[str, Any]:
         """Return further figures and what is locked, by name."""
         locks = {"locked_nodes": [fixed.line.text for fixed in self.spot.locked]} if self.spot.locks else {}
-        return {"exploitability_percent_pot": self.exploitability_percent_pot, **locks}
+        return {"exploitability_percent_pot": self.exploitability_percent_pot, "spot": spot_figures(self.spot), **locks}
 
     @property
     def compressed(self) -> bool:
@@ -115,9 +115,12 @@ class SpotSolution:
 
     @cached_property
     def _run(self) -> SubgameCFR:
+        return self._run_on(self.layout)
+
+    def _run_on(self, laid: StreetLayout) -> SubgameCFR:
         none = np.zeros(0, np.float32)
         kept = Tables(**{name: self.state.get(name, none) for name in Tables._fields})
-        game = self.layout.game
+        game = laid.game
         if not kept.regret.shape == kept.total.shape == (game.entries,):
             raise UserError(
                 f"the tables of {self.game} do not have the {game.entries:,} entries that the spot asks for"
@@ -146,6 +149,16 @@ class SpotSolution:
     def judge(self) -> Judgement:
         """Measure the strategies again, from the spot: expected values and best responses, in chips."""
         return self._run.judge()
+
+    @cached_property
+    def free_best(self) -> tuple[float, float]:
+        """Return what each player's best response would earn if its own locks did not bind it: the other's still do."""
+        if not self.spot.locks:
+            one, two = self.best
+            return one, two
+        runs = [self._run_on(places.holding(self.spot, self.layout, 1 - p)) for p in range(2)]
+        one, two = (run.judge().best[p] for p, run in enumerate(runs))
+        return one, two
 
     def at(self, line: str = "", hand: str | None = None) -> Any:
         """Return the `View` of the decision that a line such as "check bet 30 call [Ah]" leads to.
@@ -178,7 +191,7 @@ class SpotSolution:
             board=place.line.board,
             street=STREETS[tree.start.street],
             player=player,
-            pot=tree.start.pot + int(tree.paid[place.line.node].sum()),
+            pot=tree.middle(place.line.node),
             actions=tuple(tree.action[child] for child in after),
             combos=laid.combos,
             reach=(one, two),
@@ -201,7 +214,7 @@ class SpotSolution:
         rest = [card for card in self.spot.deck.cards[::-1] if card not in place.line.board]
         return [(card, self.view(f"{line} [{format_cards([card])}]")) for card in rest]
 
-    def rows(self, line: str = "", player: int | None = None) -> list[dict[str, Any]]:
+    def rows(self, line: str = "", player: int | str | None = None) -> list[dict[str, Any]]:
         """Return the combos of a player, or of who acts, at a decision: a dictionary each, of the same keys.
 
         `pandas.DataFrame` takes them; strategy and worth of each action have columns of their own.
@@ -213,18 +226,17 @@ class SpotSolution:
             flat.append({**row, **odds, **{f"ev {action}": x for action, x in worth.items()}})
         return flat
 
-    def export(self, to: str = "csv", *, line: str | None = None, player: int | None = None) -> str:
-        """Return a decision's combos as text, "csv" or "json": weight, EV, equity and strategy.
+    def export(self, to: str = "csv", *, line: str | None = None, player: int | str | None = None) -> str:
+        """Return a decision's combos as text, "csv" or "json": weight, reach, EV, equity and strategy.
 
         It is the decision after a line of play, the first one by default; the combos are a player's, or of who acts.
-        Raises `ValueError` for what is not possible.
+        Where nobody gets, probabilities are empty. Raises `ValueError` for what is not possible.
         """
-        if player not in (None, 0, 1):
-            raise UserError(f"the players are numbered 0 to 1; there is no player {player}")
-        view = self.view(line or "")
+        view, player = self.view(line or ""), seat(player)
         if to == "csv":
             actions = view.actions if player in (None, view.player) else ()
-            columns = ("combo", "weight", "ev", "equity", "realisation", *actions, *(f"ev {a}" for a in actions))
+            figures = ("weight", "reach", "note", "ev", "equity", "realisation")
+            columns = ("combo", *figures, *actions, *(f"ev {a}" for a in actions))
             rows = [{name: row[name] for name in columns} for row in self.rows(line or "", player)]
             return as_csv(rows, columns)
         if to == "json":
@@ -248,7 +260,7 @@ class SpotSolution:
         """Return what there is to say of the solution in a few lines."""
         percent = f"{small(self.exploitability_percent_pot)} % of the pot"
         return [
-            ("spot", self.game),
+            *facts(self.spot),
             ("algorithm", f"{self.algorithm}, {count(self.iterations, 'iteration')}"),
             ("EV", ", ".join(f"{p.upper()} {x:.3f}" for p, x in zip(PLAYERS, self.value, strict=True))),
             ("exploitability", f"{percent} ({small(self.exploitability)} chips)"),
@@ -283,7 +295,7 @@ def read(path: str | Path, arrays: dict[str, npt.NDArray[Any]], header: dict[str
     """Return the solution in a file whose arrays and header were read; raises `ValueError` for one that is damaged."""
     try:
         return SpotSolution(
-            spot=parse_spot(unpack(arrays["spot"])[0]),
+            spot=parse_spot(unpack(arrays["spot"])[0], solved=True),
             method=Method(**header["method"]),
             iterations=header["iterations"],
             seconds=header["seconds"],
@@ -333,7 +345,9 @@ def solve(
     laid = resume.layout if resume is not None else places.lay_out(spot)
     need, free = footprint(laid.game, compress), available()
     if on_size is not None:
-        on_size(f"{size(need)} of memory")
+        missing = without_raises(spot)
+        told = f", no raises on the {' and '.join(missing)}" if missing else ""
+        on_size(f"{stakes(spot)}{told}: {size(need)} of memory")
     if need > free:
         advice = "fewer bet sizes" if compress else "--compress (compress=True) halves it, and fewer bet sizes"
         raise UserError(f"the run needs {size(need)} of memory and {size(free)} are free: {advice} would help")

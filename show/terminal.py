@@ -142,8 +142,14 @@ def paint(text: str, colour: int) -> str:
     return click.style(text, bold=colour == HEADING, dim=colour == DIM)
 
 
-def put(lines: Iterable[str]) -> None:
-    """Print lines."""
+def put(lines: Iterable[str], paged: bool = False) -> None:
+    """Print lines; with `paged` through the reader's pager (PAGER) where they are more than the terminal has."""
+    if paged and sys.stdout.isatty() and sys.stdin.isatty():
+        page = list(lines)
+        if len(page) >= shutil.get_terminal_size().lines:
+            click.echo_via_pager("\n".join(page) + "\n", color=coloured())
+            return
+        lines = page
     for line in lines:
         click.echo(line)
 

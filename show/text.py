@@ -50,7 +50,11 @@ def bar(share: float, width: int) -> str:
     return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
 
 
-def check_player(player: int | None, players: int) -> None:
-    """Raise `ValueError` for a player that does not exist."""
-    if player is not None and not 0 <= player < players:
+def check_player(player: int | str | None, players: int) -> int | None:
+    """Return the number of a player, given as a number or its text; raises `ValueError` for one that does not exist."""
+    if player is None:
+        return None
+    number = int(player) if str(player).isdigit() else -1
+    if not 0 <= number < players:
         raise UserError(f"the players are numbered 0 to {players - 1}; there is no player {player}")
+    return number

@@ -291,7 +291,7 @@ def test_play_any_game(run, files, name, answers):
 @pytest.mark.parametrize("name", ["kuhn", "kuhn3", "dice", "goofspiel"])
 def test_played_games_pay_what_the_solution_is_worth(files, name):
     solution = counterplay.load(files[name])
-    book, rng = Book(make(solution.game), solution, solution.strategy), np.random.default_rng(0)
+    book, rng = Book(make(solution.game), solution.tree, solution.strategy), np.random.default_rng(0)
     payoffs = np.array([play_game(book, (), None, lambda *_: None, rng).payoffs for _ in range(3000)])
     error = payoffs.std(axis=0) / np.sqrt(len(payoffs))
     assert np.all(np.abs(payoffs.mean(axis=0) - solution.value) < 4 * error + 1e-6)

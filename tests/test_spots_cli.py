@@ -78,7 +78,7 @@ def test_flags_make_a_spot(run):
     answer = json.loads(out)
     assert code == 0
     assert 57 <= sum(answer["value"]) < 60
-    assert set(answer["strategy"]) == {"check", "bet 20", "bet 170"}
+    assert set(answer["strategy"]) == {"check", "bet 20", "all-in 170"}
 
 
 def test_the_summary_says_what_is_next(run, tmp_path):
@@ -132,8 +132,8 @@ def test_export(run, tmp_path):
     rows = list(csv.DictReader(io.StringIO(out)))
     assert {row["combo"] for row in rows} == {"KhKd", "KhKc", "KdKc", "QcJc", "QdJd", "QhJh"}
     for row in rows:
-        assert sum(float(row[a]) for a in ("check", "bet 6", "bet 12")) == pytest.approx(1.0, abs=1e-5)
-        mixed = sum(float(row[a]) * float(row[f"ev {a}"]) for a in ("check", "bet 6", "bet 12"))
+        assert sum(float(row[a]) for a in ("check", "bet 6", "all-in 12")) == pytest.approx(1.0, abs=1e-5)
+        mixed = sum(float(row[a]) * float(row[f"ev {a}"]) for a in ("check", "bet 6", "all-in 12"))
         assert mixed == pytest.approx(float(row["ev"]), abs=1e-3)
     file = tmp_path / "node.json"
     run("export", "turn.cps", "--to", "json", "--out", file)
@@ -215,7 +215,14 @@ def test_locks_are_said_wherever_a_solution_is_shown(run, tmp_path):
 def test_play(run):
     code, out, _ = run("play", "turn.cps", "--seed", 1, "--seat", 0, answers="bet 7\nch\nf\n?\n\nq\n")
     assert code == 0
-    for text in ("The pot is 10", "you are OOP", "you hold ", "check / bet 6 / bet 12? ", "Type one of these", "IP "):
+    for text in (
+        "The pot is 10",
+        "you are OOP",
+        "you hold ",
+        "check / bet 6 / all-in 12? ",
+        "Type one of these",
+        "IP ",
+    ):
         assert text in out
     assert "chips in 1 hand" in out
     assert "(the solution: check " in out
