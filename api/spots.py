@@ -25,8 +25,8 @@ from counterplay.engine.text import count, size, small
 from counterplay.games.holdem import places
 from counterplay.games.holdem.betting import PLAYERS, STREETS, seat
 from counterplay.games.holdem.cards import format_cards
-from counterplay.games.holdem.facts import facts, stakes, without_raises
 from counterplay.games.holdem.facts import figures as spot_figures
+from counterplay.games.holdem.facts import stakes, without_raises
 from counterplay.games.holdem.layout import StreetLayout
 from counterplay.games.holdem.lines import standing
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
@@ -260,7 +260,8 @@ class SpotSolution:
         """Return what there is to say of the solution in a few lines."""
         percent = f"{small(self.exploitability_percent_pot)} % of the pot"
         return [
-            *facts(self.spot),
+            ("spot", self.game),
+            ("stakes", stakes(self.spot)),
             ("algorithm", f"{self.algorithm}, {count(self.iterations, 'iteration')}"),
             ("EV", ", ".join(f"{p.upper()} {x:.3f}" for p, x in zip(PLAYERS, self.value, strict=True))),
             ("exploitability", f"{percent} ({small(self.exploitability)} chips)"),
@@ -346,7 +347,7 @@ def solve(
     need, free = footprint(laid.game, compress), available()
     if on_size is not None:
         missing = without_raises(spot)
-        told = f", no raises on the {' and '.join(missing)}" if missing else ""
+        told = f" · no raises on the {' and '.join(missing)}" if missing else ""
         on_size(f"{stakes(spot)}{told}: {size(need)} of memory")
     if need > free:
         advice = "fewer bet sizes" if compress else "--compress (compress=True) halves it, and fewer bet sizes"

@@ -172,6 +172,21 @@ def test_river_a():
             follow(tree, line)
 
 
+def test_chips_with_decimals_are_the_same_tree_in_other_units():
+    """A pot of 16.4 is one of 164 tenths, whole amounts rounded alike."""
+    rules, tenths = no_limit("33%,7.5c", "60%,a", min_bet=0.5), no_limit("33%,75c", "60%,a", min_bet=5)
+    tree, scaled = street_tree(rules, "turn", 16.4, 97.5), street_tree(tenths, "turn", 164, 975)
+    assert tree.start == (2, 164, 975, False, 10)
+    np.testing.assert_array_equal(tree.paid, scaled.paid)
+    assert actions(tree) == ["check", "bet 5.4", "bet 7.5"]
+    assert actions(tree, "bet 5.4") == ["fold", "call", "raise to 21.7", "all-in 97.5"]
+    called = follow(tree, "bet 5.4 raise 21.7 call")
+    assert tree.pot(called) == pytest.approx(16.4 + 2 * 21.7)
+    after = tree.following(called, rules)
+    assert after == (3, 598, 758, False, 10)
+    assert street_trees(rules, "turn", 16.4, 97.5)[after].start == after
+
+
 @settings(max_examples=50)
 @given(
     st.integers(1, 200),
@@ -227,13 +242,13 @@ def test_streets_follow_one_another():
     trees = street_trees(rules, "flop", 60, 170)
     flop = next(iter(trees.values()))
     start = flop.following(follow(flop, "check bet 30 call"), rules)
-    assert start == (2, 120, 140, True)
+    assert start == (2, 120, 140, True, 1)
     assert actions(trees[start]) == ["check", "bet 120"]
     assert actions(trees[start], "check") == ["check", "bet 60"]
     start = flop.following(follow(flop, "bet 30 call"), rules)
-    assert start == (2, 120, 140, False)
+    assert start == (2, 120, 140, False, 1)
     assert actions(trees[start]) == ["check", "bet 60"]
-    assert flop.following(follow(flop, "check check"), rules) == (2, 60, 170, False)
+    assert flop.following(follow(flop, "check check"), rules) == (2, 60, 170, False, 1)
     assert not any(tree.start.lead for tree in street_trees(no_limit("50%"), "flop", 60, 170).values())
     barred = street_tree(no_limit("50%", lead="none", add_allin=Fraction(100)), "turn", 60, 170, lead=True)
     assert actions(barred) == ["check"]

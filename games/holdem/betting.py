@@ -27,8 +27,8 @@ def seat(player: int | str | None) -> int | None:
     """Return the number of a player who is named, "oop" or "ip", or numbered; raises `ValueError` for others."""
     if isinstance(player, str) and player.lower() in PLAYERS:
         return PLAYERS.index(player.lower())
-    if player in (None, 0, 1):
-        return player
+    if player in (None, 0, 1, "0", "1"):
+        return None if player is None else int(player)
     raise UserError(f"the players are oop and ip (0 and 1); there is no player {player}")
 
 
