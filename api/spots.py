@@ -20,7 +20,7 @@ from counterplay.api.view import View
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import pack, unpack, write
 from counterplay.engine.streets import Subgame, Tables
-from counterplay.engine.system import available, cores
+from counterplay.engine.system import available, cores, resident
 from counterplay.engine.text import count, size, small
 from counterplay.games.holdem import places
 from counterplay.games.holdem.betting import PLAYERS, STREETS, seat
@@ -37,6 +37,7 @@ from counterplay.solvers.value import Judgement, exploitability, nash_conv
 from counterplay.solvers.variants import VARIANTS
 
 DEFAULT_TARGET = "0.5%"
+_WALKING = 6 * 2**20  # bytes beside the tables, once the layout is there: the kernels' code and working memory
 _GROWTH = 1.5  # of the iterations between two judgements, which cost up to two iterations each
 
 
@@ -51,8 +52,8 @@ def chips(target: float | str, pot: float) -> float:
 
 
 def footprint(game: Subgame, compress: bool) -> int:
-    """Return the bytes that a run takes: tables, run-outs, orders, equities; saving takes none beyond the tables."""
-    return game.entries * (4 if compress else 8) + (8 * game.decisions if compress else 0) + game.nbytes
+    """Return the bytes of the tables of a run; saving takes none beyond them."""
+    return game.entries * (4 if compress else 8) + (8 * game.decisions if compress else 0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -344,11 +345,12 @@ def solve(
     chosen = resume.method if resume is not None else _method(algorithm, iterations)
     workers = threads or cores()
     laid = resume.layout if resume is not None else places.lay_out(spot)
-    need, free = footprint(laid.game, compress), available()
+    tables, free = footprint(laid.game, compress), available()
+    need = tables + _WALKING
     if on_size is not None:
         missing = without_raises(spot)
         told = f" · no raises on the {' and '.join(missing)}" if missing else ""
-        on_size(f"{stakes(spot)}{told}: {size(need)} of memory")
+        on_size(f"{stakes(spot)}{told}: {size(tables)} of tables, {size(resident() + need)} of memory in all")
     if need > free:
         advice = "fewer bet sizes" if compress else "--compress (compress=True) halves it, and fewer bet sizes"
         raise UserError(f"the run needs {size(need)} of memory and {size(free)} are free: {advice} would help")

@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.mapping import mapped
 
 FORMAT = 1
 _KEY = "counterplay"
@@ -95,7 +96,8 @@ def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
                     f"{path} was written by a newer Counterplay (file format {header['format']}, "
                     f"this one reads up to {FORMAT}); upgrade to read it"
                 )
-            return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 (not a dict)
+            large = mapped(path)
+            return large | {name: file.get_tensor(name) for name in file.keys() if name not in large}, header  # noqa: SIM118 (not a dict)
     except FileNotFoundError:
         raise UserError(f"there is no file {path}") from None
     except SafetensorError as error:

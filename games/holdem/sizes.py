@@ -102,9 +102,9 @@ def parse_sizes(given: object, role: Role) -> tuple[BetSize, ...]:
     return tuple(sizes)
 
 
-def round_chips(amount: Fraction) -> int:
-    """Return the nearest whole number of chips; an exact half goes up."""
-    return (2 * amount.numerator + amount.denominator) // (2 * amount.denominator)
+def round_chips(chips: int, share: Fraction) -> int:
+    """Return a share of a number of chips as the nearest whole number; an exact half goes up."""
+    return (2 * chips * share.numerator + share.denominator) // (2 * share.denominator)
 
 
 def amounts(sizes: Sequence[BetSize], at: Facing, add_allin: Fraction, force_allin: Fraction) -> list[int]:
@@ -121,7 +121,7 @@ def amounts(sizes: Sequence[BetSize], at: Facing, add_allin: Fraction, force_all
         if size.kind == "c" and amount < min(at.least, at.stack):  # an exact amount stands for no other
             continue
         amount = min(max(amount, at.least), at.stack)
-        if at.stack - amount <= (at.pot + 2 * (amount - at.last)) * force_allin:
+        if force_allin and at.stack - amount <= (at.pot + 2 * (amount - at.last)) * force_allin:
             amount = at.stack
         found.add(amount)
     if add_allin and at.stack - at.last <= at.pot * add_allin:
@@ -131,11 +131,11 @@ def amounts(sizes: Sequence[BetSize], at: Facing, add_allin: Fraction, force_all
 
 def _amount(size: BetSize, at: Facing) -> int:
     if size.kind == "%":
-        return at.last + round_chips(at.pot * size.value)
+        return at.last + round_chips(at.pot, size.value)
     if size.kind == "c":
         return int(size.value)
     if size.kind == "x":
-        return round_chips(at.last * size.value)
+        return round_chips(at.last, size.value)
     streets = int(size.value) or at.streets
     if size.kind == "all-in" or streets == 1:
         return at.stack

@@ -17,6 +17,8 @@ from counterplay.games.holdem.values import Chips, in_chips, in_units, units_of
 
 FOLD, SHOWDOWN, ALLIN, NEXT = 2, 3, 4, 5  # how a street may have ended, beside who acts, 0 or 1
 MAX_NODES = 500_000
+_SAMPLE = 40  # trees of a street by which it is told whether all would be too many
+_ADVICE = "give fewer or larger sizes, or a raise_cap"
 
 
 class Start(NamedTuple):
@@ -90,17 +92,34 @@ def street_trees(
     """
     first = street_tree(betting, street, pot, stack, lead, max_nodes)
     trees, nodes = {first.start: first}, len(first.kind)
-    due = [first]
-    for tree in due:
-        for node in np.flatnonzero(tree.kind == NEXT):
-            start = tree.following(int(node), betting)
-            if start not in trees:
-                if not betting.plays(start.street):
-                    raise UserError(f"no bet sizes are given for the {STREETS[start.street]}")
-                trees[start] = _grow(betting, start, nodes, max_nodes)
-                nodes += len(trees[start].kind)
-                due.append(trees[start])
+    level = [first]
+    while level:
+        starts = list(
+            dict.fromkeys(t.following(n, betting) for t in level for n in np.flatnonzero(t.kind == NEXT).tolist())
+        )
+        if starts and not betting.plays(starts[0].street):
+            raise UserError(f"no bet sizes are given for the {STREETS[starts[0].street]}")
+        known = _sampled(betting, starts, nodes, max_nodes)
+        level = []
+        for start in starts:
+            trees[start] = known.get(start) or _grow(betting, start, nodes, max_nodes)
+            nodes += len(trees[start].kind)
+            level.append(trees[start])
     return trees
+
+
+def _sampled(betting: BettingRules, starts: Sequence[Start], nodes: int, max_nodes: int) -> dict[Start, Street]:
+    """Return some of the trees of a street; raises `ValueError` where they tell that all would have far too many nodes."""
+    if len(starts) <= _SAMPLE:
+        return {}
+    known = {start: _grow(betting, start, nodes, max_nodes) for start in starts[:: len(starts) // _SAMPLE]}
+    total = nodes + len(starts) * sum(len(tree.kind) for tree in known.values()) // len(known)
+    if total > 1.5 * max_nodes:
+        raise UserError(
+            f"the betting has about {float(f'{total:.1g}'):,.0f} nodes, more than {max_nodes:,}, most of them on the "
+            f"{STREETS[starts[0].street]}: {_ADVICE}"
+        )
+    return known
 
 
 class _Point(NamedTuple):
@@ -119,19 +138,19 @@ class _Point(NamedTuple):
 def _grow(betting: BettingRules, start: Start, nodes: int, max_nodes: int) -> Street:
     """Return a street's tree; `nodes` of the `max_nodes` are taken."""
     points: list[_Point] = []
+    known: dict[Turn, list[int]] = {}  # amounts: many decisions differ only in how they came about
     betting = betting.in_units(start.unit)
     small, big = (int(blind) for blind in betting.blinds) if start.street == 0 else (0, 0)
     stack = [_Point(-1, "", 1, (big, small), raised=big, raises=1) if big else _Point(-1, "", 0, (0, 0))]
     while stack:
         if nodes + len(points) >= max_nodes:
             raise UserError(
-                f"the betting has more than {max_nodes:,} nodes, some of them on the {STREETS[start.street]}: "
-                "give fewer or larger sizes, or a raise_cap"
+                f"the betting has more than {max_nodes:,} nodes, some of them on the {STREETS[start.street]}: {_ADVICE}"
             )
         point = stack.pop()
         points.append(point)
         if point.kind < FOLD:
-            stack.extend(reversed(_moves(betting, start, point, len(points) - 1)))
+            stack.extend(reversed(_moves(betting, start, point, len(points) - 1, known)))
     size = np.ones(len(points), np.int32)
     for node in range(len(points) - 1, 0, -1):
         size[points[node].parent] += size[node]
@@ -147,7 +166,7 @@ def _grow(betting: BettingRules, start: Start, nodes: int, max_nodes: int) -> St
     )
 
 
-def _moves(betting: BettingRules, start: Start, point: _Point, node: int) -> list[_Point]:
+def _moves(betting: BettingRules, start: Start, point: _Point, node: int, known: dict[Turn, list[int]]) -> list[_Point]:
     """Return what may follow a decision: fold and call, or check, then bets or raises in rising order."""
     me, last = point.kind, max(point.paid)
     closed = SHOWDOWN if start.street == betting.last else ALLIN if last == start.stack else NEXT
@@ -162,7 +181,9 @@ def _moves(betting: BettingRules, start: Start, point: _Point, node: int) -> lis
         moves = [point._replace(parent=node, action="check", kind=closed if over else 1 - me)]
     lead = start.lead and me == 0
     turn = Turn(start.street, me, start.pot + 2 * last, start.stack, last, point.raised, point.raises, lead)
-    for amount in betting.amounts(turn):
+    if turn not in known:
+        known[turn] = betting.amounts(turn)
+    for amount in known[turn]:
         paid = (amount, point.paid[1]) if me == 0 else (point.paid[0], amount)
         label = f"{_verb(amount, start, point.raises)} {in_chips(amount, start.unit)}"
         moves.append(_Point(node, label, 1 - me, paid, amount - last, point.raises + 1))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.mapping import copy
 from counterplay.engine.streets import F32, F64, U32, Instances, Subgame, Tables, Work, new_tables, new_work, unblocked
 from counterplay.solvers.cfr import schedule
 from counterplay.solvers.streets.decisions import BEST, UPDATE, VALUE
@@ -178,7 +179,7 @@ class SubgameCFR:
             saved = state.get(name, np.zeros(0, table.dtype))
             if saved.shape != table.shape or saved.dtype != table.dtype:
                 raise UserError(f"the saved run does not fit: its table {name!r} is missing or of another size")
-            table[:] = saved
+            copy(table, saved)
         self.iterations = iterations
 
 
