@@ -64,7 +64,11 @@ class View:
 
     def facts(self) -> list[tuple[str, str]]:
         """Return who acts where, and how often it does what, as names and texts."""
-        rare = [("reached", f"{self.note}: {self.chance:.2g} of the time")] if self.note else []
+        rare = (
+            [("reached", self.note.split()[0] + (f", {100 * self.chance:.2g} % of the time" if self.reached else ""))]
+            if self.note
+            else []
+        )
         return [
             ("line", self.line or "first to act"),
             ("to act", f"{PLAYERS[self.player].upper()} on {format_cards(self.board) or self.street}, pot {self.pot}"),

@@ -68,8 +68,8 @@ def remark(note: str, reach: float) -> Iterator[str]:
     if note == NEVER_REACHED:
         yield "  Never reached: the solution does not play this line, and has no strategy for it."
     else:
-        yield f"  Rarely reached, {100 * reach:.2g} % of the time: under {100 * RARE:g} % little depends on a decision,"
-        yield "  so the solver has hardly worked on it, and exploitability does not tell how well it is played."
+        yield f"  Rarely reached, {100 * reach:.2g} % of the time. Under {100 * RARE:g} % little depends on a decision: the"
+        yield "  solver has hardly worked on it, and exploitability does not tell how well."
 
 
 def _frequencies(strategy: Mapping[str, float | None], paint: Paint) -> Iterator[str]:
@@ -127,8 +127,8 @@ def hand_grid(
         return f"{names[top]}{100 * share[top]:.0f}", share
 
     yield from _grid(cell, paints, paint, coloured, width)
-    divided = "; its colours are the shares of all" if coloured else ""
-    yield paint(f"  letter and per cent: what a hand does most often{divided}; suited above the diagonal", DIM)
+    divided = ", coloured by all" if coloured else ""
+    yield paint(f"  cells: most common action in per cent{divided}; suited above the diagonal", DIM)
 
 
 def _grid(
@@ -189,7 +189,12 @@ def _hand(i: int, j: int) -> str:
 
 
 def combo_list(
-    actions: Sequence[str], rows: Sequence[dict[str, Any]], chance: float, limit: int, paint: Paint
+    actions: Sequence[str],
+    rows: Sequence[dict[str, Any]],
+    chance: float,
+    limit: int,
+    paint: Paint,
+    width: int = 100,
 ) -> Iterator[str]:
     """Yield a line for each combo, those of the largest weight first, at most `limit` (0: all, rare ones too).
 
@@ -199,8 +204,10 @@ def combo_list(
     seldom = {row["combo"]: note(row["reach"] / chance if chance else 1.0) for row in rows}
     held = [row for row in rows if not limit or not seldom[row["combo"]]]
     rare = len(rows) - len(held)
-    wide = [max(len(action), 6) for action in actions]
-    names = "".join(f"  {action:>{w}}" for action, w in zip(actions, wide, strict=True))
+    fits = 43 + sum(2 + max(len(action), 6) for action in actions) <= width
+    titles = actions if fits else letters(actions)
+    wide = [max(len(title), 6) for title in titles]
+    names = "".join(f"  {title:>{w}}" for title, w in zip(titles, wide, strict=True))
     yield paint(f"  {'combo':<6}{'weight':>7}{'EV':>10}{'equity':>8}{'realised':>10}{names}", DIM)
     for row in held[: limit or len(held)]:
         shares = row.get("strategy", {}).values()
@@ -211,10 +218,11 @@ def combo_list(
         yield f"  {row['combo']:<6}{_weight(row['weight']):>7}{figures}{odds}{marks}"
     cut = len(held) - len(held[: limit or len(held)])
     if cut:
-        yield paint(f"  {cut:,} more combos: --combos 0 shows all, --hands some, 'counterplay export' writes them", DIM)
+        yield paint(f"  {cut:,} more combos: --combos 0 shows all, --hands RANGE some", DIM)
     if rare:
-        much = f"under {100 * RARE:g} % as often as the average combo"
-        yield paint(f"  {rare:,} combos hardly ever get here ({much}): --combos 0 shows them too", DIM)
+        yield paint(
+            f"  {rare:,} combos hardly ever get here (under {100 * RARE:g} % as often as others): --combos 0", DIM
+        )
     if not rows:
         yield "  no combo of the range is possible here"
 

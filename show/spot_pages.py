@@ -64,8 +64,8 @@ def strategy(solution: "SpotSolution", page: "Page") -> Iterator[str]:
     p = view.player if (player := seat(page.player)) is None else player
     rows = _some(view, p, page.hands)
     run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
-    yield f"{solution.game}: {run}, exploitability {share_of_pot(solution.exploitability, solution.spot.middle)}"
-    yield from table([*facts(solution.spot)[1:], *_locks(solution)], paint)
+    solved = f"{run}, exploitability {share_of_pot(solution.exploitability, solution.spot.middle)}"
+    yield from table([*facts(solution.spot), *_locks(solution), ("solved", solved)], paint)
     yield ""
     yield from grid.header(view.summary(), paint)
     yield ""
@@ -79,7 +79,7 @@ def strategy(solution: "SpotSolution", page: "Page") -> Iterator[str]:
         yield from grid.range_grid(view.combos[p][held], view.reach[p][held], paint, page.coloured, page.width)
     yield ""
     most = page.combos if page.hands is None else 0
-    yield from grid.combo_list(view.actions if p == view.player else (), rows, view.chance, most, paint)
+    yield from grid.combo_list(view.actions if p == view.player else (), rows, view.chance, most, paint, page.width)
 
 
 def told(solution: "SpotSolution", page: "Page") -> dict[str, Any]:

@@ -109,7 +109,7 @@ def street_trees(
 
 
 def _sampled(betting: BettingRules, starts: Sequence[Start], nodes: int, max_nodes: int) -> dict[Start, Street]:
-    """Return some of the trees of a street; raises `ValueError` where they tell that all would have far too many nodes."""
+    """Return some of a street's trees; raises `ValueError` where they tell that all would have far too many nodes."""
     if len(starts) <= _SAMPLE:
         return {}
     known = {start: _grow(betting, start, nodes, max_nodes) for start in starts[:: len(starts) // _SAMPLE]}
