@@ -156,7 +156,8 @@ def solve(
 @click.argument("file")
 @click.option("--node", metavar="LINE", default="", help='A line that ends a street, such as "check check".')
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def report(file: str, node: str, as_json: bool) -> None:
+@click.option("--no-pager", is_flag=True, help="Print a page that is longer than the terminal at once.")
+def report(file: str, node: str, as_json: bool, no_pager: bool) -> None:
     """Report the next card by card, in the hold'em spot in FILE: values and the next player's actions."""
     from counterplay.api.export import claims
     from counterplay.show import pages
@@ -167,7 +168,7 @@ def report(file: str, node: str, as_json: bool) -> None:
     if as_json:
         put_json({**claims(solution), "cards": rows})
     else:
-        put(page.report(solution, node, rows, paint))
+        put(page.report(solution, node, rows, paint), paged=not no_pager)
 
 
 @cli.command()
@@ -212,7 +213,7 @@ def evaluate(file: str, against: str | None, game: str | None, as_json: bool, **
 @cli.command()
 @click.argument("file")
 @click.option("--infoset", metavar="TEXT", help="Only rows with this text in the hand, the history or the label.")
-@click.option("--player", type=int, metavar="P", help="Only this player, counted from 0; spots: whose hands.")
+@click.option("--player", metavar="P", help="Only this player, counted from 0; spots: whose hands, oop or ip.")
 @click.option(
     "--limit", type=click.IntRange(min=0), metavar="N", default=40, show_default=True, help="Rows a player; 0 for all."
 )
@@ -220,7 +221,9 @@ def evaluate(file: str, against: str | None, game: str | None, as_json: bool, **
 @click.option("--hands", metavar="RANGE", help='Spots: list the combos of these hands, "AA,KQs".')
 @click.option("--combos", type=click.IntRange(min=0), metavar="N", default=20, help="Spots: combos listed; 0 for all.")
 @click.option("--game", metavar="GAME", help=_GAME)
-def show(file: str, game: str | None, **wanted: Any) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the same as one JSON object and nothing else.")
+@click.option("--no-pager", is_flag=True, help="Print a page that is longer than the terminal at once.")
+def show(file: str, game: str | None, as_json: bool, no_pager: bool, **wanted: Any) -> None:
     """Show the strategy in FILE: a table for each history, a row for each hand; a grid for push or fold.
 
     Of a hold'em spot it shows one decision: what both ranges are worth, a grid of hands, and combos.
@@ -229,7 +232,12 @@ def show(file: str, game: str | None, **wanted: Any) -> None:
 
     solution = counterplay.load(file, game)
     page = pages.Page(**wanted, width=width(), paint=paint, coloured=coloured())
-    put(pages.of(solution).strategy(solution, page))
+    if as_json:
+        from counterplay.api.export import claims
+
+        put_json({**claims(solution), **pages.of(solution).told(solution, page)})
+    else:
+        put(pages.of(solution).strategy(solution, page), paged=not no_pager)
 
 
 @cli.command()
@@ -237,8 +245,8 @@ def show(file: str, game: str | None, **wanted: Any) -> None:
 @click.option("--to", "kind", type=click.Choice(["csv", "json"]), required=True, help="The format.")
 @click.option("--out", metavar="FILE", help="Write there; otherwise to standard output.")
 @click.option("--node", metavar="LINE", help="Spots: the line of play whose decision is exported; the first one.")
-@click.option("--player", type=int, metavar="P", help="Only this player's; spots: 0 OOP's or 1 IP's, or who acts.")
-def export(file: str, kind: str, out: str | None, node: str | None, player: int | None) -> None:
+@click.option("--player", metavar="P", help="Only this player's, counted from 0; spots: oop's or ip's; who acts.")
+def export(file: str, kind: str, out: str | None, node: str | None, player: str | None) -> None:
     """Export the strategy in FILE: the probability of every action, for each information set and hand.
 
     Of a hold'em spot it is one decision: weight, EV, equity and strategy of each combo.
@@ -254,11 +262,11 @@ def export(file: str, kind: str, out: str | None, node: str | None, player: int 
 
 @cli.command()
 @click.argument("file")
-@click.option("--seat", type=int, metavar="P", help="Always sit there, counted from 0; otherwise seats rotate.")
+@click.option("--seat", metavar="P", help="Always sit there, counted from 0, or oop or ip; otherwise seats rotate.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Of the deal and of the solution's choices.")
 @click.option("--hands", type=click.IntRange(min=1), metavar="N", help="Stop after N hands.")
 @click.option("--game", metavar="GAME", help=_GAME)
-def play(file: str, seat: int | None, seed: int | None, hands: int | None, game: str | None) -> None:
+def play(file: str, seat: str | None, seed: int | None, hands: int | None, game: str | None) -> None:
     """Play against the solution in FILE, in the terminal.
 
     Type an action or the beginning of its name; q leaves. After a hand, ? shows what the solution held and thought.
@@ -271,9 +279,10 @@ def play(file: str, seat: int | None, seed: int | None, hands: int | None, game:
 
     solution = counterplay.load(file, game)
     opponent = pages.of(solution).opponent(solution)
-    check_player(seat, len(opponent.policy.names))
+    names = [name.lower() for name in opponent.policy.names]
+    sits = names.index(seat.lower()) if seat and seat.lower() in names else check_player(seat, len(names))
     say(f"{solution.game}: q leaves, ? after a hand shows what the solution held and thought.{opponent.intro}")
-    play_session(Session(opponent, say, answer, paint), solution.best, seat, hands, np.random.default_rng(seed))
+    play_session(Session(opponent, say, answer, paint), sits, hands, np.random.default_rng(seed))
 
 
 for _command in team_commands.COMMANDS:

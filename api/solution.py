@@ -26,6 +26,8 @@ from counterplay.engine.strategy import check
 from counterplay.engine.text import as_json, count, payoff, small
 from counterplay.engine.tree import Tree, same_game
 from counterplay.games import GAMES
+from counterplay.show.text import check_player
+from counterplay.solvers.reach import marks
 from counterplay.solvers.run import Check, Method
 from counterplay.solvers.value import Judgement, exploitability, judge_table, nash_conv, seated
 
@@ -104,7 +106,7 @@ class Solution(Protocol):
     def save(self, path: str | Path) -> None:
         """Write the solution to one file, whole or not at all."""
 
-    def export(self, to: str = "csv", *, line: str | None = None, player: int | None = None) -> str:
+    def export(self, to: str = "csv", *, line: str | None = None, player: int | str | None = None) -> str:
         """Return the strategy (of spots a decision's, after a line of play) as text, "csv" or "json"."""
 
     def facts(self) -> Facts:
@@ -225,6 +227,33 @@ class TreeSolution:
         return sequence_form(self.tree)
 
     @cached_property
+    def _reached(self) -> tuple[npt.NDArray[np.float64], list[list[str]]] | None:
+        """Return how often a game gets to each information set with each hand, and a note; None without rules."""
+        try:
+            tree = self.tree
+        except ValueError:
+            return None
+        return marks(tree, self.strategy)
+
+    def _marks(self) -> Iterator[dict[str, Any]]:
+        """Yield how often a game gets to each of the information sets, in their order, and a note."""
+        for i, player in enumerate(self.owner.tolist()):
+            for lane in range(len(self.hands[player])):
+                often, notes = self._reached or (None, None)
+                yield {
+                    "reach": None if often is None else float(often[i, lane]),
+                    "note": "" if notes is None else notes[i][lane],
+                }
+
+    def reach(self, *where: str, player: int | None = None) -> float | None:
+        """Return how often a game gets to an information set, named as for `at`, if all play the solution.
+
+        It is None for a game whose rules are not known. Where it is 0 the strategy says nothing.
+        """
+        infoset, lane = self._lookup.find(where, player, self.made, lambda: self.tree)
+        return None if self._reached is None else float(self._reached[0][infoset, lane])
+
+    @cached_property
     def _lookup(self) -> Lookup:
         return Lookup(self.owner, self.labels, self.actions, self.hands)
 
@@ -272,10 +301,17 @@ class TreeSolution:
         return {(infoset.player, infoset.label): infoset.strategy for infoset in self}
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a dictionary for each action of each information set and hand, as `pandas.DataFrame` takes them."""
+        """Return a dictionary for each action of each information set and hand, as `pandas.DataFrame` takes them.
+
+        `reach` is how often a game gets there with that hand if all play the solution (None where the rules are not
+        known), and `note` says where the strategy says little: "never reached", "rarely reached", "impossible".
+        """
         return [
-            {"player": i.player, "infoset": i.history, "hand": i.hand, "action": action, "probability": odds}
-            for i in self
+            {
+                **{"player": i.player, "infoset": i.history, "hand": i.hand, "action": action, "probability": odds},
+                **mark,
+            }
+            for i, mark in zip(self, self._marks(), strict=True)
             for action, odds in i.strategy.items()
         ]
 
@@ -312,7 +348,7 @@ class TreeSolution:
         ]
         return tuple(judge_table(self.form, table).value for table in tables)
 
-    def export(self, to: str = "csv", *, line: str | None = None, player: int | None = None) -> str:
+    def export(self, to: str = "csv", *, line: str | None = None, player: int | str | None = None) -> str:
         """Return the whole strategy, or a player's, as text.
 
         "csv" has a line for each row of `rows`, "json" an object for each information set. Raises `ValueError` for
@@ -320,15 +356,14 @@ class TreeSolution:
         """
         if line is not None:
             raise UserError(f"a line of play (--node) is for hold'em spots, and this solution is of {self.game}")
-        if player is not None:
-            player = arguments.player(player, self.players)
+        player = check_player(player, self.players)
         if to == "csv":
             rows = [row for row in self.rows() if player in (None, row["player"])]
-            return as_csv(rows, ("player", "infoset", "hand", "action", "probability"))
+            return as_csv(rows, ("player", "infoset", "hand", "action", "probability", "reach", "note"))
         if to == "json":
             infosets = [
-                {"player": i.player, "infoset": i.history, "hand": i.hand, "strategy": i.strategy}
-                for i in self
+                {"player": i.player, "infoset": i.history, "hand": i.hand, "strategy": i.strategy, **mark}
+                for i, mark in zip(self, self._marks(), strict=True)
                 if player in (None, i.player)
             ]
             return as_json({**claims(self), "infosets": infosets}, indent=1) + "\n"

@@ -22,11 +22,13 @@ from counterplay.engine import arguments, schema
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import pack, write
 from counterplay.engine.streets import Subgame, Tables
-from counterplay.engine.system import available, cores, interrupts
+from counterplay.engine.system import available, cores, interrupts, resident
 from counterplay.engine.text import as_json, count, size, small
 from counterplay.games.holdem import places
-from counterplay.games.holdem.betting import PLAYERS, STREETS
+from counterplay.games.holdem.betting import PLAYERS, STREETS, seat
 from counterplay.games.holdem.cards import format_cards
+from counterplay.games.holdem.facts import figures as spot_figures
+from counterplay.games.holdem.facts import stakes, without_raises
 from counterplay.games.holdem.layout import StreetLayout
 from counterplay.games.holdem.lines import standing
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
@@ -37,10 +39,11 @@ from counterplay.solvers.value import Judgement, exploitability, nash_conv
 from counterplay.solvers.variants import VARIANTS
 
 DEFAULT_TARGET = "0.5%"
+_WALKING = 6 * 2**20  # bytes beside the tables, once the layout is there: the kernels' code and working memory
 _GROWTH = 1.5  # of the iterations between two judgements, which cost up to two iterations each
 
 
-def chips(target: float | str, pot: int) -> float:
+def chips(target: float | str, pot: float) -> float:
     """Return a target in chips, given as chips or as per cent of the pot ("0.5%"); raises `ValueError`."""
     text = str(target).strip()
     try:
@@ -51,8 +54,8 @@ def chips(target: float | str, pot: int) -> float:
 
 
 def footprint(game: Subgame, compress: bool) -> int:
-    """Return the bytes that a run takes: tables, run-outs, orders, equities; saving takes none beyond the tables."""
-    return game.entries * (4 if compress else 8) + (8 * game.decisions if compress else 0) + game.nbytes
+    """Return the bytes of the tables of a run; saving takes none beyond them."""
+    return game.entries * (4 if compress else 8) + (8 * game.decisions if compress else 0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,9 +91,7 @@ class SpotSolution:
     @property
     def game(self) -> str:
         """Return what the spot is called."""
-        last = STREETS[self.spot.betting.last]
-        where = format_cards(self.spot.board) or f"to {last}"
-        return f"{self.spot.variant} {self.spot.street} {where}"
+        return self.spot.name
 
     @property
     def algorithm(self) -> str:
@@ -116,7 +117,7 @@ class SpotSolution:
     def figures(self) -> dict[str, Any]:
         """Return further figures and what is locked, by name."""
         locks = {"locked_nodes": [fixed.line.text for fixed in self.spot.locked]} if self.spot.locks else {}
-        return {"exploitability_percent_pot": self.exploitability_percent_pot, **locks}
+        return {"exploitability_percent_pot": self.exploitability_percent_pot, "spot": spot_figures(self.spot), **locks}
 
     @property
     def compressed(self) -> bool:
@@ -137,7 +138,10 @@ class SpotSolution:
 
     @cached_property
     def _run(self) -> SubgameCFR:
-        game, kept = self.layout.game, self._tables
+        return self._run_on(self.layout)
+
+    def _run_on(self, laid: StreetLayout) -> SubgameCFR:
+        game, kept = laid.game, self._tables
         return SubgameCFR(game, self.spot.pot, VARIANTS[self.algorithm], threads=self.threads, kept=kept)
 
     def _seated(self, first: "SpotSolution", second: "SpotSolution") -> SubgameCFR:
@@ -162,6 +166,16 @@ class SpotSolution:
     def judge(self) -> Judgement:
         """Measure the strategies again, from the spot: expected values and best responses, in chips."""
         return self._run.judge()
+
+    @cached_property
+    def free_best(self) -> tuple[float, float]:
+        """Return what each player's best response would earn if its own locks did not bind it: the other's still do."""
+        if not self.spot.locks:
+            one, two = self.best
+            return one, two
+        runs = [self._run_on(places.holding(self.spot, self.layout, 1 - p)) for p in range(2)]
+        one, two = (run.judge().best[p] for p, run in enumerate(runs))
+        return one, two
 
     def at(self, line: str = "", hand: str | None = None) -> Any:
         """Return the `View` of the decision that a line such as "check bet 30 call [Ah]" leads to.
@@ -194,7 +208,7 @@ class SpotSolution:
             board=place.line.board,
             street=STREETS[tree.start.street],
             player=player,
-            pot=tree.start.pot + int(tree.paid[place.line.node].sum()),
+            pot=tree.middle(place.line.node),
             actions=tuple(tree.action[child] for child in after),
             combos=laid.combos,
             reach=(one, two),
@@ -217,7 +231,7 @@ class SpotSolution:
         rest = [card for card in self.spot.deck.cards[::-1] if card not in place.line.board]
         return [(card, self.view(f"{line} [{format_cards([card])}]")) for card in rest]
 
-    def rows(self, line: str = "", player: int | None = None) -> list[dict[str, Any]]:
+    def rows(self, line: str = "", player: int | str | None = None) -> list[dict[str, Any]]:
         """Return the combos of a player, or of who acts, at a decision: a dictionary each, of the same keys.
 
         `pandas.DataFrame` takes them; strategy and worth of each action have columns of their own.
@@ -229,18 +243,17 @@ class SpotSolution:
             flat.append({**row, **odds, **{f"ev {action}": x for action, x in worth.items()}})
         return flat
 
-    def export(self, to: str = "csv", *, line: str | None = None, player: int | None = None) -> str:
-        """Return a decision's combos as text, "csv" or "json": weight, EV, equity and strategy.
+    def export(self, to: str = "csv", *, line: str | None = None, player: int | str | None = None) -> str:
+        """Return a decision's combos as text, "csv" or "json": weight, reach, EV, equity and strategy.
 
         It is the decision after a line of play, the first one by default; the combos are a player's, or of who acts.
-        Raises `ValueError` for what is not possible.
+        Where nobody gets, probabilities are empty. Raises `ValueError` for what is not possible.
         """
-        if player is not None:
-            player = arguments.player(player, 2)
-        view = self.view(line or "")
+        view, player = self.view(line or ""), seat(player)
         if to == "csv":
             actions = view.actions if player in (None, view.player) else ()
-            columns = ("combo", "weight", "ev", "equity", "realisation", *actions, *(f"ev {a}" for a in actions))
+            figures = ("weight", "reach", "note", "ev", "equity", "realisation")
+            columns = ("combo", *figures, *actions, *(f"ev {a}" for a in actions))
             rows = [{name: row[name] for name in columns} for row in self.rows(line or "", player)]
             return as_csv(rows, columns)
         if to == "json":
@@ -267,6 +280,7 @@ class SpotSolution:
         percent = f"{small(self.exploitability_percent_pot)} % of the pot"
         return [
             ("spot", self.game),
+            ("stakes", stakes(self.spot)),
             ("algorithm", f"{self.algorithm}, {count(self.iterations, 'iteration')}"),
             ("EV", ", ".join(f"{p.upper()} {x:z.3f}" for p, x in zip(PLAYERS, self.value, strict=True))),
             ("exploitability", f"{percent} ({small(self.exploitability)} chips)"),
@@ -321,7 +335,7 @@ def _solution(arrays: dict[str, npt.NDArray[Any]], header: schema.SolutionHeader
     if method.algorithm not in VARIANTS or VARIANTS[method.algorithm].step:
         raise UserError(f"hold'em spots are not solved by {method.algorithm!r}")
     return SpotSolution(
-        spot=parse_spot(texts[0]),
+        spot=parse_spot(texts[0], solved=True),
         method=Method(method.algorithm, method.updates, method.temperature, method.horizon),
         iterations=header.iterations,
         seconds=header.seconds,
@@ -365,9 +379,12 @@ def solve(
     chosen = resume.method if resume is not None else _method(algorithm, iterations)
     workers = threads or cores()
     laid = resume.layout if resume is not None else places.lay_out(spot)
-    need, free = footprint(laid.game, compress), available()
+    tables, free = footprint(laid.game, compress), available()
+    need = tables + _WALKING
     if on_size is not None:
-        on_size(f"{size(need)} of memory")
+        missing = without_raises(spot)
+        told = f" · no raises on the {' and '.join(missing)}" if missing else ""
+        on_size(f"{stakes(spot)}{told}: {size(tables)} of tables, {size(resident() + need)} of memory in all")
     if need > free:
         advice = "fewer bet sizes" if compress else "--compress (compress=True) halves it, and fewer bet sizes"
         raise UserError(f"the run needs {size(need)} of memory and {size(free)} are free: {advice} would help")

@@ -14,7 +14,7 @@ from counterplay.engine.spec import suggestion
 from counterplay.engine.strategy import Table, check, uniform
 from counterplay.engine.tree import Tree
 from counterplay.engine.wording import in_words
-from counterplay.show.strategy import possible
+from counterplay.solvers.reach import possible
 
 Place = tuple[int, int]  # an information set, and the lane of a hand
 

@@ -14,16 +14,22 @@ from counterplay.api.export import card
 from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem import equity, places
-from counterplay.games.holdem.betting import PLAYERS
+from counterplay.games.holdem.betting import PLAYERS, seat
 from counterplay.games.holdem.cards import combo_name, format_cards
 from counterplay.games.holdem.layout import StreetLayout
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.games.holdem.spot import Spot
 from counterplay.games.holdem.trees import children
+from counterplay.solvers.reach import NEVER_REACHED, note
 from counterplay.solvers.streets.cfr import SubgameCFR
 
 F64 = npt.NDArray[np.float64]
 Pair = tuple[F64, F64]
+
+
+def number(x: float) -> float | None:
+    """Return a number for JSON, None for what is none."""
+    return float(x) if np.isfinite(x) else None
 
 
 class Solved(Protocol):
@@ -47,7 +53,7 @@ class View:
     board: tuple[int, ...]
     street: str
     player: int  # who acts
-    pot: int  # chips in the middle, a bet to call among them
+    pot: float  # chips in the middle, a bet to call among them
     actions: tuple[str, ...]
     combos: tuple[places.I64, places.I64]
     reach: Pair  # weight of each combo: that of the range times the player's own probability to get here
@@ -59,10 +65,16 @@ class View:
 
     def facts(self) -> list[tuple[str, str]]:
         """Return who acts where, and how often it does what, as names and texts."""
+        rare = (
+            [("reached", self.note.split()[0] + (f", {100 * self.chance:.2g} % of the time" if self.reached else ""))]
+            if self.note
+            else []
+        )
         return [
             ("line", self.line or "first to act"),
             ("to act", f"{PLAYERS[self.player].upper()} on {format_cards(self.board) or self.street}, pot {self.pot}"),
-            *((action, f"{share:.1%}") for action, share in self.frequencies.items()),
+            *rare,
+            *((action, f"{share:.1%}") for action, share in self.frequencies.items() if self.reached),
         ]
 
     def __repr__(self) -> str:
@@ -82,15 +94,48 @@ class View:
         one, two = (reach * met for reach, met in zip(self.reach, self.matchups, strict=True))
         return one / max(one.sum(), 1e-300), two / max(two.sum(), 1e-300)
 
+    @cached_property
+    def _often(self) -> tuple[float, Pair]:
+        """Return how often play gets here, given the cards on the board, and the same of each combo."""
+        spot = self._solution.spot
+        one, two = (
+            np.where(can, spot.weights[p][combos], 0.0)
+            for p, (can, combos) in enumerate(zip(self.possible, self.combos, strict=True))
+        )
+        at_first = equity.matchups(spot.deck, self.combos, (one, two))
+        deals = float(one @ at_first[0])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            first, second = (
+                np.nan_to_num(self.reach[p] * self.matchups[p] / (weight * at_first[p]), posinf=0.0)
+                for p, weight in enumerate((one, two))
+            )
+        return float(self.reach[0] @ self.matchups[0]) / deals if deals > 0 else 0.0, (first, second)
+
+    @property
+    def chance(self) -> float:
+        """Return how often play gets here if both follow the solution, given the cards on the board."""
+        return self._often[0]
+
+    @property
+    def chances(self) -> Pair:
+        """Return the same for each combo: how often play gets here when its owner holds it."""
+        return self._often[1]
+
+    @property
+    def note(self) -> str:
+        """Say where the strategy here means little: "never reached", "rarely reached" (`solvers.reach.RARE`) or ""."""
+        return note(self.chance)
+
     @property
     def reached(self) -> bool:
         """Tell whether the average strategies ever get here."""
-        return bool(self.shares[0].sum() > 0.5)
+        return self.note != NEVER_REACHED
 
     @property
     def frequencies(self) -> dict[str, float]:
-        """Return how often each action is taken."""
-        return dict(zip(self.actions, (self.strategy @ self.shares[self.player]).tolist(), strict=True))
+        """Return how often each action is taken; NaN where nobody ever gets here, for nothing is known then."""
+        often = self.strategy @ self.shares[self.player] if self.reached else np.full(len(self.actions), np.nan)
+        return dict(zip(self.actions, often.tolist(), strict=True))
 
     @cached_property
     def _values(self) -> tuple[Pair, F64]:
@@ -102,7 +147,8 @@ class View:
         ev, actions = [], np.zeros(0)
         for p in range(2):
             value = self._run.worth(p, at).astype(np.float64)
-            put = (tree.start.pot - solution.spot.pot) / 2 + float(tree.paid[place.line.node, p])
+            before = tree.start.pot / tree.start.unit - solution.spot.pot
+            put = before / 2 + float(tree.paid[place.line.node, p]) / tree.start.unit
             rows = [at[p], *(int(last[child, p]) for child in children(tree, place.line.node))]
             with np.errstate(divide="ignore", invalid="ignore"):
                 worth = value[rows][:, lanes[p]] / self.matchups[p] + (solution.spot.pot / 2 + put)
@@ -150,21 +196,22 @@ class View:
         )
         return one, two
 
-    def rows(self, player: int | None = None) -> list[dict[str, Any]]:
-        """Return the combos of a player, most often held first: weight and values; of who acts the strategy too.
+    def rows(self, player: int | str | None = None) -> list[dict[str, Any]]:
+        """Return the combos of a player, of the largest weight first: weight and values; of who acts the strategy too.
 
-        Without a player they are those of who acts.
+        `reach` is how often play gets here when its owner holds the combo; a note says where that is so rare that the
+        strategy means little, and None stands for probabilities that mean nothing. Without a player (0 or "oop", 1 or
+        "ip") the combos are those of who acts.
         """
-        p = self.player if player is None else arguments.player(player, 2)
+        p = self.player if (chosen_seat := seat(player)) is None else chosen_seat
         ev, equity, realisation = self.ev[p], self.equity[p], self.realisation[p]
 
-        def number(x: float) -> float | None:
-            return float(x) if np.isfinite(x) else None
-
         def chosen(i: int) -> dict[str, Any]:
+            known = self.locked[i] or note(self.chances[p][i]) != NEVER_REACHED
+            odds: list[Any] = self.strategy[:, i].tolist() if known else [None] * len(self.actions)
             return {
                 "locked": bool(self.locked[i]),
-                "strategy": dict(zip(self.actions, self.strategy[:, i].tolist(), strict=True)),
+                "strategy": dict(zip(self.actions, odds, strict=True)),
                 "action_ev": {a: number(x) for a, x in zip(self.actions, self.action_ev[:, i], strict=True)},
             }
 
@@ -172,12 +219,14 @@ class View:
             {
                 "combo": combo_name(int(self.combos[p][i])),
                 "weight": float(self.reach[p][i]),
+                "reach": float(self.chances[p][i]),
+                "note": note(self.chances[p][i]),
                 "ev": number(ev[i]),
                 "equity": number(equity[i]),
                 "realisation": number(realisation[i]),
                 **(chosen(i) if p == self.player else {}),
             }
-            for i in np.argsort(-self.shares[p], kind="stable")
+            for i in np.lexsort((-self.combos[p], -self.reach[p].round(3)))  # as rounded as they are shown
             if self.possible[p][i]
         ]
 
@@ -186,7 +235,7 @@ class View:
         value, equity = self.mean(self.ev), self.mean(self.equity)
 
         def numbers(pair: tuple[float, float]) -> list[float | None]:
-            return [x if np.isfinite(x) else None for x in pair]
+            return [number(x) for x in pair]
 
         return {
             "node": self.line,
@@ -194,11 +243,13 @@ class View:
             "street": self.street,
             "player": PLAYERS[self.player],
             "pot": self.pot,
+            "reach": self.chance,
+            "note": self.note,
             "ev": numbers(value),
             "equity": numbers(equity),
             "realisation": [v / (q * self.pot) if q > 0 else None for v, q in zip(value, equity, strict=True)],
             "locked": float(self.shares[self.player] @ self.locked) if self.reached else None,
-            "strategy": self.frequencies,
+            "strategy": {action: number(share) for action, share in self.frequencies.items()},
         }
 
     def of(self, hand: str) -> dict[str, float]:

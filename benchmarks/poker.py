@@ -18,7 +18,7 @@ hands = {{ "AK, AJ, AsTs, As8s, As5s, As3s, KJ, KT, JTs, T8s, 86s, 65s" = {{ che
 COMMANDS = {  # by the marker of the page: command, answers, lines that are kept
     "solve": ("solve hand.toml --out hand.cps", "", 0),
     "show": (f'show hand.cps --node "{RIVER} bet 21" --hands "TT, QTs"', "", 0),
-    "range": (f'show hand.cps --node "{RIVER} bet 21" --player 1 --combos 3', "", 0),
+    "range": (f'show hand.cps --node "{RIVER} bet 21" --player ip --combos 3', "", 0),
     "export": (f'export hand.cps --to csv --node "{RIVER} bet 21"', "", 3),
     "play": ("play hand.cps --seat 0 --seed 5", "check check ? q", 0),
 }

@@ -1,9 +1,10 @@
 """What compiling costs: told in one line before it starts, and kept out of the seconds that runs report.
 
 Numba compiles a kernel when it is first called, in the middle of a run. `clock` stands still meanwhile. The line names
-a group of kernels, not each of them: compiling that follows at once belongs to the line that was told. How long it
-will take is what it took here last time, counted from the same first kernel on, or else what the shipped table says
-(`benchmarks/compiling.py --write` measures it); both in processor seconds of the thread.
+a group of kernels, not each of them: compiling that follows at once belongs to the line that was told, unless a kernel
+of it comes again for other types, as with tables of 16 bits after those of 32. How long it will take is what it took
+here last time, counted from the same first kernel on, or else what the shipped table says (`benchmarks/compiling.py
+--write` measures it); both in processor seconds of the thread.
 """
 
 import gc
@@ -38,6 +39,7 @@ class _Told(NamedTuple):
     first: str  # the kernel that the line was told for
     spent: float  # processor seconds since, compiling kernels of that group
     ended: float
+    done: frozenset[str] = frozenset()  # kernels compiled since, without their types
 
 
 _state = _State(0.0, None)  # replaced as a whole, so that other threads can read it
@@ -92,8 +94,8 @@ def compiling(module: str, kernel: str, notes: Path | None) -> Iterator[None]:
         yield
         return
     group = _group(module)
-    told = _told.get(group)
-    if told is None or time.perf_counter() - told.ended > _PAUSE:
+    told, name = _told.get(group), kernel.partition(" ")[0]
+    if told is None or name in told.done or time.perf_counter() - told.ended > _PAUSE:
         told = _Told(kernel, 0.0, 0.0)
         where = "once on this machine" if notes is not None else "as there is no folder to keep them in"
         seconds = round(_expected(kernel, group, notes))
@@ -109,7 +111,8 @@ def compiling(module: str, kernel: str, notes: Path | None) -> Iterator[None]:
         _state = _State(spent(), None)
         if collecting:
             gc.enable()
-        _told[group] = told = _Told(told.first, told.spent + time.thread_time() - worked, now)
+        spent_since = told.spent + time.thread_time() - worked
+        _told[group] = told = _Told(told.first, spent_since, now, told.done | {name})
         if notes is not None:
             _note(notes, told)
 

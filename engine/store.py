@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.files import check_regular
+from counterplay.engine.mapping import mapped
 from counterplay.engine.system import available
 from counterplay.engine.text import size
 from counterplay.engine.writing import replacing, told
@@ -74,7 +75,8 @@ def read(path: str | Path) -> tuple[Arrays, dict[str, Any]]:
             for name in names:
                 if file.get_slice(name).get_dtype() not in _DTYPES:
                     raise UserError(f"{path} is no solution file: an array is of a type that none has")
-            return {name: file.get_tensor(name) for name in names}, header
+            large = mapped(path)
+            return large | {name: file.get_tensor(name) for name in names if name not in large}, header
     except SafetensorError as error:
         raise UserError(f"{path} is not a solution file, or is cut short ({str(error)[:200]})") from error
     except OSError as error:

@@ -25,6 +25,12 @@ def available(root: Path = Path("/")) -> int:
     return min([_of_machine(root), *_of_groups(root)])
 
 
+def resident() -> int:
+    """Return the bytes of memory that this process has taken so far; 0 where the system does not tell."""
+    lines = _lines(Path("/proc/self/statm"))
+    return int(lines[0].split()[1]) * os.sysconf("SC_PAGE_SIZE") if lines else 0
+
+
 def _of_machine(root: Path) -> int:
     for line in _lines(root / "proc/meminfo"):
         if line.startswith("MemAvailable:"):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from counterplay.games.holdem import locks, sizes, spot
+from counterplay.games.holdem.facts import facts
 from counterplay.show.text import DIM, HEADING, Paint
 
 EXAMPLE = """\
@@ -101,6 +102,9 @@ def _entry(name: str, text: str, head: int, width: int) -> Iterator[str]:
 def about(name: str, made: Any, command: str) -> Iterator[str]:
     """Yield what a file holds, a spot or another game, and the command that solves it."""
     if isinstance(made, spot.Spot):
-        yield f"{name}: a hold'em {made.street} spot\n\n{spot.to_toml(made)}\n  {command}"
+        yield f"{name}: a hold'em {made.street} spot\n"
+        for line in facts(made):
+            yield f"{line[0]:<16}{line[1]}"
+        yield f"\n{spot.to_toml(made)}\n  {command}"
     else:
         yield f"{name}: a game for {made.players} players\n\n  {command}"

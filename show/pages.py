@@ -30,7 +30,7 @@ class Page(NamedTuple):
     """What a page of a strategy is to show, and how wide and coloured; a kind refuses what it does not have."""
 
     infoset: str | None = None
-    player: int | None = None
+    player: int | str | None = None  # by number; of spots also "oop" or "ip"
     limit: int = 40
     node: str | None = None
     hands: str | None = None
@@ -44,7 +44,7 @@ def of(solution: "Solution") -> Any:
     """Return the module of pages of a solution.
 
     Its functions: `summary(solution, stopped, paint)`, `opening(solution)`, `strategy(solution, page)`,
-    `judgement(solution, found, paint)`, `measured(solution, found)`, `holds(solution, found)`,
+    `told(solution, page)`, `judgement(solution, found, paint)`, `measured(solution, found)`, `holds(solution, found)`,
     `run_outs(solution, line)`, `report(solution, line, rows, paint)` and `opponent(solution)`.
     """
     return import_module(f"counterplay.show.{_MODULES[solution.kind]}")

@@ -1,6 +1,7 @@
 """Play games from their rules: some seats by a strategy, the others by whoever is asked."""
 
 from collections.abc import Callable, Container, Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy.typing as npt
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF, DealtRules, Rules, histories, is_dealt
 from counterplay.engine.text import count
+from counterplay.engine.tree import Tree
 from counterplay.engine.wording import spoken
-from counterplay.show.strategy import Labelled
 from counterplay.show.text import HEADING, Paint
+from counterplay.solvers.reach import IMPOSSIBLE, NEVER_REACHED, RARELY_REACHED, marks
 
 
 class Decision(NamedTuple):
@@ -22,6 +24,7 @@ class Decision(NamedTuple):
     seen: str  # the public history in words, or all that the player sees where there are no hands
     actions: tuple[str, ...]
     odds: tuple[float, ...]  # what the strategy does here
+    note: str  # "never reached", or whatever makes that say little
     chosen: int  # -1 until it is taken
 
 
@@ -34,12 +37,16 @@ class Finished(NamedTuple):
 
 
 class Opponent(NamedTuple):
-    """Who plays a solution, what to say first, what payoffs do not count, and how to write them."""
+    """Who plays a solution, what to say first, what payoffs do not count, and how to write them.
+
+    `best` is what perfect play against it would earn in each seat.
+    """
 
     policy: "Policy"
     intro: str
     share: float
     number: Callable[[float], str]
+    best: Sequence[float]
 
 
 class Policy(Protocol):
@@ -56,14 +63,17 @@ class Policy(Protocol):
     def odds(self, player: int, label: str, lane: int, actions: tuple[str, ...]) -> tuple[float, ...]:
         """Return the probability of each action, after what the player sees and with the hand in that lane."""
 
+    def note(self, player: int, label: str, lane: int | None) -> str:
+        """Say where these probabilities say little; without a lane, of all hands together."""
+
 
 class Book:
     """A strategy, looked up by what a player sees."""
 
-    def __init__(self, rules: Rules | DealtRules, source: Labelled, strategy: npt.NDArray[np.float64]):
-        self.rules, self.source, self.strategy = rules, source, strategy
+    def __init__(self, rules: Rules | DealtRules, tree: Tree, strategy: npt.NDArray[np.float64]):
+        self.rules, self.source, self.strategy = rules, tree, strategy
         self.names = tuple(f"player {p}" for p in range(rules.players))
-        self.index = {key: i for i, key in enumerate(zip(source.owner.tolist(), source.labels, strict=True))}
+        self.index = {key: i for i, key in enumerate(zip(tree.owner.tolist(), tree.labels, strict=True))}
 
     def odds(self, player: int, label: str, lane: int, actions: tuple[str, ...]) -> tuple[float, ...]:
         """Return the probability of each action; raises `ValueError` where the strategy has no such decision."""
@@ -73,18 +83,30 @@ class Book:
         odds = self.strategy[self.source.first[i] : self.source.first[i + 1], lane]
         return tuple((odds / odds.sum()).tolist())
 
+    @cached_property
+    def _notes(self) -> list[list[str]]:
+        return marks(self.source, self.strategy)[1]
+
+    def note(self, player: int, label: str, lane: int | None) -> str:
+        """Say where nobody goes, or hardly ever; without a lane, of all hands together."""
+        notes = self._notes[self.index[player, label]]
+        if lane is not None:
+            return notes[lane]
+        said = {text for text in notes if text != IMPOSSIBLE}
+        return "" if "" in said else RARELY_REACHED if RARELY_REACHED in said else NEVER_REACHED
+
 
 def play_game(
     policy: Policy,
     asked: Container[int],
     ask: Callable[[Decision], int],
-    tell: Callable[[int, str], None],
+    tell: Callable[[int, str, str], None],
     rng: np.random.Generator,
 ) -> Finished:
     """Play one game; `ask` takes the decisions of the seats in `asked` where there is a choice, the policy all others.
 
-    `tell` hears every public event as player (or CHANCE) and move; where there are no hands, nothing is known to be
-    public, and `ask` is told all that its player sees.
+    `tell` hears every public event as player (or CHANCE), move, and what makes the policy say little there; where there
+    are no hands, nothing is known to be public, and `ask` is told all that its player sees.
     """
     game, rules = policy.rules, histories(policy.rules)
     state: Any = rules.root()
@@ -92,7 +114,7 @@ def play_game(
     decisions: list[Decision] = []
     while (turn := rules.turn(state)) != LEAF:
         moves = tuple(rules.moves(state))
-        public = is_dealt(game) and len(state[0]) == game.players
+        public, guess = is_dealt(game) and len(state[0]) == game.players, ""
         if turn == CHANCE:
             move = int(rng.choice(len(moves), p=rules.chance(state)))
         else:
@@ -101,13 +123,16 @@ def play_game(
             if is_dealt(game):
                 lane = state[0][turn]
                 hand, label, seen = game.hands(turn)[lane], game.sees(state[1]), history
-            decision = Decision(turn, hand, seen, moves, policy.odds(turn, label, lane, moves), -1)
+            odds, note = policy.odds(turn, label, lane, moves), policy.note(turn, label, lane) if len(moves) > 1 else ""
+            decision = Decision(turn, hand, seen, moves, odds, note, -1)
             by_hand = turn in asked and len(moves) > 1
+            if not by_hand and note and (public_note := policy.note(turn, label, None)):
+                guess = public_note
             move = ask(decision) if by_hand else int(rng.choice(len(moves), p=decision.odds))
             decisions.append(decision._replace(chosen=move))
         if public:
             history = spoken(history, moves[move], turn == CHANCE)
-            tell(turn, moves[move])
+            tell(turn, moves[move], guess)
         state = rules.play(state, move)
     hands = tuple(game.hands(p)[h] for p, h in enumerate(state[0])) if is_dealt(game) else ()
     return Finished(hands, tuple(decisions), tuple(rules.payoffs(state)))
@@ -131,7 +156,8 @@ def explained(hand: Finished, me: int, names: Sequence[str]) -> Iterator[str]:
         odds = ", ".join(f"{a} {100 * x:.1f}%" for a, x in zip(d.actions, d.odds, strict=True) if x >= 0.0005)
         who = "you" if d.player == me else names[d.player]
         when = (f"after {d.seen}" if d.seen else "first to act") if hand.hands else f"seeing {d.seen}"
-        yield f"  {who}, {when}: {d.actions[d.chosen]} (the solution: {odds})"
+        said = f"{odds}; {d.note}" if d.note else odds
+        yield f"  {who}, {when}: {d.actions[d.chosen]} (the solution: {said})"
 
 
 class Session:
@@ -157,10 +183,11 @@ class Session:
                 raise EOFError
             self.say("  Type one of these, or the beginning of just one; q leaves, ? works after the hand.")
 
-    def tell(self, player: int, move: str) -> None:
+    def tell(self, player: int, move: str, note: str) -> None:
         """Say what the others did, and what was dealt."""
         if player != self.me:
-            self.say(f"  {self.names[player]}: {move}" if player >= 0 else f"  dealt: {move}")
+            guess = f" (a guess: the solution has this {note})" if note else ""
+            self.say(f"  {self.names[player]}: {move}{guess}" if player >= 0 else f"  dealt: {move}")
 
     def goes_on(self, hand: Finished) -> bool:
         """Explain a hand as long as that is asked for; return whether another one is wanted."""
@@ -174,12 +201,10 @@ class Session:
         return not answer
 
 
-def play_session(
-    session: Session, best: Sequence[float], seat: int | None, hands: int | None, rng: np.random.Generator
-) -> None:
-    """Play hands until the person leaves, or so many; `best` is what perfect play would earn in each seat."""
+def play_session(session: Session, seat: int | None, hands: int | None, rng: np.random.Generator) -> None:
+    """Play hands until the person leaves, or so many."""
     total, played, perfect = 0.0, 0, 0.0
-    number = session.opponent.number
+    number, best = session.opponent.number, session.opponent.best
     try:
         while hands is None or played < hands:
             session.me = played % len(session.names) if seat is None else seat

@@ -10,13 +10,15 @@ import numpy as np
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.text import count, duration, small
-from counterplay.games.holdem.betting import PLAYERS
+from counterplay.games.holdem.betting import PLAYERS, seat
 from counterplay.games.holdem.cards import card_name, combo_name, format_cards
+from counterplay.games.holdem.facts import facts
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.games.holdem.rules import HoldemRules
 from counterplay.show import grid
 from counterplay.show.play import Opponent
-from counterplay.show.text import HEADING, Paint, check_player, table
+from counterplay.show.text import HEADING, Paint, table
+from counterplay.solvers.reach import note
 from counterplay.solvers.value import Judgement
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 _NEAR = 1e-5  # of the pot: sums of 32-bit floats agree that closely, also on another machine
 
 
-def share_of_pot(chips: float, pot: int) -> str:
+def share_of_pot(chips: float, pot: float) -> str:
     """Return an exploitability in per cent of the pot and in chips."""
     return f"{small(100 * chips / pot)} % of pot ({small(chips)} chips)"
 
@@ -37,7 +39,7 @@ def summary(solution: "SpotSolution", stopped: str, paint: Paint) -> Iterator[st
     run = f"{count(solution.iterations, 'iteration')} in {duration(solution.seconds)}"
     yield from table(
         [
-            ("spot", solution.game),
+            *facts(solution.spot),
             *_locks(solution),
             ("algorithm", solution.algorithm + (", 16 bits" if solution.compressed else "")),
             ("run", f"{run}: {stopped}"),
@@ -58,25 +60,35 @@ def strategy(solution: "SpotSolution", page: "Page") -> Iterator[str]:
     """
     if page.infoset is not None:
         raise UserError("this is a hold'em spot: --node LINE and --hands RANGE choose what is shown, not --infoset")
-    check_player(page.player, 2)
     view, paint = solution.view(page.node or ""), page.paint
-    p = view.player if page.player is None else page.player
+    p = view.player if (player := seat(page.player)) is None else player
     rows = _some(view, p, page.hands)
     run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
-    yield f"{solution.game}: {run}, exploitability {share_of_pot(solution.exploitability, solution.spot.middle)}"
-    yield from (f"locked: {text}" for _, text in _locks(solution))
+    solved = f"{run}, exploitability {share_of_pot(solution.exploitability, solution.spot.middle)}"
+    yield from table([*facts(solution.spot), *_locks(solution), ("solved", solved)], paint)
     yield ""
     yield from grid.header(view.summary(), paint)
     yield ""
     if p == view.player:
-        yield from grid.hand_grid(view.actions, view.combos[p], view.shares[p], view.strategy, paint, page.coloured)
+        yield from grid.hand_grid(
+            view.actions, view.combos[p], view.shares[p], view.strategy, paint, page.coloured, page.width
+        )
     else:
         held = view.possible[p]
         yield paint(f"  {PLAYERS[p].upper()} holds, per cent of each hand's combos:", HEADING)
-        yield from grid.range_grid(view.combos[p][held], view.reach[p][held], paint, page.coloured)
+        yield from grid.range_grid(view.combos[p][held], view.reach[p][held], paint, page.coloured, page.width)
     yield ""
     most = page.combos if page.hands is None else 0
-    yield from grid.combo_list(view.actions if p == view.player else (), rows, most, paint)
+    yield from grid.combo_list(view.actions if p == view.player else (), rows, view.chance, most, paint, page.width)
+
+
+def told(solution: "SpotSolution", page: "Page") -> dict[str, Any]:
+    """Return what `strategy` shows, for JSON: both ranges' figures, and the combos of a player."""
+    if page.infoset is not None:
+        raise UserError("this is a hold'em spot: --node LINE and --hands RANGE choose what is shown, not --infoset")
+    view = solution.view(page.node or "")
+    p = view.player if (player := seat(page.player)) is None else player
+    return {**view.summary(), "combos_of": PLAYERS[p], "combos": _some(view, p, page.hands)}
 
 
 def _some(view: "View", player: int, hands: str | None) -> list[dict[str, Any]]:
@@ -154,7 +166,7 @@ def judgement(solution: "SpotSolution", found: Judgement, paint: Paint) -> Itera
     verdict = "it holds" if holds(solution, found) else "IT DOES NOT HOLD"
     yield from table(
         [
-            ("spot", solution.game),
+            *facts(solution.spot),
             *_locks(solution),
             *(
                 (p.upper(), f"EV {v:z.4f} · best response {b:z.4f} · gain {small(b - v)}")
@@ -167,6 +179,10 @@ def judgement(solution: "SpotSolution", found: Judgement, paint: Paint) -> Itera
     )
     if solution.spot.locks:
         yield "\nNobody deviates where a strategy is locked: this is the exploitability of the rest."
+        for p, (bound, free) in enumerate(zip(found.best, solution.free_best, strict=True)):
+            if free - bound > _NEAR * pot:
+                more = f"{small(free - found.value[p])} chips by leaving its locks too"
+                yield f"{PLAYERS[p].upper()} would gain {more}: its best response then earns {free:.4f}."
 
 
 def opponent(solution: "SpotSolution") -> Opponent:
@@ -178,7 +194,7 @@ def opponent(solution: "SpotSolution") -> Opponent:
         if big
         else f"\nThe pot is {spot.pot}, {stacks}; who folds at once gets 0 chips, and the other {spot.pot}."
     )
-    return Opponent(SpotPolicy(solution), intro, spot.pot / 2, lambda chips: f"{chips:+.2f} chips")
+    return Opponent(SpotPolicy(solution), intro, spot.pot / 2, lambda chips: f"{chips:+.2f} chips", solution.free_best)
 
 
 class SpotPolicy:
@@ -188,8 +204,21 @@ class SpotPolicy:
 
     def __init__(self, solution: "SpotSolution"):
         self.solution, self.rules = solution, HoldemRules(solution.spot)
+        self._views: dict[str, View] = {}
+
+    def _view(self, label: str) -> "View":
+        if label not in self._views:
+            if len(self._views) > 16:  # hands go on from one another: the last few are asked for again
+                self._views.clear()
+            self._views[label] = self.solution.view(label)
+        return self._views[label]
 
     def odds(self, player: int, label: str, lane: int, actions: tuple[str, ...]) -> tuple[float, ...]:
         """Return the probability of each action of the player's hand after a line of play."""
-        odds = self.solution.view(label).strategy[:, lane]
+        odds = self._view(label).strategy[:, lane]
         return tuple((odds / odds.sum()).tolist())
+
+    def note(self, player: int, label: str, lane: int | None) -> str:
+        """Say where the solution never gets with a hand, or hardly ever; without a lane, with any."""
+        view = self._view(label)
+        return view.note if lane is None else note(float(view.chances[player][lane]))

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from counterplay.engine.tree import Tree
 from counterplay.engine.wording import in_words
 from counterplay.show.text import bar
+from counterplay.solvers.reach import RARE, RARELY_REACHED, marks
 
-_RARE = 1e-3  # a strategy that gets somewhere less often says little about what to do there
 _CELL = 16  # columns of an action's number and bar
 
 
@@ -36,6 +36,13 @@ class Row(NamedTuple):
     label: str  # of its information set
     odds: tuple[float, ...]
     note: str  # why it does not matter, if it does not
+    reach: float | None = None  # the probability that a game gets there with that hand, if it is known
+
+    @property
+    def remark(self) -> str:
+        """Return the note, with the probability where that says more."""
+        rare = self.note == RARELY_REACHED and self.reach is not None
+        return f"{self.note}, {100 * (self.reach or 0):.2g} %" if rare else self.note
 
 
 class Block(NamedTuple):
@@ -47,26 +54,6 @@ class Block(NamedTuple):
     rows: tuple[Row, ...]
 
 
-def reached(tree: Tree, strategy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return how often the owner's own strategy gets to each information set with each hand, [I, W]."""
-    own = np.ones((len(tree.owner), tree.lanes))
-    for i, above in enumerate(tree.above):
-        if above >= 0:  # an information set of that row has a smaller number
-            before = int(np.searchsorted(tree.first, above, side="right")) - 1
-            own[i] = own[before] * strategy[above]
-    return own
-
-
-def possible(tree: Tree) -> npt.NDArray[np.bool_]:
-    """Tell for each information set and hand whether chance can deal it that way, [I, W]."""
-    can = np.zeros((len(tree.owner), tree.lanes), bool)
-    for node in np.flatnonzero(tree.player >= 0):
-        p = int(tree.player[node])
-        rest = tuple(q for q in range(tree.players) if q != p)
-        can[tree.infoset[node], : len(tree.hands[p])] |= tree.weights[tree.weight[node]].any(axis=rest)
-    return can
-
-
 def blocks(source: Labelled, table: npt.NDArray[np.float64], tree: Tree | None, rules: Any) -> Iterator[Block]:
     """Yield the strategy as tables, player by player.
 
@@ -74,20 +61,17 @@ def blocks(source: Labelled, table: npt.NDArray[np.float64], tree: Tree | None, 
     sets with the same actions. `tree` and, for dealt games, `rules` say which rows matter and name the
     histories; without them rows are unmarked and histories keep their labels.
     """
-    own, can = (reached(tree, table), possible(tree)) if tree is not None else (None, None)
+    known = marks(tree, table) if tree is not None else None
     words = list(source.labels) if tree is None or rules is None else in_words(tree, rules)
 
     def row(i: int, lane: int, name: str) -> Row:
-        note = ""
-        if own is not None and own[i, lane] < _RARE:
-            note = "rarely reached" if own[i, lane] > 0 else "never reached"
-        if can is not None and not can[i, lane]:
-            note = "impossible"
+        often, said = (float(known[0][i, lane]), known[1][i][lane]) if known is not None else (None, "")
         return Row(
             name,
             source.labels[i] if name != source.labels[i] else "",
             tuple(table[source.first[i] : source.first[i + 1], lane].tolist()),
-            note,
+            said,
+            often,
         )
 
     for player, hands in enumerate(source.hands):
@@ -139,12 +123,26 @@ def strategy(blocks: Sequence[Block], limit: int, width: int) -> Iterator[Shown]
         if cut:
             yield Shown("")
             yield Shown(f"{cut:,} more rows of player {player}: --limit 0 shows all, --infoset TEXT some", -1)
+    yield from _legend({row.note for block in blocks for row in block.rows})
+
+
+def _legend(notes: set[str]) -> Iterator[Shown]:
+    """Yield what is meant by the notes of rows, if there are any."""
+    said = [
+        "never reached: no solver has a reason to play well there, and often all actions are alike",
+        f"rarely reached: the players' own choices get there less than {RARE:g} of the time; per cent with chance",
+    ]
+    found = [text for text in said if text.partition(":")[0] in notes]
+    if found:
+        yield Shown("")
+    for text in found:
+        yield Shown(text, -1)
 
 
 def _lines(block: Block, width: int) -> Iterator[Shown]:
     """Yield numbers and bars if they fit, else numbers, else a list of what has a share; long names get lines."""
     head = max(len(row.name) for row in block.rows)
-    room = width - head - 4 - (16 if any(row.note for row in block.rows) else 0)
+    room = width - head - 4 - max((len(row.remark) + 2 for row in block.rows if row.note), default=0)
     bars = [max(len(a), _CELL) for a in block.actions]
     numbers = [max(len(a), 6) for a in block.actions]
     cells = next((c for c in (bars, numbers) if sum(c) + 2 * len(c) <= room), None)
@@ -156,12 +154,12 @@ def _lines(block: Block, width: int) -> Iterator[Shown]:
         if cells is not None:
             shares = [f"{100 * x:5.1f}% {bar(x, 8) if cells is bars else ''}".rstrip() for x in row.odds]
             body = "  ".join(f"{x:<{c}}" for x, c in zip(shares, cells, strict=True))
-            yield Shown(f"  {row.name:<{head}}  {body}  {row.note}".rstrip(), weight)
+            yield Shown(f"  {row.name:<{head}}  {body}  {row.remark}".rstrip(), weight)
             continue
         order = sorted(range(len(row.odds)), key=lambda a: -row.odds[a])
         body = " · ".join(f"{block.actions[a]} {100 * row.odds[a]:.1f}%" for a in order if row.odds[a] >= 0.0005)
         if head > width // 3:
             yield Shown(f"  {row.name}", weight)
-            yield Shown(f"      {body}  {row.note}".rstrip(), weight)
+            yield Shown(f"      {body}  {row.remark}".rstrip(), weight)
         else:
-            yield Shown(f"  {row.name:<{head}}  {body}  {row.note}".rstrip(), weight)
+            yield Shown(f"  {row.name:<{head}}  {body}  {row.remark}".rstrip(), weight)

@@ -160,8 +160,14 @@ def say(text: str) -> None:
     click.echo(shown(text))
 
 
-def put(lines: Iterable[str]) -> None:
-    """Print lines, as `say` does."""
+def put(lines: Iterable[str], paged: bool = False) -> None:
+    """Print lines, as `say` does; with `paged` through the reader's pager (PAGER) where the terminal has fewer."""
+    if paged and sys.stdout.isatty() and sys.stdin.isatty():
+        page = list(lines)
+        if len(page) >= shutil.get_terminal_size().lines:
+            click.echo_via_pager("\n".join(map(shown, page)) + "\n", color=coloured())
+            return
+        lines = page
     for line in lines:
         say(line)
 

@@ -52,7 +52,8 @@ def bar(share: float, width: int) -> str:
     return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
 
 
-def check_player(player: int | None, players: int) -> None:
-    """Raise `ValueError` for a player that does not exist."""
-    if player is not None:
-        arguments.player(player, players)
+def check_player(player: int | str | None, players: int) -> int | None:
+    """Return the number of a player, given as a number or its text; raises `ValueError` for one that does not exist."""
+    if player is None:
+        return None
+    return arguments.player(int(player) if isinstance(player, str) and player.isdigit() else player, players)

@@ -10,7 +10,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.rules import is_dealt
 from counterplay.engine.text import count, duration, payoff, small
 from counterplay.show.play import Book, Opponent
-from counterplay.show.strategy import blocks, called, matching
+from counterplay.show.strategy import Block, blocks, called, matching
 from counterplay.show.strategy import strategy as strategy_lines
 from counterplay.show.text import DIM, HEADING, Paint, check_player, meaning, table
 from counterplay.solvers.value import Judgement
@@ -88,10 +88,31 @@ def strategy(solution: "TreeSolution", page: "Page") -> Iterator[str]:
 
     Raises `ValueError` for rows and players that do not exist.
     """
+    kept, why = _tables(solution, page)
+    if why:
+        yield page.paint(f"rows that do not matter are unmarked, since {why}", DIM)
+    run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
+    yield f"{solution.game}: {run}, exploitability {small(solution.exploitability)}"
+    hands = [b for b in kept if page.infoset is None and len(b.rows) == 169]
+    if hands:
+        from counterplay.show import grid  # hold'em is much to import for those who look at something else
+    for block in [b for b in hands if grid.is_chart([row.name for row in b.rows])]:
+        kept.remove(block)
+        yield ""
+        yield page.paint(f"player {block.player}, {block.title}, of all combos:", HEADING)
+        odds = [row.odds for row in block.rows]
+        yield from grid.chart(block.actions, odds, page.paint, page.coloured, page.width)
+    for line in strategy_lines(kept, page.limit, page.width):
+        weight = HEADING if line.weight > 0 else DIM
+        yield page.paint(line.text, weight) if line.weight else line.text
+
+
+def _tables(solution: "TreeSolution", page: "Page") -> tuple[list[Block], str]:
+    """Return the tables that a page asks for, and why nothing is known of how often they are reached."""
     for name, value in (("node", page.node), ("hands", page.hands)):
         if value is not None:
             raise UserError(f"--{name} is for hold'em spots; of {solution.game} --infoset TEXT shows some rows")
-    check_player(page.player, solution.players)
+    player = check_player(page.player, solution.players)
     rules, tree, why = None, None, ""
     try:
         rules, tree = solution.made(), solution.tree
@@ -99,27 +120,32 @@ def strategy(solution: "TreeSolution", page: "Page") -> Iterator[str]:
         why = str(error)
     dealt = rules if rules is not None and is_dealt(rules) else None
     every = blocks(solution, solution.strategy, tree, dealt)
-    wanted = [block for block in every if page.player in (None, block.player)]
+    wanted = [block for block in every if player in (None, block.player)]
     infoset = page.infoset
     kept = wanted if infoset is None else [b for b in (matching(b, infoset) for b in wanted) if b.rows]
     if not kept:
         example = called(wanted[-1], wanted[-1].rows[-1]) if wanted else ""
         raise UserError(f"no information set contains {infoset!r}; one of them is {example!r}")
-    if why:
-        yield page.paint(f"rows that do not matter are unmarked, since {why}", DIM)
-    run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
-    yield f"{solution.game}: {run}, exploitability {small(solution.exploitability)}"
-    hands = [b for b in kept if infoset is None and len(b.rows) == 169]
-    if hands:
-        from counterplay.show import grid  # hold'em is much to import for those who look at something else
-    for block in [b for b in hands if grid.is_chart([row.name for row in b.rows])]:
-        kept.remove(block)
-        yield ""
-        yield page.paint(f"player {block.player}, {block.title}, of all combos:", HEADING)
-        yield from grid.chart(block.actions, [row.odds for row in block.rows], page.paint, page.coloured)
-    for line in strategy_lines(kept, page.limit, page.width):
-        weight = HEADING if line.weight > 0 else DIM
-        yield page.paint(line.text, weight) if line.weight else line.text
+    return kept, why
+
+
+def told(solution: "TreeSolution", page: "Page") -> dict[str, Any]:
+    """Return what `strategy` shows, for JSON: tables with the same actions, a row for each hand or information set."""
+    kept, why = _tables(solution, page)
+    tables = [
+        {
+            **{"player": block.player, "history": block.title, "actions": list(block.actions)},
+            "rows": [
+                {
+                    **{"name": row.name, "label": row.label or row.name, "reach": row.reach, "note": row.note},
+                    "strategy": dict(zip(block.actions, row.odds, strict=True)),
+                }
+                for row in block.rows
+            ],
+        }
+        for block in kept
+    ]
+    return {"tables": tables, **({"unmarked": why} if why else {})}
 
 
 def opening(solution: "TreeSolution") -> dict[str, Any]:
@@ -139,7 +165,7 @@ def report(solution: "TreeSolution", line: str, rows: Any, paint: Paint) -> NoRe
 
 def opponent(solution: "TreeSolution") -> Opponent:
     """Return who plays the solution in a terminal; raises `ValueError` where the rules do not fit it."""
-    return Opponent(Book(solution.made(), solution.tree, solution.strategy), "", 0.0, payoff)
+    return Opponent(Book(solution.made(), solution.tree, solution.strategy), "", 0.0, payoff, solution.best)
 
 
 def _certain(solution: "TreeSolution") -> bool:

@@ -51,9 +51,8 @@ def actions(tree: Street, line: str = "") -> list[str]:
     [
         ("33%", "bet", "33%"),
         (" 33.5 % ", "lead", "33.5%"),
-        ("20", "bet", "20c"),
-        (20, "raise", "20c"),
         ("20C", "raise", "20c"),
+        ("16.4c", "bet", "16.4c"),
         ("2.50x", "raise", "2.5x"),
         ("e", "bet", "e"),
         ("2e", "raise", "2e"),
@@ -76,11 +75,13 @@ def test_sizes_are_read_and_printed(text, role, printed):
         ("-5%", "raise", "is not a raise size"),
         ("1e5", "bet", "is not a bet size"),
         ("0%", "bet", "no legal bet"),
-        ("0", "lead", "no legal lead"),
+        ("0%", "lead", "no legal lead"),
         ("0x", "raise", "more than once"),
         ("1x", "raise", "more than once"),
         ("2.5x", "bet", "size for raises"),
-        ("0.5", "bet", "'50%'"),
+        ("0.5", "bet", "write '0.5%' or '0.5c'"),
+        (33, "raise", "write '33%' or '33c'"),
+        ("0.0001c", "bet", "three decimals"),
         ("4e", "bet", "1, 2 or 3 streets"),
         ("0e", "bet", "1, 2 or 3 streets"),
     ],
@@ -93,7 +94,7 @@ def test_what_is_no_size_is_refused(text, role, says):
 
 def test_lists_of_sizes():
     assert parse_sizes("33%, 75%,all-in", "bet") == parse_sizes(["33%", "75%", "a"], "bet")
-    assert parse_sizes([20, "20c", 20.0], "bet") == (parse_size("20", "bet"),)
+    assert parse_sizes(["20c", "20.0c"], "bet") == (parse_size("20c", "bet"),)
     assert parse_sizes("none", "bet") == parse_sizes([], "bet") == ()
     for wrong in (True, {"a": 1}.values, [[20]], [None], None):
         with pytest.raises(ValueError, match="size"):
@@ -102,7 +103,7 @@ def test_lists_of_sizes():
 
 @given(st.integers(0, 10**6), st.integers(1, 10**4))
 def test_rounding_is_half_up(numerator, denominator):
-    rounded = round_chips(Fraction(numerator, denominator))
+    rounded = round_chips(numerator, Fraction(1, denominator))
     assert rounded - Fraction(1, 2) <= Fraction(numerator, denominator) < rounded + Fraction(1, 2)
 
 
@@ -116,7 +117,7 @@ def test_rounding_is_half_up(numerator, denominator):
         ("1%", "bet", Facing(10, 0, 1, 170, 1), [1]),  # the least bet
         ("1%", "bet", Facing(10, 0, 4, 170, 1), [4]),
         ("1%,1.5x", "raise", Facing(100, 20, 40, 170, 1), [40]),  # the least raise
-        ("30c,90", "raise", Facing(100, 20, 40, 170, 1), [90]),  # a raise to 30 is not legal
+        ("30c,90c", "raise", Facing(100, 20, 40, 170, 1), [90]),  # a raise to 30 is not legal
         ("300c", "raise", Facing(400, 90, 180, 170, 1), [170]),
         ("300%,200c,all-in", "bet", Facing(60, 0, 1, 170, 1), [170]),  # above the stack, and merged
         ("33%,20c", "bet", Facing(60, 0, 1, 170, 1), [20]),  # equal
@@ -148,13 +149,15 @@ def test_thresholds():
 
 def test_river_a():
     tree = street_tree(no_limit("33%,75%,all-in", "60%,all-in"), "river", 60, 170)
-    assert actions(tree) == ["check", "bet 20", "bet 45", "bet 170"]
-    assert actions(tree, "check") == ["check", "bet 20", "bet 45", "bet 170"]
-    assert actions(tree, "bet 20") == ["fold", "call", "raise 80", "raise 170"]
-    assert actions(tree, "bet 20 raise to 80") == ["fold", "call", "raise 170"]
-    assert actions(tree, "check bet 45") == ["fold", "call", "raise 135", "raise 170"]
+    assert actions(tree) == ["check", "bet 20", "bet 45", "all-in 170"]
+    assert actions(tree, "check") == ["check", "bet 20", "bet 45", "all-in 170"]
+    assert actions(tree, "bet 20") == ["fold", "call", "raise to 80", "all-in 170"]
+    assert actions(tree, "bet 20 raise to 80") == ["fold", "call", "all-in 170"]
+    assert actions(tree, "check bet 45") == ["fold", "call", "raise to 135", "all-in 170"]
     assert actions(tree, "check, all-in") == ["fold", "call"]
-    assert follow(tree, "bet 20 a") == follow(tree, "bet 20 raise 170")
+    for written in ("a", "allin", "all-in 170", "raise 170", "raise to 170"):
+        assert follow(tree, f"bet 20 {written} call") == follow(tree, "bet 20 all-in call")
+    assert follow(tree, "bet 170") == follow(tree, "all-in")
     called = follow(tree, "bet 20 raise 80 call")
     assert tree.kind[called] == SHOWDOWN
     assert tree.paid[called].tolist() == [80, 80]
@@ -167,6 +170,21 @@ def test_river_a():
     for line, says in [("check bet 30", "IP cannot 'bet 30' there"), ("fold", "OOP"), ("check check check", "ended")]:
         with pytest.raises(ValueError, match=says):
             follow(tree, line)
+
+
+def test_chips_with_decimals_are_the_same_tree_in_other_units():
+    """A pot of 16.4 is one of 164 tenths, whole amounts rounded alike."""
+    rules, tenths = no_limit("33%,7.5c", "60%,a", min_bet=0.5), no_limit("33%,75c", "60%,a", min_bet=5)
+    tree, scaled = street_tree(rules, "turn", 16.4, 97.5), street_tree(tenths, "turn", 164, 975)
+    assert tree.start == (2, 164, 975, False, 10)
+    np.testing.assert_array_equal(tree.paid, scaled.paid)
+    assert actions(tree) == ["check", "bet 5.4", "bet 7.5"]
+    assert actions(tree, "bet 5.4") == ["fold", "call", "raise to 21.7", "all-in 97.5"]
+    called = follow(tree, "bet 5.4 raise 21.7 call")
+    assert tree.pot(called) == pytest.approx(16.4 + 2 * 21.7)
+    after = tree.following(called, rules)
+    assert after == (3, 598, 758, False, 10)
+    assert street_trees(rules, "turn", 16.4, 97.5)[after].start == after
 
 
 @settings(max_examples=50)
@@ -193,7 +211,7 @@ def test_every_tree_is_sound(pot, stack, street, bets, raises, cap):
             assert len(set(labels)) == len(labels)
             facing = paid.max() > paid[kind]
             assert labels[: 1 + facing] == (["fold", "call"] if facing else ["check"])
-            sizes = [int(label.split()[1]) for label in labels[1 + facing :]]
+            sizes = [int(label.split()[-1]) for label in labels[1 + facing :]]
             assert sizes == sorted(sizes)
             assert all(tree.kind[child] == 1 - kind for child in below[1 + facing :])
         else:
@@ -211,7 +229,8 @@ def test_cap_on_raises():
         tree = street_tree(no_limit("1c", "2x", raise_cap=cap), "flop", 10, 1000)
         lines = [0] * len(tree.kind)
         for node in range(1, len(tree.kind)):
-            lines[node] = lines[tree.parent[node]] + tree.action[node].startswith("raise")
+            raised = tree.paid[node].max() > tree.paid[tree.parent[node]].max() > 0
+            lines[node] = lines[tree.parent[node]] + raised
         return max(lines)
 
     assert [longest(cap) for cap in (0, 1, 3)] == [0, 1, 3]
@@ -223,13 +242,13 @@ def test_streets_follow_one_another():
     trees = street_trees(rules, "flop", 60, 170)
     flop = next(iter(trees.values()))
     start = flop.following(follow(flop, "check bet 30 call"), rules)
-    assert start == (2, 120, 140, True)
+    assert start == (2, 120, 140, True, 1)
     assert actions(trees[start]) == ["check", "bet 120"]
     assert actions(trees[start], "check") == ["check", "bet 60"]
     start = flop.following(follow(flop, "bet 30 call"), rules)
-    assert start == (2, 120, 140, False)
+    assert start == (2, 120, 140, False, 1)
     assert actions(trees[start]) == ["check", "bet 60"]
-    assert flop.following(follow(flop, "check check"), rules) == (2, 60, 170, False)
+    assert flop.following(follow(flop, "check check"), rules) == (2, 60, 170, False, 1)
     assert not any(tree.start.lead for tree in street_trees(no_limit("50%"), "flop", 60, 170).values())
     barred = street_tree(no_limit("50%", lead="none", add_allin=Fraction(100)), "turn", 60, 170, lead=True)
     assert actions(barred) == ["check"]
@@ -244,8 +263,8 @@ def test_refusals():
     for arguments, says in [
         (("showdown", 60, 170), "preflop, flop, turn, river"),
         (("preflop", 60, 170), "no bet sizes are given for the preflop"),
-        (("river", 0, 170), "at least one chip"),
-        (("river", 60, 0), "at least one chip"),
+        (("river", 0, 170), "more than no chips"),
+        (("river", 60, 0), "more than no chips"),
     ]:
         with pytest.raises(ValueError, match=says):
             street_tree(rules, *arguments)
@@ -268,10 +287,10 @@ def test_refusals():
 def test_fixed_limit():
     tree = street_tree(FixedLimit((None, 2, 4, 4)), "turn", 10, 100)
     assert actions(tree) == ["check", "bet 4"]
-    assert actions(tree, "bet 4 raise 8 raise 12") == ["fold", "call", "raise 16"]
+    assert actions(tree, "bet 4 raise 8 raise 12") == ["fold", "call", "raise to 16"]
     assert actions(tree, "bet 4 raise 8 raise 12 raise 16") == ["fold", "call"]
     short = street_tree(FixedLimit((None, 2, 4, 4)), "turn", 10, 5)
-    assert actions(short, "bet 4") == ["fold", "call", "raise 5"]
+    assert actions(short, "bet 4") == ["fold", "call", "all-in 5"]
     assert short.kind[follow(short, "bet 4 raise 5 call")] == ALLIN
 
 
@@ -331,7 +350,7 @@ def check_a_hand(rules: NoLimit | FixedLimit, chance: random.Random) -> int:
         below = children(tree, node)
         labels = [tree.action[child] for child in below]
         assert ("fold" in labels) == (hand.checking_or_calling_amount > 0)
-        sizes = [int(label.split()[1]) for label in labels if label.split()[0] in ("bet", "raise")]
+        sizes = [int(label.split()[-1]) for label in labels if label.split()[-1].isdigit()]
         assert all(map(hand.can_complete_bet_or_raise_to, sizes))
         smallest = hand.min_completion_betting_or_raising_to_amount
         if limited:
@@ -340,7 +359,7 @@ def check_a_hand(rules: NoLimit | FixedLimit, chance: random.Random) -> int:
         elif rules == no_limit("1%", "1%", min_bet=rules.min_bet):
             assert sizes[:1] == ([] if smallest is None else [smallest])
         node = chance.choice(below)
-        word, _, amount = tree.action[node].partition(" ")
+        word, amount = tree.action[node].split()[0], tree.action[node].split()[-1]
         if word == "fold":
             hand.fold()
         elif word in ("check", "call"):

@@ -344,3 +344,13 @@ def test_seconds_of_runs_leave_out_compiling(package, tmp_path):
     done = subprocess.run([sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+
+
+def test_a_kernel_for_other_types_is_told_anew():
+    """Tables of 16 bits after those of 32, at once and in one process."""
+    lines = []
+    with compiling.telling(lines.append):
+        for kernel in ("c.walk 32", "c.leaves 32", "c.walk 16", "c.leaves 16"):
+            with compiling.compiling("c", kernel, None):
+                pass
+    assert len(lines) == 2

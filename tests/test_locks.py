@@ -151,7 +151,7 @@ def test_by_brute_force():
     locks = lock("bet 12", "fold = 0.5, call = 0.5") + lock("check", "check = 1")
     given = spot(RIVER[0], "AsAh,8h6h", "KdKh,QcJc", locks, bets=('bet = ["all-in"]',))
     solution = counterplay.solve(given, iterations=200)
-    mixes = {"bet 12": (0.5, 0.5), "check": (1.0, 0.0)}
+    mixes = {"all-in 12": (0.5, 0.5), "check": (1.0, 0.0)}
     rules = LeftToChance(
         HoldemRules(given), tuple((line, tuple((h, odds) for h in ("KhKd", "QcJc"))) for line, odds in mixes.items())
     )

@@ -75,7 +75,9 @@ def test_iteration_dictionary_and_rows_hold_the_same(kuhn):
     assert kuhn.to_dict() == {(i.player, i.label): i.strategy for i in infosets}
     rows = kuhn.rows()
     assert len(rows) == sum(len(i.strategy) for i in infosets)
-    assert {frozenset(row) for row in rows} == {frozenset({"player", "infoset", "hand", "action", "probability"})}
+    assert {frozenset(row) for row in rows} == {
+        frozenset({"player", "infoset", "hand", "action", "probability", "reach", "note"})
+    }
     assert kuhn.export("csv").splitlines()[1:] == [",".join(map(str, row.values())) for row in rows]
     assert len(json.loads(kuhn.export("json", player=1))["infosets"]) == 6
 

@@ -194,7 +194,7 @@ def test_options_of_spots_are_refused_for_other_games(options, word):
         ("check check [2c 3c]", "the one card that comes next"),
         ("check check [2c", "the one card that comes next"),
         ("check check [2x]", "unknown card"),
-        ("all-in fold", "nobody acts after 'bet 12 fold'"),
+        ("all-in fold", "nobody acts after 'all-in 12 fold'"),
         ("all-in call [2c]", "cannot be dealt there: the betting is over"),
     ],
 )

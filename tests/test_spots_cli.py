@@ -78,7 +78,7 @@ def test_flags_make_a_spot(run):
     answer = json.loads(out)
     assert code == 0
     assert 57 <= sum(answer["value"]) < 60
-    assert set(answer["strategy"]) == {"check", "bet 20", "bet 170"}
+    assert set(answer["strategy"]) == {"check", "bet 20", "all-in 170"}
 
 
 def test_the_summary_says_what_is_next(run, tmp_path):
@@ -111,18 +111,24 @@ def test_the_grid_divides_cells_in_colour(folder):
         return text
 
     rows = list(hand_grid(view.actions, view.combos[0], view.shares[0], view.strategy, paint, coloured=True))
-    assert [len(row) for row in rows] == [2 + 13 * 6] * 13
-    assert rows[0].split()[:2] == ["AA", "AKs"]
-    assert rows[1].split()[:2] == ["AKo", "KK"]
+    assert len(rows) == 1 + 13 + 1
+    assert max(map(len, rows[:14])) < 80
+    most = view.of("AA")
+    assert rows[1].split()[:2] == [
+        "A",
+        f"{letters(list(most))[int(np.argmax(list(most.values())))]}{100 * max(most.values()):.0f}",
+    ]
     cells = {colour for _, colour in painted}
     assert cells <= {-1, *colours(view.actions)}
-    aces = "".join(text for text, _ in painted)[:6]
-    assert aces == "AA    "
+    wide = list(hand_grid(view.actions, view.combos[0], view.shares[0], view.strategy, paint, coloured=True, width=120))
+    assert wide[0].split()[:2] == ["AA", rows[1].split()[1]]
+    assert wide[1].split()[:2] == ["AKo", "KK"]
+    assert max(map(len, wide)) < 120
 
 
 def test_letters_and_colours_tell_actions_apart():
     actions = ("fold", "call", "raise 8", "raise 20", "raise 50")
-    assert letters(actions) == ["f", "c", "a", "b", "d"]
+    assert letters(actions) == ["f", "c", "A", "B", "C"]
     assert len(set(colours(actions))) == 5
     assert plain("x", 3) == "x"
 
@@ -132,8 +138,8 @@ def test_export(run, tmp_path):
     rows = list(csv.DictReader(io.StringIO(out)))
     assert {row["combo"] for row in rows} == {"KhKd", "KhKc", "KdKc", "QcJc", "QdJd", "QhJh"}
     for row in rows:
-        assert sum(float(row[a]) for a in ("check", "bet 6", "bet 12")) == pytest.approx(1.0, abs=1e-5)
-        mixed = sum(float(row[a]) * float(row[f"ev {a}"]) for a in ("check", "bet 6", "bet 12"))
+        assert sum(float(row[a]) for a in ("check", "bet 6", "all-in 12")) == pytest.approx(1.0, abs=1e-5)
+        mixed = sum(float(row[a]) * float(row[f"ev {a}"]) for a in ("check", "bet 6", "all-in 12"))
         assert mixed == pytest.approx(float(row["ev"]), abs=1e-3)
     file = tmp_path / "node.json"
     run("export", "turn.cps", "--to", "json", "--out", file)
@@ -144,7 +150,7 @@ def test_export(run, tmp_path):
 
 
 def test_both_players_hands_can_be_seen_at_a_decision(run):
-    out = run("show", "turn.cps", "--node", "check", "--player", 0, "--hands", "8c7c, AA", "--combos", 1)[1]
+    out = run("show", "turn.cps", "--node", "check", "--player", "OOP", "--hands", "8c7c, AA", "--combos", 1)[1]
     assert "OOP holds, per cent" in out
     rows = [line.split() for line in out.splitlines() if line.startswith(("  8c7c", "  Ac", "  Ad", "  Ah"))]
     assert {row[0] for row in rows} == {"8c7c", "AhAd", "AhAc", "AdAc"}
@@ -155,7 +161,7 @@ def test_both_players_hands_can_be_seen_at_a_decision(run):
     assert "strategy" not in listed["8c7c"]
     _, out, _ = run("export", "turn.cps", "--to", "csv", "--node", "check", "--player", 0)
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert set(rows[0]) == {"combo", "weight", "ev", "equity", "realisation"}
+    assert set(rows[0]) == {"combo", "weight", "reach", "note", "ev", "equity", "realisation"}
     mean = sum(float(row["weight"]) * view.matchups[0][i] * float(row["ev"]) for i, row in by_combo(view, 0, rows))
     total = sum(float(row["weight"]) * view.matchups[0][i] for i, row in by_combo(view, 0, rows))
     assert mean / total == pytest.approx(view.mean(view.ev)[0])
@@ -169,7 +175,8 @@ def by_combo(view, player, rows):
 def test_the_range_is_drawn_in_colour(folder):
     view = counterplay.load(folder / "turn.cps").at("check")
     rows = list(range_grid(view.combos[0], view.reach[0], lambda text, _: text, coloured=True))
-    assert [len(row) for row in rows] == [2 + 13 * 6] * 13
+    assert len(rows) == 14
+    assert rows[1].split()[:3] == ["A", "50", "."]
 
 
 def test_report_goes_card_by_card(run):
@@ -215,7 +222,14 @@ def test_locks_are_said_wherever_a_solution_is_shown(run, tmp_path):
 def test_play(run):
     code, out, _ = run("play", "turn.cps", "--seed", 1, "--seat", 0, answers="bet 7\nch\nf\n?\n\nq\n")
     assert code == 0
-    for text in ("The pot is 10", "you are OOP", "you hold ", "check / bet 6 / bet 12? ", "Type one of these", "IP "):
+    for text in (
+        "The pot is 10",
+        "you are OOP",
+        "you hold ",
+        "check / bet 6 / all-in 12? ",
+        "Type one of these",
+        "IP ",
+    ):
         assert text in out
     assert "chips in 1 hand" in out
     assert "(the solution: check " in out
@@ -274,11 +288,11 @@ def test_the_guide_says_how_to_write_a_spot(run):
         (["show", "turn.cps", "--node", "check bet 5"], "the actions are"),
         (["show", "turn.cps", "--node", "check check"], "next card in brackets"),
         (["show", "turn.cps", "--infoset", "AA"], "--node LINE"),
-        (["show", "turn.cps", "--player", "2"], "0 to 1"),
+        (["show", "turn.cps", "--player", "2"], "oop and ip"),
         (["show", "turn.cps", "--hands", "AK"], "has no hand of 'AK'"),
         (["show", "turn.cps", "--hands", "Ax"], "Ax"),
         (["show", "kuhn.cps", "--hands", "AK"], "for hold'em spots"),
-        (["export", "turn.cps", "--to", "csv", "--player", "2"], "0 to 1"),
+        (["export", "turn.cps", "--to", "csv", "--player", "button"], "no player button"),
         (["export", "kuhn.cps", "--to", "csv", "--player", "2"], "0 to 1"),
         (["show", "kuhn.cps", "--node", "check"], "for hold'em spots"),
         (["export", "kuhn.cps", "--to", "csv", "--node", "check"], "for hold'em spots"),

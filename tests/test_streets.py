@@ -137,7 +137,7 @@ class Ten(HoldemRules):
 def four_streets():
     """Return a spot from before the flop to the river: all-in at once, or a bet on the turn or on the river."""
     bets = "\n".join(
-        f"[bets.{street}]\nbet = {size}" for street, size in (("flop", "[]"), ("turn", "2"), ("river", "2"))
+        f"[bets.{street}]\nbet = {size}" for street, size in (("flop", "[]"), ("turn", '"2c"'), ("river", '"2c"'))
     )
     spot = parse_spot(
         'board = ""\nblinds = [1, 2]\nstack = 4\nraise_cap = 1\n[range]\noop = "AsAh,QsQh"\nip = "KdKh,JcTd:0.5"\n'

@@ -3,21 +3,33 @@
 Before the flop with blinds player 1 has the small blind and is first, and player 0, the big blind, may still raise when
 it is only called.
 
-Chips are whole numbers. Both players start a street with the same stack behind, and amounts count from the start of
-the street: `raise 80` puts in 80 in all. A raise is at least as large as the bet or raise before it, unless all-in.
+Rules speak of chips, and are asked for amounts in units, of which a chip has 1, 10, 100 or 1000, so that all of them
+are whole numbers (`in_units`). Both players start a street with the same stack behind, and amounts count from the start
+of the street: `raise to 80` puts in 80 in all. A raise is at least as large as the bet or raise before it, unless
+all-in.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.sizes import BetSize, Facing, amounts
+from counterplay.games.holdem.values import Chips, exact, in_units
 
 STREETS = ("preflop", "flop", "turn", "river")
 RIVER = STREETS.index("river")
 PLAYERS = ("oop", "ip")
+
+
+def seat(player: int | str | None) -> int | None:
+    """Return the number of a player who is named, "oop" or "ip", or numbered; raises `ValueError` for others."""
+    if isinstance(player, str) and player.lower() in PLAYERS:
+        return PLAYERS.index(player.lower())
+    if player in (None, 0, 1, "0", "1"):
+        return None if player is None else int(player)
+    raise UserError(f"the players are oop and ip (0 and 1); there is no player {player}")
 
 
 class Menu(NamedTuple):
@@ -27,13 +39,26 @@ class Menu(NamedTuple):
     raises: tuple[BetSize, ...] = ()
     lead: tuple[BetSize, ...] | None = None
 
+    @property
+    def sizes(self) -> tuple[BetSize, ...]:
+        """Return all sizes."""
+        return (*self.bet, *self.raises, *(self.lead or ()))
+
+    def times(self, unit: int) -> "Menu":
+        """Return the menu with sizes in chips times so much."""
+        bet, raises, lead = (
+            tuple(size._replace(value=size.value * unit) if size.kind == "c" else size for size in sizes or ())
+            for sizes in self
+        )
+        return Menu(bet, raises, None if self.lead is None else lead)
+
 
 class Turn(NamedTuple):
-    """A decision as far as its bets depend on it."""
+    """A decision as far as its bets depend on it, amounts in units."""
 
     street: int  # index into STREETS
     player: int
-    pot: int  # chips in the middle once the bet to call, if any, is called
+    pot: int  # in the middle once the bet to call, if any, is called
     stack: int  # at the start of the street
     last: int  # the bet to call; 0 if there is none
     raised: int  # by how much it raised the one before
@@ -55,9 +80,9 @@ class NoLimit:
     add_allin: Fraction = Fraction(0)
     force_allin: Fraction = Fraction(0)
     raise_cap: int | None = None
-    min_bet: int = 1
+    min_bet: Chips = 1
     last: int = RIVER
-    blinds: tuple[int, int] = (0, 0)
+    blinds: tuple[Chips, Chips] = (0, 0)
 
     def __post_init__(self) -> None:
         if len(self.menus) != len(STREETS):
@@ -70,12 +95,26 @@ class NoLimit:
                 )
         if self.raise_cap is not None and self.raise_cap < 0:
             raise UserError(f"raise_cap must be zero or more raises, not {self.raise_cap}")
-        if self.min_bet < 1:
-            raise UserError(f"min_bet must be at least one chip, not {self.min_bet}")
+        if exact(self.min_bet, "min_bet") <= 0:
+            raise UserError(f"min_bet must be more than no chips, not {self.min_bet}")
         for pair in self.menus:
             for size in (size for menu in pair or () for size in (*menu.bet, *(menu.lead or ()))):
                 if size.kind == "c" and size.value < self.min_bet:
                     raise UserError(f"'{size}' makes no legal bet: the smallest bet is {self.min_bet} chips")
+
+    @property
+    def chips(self) -> list[Chips]:
+        """Return all amounts that are given in chips."""
+        sizes = [size for pair in self.menus for menu in pair or () for size in menu.sizes if size.kind == "c"]
+        return [*(exact(size.value, str(size)) for size in sizes), self.min_bet, *self.blinds]
+
+    def in_units(self, unit: int) -> "NoLimit":
+        """Return the rules with chips of one unit each."""
+        if unit == 1:
+            return self
+        menus = [pair and (pair[0].times(unit), pair[1].times(unit)) for pair in self.menus]
+        small, big = (in_units(blind, unit) for blind in self.blinds)
+        return replace(self, menus=tuple(menus), min_bet=in_units(self.min_bet, unit), blinds=(small, big))
 
     def plays(self, street: int) -> bool:
         """Tell whether there are sizes, be they none, for the street."""
@@ -94,7 +133,7 @@ class NoLimit:
         menu = pair[turn.player]
         lead = menu.lead if turn.lead and turn.player == 0 else None
         sizes = menu.raises if turn.raises else menu.bet if lead is None else lead
-        least = turn.last + max(turn.raised, self.min_bet)
+        least = turn.last + max(turn.raised, int(self.min_bet))
         facing = Facing(turn.pot, turn.last, least, turn.stack, self.last + 1 - turn.street)
         barred = turn.raises == 0 and lead == ()  # a player who may not lead does not move in either
         return amounts(sizes, facing, Fraction(0) if barred else self.add_allin, self.force_allin)
@@ -108,17 +147,28 @@ class FixedLimit:
     the first bet before the flop.
     """
 
-    bets: tuple[int | None, ...]
+    bets: tuple[Chips | None, ...]
     cap: int = 4
     last: int = RIVER
-    blinds: tuple[int, int] = (0, 0)
+    blinds: tuple[Chips, Chips] = (0, 0)
 
     def __post_init__(self) -> None:
-        if len(self.bets) != len(STREETS) or any(bet is not None and bet < 1 for bet in self.bets):
+        if len(self.bets) != len(STREETS) or any(bet is not None and bet <= 0 for bet in self.bets):
             raise UserError(f"a limit has a positive number of chips for {', '.join(STREETS)}, not {self.bets}")
         _check_blinds(self.blinds)
         if self.cap < 0:
             raise UserError(f"limit.cap must be zero or more bets and raises a street, not {self.cap}")
+
+    @property
+    def chips(self) -> list[Chips]:
+        """Return all amounts that are given in chips."""
+        return [*(bet for bet in self.bets if bet is not None), *self.blinds]
+
+    def in_units(self, unit: int) -> "FixedLimit":
+        """Return the rules with chips of one unit each."""
+        small, big = (in_units(blind, unit) for blind in self.blinds)
+        bets = tuple(None if bet is None else in_units(bet, unit) for bet in self.bets)
+        return replace(self, bets=bets, blinds=(small, big))
 
     def plays(self, street: int) -> bool:
         """Tell whether the street has a bet size."""
@@ -133,13 +183,13 @@ class FixedLimit:
         bet = self.bets[turn.street]
         if bet is None or turn.raises >= self.cap or turn.last >= turn.stack:
             return []
-        return [min(turn.last + bet, turn.stack)]
+        return [min(turn.last + int(bet), turn.stack)]
 
 
 BettingRules = NoLimit | FixedLimit
 
 
-def _check_blinds(blinds: tuple[int, int]) -> None:
+def _check_blinds(blinds: tuple[Chips, Chips]) -> None:
     if blinds != (0, 0) and not 0 <= blinds[0] < blinds[1]:
         raise UserError(f"blinds must be a small one and a larger big one, or (0, 0), not {blinds}")
 

@@ -8,7 +8,7 @@ from typing import Any
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.betting import PLAYERS, RIVER, STREETS, BettingRules, FixedLimit, Menu, NoLimit
 from counterplay.games.holdem.sizes import BetSize, Role, parse_sizes
-from counterplay.games.holdem.values import as_chips, as_number, as_table, as_text, as_whole, check_keys, quote
+from counterplay.games.holdem.values import Chips, as_chips, as_number, as_table, as_text, as_whole, check_keys, quote
 
 _ONLY_NO_LIMIT = ("bets", "add_allin", "force_allin", "raise_cap", "min_bet")
 _ROLES: tuple[Role, ...] = ("bet", "raise", "lead")
@@ -32,7 +32,7 @@ def read_betting(data: Mapping[str, Any], first: int, aggressor: str) -> Betting
     raise UserError(f'a spot needs bet sizes, such as [bets.{STREETS[first]}] with bet = ["50%", "all-in"]')
 
 
-def _blinds(data: Mapping[str, Any], first: int) -> tuple[int, int]:
+def _blinds(data: Mapping[str, Any], first: int) -> tuple[Chips, Chips]:
     given = data.get("blinds", [0, 0])
     if not isinstance(given, list | tuple) or len(given) != 2:
         raise UserError(f"blinds must be the small one and the big one, such as [1, 2], not {given!r}")
@@ -41,16 +41,16 @@ def _blinds(data: Mapping[str, Any], first: int) -> tuple[int, int]:
     return as_chips(given[0], "the small blind"), as_chips(given[1], "the big blind")
 
 
-def _fixed_limit(limit: Mapping[str, Any], first: int, last: int, blinds: tuple[int, int]) -> FixedLimit:
+def _fixed_limit(limit: Mapping[str, Any], first: int, last: int, blinds: tuple[Chips, Chips]) -> FixedLimit:
     bets = [as_chips(limit[street], f"limit.{street}") if street in limit else None for street in STREETS]
     for street, bet in zip(STREETS, bets, strict=True):
-        if bet is not None and bet < 1:
-            raise UserError(f"limit.{street} must be at least one chip, not {bet}")
+        if bet is not None and bet <= 0:
+            raise UserError(f"limit.{street} must be more than no chips, not {bet}")
     played = tuple(bet if first <= i <= last else None for i, bet in enumerate(bets))
     return FixedLimit(played, as_whole(limit.get("cap", 4), "limit.cap"), last, blinds)
 
 
-def _no_limit(data: Mapping[str, Any], first: int, aggressor: str, last: int, blinds: tuple[int, int]) -> NoLimit:
+def _no_limit(data: Mapping[str, Any], first: int, aggressor: str, last: int, blinds: tuple[Chips, Chips]) -> NoLimit:
     sizes: dict[str, tuple[BetSize, ...]] = {}  # by the name of the key, "bets.river.ip.raise"
     _read_sizes(data["bets"], "bets", (*STREETS, *PLAYERS), sizes)
     useless = [f"bets.{STREETS[first]}.lead", f"bets.{STREETS[first]}.oop.lead"]

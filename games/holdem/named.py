@@ -11,10 +11,10 @@ _EXAMPLE = 'solve holdem --board "Ks 9d 4c 7h 2s" --oop "TT+,AKs" --ip QQ+ --pot
 
 def holdem(
     board: str,
-    stack: int,
+    stack: float,
     oop: str = "",
     ip: str = "",
-    pot: int = 0,
+    pot: float = 0,
     bets: str = "",
     raises: str = "",
     leads: str = "",

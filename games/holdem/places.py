@@ -4,19 +4,21 @@ Where suits are interchangeable a card is solved once for all that equal it, so 
 place in the layout and to the renaming of suits that gets there.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.errors import UserError
-from counterplay.engine.streets import FREE, Locks
+from counterplay.engine.streets import FREE, NO_LOCKS, Locks
 from counterplay.engine.system import available
 from counterplay.engine.text import size
 from counterplay.games.holdem.boards import swaps
 from counterplay.games.holdem.cards import format_cards, moved
 from counterplay.games.holdem.layout import StreetLayout, layout, least_entries
 from counterplay.games.holdem.lines import LineOfPlay, actor, read_line
+from counterplay.games.holdem.locks import Fixed
 from counterplay.games.holdem.spot import Spot
 from counterplay.games.holdem.trees import NEXT, Street, children
 
@@ -60,15 +62,22 @@ def lay_out(spot: Spot, symmetry: bool = True) -> StreetLayout:
         )
     weights = spot.weights[0], spot.weights[1]
     laid = layout(spot.deck, spot.board, weights, spot.trees, spot.betting, spot.rake, symmetry, _told(spot))
-    return _lock(spot, laid) if spot.locked else laid
+    return _lock(spot, laid, spot.locked) if spot.locked else laid
 
 
-def _lock(spot: Spot, laid: StreetLayout) -> StreetLayout:
-    """Return the layout with the spot's fixed strategies."""
+def holding(spot: Spot, laid: StreetLayout, player: int) -> StreetLayout:
+    """Return the layout of a spot with the locks of one player alone."""
+    mine = [fixed for fixed in spot.locked if fixed.player == player]
+    free = laid._replace(game=laid.game._replace(locks=NO_LOCKS))
+    return _lock(spot, free, mine) if mine else free
+
+
+def _lock(spot: Spot, laid: StreetLayout, locked: Sequence[Fixed]) -> StreetLayout:
+    """Return the layout with fixed strategies."""
     templates, instances, deals = laid.game.templates, laid.game.instances, laid.game.deals
     at = np.full(laid.game.decisions, FREE, np.uint32)
     mixes, length = list[npt.NDArray[np.float32]](), 0
-    for fixed in spot.locked:
+    for fixed in locked:
         place = find(spot, laid, fixed.line.text)
         instance, t = 0, place.template
         for group, deal in place.steps:

@@ -3,15 +3,17 @@
 Entries are separated by commas or white space. An entry is one of
     AA  AKs  AKo  AK         all combos of a pair, suited, offsuit, or suited and offsuit
     TT+  A2s+  T8s+          this pair and all higher ones; this kicker and all up to below the first rank (T8s, T9s)
+    98s+                     ranks in a row: these and all higher ones (98s, T9s, JTs, QJs, KQs, AKs)
     JJ-66  A5s-A2s  JTs-54s  pairs; kickers with one first rank; hands with one gap between the ranks; either end first
     KsKh                     one combo
     random  100%             every combo
 and may end with a weight from 0 to 1: AA:0.5. Where entries overlap the later one counts, so that `random, 72o:0` takes
-hands out. Some tools read T9s+ as T9s, JTs, QJs, ...: here it is T9s alone, and AKs-T9s is the other.
+hands out. `T9s+` is read as postflop-solver does; tools that let only the kicker rise mean T9s alone by it. So a spot
+spells it out, AKs-T9s (`spelled_out`), which every tool reads alike.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import compress, product
 from typing import NamedTuple
@@ -81,6 +83,30 @@ def parse_range(text: str) -> Weights:
     return weights
 
 
+def spelled_out(text: str) -> str:
+    """Return the range's text with the ends of ranks in a row in place of their plus: "98s+" becomes "AKs-98s"."""
+    return _without_plus(text, lambda hand: f"AK{hand[2:]}-{hand}" if hand[:2] not in ("AK", "KA") else hand)
+
+
+def kicker_plus(text: str) -> str:
+    """Return the text of a range as files of version 0.1 mean it: there "98s+" was 98s alone."""
+    return _without_plus(text, lambda hand: hand)
+
+
+def _without_plus(text: str, written: Callable[[str], str]) -> str:
+    """Return a range's text with what `written` makes of the hands whose ranks follow each other, for "98s+"."""
+
+    def new(entry: re.Match[str]) -> str:
+        hand = entry[1].removesuffix("+")
+        ranks = [RANKS.find(c) for c in hand[:2].upper()]
+        row = entry[2] is None and entry[1].endswith("+") and hand[2:].lower() in ("", "s", "o") and min(ranks) >= 0
+        if not row or len(ranks) < 2 or abs(ranks[0] - ranks[1]) != 1:
+            return entry[0]
+        return written(hand) + entry[0].removeprefix(entry[1])
+
+    return _ENTRY.sub(new, text)
+
+
 def _weight(text: str, entry: re.Match[str]) -> float:
     if entry[3] is None:
         return 1.0
@@ -109,8 +135,8 @@ def _combos(text: str, entry: re.Match[str]) -> npt.NDArray[np.int64]:
     if not first.endswith("+"):
         return hand_combos(_hand(text, first, at))
     hand = _hand(text, first[:-1], at)
-    if hand.high == hand.low:
-        return _together(hand._replace(high=r, low=r) for r in range(hand.low, len(RANKS)))
+    if (gap := hand.high - hand.low) <= 1:
+        return _together(hand._replace(high=r, low=r - gap) for r in range(hand.high, len(RANKS)))
     return _together(hand._replace(low=r) for r in range(hand.low, hand.high))
 
 

@@ -3,7 +3,7 @@
 | text | a bet of | a raise to |
 |---|---|---|
 | `33%` | 33 % of the pot | the bet to call, plus 33 % of the pot after that call |
-| `20`, `20c` | 20 chips | 20 chips (left out where the least legal raise is larger) |
+| `20c` | 20 chips | 20 chips (left out where the least legal raise is larger) |
 | `2.5x` | | 2.5 times the bet to call |
 | `e`, `2e`, `3e` | geometric: see below | the bet to call, plus that fraction of the pot after that call |
 | `all-in`, `a` | everything | everything |
@@ -11,8 +11,10 @@
 Geometric is the fraction of the pot that, bet and called on every street left (on this and one or two more: `2e`,
 `3e`), gets exactly all-in.
 
-Amounts are chips put in on this street, and whole: an exact half is rounded up, as is a smaller size than the least
-legal one to that one. A size above the stack is all-in, and equal amounts are one action.
+A number alone is refused: other tools mean per cent of the pot by it. Amounts are chips put in on this street, rounded
+to whole ones, or to as many decimals as pot, stack and sizes in chips are given with: an exact half is rounded up, as
+is a smaller size than the least legal one to that one. A size above the stack is all-in, and equal amounts are one
+action.
 """
 
 import re
@@ -22,6 +24,7 @@ from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from counterplay.engine.errors import UserError
+from counterplay.games.holdem.values import exact
 
 Role = Literal["bet", "raise", "lead"]
 
@@ -44,7 +47,7 @@ class BetSize(NamedTuple):
 
 
 class Facing(NamedTuple):
-    """What the amount of a bet depends on, in chips."""
+    """What the amount of a bet depends on, in units (`values.units_of`)."""
 
     pot: int  # in the middle once the bet to call, if any, is called
     last: int  # the bet to call, as put in on this street by the player who made it; 0 if there is none
@@ -61,13 +64,15 @@ def parse_size(text: str | int, role: Role) -> BetSize:
     match = _SIZE.fullmatch(given)
     if match is None or not given or (match["number"] is None and match["unit"] != "e"):
         raise UserError(f"{str(text)!r} is not a {role} size: {GRAMMAR}")
-    number, unit = Fraction(match["number"] or 0), match["unit"] or "c"
+    number, unit = Fraction(match["number"] or 0), match["unit"]
+    if not unit:
+        raise UserError(f"{given!r} may be per cent of the pot or chips: write '{given}%' or '{given}c'")
     if unit == "e":
         if match["number"] is not None and number not in (1, 2, 3):
             raise UserError(f"{given!r} must spread the stack over 1, 2 or 3 streets, as in '2e'")
         return BetSize("e", number)
-    if unit == "c" and number.denominator != 1:
-        raise UserError(f"{given!r} is not a whole number of chips; half the pot is '50%'")
+    if unit == "c":
+        exact(number, f"the size {given!r}")
     if unit == "x":
         if role != "raise":
             raise UserError(f"{given!r} makes no legal {role}: a multiple of the last bet is a size for raises")
@@ -97,9 +102,9 @@ def parse_sizes(given: object, role: Role) -> tuple[BetSize, ...]:
     return tuple(sizes)
 
 
-def round_chips(amount: Fraction) -> int:
-    """Return the nearest whole number of chips; an exact half goes up."""
-    return (2 * amount.numerator + amount.denominator) // (2 * amount.denominator)
+def round_chips(chips: int, share: Fraction) -> int:
+    """Return a share of a number of chips as the nearest whole number; an exact half goes up."""
+    return (2 * chips * share.numerator + share.denominator) // (2 * share.denominator)
 
 
 def amounts(sizes: Sequence[BetSize], at: Facing, add_allin: Fraction, force_allin: Fraction) -> list[int]:
@@ -116,7 +121,7 @@ def amounts(sizes: Sequence[BetSize], at: Facing, add_allin: Fraction, force_all
         if size.kind == "c" and amount < min(at.least, at.stack):  # an exact amount stands for no other
             continue
         amount = min(max(amount, at.least), at.stack)
-        if at.stack - amount <= (at.pot + 2 * (amount - at.last)) * force_allin:
+        if force_allin and at.stack - amount <= (at.pot + 2 * (amount - at.last)) * force_allin:
             amount = at.stack
         found.add(amount)
     if add_allin and at.stack - at.last <= at.pot * add_allin:
@@ -126,11 +131,11 @@ def amounts(sizes: Sequence[BetSize], at: Facing, add_allin: Fraction, force_all
 
 def _amount(size: BetSize, at: Facing) -> int:
     if size.kind == "%":
-        return at.last + round_chips(at.pot * size.value)
+        return at.last + round_chips(at.pot, size.value)
     if size.kind == "c":
         return int(size.value)
     if size.kind == "x":
-        return round_chips(at.last * size.value)
+        return round_chips(at.last, size.value)
     streets = int(size.value) or at.streets
     if size.kind == "all-in" or streets == 1:
         return at.stack

@@ -3,7 +3,7 @@
 | key | what it says | left out |
 |---|---|---|
 | `board` | three to five cards: `"Ks 9d 4c"`; `""` before the flop | needed |
-| `pot` | chips in the middle, a whole number: needed, but with blinds it is what is there beside them | 0 |
+| `pot` | chips in the middle, such as 60 or 16.4: needed, but with blinds it is what is there beside them | 0 |
 | `stack` | chips behind, of each player, blinds not yet posted | needed |
 | `variant` | `"holdem"`, `"short"` (six-plus: no cards below a six) or `"royal"` (twenty cards, ten to ace) | holdem |
 | `last` | the street that ends the game: with `"flop"` hands of five cards are shown after the flop | river |
@@ -19,7 +19,7 @@
 | `min_bet` | the smallest bet, in chips | 1 |
 | `limit.preflop`, `.flop`, `.turn`, `.river` | the bet of limit poker, in chips, in place of `bets` | no limit |
 | `limit.cap` | bets and raises a street, the big blind among them | 4 |
-| `rake.percent` | taken from the pot at the end, chips that were not called left alone | 0 |
+| `rake.percent` | taken from the pot at the end, chips that were not called left alone: `5`; below one `"0.5%"` | 0 |
 | `rake.cap` | at most so many chips | no cap |
 | `lock` | strategies that are fixed, `[[lock]]` with `node`, `strategy`, `hands` | none |
 
@@ -31,6 +31,7 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,25 @@ from counterplay.games.holdem.betting import NO_RAKE, PLAYERS, STREETS, BettingR
 from counterplay.games.holdem.betting_toml import read_betting, write_betting
 from counterplay.games.holdem.cards import COMBO_CARDS, DECKS, HOLDEM, Deck, format_cards, parse_cards
 from counterplay.games.holdem.locks import Fixed, Lock, fix, parse_lock, read_locks, write_lock
-from counterplay.games.holdem.ranges import parse_range, without
+from counterplay.games.holdem.ranges import kicker_plus, parse_range, spelled_out, without
 from counterplay.games.holdem.trees import Start, Street, street_trees
-from counterplay.games.holdem.values import TOP, as_chips, as_number, as_table, as_text, check_keys, quote
+from counterplay.games.holdem.values import (
+    TOP,
+    Chips,
+    as_chips,
+    as_number,
+    as_table,
+    as_text,
+    check_keys,
+    exact,
+    in_chips,
+    quote,
+)
 
 MAX_CHIPS = 10**9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Spot:
     """A hold'em subgame between player 0, out of position, and player 1; `pot` and `stack` as the subgame starts.
 
@@ -62,8 +74,8 @@ class Spot:
 
     board: tuple[int, ...]
     ranges: tuple[str, str]
-    pot: int
-    stack: int
+    pot: Chips
+    stack: Chips
     betting: BettingRules
     rake: Rake = NO_RAKE
     variant: str = "holdem"
@@ -81,10 +93,11 @@ class Spot:
         if low:
             raise UserError(f"the board has {format_cards(low[:1])}, which a {self.variant} deck does not have")
         for name in ("pot", "stack"):
-            chips, least = getattr(self, name), 0 if name == "pot" and any(self.betting.blinds) else 1
-            if not least <= chips <= MAX_CHIPS:
+            chips = getattr(self, name)
+            if not 0 <= chips <= MAX_CHIPS or not (chips or (name == "pot" and any(self.betting.blinds))):
                 given = f"{chips:,}" if abs(chips) < 10**18 else "a number far beyond"
-                raise UserError(f"the {name} must be {least} to {MAX_CHIPS:,} chips, not {given}")
+                raise UserError(f"the {name} must be more than no chips and at most {MAX_CHIPS:,}, not {given}")
+            object.__setattr__(self, name, exact(chips, f"the {name}"))
         if not 0 <= self.rake.percent < 100:
             raise UserError(f"rake.percent must be at least 0 and below 100, not {self.rake.percent:g}")
         if not self.rake.cap >= 0:
@@ -96,6 +109,9 @@ class Spot:
                 advice = "" if fixed else "; 'bet = []' there checks it down"
                 raise UserError(f"{missing}, and the subgame plays the {street}{advice}")
         self._check_ranges()
+        object.__setattr__(self, "ranges", tuple(map(spelled_out, self.ranges)))
+        locks = [lock._replace(hands=tuple((spelled_out(t), mix) for t, mix in lock.hands)) for lock in self.locks]
+        object.__setattr__(self, "locks", tuple(locks))
         self._check_raises()
         lines = [fixed.line.text for fixed in self.locked]
         for twice in {line for line in lines if lines.count(line) > 1}:
@@ -112,9 +128,17 @@ class Spot:
         return STREETS[self.deck.board.index(len(self.board))]
 
     @property
-    def middle(self) -> int:
+    def middle(self) -> Chips:
         """Return the chips in the middle when the first player acts: the pot, and blinds."""
-        return self.pot + sum(self.betting.blinds)
+        return exact(sum((Fraction(str(chips)) for chips in (self.pot, *self.betting.blinds)), Fraction(0)), "the pot")
+
+    @property
+    def name(self) -> str:
+        """Return what the spot is called."""
+        return f"{self.variant} {self.street} {format_cards(self.board) or f'to {STREETS[self.betting.last]}'}"
+
+    def __repr__(self) -> str:
+        return f"Spot({self.name}, pot {self.middle}, stacks {self.stack}, OOP {self.ranges[0]}, IP {self.ranges[1]})"
 
     @cached_property
     def weights(self) -> npt.NDArray[np.float64]:
@@ -170,13 +194,14 @@ class Spot:
         if isinstance(self.betting, FixedLimit):
             return
         for player, menu in enumerate(self.betting.menus[tree.start.street] or ()):
-            faced = [node for node, label in enumerate(tree.action) if label[:3] == "bet" and tree.kind[node] == player]
-            bet = min((int(tree.paid[node].max()) for node in faced), default=0)
+            bets = (tree.paid.max(axis=1) > 0) & (tree.paid[tree.parent].max(axis=1) == 0) & (tree.kind == player)
+            bet = min(tree.paid[bets].max(axis=1).tolist(), default=0)
+            least = in_chips(min(2 * bet, tree.start.stack), tree.start.unit)
             for size in menu.raises:
-                if size.kind == "c" and size.value < min(2 * bet, self.stack):
+                if size.kind == "c" and size.value < Fraction(str(least)):
                     raise UserError(
-                        f"'{size}' makes no legal raise on the {self.street}: against the smallest bet of {bet}, "
-                        f"a raise is to {min(2 * bet, self.stack)} at least"
+                        f"'{size}' makes no legal raise on the {self.street}: against the smallest bet of "
+                        f"{in_chips(bet, tree.start.unit)}, a raise is to {least} at least"
                     )
 
 
@@ -196,22 +221,26 @@ def load_spot(path: str | Path) -> Spot:
         raise UserError(f"{path}: {error}") from None
 
 
-def parse_spot(text: str) -> Spot:
-    """Read a spot from the text of a TOML file."""
+def parse_spot(text: str, solved: bool = False) -> Spot:
+    """Read a spot from the text of a TOML file.
+
+    `solved` tells of the text in a solution's file, which may be of version 0.1: there "98s+" was 98s alone, and a rake
+    below one per cent was not asked about.
+    """
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(f"this is not TOML: {error}") from None
-    return _build(data)
+    return _build(data, solved)
 
 
 def spot_from_flags(
     *,
     board: str,
-    stack: int,
+    stack: Chips,
     oop: str | None = None,
     ip: str | None = None,
-    pot: int | None = None,
+    pot: Chips | None = None,
     bets: str | None = None,
     raises: str | None = None,
     leads: str | None = None,
@@ -248,12 +277,12 @@ def spot_from_flags(
             raise UserError(f"limit must be one bet, or one each for {' and '.join(streets)}, not {limit!r}")
         data["limit"] = dict(zip(streets, chips * (len(streets) // len(chips)), strict=True))
     if rake is not None:
-        parts = [
-            _as_number(part.strip().removesuffix("%"), "rake", "such as '5%' or '5%,3'") for part in rake.split(",")
-        ]
-        if len(parts) > 2:
+        percent, *cap = rake.split(",")
+        if len(cap) > 1:
             raise UserError(f"rake must be a per cent and optionally a cap, such as '5%,3', not {rake!r}")
-        data["rake"] = dict(zip(("percent", "cap"), parts, strict=False))
+        data["rake"] = {"percent": percent.strip()}
+        if cap:
+            data["rake"]["cap"] = _as_number(cap[0], "the cap of the rake", "a number of chips, as in '5%,3'")
     return _build(data)
 
 
@@ -264,7 +293,19 @@ def _as_number(text: str, name: str, form: str) -> float:
         raise UserError(f"{name} must be {form}, not {text.strip()!r}") from None
 
 
-def _build(data: Mapping[str, Any]) -> Spot:
+def _percent(given: object, solved: bool) -> float:
+    """Return a rake in per cent, a number or a text such as "0.5%"; a number below one may be meant as a share."""
+    number = given
+    if isinstance(given, str):
+        number = _as_number(given.strip().removesuffix("%"), "rake", "per cent of the pot, such as '5%' or '5%,3'")
+    percent = float(as_number(number, "rake.percent"))
+    if 0 < percent < 1 and not solved and not (isinstance(given, str) and given.strip().endswith("%")):
+        ways = f"'{100 * percent:g}%' or '{percent:g}%'"
+        raise UserError(f"a rake of {given} may be a share of the pot or per cent of it: write {ways}")
+    return percent
+
+
+def _build(data: Mapping[str, Any], solved: bool = False) -> Spot:
     check_keys(data, TOP, "")
     if "blinds" in data:
         data = {"pot": 0, **data}
@@ -284,19 +325,26 @@ def _build(data: Mapping[str, Any]) -> Spot:
         raise UserError(f"board: {error}") from None
     _check_board(board)
     aggressor = as_text(data.get("aggressor", ""), "aggressor")
+    locks = read_locks(data.get("lock", []))
+    oop, ip = (as_text(ranges[player], f"range.{player}") for player in PLAYERS)
+    if solved:
+        oop, ip = kicker_plus(oop), kicker_plus(ip)
+        locks = tuple(
+            lock._replace(hands=tuple((kicker_plus(text), mix) for text, mix in lock.hands)) for lock in locks
+        )
     return Spot(
         board=tuple(board),
-        ranges=(as_text(ranges["oop"], "range.oop"), as_text(ranges["ip"], "range.ip")),
+        ranges=(oop, ip),
         pot=as_chips(data["pot"], "pot"),
         stack=as_chips(data["stack"], "stack"),
         betting=read_betting(data, HOLDEM.board.index(len(board)), aggressor),
         rake=Rake(
-            float(as_number(rake.get("percent", 0), "rake.percent")),
+            _percent(rake.get("percent", 0), solved),
             float(as_number(rake["cap"], "rake.cap")) if "cap" in rake else math.inf,
         ),
         variant=as_text(data.get("variant", "holdem"), "variant"),
         aggressor=aggressor,
-        locks=read_locks(data.get("lock", [])),
+        locks=locks,
     )
 
 
@@ -312,7 +360,8 @@ def to_toml(spot: Spot) -> str:
     tables += betting
     if spot.rake != NO_RAKE:
         cap = [] if math.isinf(spot.rake.cap) else [f"cap = {spot.rake.cap!r}"]
-        tables.append(("rake", [f"percent = {spot.rake.percent!r}", *cap]))
+        percent = spot.rake.percent
+        tables.append(("rake", [f"percent = {percent!r}" if percent >= 1 else f'percent = "{percent!r}%"', *cap]))
     lines += tops
     for name, rows in tables:
         lines += ["", f"[{name}]", *rows]

@@ -1,7 +1,8 @@
 """The betting of a street as a tree of public nodes, and the trees of all streets that follow.
 
-Chips are whole numbers. Both players start a street with the same stack behind, and amounts count from the start of
-the street: `raise 80` puts in 80 in all.
+Amounts are whole numbers of units, of which a chip has 1, 10, 100 or 1000; labels and pots are in chips. Both players
+start a street with the same stack behind, and amounts count from the start of the street: `raise to 80` puts in 80 in
+all.
 """
 
 from collections.abc import Sequence
@@ -12,9 +13,12 @@ import numpy.typing as npt
 
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.betting import PLAYERS, STREETS, BettingRules, Turn
+from counterplay.games.holdem.values import Chips, in_chips, in_units, units_of
 
 FOLD, SHOWDOWN, ALLIN, NEXT = 2, 3, 4, 5  # how a street may have ended, beside who acts, 0 or 1
 MAX_NODES = 500_000
+_SAMPLE = 40  # trees of a street by which it is told whether all would be too many
+_ADVICE = "give fewer or larger sizes, or a raise_cap"
 
 
 class Start(NamedTuple):
@@ -24,6 +28,7 @@ class Start(NamedTuple):
     pot: int  # in the middle
     stack: int  # behind, of each player, blinds not yet posted
     lead: bool = False  # OOP called the last bet of the street before, and the rules tell leads from bets
+    unit: int = 1  # how many units a chip has: pot and stack are in them
 
 
 class Street(NamedTuple):
@@ -33,24 +38,29 @@ class Street(NamedTuple):
     kind: npt.NDArray[np.int8]  # [N] who acts, 0 or 1, or how it ended: FOLD, SHOWDOWN, ALLIN, NEXT
     parent: npt.NDArray[np.int32]  # [N] -1 at the root
     size: npt.NDArray[np.int32]  # [N] nodes of the subtree, itself included
-    action: tuple[str, ...]  # [N] what led here: "check", "bet 20", "raise 80", "call", "fold"; "" at the root
+    action: tuple[str, ...]  # [N] "check", "bet 20", "raise to 80", "all-in 170", "call", "fold"; "" at the root
     folder: npt.NDArray[np.int8]  # [N] who folded at a FOLD, else -1
     caller: npt.NDArray[np.int8]  # [N] whose call ended the street, else -1
-    paid: npt.NDArray[np.int64]  # [N, 2] chips put in on this street; at a FOLD what was not called goes back
+    paid: npt.NDArray[np.int64]  # [N, 2] units put in on this street; at a FOLD what was not called goes back
 
-    def pot(self, node: int) -> int:
-        """Return what the players contest at a node: the pot and the chips that both have put in."""
-        return self.start.pot + 2 * int(self.paid[node].min())
+    def pot(self, node: int) -> Chips:
+        """Return the chips that players contest at a node: the pot, and what both have put in."""
+        return in_chips(self.start.pot + 2 * int(self.paid[node].min()), self.start.unit)
+
+    def middle(self, node: int) -> Chips:
+        """Return the chips in the middle at a node, a bet to call among them."""
+        return in_chips(self.start.pot + int(self.paid[node].sum()), self.start.unit)
 
     def following(self, node: int, betting: BettingRules) -> Start:
         """Return where the next street starts after a NEXT node."""
         street, called = self.start.street + 1, bool(self.caller[node] == 0)
         paid = int(self.paid[node, 0])
-        return Start(street, self.start.pot + 2 * paid, self.start.stack - paid, called and betting.leads(street))
+        lead = called and betting.leads(street)
+        return Start(street, self.start.pot + 2 * paid, self.start.stack - paid, lead, self.start.unit)
 
 
 def street_tree(
-    betting: BettingRules, street: str, pot: int, stack: int, lead: bool = False, max_nodes: int = MAX_NODES
+    betting: BettingRules, street: str, pot: Chips, stack: Chips, lead: bool = False, max_nodes: int = MAX_NODES
 ) -> Street:
     """Return the betting of a street that starts with `pot` in the middle and `stack` behind for each player.
 
@@ -64,15 +74,17 @@ def street_tree(
     if not betting.plays(index) or index > betting.last:
         raise UserError(f"no bet sizes are given for the {street}")
     big = betting.blinds[1] if index == 0 else 0
-    if pot < (not big) or stack < 1:
-        raise UserError(f"a street needs a pot and stacks of at least one chip, not {pot} and {stack}")
+    if (pot <= 0 and not big) or stack <= 0:
+        raise UserError(f"a street needs a pot and stacks of more than no chips, not {pot} and {stack}")
     if stack <= big:
         raise UserError(f"the stack must be more than the big blind of {big}, not {stack}")
-    return _grow(betting, Start(index, pot, stack, lead and betting.leads(index)), 0, max_nodes)
+    unit = units_of((pot, stack, *betting.chips))
+    start = Start(index, in_units(pot, unit), in_units(stack, unit), lead and betting.leads(index), unit)
+    return _grow(betting, start, 0, max_nodes)
 
 
 def street_trees(
-    betting: BettingRules, street: str, pot: int, stack: int, lead: bool = False, max_nodes: int = MAX_NODES
+    betting: BettingRules, street: str, pot: Chips, stack: Chips, lead: bool = False, max_nodes: int = MAX_NODES
 ) -> dict[Start, Street]:
     """Return the betting of all streets from this one on, one tree for each different start, the first street first.
 
@@ -80,17 +92,34 @@ def street_trees(
     """
     first = street_tree(betting, street, pot, stack, lead, max_nodes)
     trees, nodes = {first.start: first}, len(first.kind)
-    due = [first]
-    for tree in due:
-        for node in np.flatnonzero(tree.kind == NEXT):
-            start = tree.following(int(node), betting)
-            if start not in trees:
-                if not betting.plays(start.street):
-                    raise UserError(f"no bet sizes are given for the {STREETS[start.street]}")
-                trees[start] = _grow(betting, start, nodes, max_nodes)
-                nodes += len(trees[start].kind)
-                due.append(trees[start])
+    level = [first]
+    while level:
+        starts = list(
+            dict.fromkeys(t.following(n, betting) for t in level for n in np.flatnonzero(t.kind == NEXT).tolist())
+        )
+        if starts and not betting.plays(starts[0].street):
+            raise UserError(f"no bet sizes are given for the {STREETS[starts[0].street]}")
+        known = _sampled(betting, starts, nodes, max_nodes)
+        level = []
+        for start in starts:
+            trees[start] = known.get(start) or _grow(betting, start, nodes, max_nodes)
+            nodes += len(trees[start].kind)
+            level.append(trees[start])
     return trees
+
+
+def _sampled(betting: BettingRules, starts: Sequence[Start], nodes: int, max_nodes: int) -> dict[Start, Street]:
+    """Return some of a street's trees; raises `ValueError` where they tell that all would have far too many nodes."""
+    if len(starts) <= _SAMPLE:
+        return {}
+    known = {start: _grow(betting, start, nodes, max_nodes) for start in starts[:: len(starts) // _SAMPLE]}
+    total = nodes + len(starts) * sum(len(tree.kind) for tree in known.values()) // len(known)
+    if total > 1.5 * max_nodes:
+        raise UserError(
+            f"the betting has about {float(f'{total:.1g}'):,.0f} nodes, more than {max_nodes:,}, most of them on the "
+            f"{STREETS[starts[0].street]}: {_ADVICE}"
+        )
+    return known
 
 
 class _Point(NamedTuple):
@@ -109,18 +138,19 @@ class _Point(NamedTuple):
 def _grow(betting: BettingRules, start: Start, nodes: int, max_nodes: int) -> Street:
     """Return a street's tree; `nodes` of the `max_nodes` are taken."""
     points: list[_Point] = []
-    small, big = betting.blinds if start.street == 0 else (0, 0)
+    known: dict[Turn, list[int]] = {}  # amounts: many decisions differ only in how they came about
+    betting = betting.in_units(start.unit)
+    small, big = (int(blind) for blind in betting.blinds) if start.street == 0 else (0, 0)
     stack = [_Point(-1, "", 1, (big, small), raised=big, raises=1) if big else _Point(-1, "", 0, (0, 0))]
     while stack:
         if nodes + len(points) >= max_nodes:
             raise UserError(
-                f"the betting has more than {max_nodes:,} nodes, some of them on the {STREETS[start.street]}: "
-                "give fewer or larger sizes, or a raise_cap"
+                f"the betting has more than {max_nodes:,} nodes, some of them on the {STREETS[start.street]}: {_ADVICE}"
             )
         point = stack.pop()
         points.append(point)
         if point.kind < FOLD:
-            stack.extend(reversed(_moves(betting, start, point, len(points) - 1)))
+            stack.extend(reversed(_moves(betting, start, point, len(points) - 1, known)))
     size = np.ones(len(points), np.int32)
     for node in range(len(points) - 1, 0, -1):
         size[points[node].parent] += size[node]
@@ -136,7 +166,7 @@ def _grow(betting: BettingRules, start: Start, nodes: int, max_nodes: int) -> St
     )
 
 
-def _moves(betting: BettingRules, start: Start, point: _Point, node: int) -> list[_Point]:
+def _moves(betting: BettingRules, start: Start, point: _Point, node: int, known: dict[Turn, list[int]]) -> list[_Point]:
     """Return what may follow a decision: fold and call, or check, then bets or raises in rising order."""
     me, last = point.kind, max(point.paid)
     closed = SHOWDOWN if start.street == betting.last else ALLIN if last == start.stack else NEXT
@@ -151,11 +181,17 @@ def _moves(betting: BettingRules, start: Start, point: _Point, node: int) -> lis
         moves = [point._replace(parent=node, action="check", kind=closed if over else 1 - me)]
     lead = start.lead and me == 0
     turn = Turn(start.street, me, start.pot + 2 * last, start.stack, last, point.raised, point.raises, lead)
-    for amount in betting.amounts(turn):
+    if turn not in known:
+        known[turn] = betting.amounts(turn)
+    for amount in known[turn]:
         paid = (amount, point.paid[1]) if me == 0 else (point.paid[0], amount)
-        label = f"{'raise' if point.raises else 'bet'} {amount}"
+        label = f"{_verb(amount, start, point.raises)} {in_chips(amount, start.unit)}"
         moves.append(_Point(node, label, 1 - me, paid, amount - last, point.raises + 1))
     return moves
+
+
+def _verb(amount: int, start: Start, raises: int) -> str:
+    return "all-in" if amount == start.stack else "raise to" if raises else "bet"
 
 
 def children(tree: Street, node: int) -> list[int]:
@@ -168,24 +204,36 @@ def children(tree: Street, node: int) -> list[int]:
 
 
 def follow(tree: Street, text: str | Sequence[str], node: int = 0) -> int:
-    """Return the node that actions such as "check bet 20 raise 80 call" lead to.
+    """Return the node that actions such as "check bet 20 raise to 80 call" lead to.
 
-    `all-in` stands for the bet or raise of the whole stack. Raises `ValueError` for what is not possible there.
+    `all-in` needs no number, and a raise no "to"; all-in may also be called the bet or raise that it is. Raises
+    `ValueError` for what is not possible there.
     """
     words = text.replace(",", " ").lower().split() if isinstance(text, str) else list(text)
     while words:
         given = words.pop(0)
+        if given in ("a", "allin"):
+            given = "all-in"
         if given in ("bet", "raise") and words:
             amount = words.pop(0)
             given = f"{given} {words.pop(0) if amount == 'to' and words else amount}"
-        after = {tree.action[child]: child for child in children(tree, node)}
-        allin = [action for action in after if action in (f"bet {tree.start.stack}", f"raise {tree.start.stack}")]
-        if given in ("all-in", "allin", "a") and allin:
-            given = allin[0]
+        elif given == "all-in" and words and words[0][0].isdigit():
+            given = f"{given} {words.pop(0)}"
+        after = {name: child for child in children(tree, node) for name in _names(tree, child)}
         if given not in after:
             if not after:
                 raise UserError(f"{given!r} comes after the betting of the {STREETS[tree.start.street]} ended")
-            who = PLAYERS[tree.kind[node]].upper()
-            raise UserError(f"{who} cannot {given!r} there; the actions are {', '.join(after)}")
+            who, known = PLAYERS[tree.kind[node]].upper(), [tree.action[child] for child in children(tree, node)]
+            raise UserError(f"{who} cannot {given!r} there; the actions are {', '.join(known)}")
         node = after[given]
     return node
+
+
+def _names(tree: Street, child: int) -> list[str]:
+    """Return what the action that leads to a node may be called, a raise without its "to"."""
+    label = tree.action[child]
+    verb, _, amount = label.rpartition(" ")
+    if verb != "all-in":
+        return [label.replace(" to ", " ")]
+    before = int(tree.paid[tree.parent[child]].max()) > 0
+    return [verb, label, f"{'raise' if before else 'bet'} {amount}"]

@@ -15,6 +15,10 @@ TOP = (
 )
 
 
+Chips = int | float
+UNITS = (1, 10, 100, 1000)  # that a chip may have: amounts are exact, as whole numbers of them
+
+
 def check_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
     """Refuse keys that are not known, with the closest one that is; `where` names the table, "" at the top."""
     known = list(known)
@@ -58,9 +62,33 @@ def as_whole(value: object, name: str, advice: str = "") -> int:
     return int(given)
 
 
-def as_chips(value: object, name: str) -> int:
-    """Return a value that must be a whole number of chips."""
-    return as_whole(value, name, "; count in smaller chips, say a tenth or a cent")
+def as_chips(value: object, name: str) -> Chips:
+    """Return a value that must be a number of chips, such as 60 or 16.4."""
+    return exact(as_number(value, name), name)
+
+
+def exact(value: Fraction | Chips, name: str) -> Chips:
+    """Return a number of chips as an int where it is whole, as a float elsewhere; raises `ValueError` for a mill."""
+    given = value if isinstance(value, Fraction) else Fraction(str(value))
+    if UNITS[-1] % given.denominator:
+        raise UserError(f"{name} must be a number of chips of at most three decimals, not {float(given):g}")
+    return int(given) if given.denominator == 1 else float(given)
+
+
+def units_of(amounts: Iterable[Chips]) -> int:
+    """Return how many units a chip has where every amount is a whole number of them: 1, 10, 100 or 1000."""
+    fractions = [Fraction(str(amount)) for amount in amounts]
+    return next(unit for unit in UNITS if all(unit % x.denominator == 0 for x in fractions))
+
+
+def in_units(amount: Chips | Fraction, unit: int) -> int:
+    """Return a number of chips in units."""
+    return int((amount if isinstance(amount, Fraction) else Fraction(str(amount))) * unit)
+
+
+def in_chips(units: int, unit: int) -> Chips:
+    """Return a number of units in chips."""
+    return units // unit if units % unit == 0 else units / unit
 
 
 def quote(value: str) -> str:

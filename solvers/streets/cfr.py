@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.mapping import copy
 from counterplay.engine.schema import fit, least
 from counterplay.engine.streets import F32, F64, U32, Instances, Subgame, Tables, Work, new_tables, new_work, unblocked
 from counterplay.solvers.cfr import schedule
@@ -182,7 +183,7 @@ class SubgameCFR:
         for table, saved in zip(self.tables, kept, strict=True):
             if table.dtype != saved.dtype:
                 raise UserError("the saved run does not fit: its tables are of another type")
-            table[:] = saved
+            copy(table, saved)
         self.iterations = iterations
 
 
