@@ -372,7 +372,7 @@ def solve(
         raise UserError(f"the run needs {size(need)} of memory and {size(free)} are free: {advice} would help")
     solver = SubgameCFR(laid.game, spot.pot, VARIANTS[chosen.algorithm], chosen.horizon, compress, workers)
     if resume is not None:
-        solver.restore(resume.state, resume.iterations)
+        solver.restore(dict(resume.state), resume.iterations)
 
     def solution(ending: Ending) -> SpotSolution:
         solved = SpotSolution(

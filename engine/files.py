@@ -5,9 +5,11 @@ import stat
 from pathlib import Path
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.system import available
 from counterplay.engine.text import size
 
 MOST_TEXT = 64 * 2**20  # bytes of a game or a table of payoffs as text: a hundred times what is solved in practice
+_GROWTH = 40  # bytes of memory that a byte of text may take as tokens, lists and numbers
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -50,8 +52,14 @@ def read_bytes(path: str | Path, most: int, what: str = "a file") -> bytes:
 
 
 def read_text(path: str | Path, what: str = "a text file", most: int = MOST_TEXT) -> str:
-    """Return the text in a file in UTF-8; raises `ValueError` for what is none, or is larger than `most` bytes."""
+    """Return the text in a file in UTF-8; raises `ValueError` for what is none, or is larger than `most` bytes.
+
+    It is refused too where what is then made of it would be more than memory holds.
+    """
+    data = read_bytes(path, most, what)
+    if _GROWTH * len(data) > available():
+        raise UserError(f"{path} takes about {size(_GROWTH * len(data))} of memory to read, and less is free")
     try:
-        return read_bytes(path, most, what).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         raise UserError(f"{path} is not a text file in UTF-8") from None
