@@ -27,6 +27,8 @@ def check_regular(path: str | Path, what: str = "a file") -> int:
     """
     try:
         found = os.stat(path)
+    except FileNotFoundError:
+        raise UserError(f"cannot read {str(path)!r}: there is no such file") from None
     except ValueError:  # a name that holds a zero
         raise UserError(f"cannot read {str(path)!r}: that is no name of a file") from None
     except OSError as error:
