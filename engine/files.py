@@ -5,9 +5,11 @@ import stat
 from pathlib import Path
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.system import available
 from counterplay.engine.text import size
 
 MOST_TEXT = 64 * 2**20  # bytes of a game or a table of payoffs as text: a hundred times what is solved in practice
+_GROWTH = 40  # bytes of memory that a byte of text may take as tokens, lists and numbers
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -25,6 +27,8 @@ def check_regular(path: str | Path, what: str = "a file") -> int:
     """
     try:
         found = os.stat(path)
+    except FileNotFoundError:
+        raise UserError(f"cannot read {str(path)!r}: there is no such file") from None
     except ValueError:  # a name that holds a zero
         raise UserError(f"cannot read {str(path)!r}: that is no name of a file") from None
     except OSError as error:
@@ -50,8 +54,14 @@ def read_bytes(path: str | Path, most: int, what: str = "a file") -> bytes:
 
 
 def read_text(path: str | Path, what: str = "a text file", most: int = MOST_TEXT) -> str:
-    """Return the text in a file in UTF-8; raises `ValueError` for what is none, or is larger than `most` bytes."""
+    """Return the text in a file in UTF-8; raises `ValueError` for what is none, or is larger than `most` bytes.
+
+    It is refused too where what is then made of it would be more than memory holds.
+    """
+    data = read_bytes(path, most, what)
+    if _GROWTH * len(data) > available():
+        raise UserError(f"{path} takes about {size(_GROWTH * len(data))} of memory to read, and less is free")
     try:
-        return read_bytes(path, most, what).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         raise UserError(f"{path} is not a text file in UTF-8") from None

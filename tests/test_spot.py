@@ -279,7 +279,7 @@ def test_mistakes_get_one_sentence(old, new, says):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(ValueError, match=r"cannot read .*nothing.toml': No such file"):
+    with pytest.raises(ValueError, match=r"cannot read .*nothing.toml': there is no such file"):
         load_spot(tmp_path / "nothing.toml")
     (tmp_path / "latin.toml").write_bytes("board = 'é'".encode("latin-1"))
     with pytest.raises(ValueError, match="UTF-8"):
