@@ -12,7 +12,6 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.spec import suggestion
 
 NONE = "none"  # in place of a preset's name: the learner's defaults
-TURNS = "turns"  # the preset of all turn-based games, whatever their names
 
 _STEPS = ("epsilon_steps", "lr_steps")  # settings that are a part of the run, and go along with its length
 _INSTEAD = {"n_step": ("td_lambda", "gae_lambda"), "td_lambda": ("n_step",), "gae_lambda": ("n_step",)}
@@ -45,7 +44,8 @@ _Q, _PPO = ("iql", "vdn", "qmix"), ("mappo", "ippo")
 # Games of one decision, played again and again: no step matters to the next, so that nothing that comes later has to be
 # told apart from what an action paid. The best joint action lies beside the worst, hence the optimism.
 _ALONE = {"gamma": 0.0, "pessimism": 0.01}
-_BOLD = _ALONE | {"lr": 5e-3, "epsilon_steps": 6000}
+_QUICK = {"lr": 5e-3, "epsilon_steps": 6000}
+_BOLD = _ALONE | _QUICK
 _SURE = _ALONE | {"critic_lr": 5e-3}
 # All joint actions equally often, for the values of the whole game.
 _UNIFORM = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 5e-3, "batch": 64, "warmup": 64, "updates": 0.25}
@@ -56,8 +56,10 @@ _HUNT = {"pessimism": 0.1, "gamma": 0.95, "epsilon_steps": 80_000, "batch": 8, "
 PRESETS = (
     Preset("climbing", _Q, 10_000, _BOLD),
     Preset("climbing", _PPO, 40_000, _SURE),
+    Preset("climbing", ("qtran", "qtran_alt"), 10_000, _QUICK),
     Preset("penalty", ("iql",), 10_000, _BOLD),
     Preset("penalty", _PPO, 40_000, _SURE),
+    Preset("penalty", ("qtran",), 10_000, _QUICK),
     Preset("qtran_matrix", ("qtran", "qtran_alt"), 2400, _UNIFORM | {"lr": 2e-3}),
     Preset("two_step", ("vdn", "qmix"), 6000, _UNIFORM | {"target_rate": 0.1}),
     Preset("switch", _Q, 100_000, _MEMORY | {"updates": 0.25, "lr": 1e-3, "epsilon_steps": 50_000}),
@@ -66,7 +68,7 @@ PRESETS = (
     Preset("predator_prey", _PPO, 600_000, {"pessimism": 0.1}),
     Preset("foraging", ("vdn", "qmix"), 2_000_000, {"gamma": 0.9}),
     Preset("foraging", ("coma",), 4_000_000, {"gamma": 0.9}),
-    Preset("foraging", _PPO, 500_000, {}),
+    Preset("foraging", ("mappo",), 500_000, {}),
 )
 
 

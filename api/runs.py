@@ -122,10 +122,8 @@ def preset_in(choice: Choice, env: Any, asked: str | None) -> presets.Preset | N
 
 
 def preset_name(task: "Task") -> str:
-    """Return the name by which an environment's presets go: its own, and one for all turn-based games."""
-    from counterplay.games.envs.tree import TurnBased
-
-    return presets.TURNS if isinstance(task, TurnBased) else (ENVS.spec_of(task) or "").partition("(")[0]
+    """Return the name by which an environment's presets go, whatever its parameters; "" for what has none."""
+    return (ENVS.spec_of(task) or "").partition("(")[0]
 
 
 def load_run(folder: str | Path, env: Any = None, learner: str | type | None = None, **settings: Any) -> "Run":

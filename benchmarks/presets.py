@@ -63,6 +63,8 @@ def train(place: Place, learner: str, seed: int) -> dict[str, Any]:
     began = time.process_time()
     advance(run, run.plan.steps if run.preset else longest, test_every=10**9, test_episodes=EPISODES)
     seconds = time.process_time() - began
+    if run.stopped_by == "interrupt":
+        raise KeyboardInterrupt
     score = judge(run).exploitability if is_judged(run) else run.evaluate(EPISODES).mean
     found = {"score": score, "steps": run.steps, "minutes": seconds / 60, "preset": run.preset}
     return {**found, "settings": asdict(run.settings)}

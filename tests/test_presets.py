@@ -5,7 +5,7 @@ import json
 import pytest
 
 import counterplay
-from counterplay.agents import find, presets
+from counterplay.agents import find
 from counterplay.agents.presets import PRESETS, Preset, choose
 from counterplay.api.runs import preset_name
 from counterplay.games.envs import ENVS
@@ -21,7 +21,7 @@ def test_every_preset_fits(preset, learner):
     settings = choice.with_settings(preset.settings_for({}))
     assert all(getattr(settings, name) == value for name, value in preset.settings.items())
     assert not set(preset.settings) & set(choice.entry.preset), "what the name says is no matter of a preset"
-    assert preset.name == presets.TURNS or preset.name in ENVS.names
+    assert preset.name in ENVS.names
     assert choose(None, preset.name, learner) == choose(preset.name, "elsewhere", learner) == preset
 
 
@@ -43,7 +43,7 @@ def test_settings_for():
         ("foraging(players=3)", "foraging"),
         ("Foraging-8x8-2p-2f-coop-v3", "foraging"),
         ("penalty(k=-50)", "penalty"),
-        ("kuhn", "turns"),
+        ("kuhn(players=3)", "kuhn"),
         ("matrix_game(payoffs=(1, 0, 0, 2))", "matrix_game"),
     ],
 )
