@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from counterplay.api.judge import SeatJudgement, judge
     from counterplay.api.listing import list_envs, list_games, list_learners, make
     from counterplay.api.runs import load_run, train
-    from counterplay.api.solution import Solution, TreeSolution
+    from counterplay.api.solution import Solution
     from counterplay.api.solve import load, solve
     from counterplay.api.spots import SpotSolution
     from counterplay.api.sweep import sweep
+    from counterplay.api.tree_solution import TreeSolution
     from counterplay.engine.errors import UserError
     from counterplay.games.holdem.spot import Spot
     from counterplay.solvers.value import Judgement
@@ -53,7 +54,7 @@ _HOMES = {
     "Solution": "api.solution",
     "Spot": "games.holdem.spot",
     "SpotSolution": "api.spots",
-    "TreeSolution": "api.solution",
+    "TreeSolution": "api.tree_solution",
     "UserError": "engine.errors",
     "judge": "api.judge",
     "list_envs": "api.listing",

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.api.solution import HOLDEM, Solution, TreeSolution
+from counterplay.api.solution import HOLDEM, Solution
 from counterplay.api.strategies import as_table
+from counterplay.api.tree_solution import TreeSolution
 from counterplay.api.trees import build
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from counterplay.api.solution import TreeSolution
+from counterplay.api.tree_solution import TreeSolution
 from counterplay.engine import schema
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import Arrays

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from counterplay.api.keeping import answered, keeper
-from counterplay.api.solution import HOLDEM, TREE, Solution, TreeSolution, earns_alike, rebuilt
+from counterplay.api.solution import HOLDEM, TREE, Solution
+from counterplay.api.tree_solution import TreeSolution, earns_alike, rebuilt
 from counterplay.api.trees import build, size_of
 from counterplay.engine import arguments
 from counterplay.engine.compiling import clock

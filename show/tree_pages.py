@@ -16,7 +16,7 @@ from counterplay.show.text import DIM, HEADING, Paint, check_player, meaning, ta
 from counterplay.solvers.value import Judgement
 
 if TYPE_CHECKING:
-    from counterplay.api.solution import TreeSolution
+    from counterplay.api.tree_solution import TreeSolution
     from counterplay.show.pages import Page
 
 _NEAR = 1e-9  # of the largest figure: another order of summation makes no more
