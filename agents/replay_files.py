@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterplay.agents.replay import Replay
+from counterplay.agents.saved import check_episodes
 from counterplay.engine import store
+from counterplay.engine.env import EnvSpec
 from counterplay.engine.errors import UserError
 from counterplay.engine.writing import clean
 
@@ -52,7 +54,7 @@ def write(folder: Path, replay: Replay, parts: Sequence[Part]) -> list[Part]:
     return kept
 
 
-def read(folder: Path, replay: Replay, parts: Sequence[Part]) -> None:
+def read(folder: Path, replay: Replay, parts: Sequence[Part], spec: EnvSpec) -> None:
     """Fill a replay, whose `head` is there, from the files of its parts; raises `UserError` if they are not whole."""
     oldest = replay.added - replay.size
     if [p.start for p in parts[1:]] != [p.end for p in parts[:-1]] or (replay.size and not parts):
@@ -65,6 +67,7 @@ def read(folder: Path, replay: Replay, parts: Sequence[Part]) -> None:
         try:
             if (header["kind"], header["start"], header["end"]) != (_KIND, part.start, part.end):
                 raise ValueError("it is of another run")
+            check_episodes(arrays, spec)
             skipped = max(oldest - part.start, 0)  # episodes that have left the replay since
             replay.put(part.start + skipped, part.end, {name: array[skipped:] for name, array in arrays.items()})
         except (KeyError, ValueError) as error:

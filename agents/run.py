@@ -185,7 +185,8 @@ class Run:
         its files are missing or damaged.
         """
         if self._unread:
-            replay_files.read(cast(Path, self.folder), self.learner.replay, self._parts)  # type: ignore[attr-defined]
+            replay: Replay = self.learner.replay  # type: ignore[attr-defined]
+            replay_files.read(cast(Path, self.folder), replay, self._parts, self.task.spec)
             self._unread = False
         return not self._lost
 

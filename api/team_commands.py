@@ -100,7 +100,7 @@ def train(
     choice = None if learner is None else find(learner)
     if asks:
         about = [] if choice is None else ["", *_about(choice, env, more["preset"])]
-        put([click.get_current_context().get_help(), *about])
+        put([*click.get_current_context().get_help().splitlines(), *about])
         return 0
     if resume is None and (learner is None or env is None):
         raise UserError("name a learner and an environment, as in: train qmix climbing; --help LEARNER lists settings")

@@ -155,6 +155,12 @@ def shown(text: str) -> str:
     return "\x1b".join(map(printable, text.split(_OURS)))
 
 
+def one_line(text: str) -> str:
+    """Return a line in which an end of line, but for those around it, is an escape: a stranger's label fakes none."""
+    inner = text.strip("\n")
+    return text.replace(inner, inner.replace("\n", "\\n")) if "\n" in inner else text
+
+
 def say(text: str) -> None:
     """Print text, as `shown` makes it safe."""
     click.echo(shown(text))
@@ -165,11 +171,11 @@ def put(lines: Iterable[str], paged: bool = False) -> None:
     if paged and sys.stdout.isatty() and sys.stdin.isatty():
         page = list(lines)
         if len(page) >= shutil.get_terminal_size().lines:
-            click.echo_via_pager("\n".join(map(shown, page)) + "\n", color=coloured())
+            click.echo_via_pager("\n".join(shown(one_line(line)) for line in page) + "\n", color=coloured())
             return
         lines = page
     for line in lines:
-        say(line)
+        say(one_line(line))
 
 
 def put_json(data: dict[str, Any]) -> None:
