@@ -78,7 +78,6 @@ def train(
     'counterplay learners' and 'counterplay envs' list both. Ctrl-C ends a run and keeps what there is.
     """
     from counterplay.agents import find
-
     from counterplay.api.runs import check_order, settings_of
 
     if learner is not None:
