@@ -27,8 +27,8 @@ OTHER_GAMES = (
 OTHER_ENVS = (
     "",
     "Every turn-based game is one too ('counterplay games'): its players are the agents. So is every",
-    "parallel environment of PettingZoo: pettingzoo:mpe2.simple_spread_v3(N=3), and one of your own is",
-    "named package.module:Class.",
+    "environment of PettingZoo: pettingzoo:mpe2.simple_spread_v3(N=3), and one of your own is named",
+    "package.module:Class.",
     "'counterplay envs NAME' explains one.",
 )
 

@@ -13,6 +13,7 @@ from counterplay.agents.presets import Preset, presets_of
 from counterplay.agents.run import Run, Score, interval
 from counterplay.engine.catalogue import is_own
 from counterplay.engine.text import count, duration, small
+from counterplay.games.envs import ENVS
 from counterplay.show.listing import quoted, shape
 from counterplay.show.text import DIM, HEADING, Paint, meaning, table
 
@@ -142,22 +143,29 @@ def whats_next(run: Run) -> Iterator[str]:
         yield f"Not saved: --out {quoted(str(name_for(run)))} keeps it, to evaluate, watch or resume."
         return
     kept = quoted(str(run.folder))
-    own = "".join(  # one's own has to be named again: a folder makes nobody import it
-        f" --{flag} {quoted(name)}" for flag, name in (("learner", run.name), ("env", run.env)) if is_own(name)
-    )
-    both = f"{quoted(run.name)} {quoted(run.env)} " if own else ""
+    # One's own has to be named again: a folder makes nobody import it.
+    names = [(flag, name) for flag, name in (("learner", run.name), ("env", run.env)) if _is_own(name)]
+    both = f"{quoted(run.name)} {quoted(run.env)} " if names else ""
+    classes = [(name, value) for name, value in vars(run.settings).items() if isinstance(value, str) and is_own(value)]
+    sets = "".join(f" --set {quoted(f'{name}={value}')}" for name, value in classes)
+    own = "".join(f" --{flag} {quoted(name)}" for flag, name in names) + sets
     yield f"Saved in {run.folder}. Next:"
     if run.stopped_by == "interrupt":
-        yield f"  counterplay train {both}--resume {kept}"
+        yield f"  counterplay train {both}--resume {kept}{sets}"
     yield f"  counterplay evaluate {kept}{own}"
     yield f"  counterplay watch {kept}{own}"
     if run.stopped_by != "interrupt":
-        yield f"  counterplay train {both}--resume {kept} --steps {2 * run.plan.steps}"
+        yield f"  counterplay train {both}--resume {kept} --steps {2 * run.plan.steps}{sets}"
     yield f"  tensorboard --logdir {kept}"
 
 
 def _spelled(settings: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={_written(value)}" for name, value in settings.items())
+
+
+def _is_own(name: str) -> bool:
+    """Tell whether a learner's or an environment's text names what is somebody's own."""
+    return is_own(name) or ENVS.imports_own(name)
 
 
 def _written(value: object) -> str:

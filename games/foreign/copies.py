@@ -119,6 +119,8 @@ class Copies:
 
     def picture(self, episode: int) -> npt.NDArray[np.uint8] | None:
         """Return what the environment renders, [height, width, 3], or None where it has no picture."""
+        if not hasattr(self.copies[episode], "render"):
+            return None
         with self.blamed(episode):
             drawn = self.copies[episode].render()
         return drawn if isinstance(drawn, np.ndarray) and drawn.ndim == 3 else None
@@ -204,7 +206,8 @@ class Copies:
 
     def close(self) -> None:
         for env in self.copies:
-            env.close()
+            if hasattr(env, "close"):  # one's own need not have it
+                env.close()
 
 
 def _flattener(space: Any) -> Callable[[Any], Any]:
