@@ -5,8 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.agents.rollout import Episodes
+from counterplay.agents.rollout import Episodes, empty
 from counterplay.engine.env import EnvSpec
+
+
+_LIVES = ("alive", "ended")
 
 
 class Draw(NamedTuple):
@@ -26,21 +29,10 @@ class Replay:
     """
 
     def __init__(self, spec: EnvSpec, capacity: int, alpha: float = 0.0) -> None:
-        limit, agents = spec.limit, spec.agents
         self.capacity, self.alpha = capacity, alpha
         self.size = self.next = 0
-        # Zeros are not touched, hence take no memory, until an episode is put there.
-        self._ring = Episodes(
-            np.zeros((capacity, limit + 1, agents, spec.observation), np.float32),
-            np.zeros((capacity, limit + 1, spec.state), np.float32),
-            np.zeros((capacity, limit + 1, agents, spec.actions), np.bool_),
-            np.zeros((capacity, limit, agents), np.int64),
-            np.zeros((capacity, limit) if spec.team else (capacity, limit, agents), np.float32),
-            np.zeros((capacity, limit), np.bool_),
-            np.zeros((capacity, limit), np.bool_),
-        )
-        self._arrays: list[npt.NDArray[Any]] = list(self._ring)
-        self._steps = limit
+        self._ring = empty(spec, capacity)
+        self._steps = spec.limit
         self._length = np.zeros(capacity, np.int64)
         self._priority = np.zeros(capacity)
 
@@ -49,7 +41,9 @@ class Replay:
         highest = self._priority[: self.size].max(initial=0.0) or 1.0
         for b, length in enumerate(episodes.filled.sum(axis=1)):
             at = self.next
-            for ring, new in zip(self._arrays, list[Any](episodes), strict=True):
+            for ring, new in zip(self._ring, episodes, strict=True):
+                if ring is None or new is None:
+                    continue
                 rows = length + (ring.shape[1] > self._steps)  # one more for what follows the last step
                 ring[at, :rows] = new[b, :rows]
                 ring[at, rows:] = 0
@@ -70,7 +64,9 @@ class Replay:
         else:
             index, weight = rng.choice(self.size, count, replace=False), np.ones(count)
         longest = int(self._length[index].max())
-        parts: list[Any] = [ring[index, : longest + (ring.shape[1] > self._steps)] for ring in self._arrays]
+        parts: list[Any] = [
+            None if ring is None else ring[index, : longest + (ring.shape[1] > self._steps)] for ring in self._ring
+        ]
         episodes = Episodes(*parts)
         return Draw(episodes, index, weight.astype(np.float32))
 
@@ -80,7 +76,7 @@ class Replay:
 
     def state(self) -> dict[str, Any]:
         """Return everything, as arrays and numbers."""
-        held = {name: ring[: self.size] for name, ring in self._ring._asdict().items()}
+        held = {name: ring[: self.size] for name, ring in self._ring._asdict().items() if ring is not None}
         return {
             **held,
             "length": self._length[: self.size],
@@ -92,4 +88,5 @@ class Replay:
         """Take over what `state` gave."""
         self.size, self.next = len(state["length"]), int(state["next"])
         for name, ring in (*self._ring._asdict().items(), ("length", self._length), ("priority", self._priority)):
-            ring[: self.size] = state[name]
+            if ring is not None:  # a file of 0.1.0 knows no lives: all agents lived as long as their episode
+                ring[: self.size] = state.get(name, name == "alive") if name in _LIVES else state[name]

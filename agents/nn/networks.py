@@ -194,10 +194,14 @@ class Scales(nn.Module):
 
     def learn_inputs(self, episodes: Episodes) -> None:
         """Take in observations and states alone."""
-        filled = episodes.filled
-        self.obs.learn(torch.from_numpy(episodes.obs[:, :-1][filled].reshape(-1, episodes.obs.shape[-1])))
+        filled, seen = episodes.filled, episodes.obs[:, :-1]
+        alive = None if episodes.alive is None else filled[:, :, None] & episodes.alive[:, :-1]
+        self.obs.learn(torch.from_numpy(seen[filled if alive is None else alive].reshape(-1, seen.shape[-1])))
         self.state.learn(torch.from_numpy(episodes.state[:, :-1][filled]))
 
     def learn_rewards(self, episodes: Episodes) -> None:
         """Take in rewards alone."""
-        self.reward.learn(torch.from_numpy(episodes.reward[episodes.filled].reshape(-1, 1)))
+        paid = episodes.filled
+        if episodes.alive is not None and episodes.reward.ndim > 2:
+            paid = paid[:, :, None] & episodes.alive[:, :-1]
+        self.reward.learn(torch.from_numpy(episodes.reward[paid].reshape(-1, 1)))
