@@ -1,4 +1,4 @@
-"""What many runs came to: learning curves over seeds, with confidence bands."""
+"""What many runs came to: learning curves over seeds, with bands of how far seeds differ."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.agents.log import LINES_FILE
-from counterplay.agents.run import interval
+
+_FEW = 5  # seeds; of fewer their range is shown
+_RESAMPLED = 2000
 
 
 class Kept(Protocol):
@@ -40,8 +42,26 @@ class Curve(NamedTuple):
         return found
 
     def band(self, confidence: float = 0.95) -> npt.NDArray[np.float64]:
-        """Return the confidence interval of that mean over seeds (Student's t), [2, K]; nan with one seed."""
-        return np.array([interval(column, confidence) for column in self.returns.T]).T
+        """Return how far seeds differ, [2, K]; nan with one seed.
+
+        That is the lowest and the highest of fewer than five seeds, and of more the interval of their mean by the
+        bootstrap (Efron 1979: percentiles of means of seeds drawn again). Neither leaves what runs really had.
+        """
+        seeds = len(self.returns)
+        if seeds < 2:
+            return np.full((2, len(self.steps)), np.nan)
+        if seeds < _FEW:
+            return np.array([self.returns.min(axis=0), self.returns.max(axis=0)])
+        drawn = np.random.default_rng(0).integers(0, seeds, (_RESAMPLED, seeds))
+        means = np.array([column[drawn].mean(axis=1) for column in self.returns.T])
+        found: npt.NDArray[np.float64] = np.percentile(means, [50 * (1 - confidence), 50 * (1 + confidence)], axis=1)
+        return found
+
+    @property
+    def span(self) -> str:
+        """Say what the band is."""
+        seeds = len(self.returns)
+        return "one seed" if seeds < 2 else "lowest to highest" if seeds < _FEW else "95% interval (bootstrap)"
 
 
 def curves(jobs: Iterable[Kept]) -> list[Curve]:
@@ -90,6 +110,7 @@ def figures(curves: Sequence[Curve]) -> list[dict[str, Any]]:
             curve.measure: curve.mean[-1],
             "low": plain(curve.band()[0])[-1],
             "high": plain(curve.band()[1])[-1],
+            "band": curve.span,
             "steps_per_second": curve.speed,
             "curve": {
                 "steps": plain(curve.steps),

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from counterplay.agents.learner import within
+from counterplay.agents.memory import admit
 from counterplay.agents.nn.networks import orthogonal
 from counterplay.agents.rollout import Episodes, greedy, sample
 from counterplay.agents.team import Batch, Rows, Team, TeamSettings, take_rows
@@ -76,6 +77,7 @@ class OnPolicy(Team, ABC):
 
     def __init__(self, spec: EnvSpec, settings: OnPolicySettings) -> None:
         super().__init__(spec, settings)
+        admit(spec, envs=settings.envs, batch=settings.envs)
         if settings.orthogonal:
             orthogonal(self.agents, self.agents.out, 0.01)
 

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from counterplay.agents.learner import suits, within
+from counterplay.agents.memory import admit
 from counterplay.agents.nn.mixers import make_mixer
 from counterplay.agents.nn.networks import AgentNetwork
 from counterplay.agents.replay import Replay
@@ -91,6 +92,7 @@ class OffPolicy(Team, ABC):
         super().__init__(spec, settings)
         self.target_agents = self.agent_network()
         self.targets["agents"] = self.target_agents
+        admit(spec, envs=settings.envs, batch=settings.batch, replay=settings.replay)
         self.replay = Replay(spec, settings.replay, settings.priority)
         self.due = 0.0  # updates that are owed to the episodes played
 

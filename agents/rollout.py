@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.agents.checks import check_fits, check_played
 from counterplay.engine.env import Env, EnvSpec, Step
 from counterplay.engine.jit import jit
 
@@ -69,24 +70,34 @@ def empty(spec: EnvSpec, many: int) -> Episodes:
 
 
 def collect(env: Env, actor: Actor, rng: np.random.Generator, explore: bool = True) -> Episodes:
-    """Play the environment's B episodes to their ends."""
+    """Play the environment's B episodes to their ends.
+
+    Raises `ValueError` for an environment that shows what is no number, or leaves an agent nothing to do.
+    """
     spec, many = env.spec, env.batch
+    name = str(getattr(env, "name", type(env).__name__))
     whole = empty(spec, many)
     actor.begin(many)
     step = env.reset(rng)
+    check_fits(step, whole, name)
     playing = np.ones(many, np.bool_)
     played = 0
-    while played < spec.limit and playing.any():
-        t = played
-        _see(whole, t, step)
-        whole.filled[:, t] = playing
-        whole.action[:, t] = actor.act(step, rng, explore)
-        step = env.step(whole.action[:, t])
-        whole.reward[:, t] = step.reward
-        whole.terminated[:, t] = step.terminated & playing
-        playing &= ~(step.terminated | step.truncated)
-        played += 1
+    try:
+        while played < spec.limit and playing.any():
+            t = played
+            _see(whole, t, step)
+            whole.filled[:, t] = playing
+            whole.action[:, t] = actor.act(step, rng, explore)
+            step = env.step(whole.action[:, t])
+            whole.reward[:, t] = step.reward
+            whole.terminated[:, t] = step.terminated & playing
+            playing &= ~(step.terminated | step.truncated)
+            played += 1
+    except Exception:  # it may follow from what was shown before
+        check_played(whole, played, name)
+        raise
     _see(whole, played, step)
+    check_played(whole, played, name)
     rows = spec.limit + 1
     return Episodes(
         *(None if part is None else part[:, : played + (part.shape[1] == rows)] for part in whole)  # type: ignore[arg-type]

@@ -6,19 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
+from counterplay.agents.checks import check_learned
 from counterplay.agents.log import Log, Row
+from counterplay.agents.memory import episode_bytes
 from counterplay.agents.rollout import Episodes, collect
-from counterplay.agents.run import Run, torch_threads, totals
-from counterplay.engine.compiling import clock
+from counterplay.agents.run import Run, own_means, torch_threads, totals
+from counterplay.engine.compiling import clock, tell
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
 from counterplay.engine.system import interrupts
+from counterplay.engine.text import size
 from counterplay.games.envs.encoding import behaviour_strategy, observations
 from counterplay.games.envs.tree import TurnBased
 from counterplay.solvers.value import Judgement, judge_table
 
 CHECKPOINT = 60.0  # seconds between two checkpoints, or more where they are large
 ROWS = 400  # rows of history in a run, about
+MENTIONED = 2**30  # bytes of a replay that are worth a word beforehand
 TESTS = 40  # tests in a run, about
 SMALL = 50_000  # information sets up to which a game is judged in no time beside training
 
@@ -78,11 +82,15 @@ def advance(
     """Train until the run has that many environment steps in all (a step is all agents of one episode moving).
 
     Stops between two updates at Ctrl-C, or once `stop()` is true. A row of history has the means since the row
-    before: `return` (of the team, or summed over agents), `length`, whatever the learner tells, `steps_per_second`;
+    before: `return` (of the team; where agents have their own, their sum, and `return_0` and so on are each agent's),
+    `length`, whatever the learner tells, `steps_per_second`;
     every `test_every` steps also `test_return` with `test_low` and `test_high`, without exploring, and in small games
     of players against each other `test_exploitability`. `on_row` is given each row. A run that is kept in a folder (in
     `out` from now on, if given) is saved there at the beginning, at the end, and once a minute, and its rows are
     written there as they come. Networks are small: one thread is the fastest.
+
+    Raises `ValueError` where the environment shows what is no number, and where learning diverges (a loss that is nan):
+    what was saved before stays as it is.
     """
     given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes}
     run.plan = replace(run.plan, **{name: value for name, value in given.items() if value is not None})
@@ -92,6 +100,9 @@ def advance(
     if out is not None or run.folder is not None:
         run.save(out)
     log = None if run.folder is None else Log(run.folder, run.history, run.steps)
+    spec, replay = run.task.spec, getattr(run.settings, "replay", 0)
+    if isinstance(replay, int) and (full := replay * episode_bytes(spec)) >= MENTIONED:
+        tell(f"the replay takes {size(full)} once it holds {replay:,} episodes; replay=N makes it smaller")
     times = _Times(run.seconds, steps=run.steps)
     run.stopped_by = "steps"
     try:
@@ -102,7 +113,9 @@ def advance(
                     break
                 before = run.steps
                 episodes = collect(env, run.learner, run.rng)
-                _note(run, episodes, run.learner.learn(episodes, run.rng), env.batch)
+                learned = run.learner.learn(episodes, run.rng)
+                check_learned(learned, run.steps + episodes.steps, run.settings, run.folder)
+                _note(run, episodes, learned, env.batch)
                 testing = run.steps // test_every > before // test_every or run.steps >= goal
                 if testing or run.steps // row_every > before // row_every:
                     row = _row(run, times, testing)
@@ -124,7 +137,9 @@ def _note(run: Run, episodes: Episodes, learned: dict[str, float], batch: int) -
     """Count episodes that were played and learned from, and keep their figures for the next row."""
     run.steps += episodes.steps
     run.episodes += batch
-    learned |= {"return": float(totals(episodes.returns()).mean()), "length": episodes.steps / batch}
+    returns = episodes.returns()
+    learned |= {"return": float(totals(returns).mean()), "length": episodes.steps / batch}
+    learned |= own_means("return", returns)
     for name, figure in learned.items():
         run.since.setdefault(name, []).append(figure)
 
@@ -137,6 +152,7 @@ def _row(run: Run, times: _Times, testing: bool) -> Row:
     if testing:
         score = run.evaluate(run.plan.test_episodes, run.steps)
         row |= {"test_return": score.mean, "test_low": score.low, "test_high": score.high}
+        row |= own_means("test_return", score.returns)
         row |= {"test_exploitability": judge(run).exploitability} if is_judged(run) else {}
     times.steps, times.marked = run.steps, clock()
     run.seconds = row["seconds"] = times.seconds()

@@ -16,11 +16,15 @@ OWN = ("iql", "ippo", "ia2c")  # of agents that may have rewards of their own
 
 
 @pytest.mark.parametrize("better", ["stay", "go"])
-@pytest.mark.parametrize("name", [entry.name for entry in LEARNERS])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(e.name, marks=pytest.mark.slow if e.name.startswith("qtran") else ()) for e in LEARNERS],
+)
 def test_every_learner(name, better):
     task = from_parallel(lambda: Leaver(better), reward="team", limit=6, workers=0)
     on = name in ("coma", "mappo", "ippo", "a2c", "ia2c")
-    run = counterplay.train(name, task, steps=3000, test_every=10**6, test_episodes=1, seed=1, **(ON if on else OFF))
+    steps, options = 6000 if name == "coma" else 3000, ON if on else OFF
+    run = counterplay.train(name, task, steps=steps, test_every=10**6, test_episodes=1, seed=1, **options)
     assert run.evaluate(4).mean == 5.0
 
 

@@ -122,6 +122,9 @@ def orthogonal(network: nn.Module, out: nn.Module, gain: float) -> None:
                     nn.init.orthogonal_(matrix, gain if module is out else 2**0.5)
 
 
+_MANY = 2**24  # numbers that a scale takes in at once
+
+
 class Scale(nn.Module):
     """Running mean and deviation of numbers [..., K], and the numbers made to have mean 0 and deviation 1 by them.
 
@@ -148,6 +151,13 @@ class Scale(nn.Module):
         """Take in rows [R, K]."""
         if not len(numbers):
             return
+        if numbers.numel() > _MANY:  # pictures: so many doubles at a time, and no more
+            for part in numbers.split(max(1, _MANY // numbers.shape[1])):
+                self._learn(part)
+        else:
+            self._learn(numbers)
+
+    def _learn(self, numbers: Tensor) -> None:
         rows = numbers.double()
         count, mean = len(rows), rows.mean(dim=0)
         total = self.count + count
