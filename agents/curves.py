@@ -33,7 +33,7 @@ class Curve(NamedTuple):
     steps: npt.NDArray[np.float64]  # [K]
     returns: npt.NDArray[np.float64]  # [seeds, K], or exploitabilities
     speed: float  # environment steps a second, the runs' mean, side by side as they were
-    measure: str = "return"  # or "exploitability", which is to be small
+    measure: str = "return"  # "sum" of agents' own ones, or "exploitability", which is to be small
 
     @property
     def mean(self) -> npt.NDArray[np.float64]:
@@ -67,7 +67,7 @@ class Curve(NamedTuple):
 def curves(jobs: Iterable[Kept]) -> list[Curve]:
     """Return what the runs of a sweep say of their tests, variant by variant; runs that were never tested are left out.
 
-    That is their returns, or their exploitability if all have it.
+    That is their returns (summed where agents have their own), or their exploitability if all have it.
     Tests of runs of the same variant are a few steps apart where episodes differ in length: they are brought to the
     first run's steps by straight lines.
     """
@@ -75,8 +75,10 @@ def curves(jobs: Iterable[Kept]) -> list[Curve]:
     runs_rows = {job: _rows(job.folder / LINES_FILE) for job in jobs}
     tested = [row for rows in runs_rows.values() for row in rows if "test_return" in row]
     measure = "exploitability" if all("test_exploitability" in row for row in tested) else "return"
+    name = f"test_{measure}"
+    if measure == "return" and any("test_return_0" in row for row in tested):
+        measure = "sum"
     for job, rows in runs_rows.items():
-        name = f"test_{measure}"
         tests = np.array([(row["steps"], row[name]) for row in rows if name in row], np.float64)
         if len(tests):
             speed = rows[-1]["steps"] / max(rows[-1]["seconds"], 1e-9)

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from counterplay.agents.rollout import Episodes, empty
 from counterplay.engine.env import EnvSpec
 
-
 _LIVES = ("alive", "ended")
 
 

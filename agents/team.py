@@ -79,7 +79,6 @@ class Batch(NamedTuple):
         found: list[Tensor] = [torch.from_numpy(part) for part in (seen, step, now, following, episode)]
         return Rows(*found)
 
-
     def lives(self) -> Lives | None:
         """Return who plays when; None where all play to their episode's end."""
         if self.alive is None or self.ended is None:

@@ -36,8 +36,8 @@ class EnvSpec:
     agent's action is. `observation` is O and `state` is S, the numbers in an agent's observation and in the state that
     centralised training may look at. `limit` is T: no episode is longer. `team` says that there is one reward for all
     (in the task's own units), otherwise every agent has its own. `lives` says that agents may leave or come while
-    others play on. `byte_obs` says that observations are whole numbers from 0 to 255, such as pictures are made of, kept
-    as u8; `byte_state` says it of the state.
+    others play on. `byte_obs` says that observations are whole numbers from 0 to 255, such as pictures are made of,
+    kept as u8; `byte_state` says it of the state.
     """
 
     agents: int

@@ -47,7 +47,8 @@ def draw(curves: Sequence[Curve], title: str, path: Path) -> None:
         (line,) = axes.plot(curve.steps, curve.mean, label=f"{curve.variant} ({len(curve.seeds)} seeds)")
         low, high = curve.band()
         axes.fill_between(curve.steps, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
-    measure = "exploitability" if curves and curves[0].measure == "exploitability" else "return without exploring"
+    measures = {"exploitability": "exploitability", "sum": "sum of agents' returns without exploring"}
+    measure = measures.get(curves[0].measure if curves else "", "return without exploring")
     axes.set(title=title, xlabel="environment steps", ylabel=f"{measure}: mean over seeds, {_span(curves)}")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(alpha=0.3)

@@ -29,7 +29,7 @@ class Leaver(ParallelEnv):
     def look(self, agents):
         seen = np.zeros(STEPS + 2, np.float32)
         seen[self.t], seen[-1] = 1, len(self.agents) == 2
-        return {agent: seen for agent in agents}
+        return dict.fromkeys(agents, seen)
 
     def reset(self, seed=None, options=None):
         self.t, self.agents = 0, self.possible_agents[:]

@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import torch
-
 from naive_lives import life, own_returns, with_lives
 
 from counterplay.agents.rollout import Episodes

@@ -40,7 +40,9 @@ def life(episodes, b):
     if episodes.alive is None:
         shape = length + 1, episodes.action.shape[2]
         return np.ones(shape, bool), np.zeros(shape, bool)
-    return tuple(np.array([[*map(bool, row)] for row in part[b, : length + 1]]) for part in (episodes.alive, episodes.ended))
+    return tuple(
+        np.array([[*map(bool, row)] for row in part[b, : length + 1]]) for part in (episodes.alive, episodes.ended)
+    )
 
 
 def own_returns(ahead, reward, after, over, alive, ended):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from countdown import assert_equal
+from countdown import Countdown, assert_equal
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
 from test_tree_env import Coin
 
@@ -113,3 +113,19 @@ def test_turns_of_ours():
     env.reset()
     assert not any(env.terminations.values())
     assert env.state().shape == (82,)
+
+
+@pytest.mark.parametrize("how", ["terminated", "truncated"])
+def test_who_leaves_early_is_told_so(how):
+    """There and back: agents that leave at different steps do so in what is made of ours too."""
+    theirs = Countdown(masks="info", how=how)
+    ours = to_parallel(from_parallel(lambda: Countdown(masks="info", how=how), reward="individual", limit=9))
+    theirs.reset()
+    ours.reset(seed=0)
+    while ours.agents:
+        assert ours.agents == theirs.agents
+        found = ours.step(dict.fromkeys(ours.agents, 0))
+        wanted = theirs.step(dict.fromkeys(theirs.agents, 0))
+        assert found[1:4] == wanted[1:4]
+        assert list(found[0]) == list(wanted[0])
+    assert not theirs.agents

@@ -90,7 +90,9 @@ def numbers(seen: Any, count: int, what: str, agent: Any, where: Where) -> npt.N
     if array.dtype.kind not in "biuf":
         raise where.wrong(f"{what} has to be numbers, not {_shown(seen)}", agent)
     if array.size != count:
-        raise where.wrong(f"{what} has {array.size} numbers, {array.shape} in shape, where its space has {count}", agent)
+        raise where.wrong(
+            f"{what} has {array.size} numbers, {array.shape} in shape, where its space has {count}", agent
+        )
     return array.reshape(-1)
 
 

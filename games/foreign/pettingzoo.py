@@ -87,10 +87,11 @@ class Parallel:
 
     `make` makes one copy of it. Agents' rewards are added up with `reward="team"`, and kept apart with
     `reward="individual"`; "auto" plays a little at random, and takes agents for a team if their rewards are equal, or
-    at least rise and fall together. Where they do not it refuses to guess, for agents may be enemies. After `limit` steps an episode is truncated; 0 takes the environment's own word (an attribute
-    `max_cycles` or the like). `workers` are processes that share the copies (0: none; -1: one for each core, but none
-    for a user's own object); a single copy needs none. With `pad`, agents may differ in the sizes of their observations
-    (filled up with zeros) and in their numbers of actions (those that an agent lacks are not legal).
+    at least rise and fall together. Where they do not it refuses to guess, for agents may be enemies. After `limit`
+    steps an episode is truncated; 0 takes the environment's own word (an attribute `max_cycles` or the like). `workers`
+    are processes that share the copies (0: none; -1: one for each core, but none for a user's own object); a single
+    copy needs none. With `pad`, agents may differ in the sizes of their observations (filled up with zeros) and in
+    their numbers of actions (those that an agent lacks are not legal).
 
     An episode ends when no agent is left: truncated if time ran out for any of the last, otherwise terminated. Agents
     may leave earlier, each with an end of its own, and come later; one whose game was over stays away.
