@@ -53,8 +53,10 @@ def check_played(episodes: "Episodes", steps: int, name: str) -> None:
             break
     may = episodes.legal[:, : rows.shape[1]].any(axis=-1)
     if not may[rows].all():
-        alive = True if episodes.alive is None else episodes.alive[:, : rows.shape[1]]
-        for b, t, n in np.argwhere(~may & rows[:, :, None] & alive).tolist()[:1]:
+        stuck = ~may & rows[:, :, None]
+        if episodes.alive is not None:
+            stuck &= episodes.alive[:, : rows.shape[1]]
+        for b, t, n in np.argwhere(stuck).tolist()[:1]:
             bad.append((t, b, n, "nothing is legal for an agent in play"))
     if bad:
         t, b, agent, said = min(bad, key=lambda fault: fault[:2])

@@ -91,7 +91,9 @@ def evaluation_figures(run: Run, score: Score, judged: "Judgement | str | None")
         exact = {"exploitability": judged.exploitability, "value": judged.value}
     of_all = {"low": score.low, "high": score.high}
     own = [{"return": mean, "low": low, "high": high} for mean, low, high in own_scores(score)]
-    span = {"agents": own, "sum": {"return": score.mean, **of_all}} if own else {"return": score.mean, **of_all}
+    span: dict[str, Any] = (
+        {"agents": own, "sum": {"return": score.mean, **of_all}} if own else {"return": score.mean, **of_all}
+    )
     return {**figures(run), **span, "played": score.episodes, **exact}
 
 

@@ -152,8 +152,9 @@ class Scale(nn.Module):
         if not len(numbers):
             return
         if numbers.numel() > _MANY:  # pictures: so many doubles at a time, and no more
-            for part in numbers.split(max(1, _MANY // numbers.shape[1])):
-                self._learn(part)
+            rows = max(1, _MANY // numbers.shape[1])
+            for start in range(0, len(numbers), rows):
+                self._learn(numbers[start : start + rows])
         else:
             self._learn(numbers)
 

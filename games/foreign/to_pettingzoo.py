@@ -49,7 +49,8 @@ class _One:
         self.possible_agents = [f"{names}_{i}" for i in range(self.spec.agents)]
         self.agents: list[str] = []
         low, high = (0, 255) if self.spec.byte_state else (-np.inf, np.inf)
-        self.state_space = spaces.Box(low, high, (self.spec.state,), self.spec.state_type)
+        kind: Any = self.spec.state_type
+        self.state_space = spaces.Box(low, high, (self.spec.state,), kind)
 
     def observation_space(self, agent: str) -> Any:
         return self.observation_spaces[agent]
@@ -97,7 +98,8 @@ class OurParallel(_One, ParallelEnv):  # type: ignore[misc]
         size, count = self.spec.observation, self.spec.actions
         self.metadata["is_parallelizable"] = True
         low, high = (0, 255) if self.spec.byte_obs else (-np.inf, np.inf)
-        seen = spaces.Box(low, high, (size,), self.spec.obs_type)
+        kind: Any = self.spec.obs_type
+        seen = spaces.Box(low, high, (size,), kind)
         self.observation_spaces = dict.fromkeys(self.possible_agents, seen)
         self.action_spaces = {
             a: spaces.Box(-1.0, 1.0, (count,), np.float32) if self.spec.continuous else spaces.Discrete(count)
