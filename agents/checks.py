@@ -51,7 +51,7 @@ def check_played(episodes: "Episodes", steps: int, name: str) -> None:
             agent = rest[0] if rest and what != "a state" else None
             bad.append((t + later, b, agent, f"{what} holds {seen[(b, t, *rest)]}"))
             break
-    may = episodes.legal[:, : rows.shape[1]].any(axis=-1)
+    may = np.asarray(episodes.legal[:, : rows.shape[1]].any(axis=-1))
     if not may[rows].all():
         stuck = ~may & rows[:, :, None]
         if episodes.alive is not None:
