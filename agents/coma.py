@@ -24,7 +24,7 @@ from counterplay.agents.nn.networks import orthogonal
 from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings, log_policy, numbers
 from counterplay.agents.returns import td_lambda
 from counterplay.agents.rollout import sample
-from counterplay.agents.team import Batch, Rows, put_rows, take_rows
+from counterplay.agents.team import Batch, Rows, mean_agent, mean_of, put_rows, take_rows
 from counterplay.engine.env import EnvSpec
 
 
@@ -63,9 +63,11 @@ class Critic(nn.Module):
         self.place: Tensor  # where each agent's actions begin
         self.register_buffer("place", torch.arange(agents) * actions)
 
-    def forward(self, state: Tensor, action: Tensor) -> Tensor:
-        """Return values [R, N, A] in states [R, S] where the agents do `action`, [R, N]."""
+    def forward(self, state: Tensor, action: Tensor, present: Tensor | None = None) -> Tensor:
+        """Return values [R, N, A] in states [R, S] where the agents do `action`, [R, N], those `present` ([R, N])."""
         each = F.embedding(action + self.place, self.others)  # [R, N, H]
+        if present is not None:
+            each = each * present[..., None]
         others = each.sum(dim=1, keepdim=True) - each
         x = F.relu(self.state(state)[:, None] + others + self.ids)
         return dense(x, [self.second, self.out])
@@ -101,10 +103,10 @@ class COMA(OnPolicy):
         logits = self.logits(batch, rows)
         states, actions = take_rows(batch.state, rows.seen), self.actions(logits.detach(), batch, rows, rng)
         target = self.target(batch, rows, states, actions)
-        taken = actions.index_select(0, rows.now)
-        values = self.critic(states.index_select(0, rows.now), taken)  # [R, N, A]
+        taken, present = actions.index_select(0, rows.now), batch.present(rows.seen.index_select(0, rows.now))
+        values = self.critic(states.index_select(0, rows.now), taken, present)  # [R, N, A]
         chosen = values.gather(-1, taken[..., None])[..., 0]
-        value_loss = (chosen - target).square().mean()
+        value_loss = mean_of((chosen - target).square(), present)
 
         decisions = self.decisions(logits, batch, rows)
         worth = advantage(values.detach(), taken, decisions)
@@ -112,7 +114,7 @@ class COMA(OnPolicy):
             worth = worth / (decisions.mean(worth.square()).sqrt() + 1e-6)
         gain, entropy = decisions.mean(worth * decisions.chosen), decisions.mean(decisions.entropy())
         loss = value_loss - gain - settings.entropy * entropy
-        figures = {"loss": loss, "value_loss": value_loss, "entropy": entropy, "value": chosen.mean()}
+        figures = {"loss": loss, "value_loss": value_loss, "entropy": entropy, "value": mean_of(chosen, present)}
         return loss, {name: figure.detach() for name, figure in figures.items()}
 
     def actions(self, logits: Tensor, batch: Batch, rows: Rows, rng: np.random.Generator) -> Tensor:
@@ -124,9 +126,15 @@ class COMA(OnPolicy):
 
     @torch.no_grad()
     def target(self, batch: Batch, rows: Rows, states: Tensor, actions: Tensor) -> Tensor:
-        """Return what the critic should have said of the actions taken: TD(lambda), [R, N]."""
-        after = actions.index_select(0, rows.next)
-        values = self.target_critic(states.index_select(0, rows.next), after).gather(-1, after[..., None])[..., 0]
+        """Return what the critic should have said of the actions taken: TD(lambda), [R, N].
+
+        What it says for each agent is the team's worth; for one that has left that is what it says for those who stay.
+        """
+        after, present = actions.index_select(0, rows.next), batch.present(rows.seen.index_select(0, rows.next))
+        values = self.target_critic(states.index_select(0, rows.next), after, present)
+        values = values.gather(-1, after[..., None])[..., 0]
+        if present is not None:
+            values = torch.where(present > 0, values, mean_agent(values, present)[:, None])
         worth = put_rows(values, rows.step, batch.filled).numpy()
         facts = batch.reward.numpy(), worth, batch.terminated.numpy(), batch.filled.numpy(), self.settings.gamma
         found = td_lambda(*facts, self.settings.td_lambda)

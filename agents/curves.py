@@ -1,4 +1,4 @@
-"""What many runs came to: learning curves over seeds, with confidence bands."""
+"""What many runs came to: learning curves over seeds, with bands of how far seeds differ."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.agents.log import LINES_FILE
-from counterplay.agents.run import interval
 from counterplay.engine.errors import UserError
 from counterplay.engine.files import MOST_TEXT, read_bytes
 from counterplay.engine.schema import MetricsRow
+
+_FEW = 5  # seeds; of fewer their range is shown
+_RESAMPLED = 2000
 
 
 class Kept(Protocol):
@@ -35,7 +37,7 @@ class Curve(NamedTuple):
     steps: npt.NDArray[np.float64]  # [K]
     returns: npt.NDArray[np.float64]  # [seeds, K], or exploitabilities
     speed: float  # environment steps a second, the runs' mean, side by side as they were
-    measure: str = "return"  # or "exploitability", which is to be small
+    measure: str = "return"  # "sum" of agents' own ones, or "exploitability", which is to be small
 
     @property
     def mean(self) -> npt.NDArray[np.float64]:
@@ -44,14 +46,32 @@ class Curve(NamedTuple):
         return found
 
     def band(self, confidence: float = 0.95) -> npt.NDArray[np.float64]:
-        """Return the confidence interval of that mean over seeds (Student's t), [2, K]; nan with one seed."""
-        return np.array([interval(column, confidence) for column in self.returns.T]).T
+        """Return how far seeds differ, [2, K]; nan with one seed.
+
+        That is the lowest and the highest of fewer than five seeds, and of more the interval of their mean by the
+        bootstrap (Efron 1979: percentiles of means of seeds drawn again). Neither leaves what runs really had.
+        """
+        seeds = len(self.returns)
+        if seeds < 2:
+            return np.full((2, len(self.steps)), np.nan)
+        if seeds < _FEW:
+            return np.array([self.returns.min(axis=0), self.returns.max(axis=0)])
+        drawn = np.random.default_rng(0).integers(0, seeds, (_RESAMPLED, seeds))
+        means = np.array([column[drawn].mean(axis=1) for column in self.returns.T])
+        found: npt.NDArray[np.float64] = np.percentile(means, [50 * (1 - confidence), 50 * (1 + confidence)], axis=1)
+        return found
+
+    @property
+    def span(self) -> str:
+        """Say what the band is."""
+        seeds = len(self.returns)
+        return "one seed" if seeds < 2 else "lowest to highest" if seeds < _FEW else "95% interval (bootstrap)"
 
 
 def curves(jobs: Iterable[Kept]) -> list[Curve]:
     """Return what the runs of a sweep say of their tests, variant by variant; runs that were never tested are left out.
 
-    That is their returns, or their exploitability if all have it.
+    That is their returns (summed where agents have their own), or their exploitability if all have it.
     Tests of runs of the same variant are a few steps apart where episodes differ in length: they are brought to the
     first run's steps by straight lines.
     """
@@ -59,8 +79,10 @@ def curves(jobs: Iterable[Kept]) -> list[Curve]:
     runs_rows = {job: _rows(job.folder / LINES_FILE) for job in jobs}
     tested = [row for rows in runs_rows.values() for row in rows if "test_return" in row]
     measure = "exploitability" if all("test_exploitability" in row for row in tested) else "return"
+    name = f"test_{measure}"
+    if measure == "return" and any("test_return_0" in row for row in tested):
+        measure = "sum"
     for job, rows in runs_rows.items():
-        name = f"test_{measure}"
         tests = np.array([(row["steps"], row[name]) for row in rows if name in row], np.float64)
         if len(tests):
             speed = rows[-1]["steps"] / max(rows[-1]["seconds"], 1e-9)
@@ -101,6 +123,7 @@ def figures(curves: Sequence[Curve]) -> list[dict[str, Any]]:
             curve.measure: curve.mean[-1],
             "low": plain(curve.band()[0])[-1],
             "high": plain(curve.band()[1])[-1],
+            "band": curve.span,
             "steps_per_second": curve.speed,
             "curve": {
                 "steps": plain(curve.steps),

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from counterplay.agents.learner import within
+from counterplay.agents.memory import admit
 from counterplay.agents.nn.networks import orthogonal
 from counterplay.agents.rollout import Episodes, greedy, sample
 from counterplay.agents.team import Batch, Rows, Team, TeamSettings, take_rows
@@ -48,7 +49,7 @@ class Decisions(NamedTuple):
 
     log: Tensor  # [R, N, A] logarithms of probabilities; about -1e9 for what is not legal
     chosen: Tensor  # [R, N] of the actions taken
-    mask: Tensor  # [R, N] f32, 1 where there was more than one legal action
+    mask: Tensor  # [R, N] f32, 1 where an agent in play had more than one legal action
 
     def entropy(self) -> Tensor:
         """Return each policy's entropy, [R, N]."""
@@ -76,6 +77,7 @@ class OnPolicy(Team, ABC):
 
     def __init__(self, spec: EnvSpec, settings: OnPolicySettings) -> None:
         super().__init__(spec, settings)
+        admit(spec, envs=settings.envs, batch=settings.envs)
         if settings.orthogonal:
             orthogonal(self.agents, self.agents.out, 0.01)
 
@@ -92,7 +94,8 @@ class OnPolicy(Team, ABC):
         legal = take_rows(batch.legal[:, :-1], rows.step)
         log = log_policy(logits.index_select(0, rows.now), legal, self.epsilon)
         chosen = log.gather(-1, take_rows(batch.action, rows.step)[..., None])[..., 0]
-        return Decisions(log, chosen, (legal.sum(dim=-1) > 1).float())
+        mask, present = (legal.sum(dim=-1) > 1).float(), batch.present(rows.seen.index_select(0, rows.now))
+        return Decisions(log, chosen, mask if present is None else mask * present)
 
     @abstractmethod
     def improve(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:

@@ -11,7 +11,8 @@ below 0 (Zhao et al. 2024, "Optimistic Multi-Agent Policy Gradient", who leave t
 critic's errors where it said too much, so that an advantage tells how near an action came to the best that was seen.
 
 Every agent learns from its own rewards where an environment pays them, from the team's otherwise. Steps at which an
-agent has a single legal action teach its critic and not its policy: so turn-based games are played too.
+agent has a single legal action teach its critic and not its policy: so turn-based games are played too. An agent that
+has left teaches neither; a central critic of the team says what it is worth without it.
 
 Departures from Yu et al.: the central critic says one number for the whole team, since the team has one reward (N where
 agents have their own), and is feed-forward where agents are recurrent, since a state needs no memory; a minibatch is
@@ -31,7 +32,7 @@ from counterplay.agents.nn.dense import MLP
 from counterplay.agents.nn.networks import AgentNetwork, orthogonal
 from counterplay.agents.on_policy import OnPolicy, OnPolicySettings, numbers
 from counterplay.agents.returns import n_step, td_lambda
-from counterplay.agents.team import Batch, Rows, put_rows, take_rows
+from counterplay.agents.team import Batch, Rows, mean_of, put_rows, take_rows
 from counterplay.engine.env import EnvSpec
 
 
@@ -170,7 +171,9 @@ class PPO(OnPolicy):
         values = self.values.inverse(said) if settings.scale_values else said
         now, following = (put_rows(values.index_select(0, at), rows.step, batch.filled) for at in (rows.now, rows.next))
         facts = batch.reward.numpy(), following.numpy(), batch.terminated.numpy(), batch.filled.numpy(), settings.gamma
-        found = n_step(*facts, settings.n_step) if settings.n_step else td_lambda(*facts, settings.gae_lambda)
+        lives = None if self._of_team else batch.lives()  # what the team is worth goes on without those who left
+        ahead = settings.n_step
+        found = n_step(*facts, ahead, lives) if ahead else td_lambda(*facts, settings.gae_lambda, lives)
         target = torch.from_numpy(found)
         decisions = self.decisions(self.logits(batch, rows), batch, rows)
         advantage = take_rows(target - now, rows.step).expand_as(decisions.chosen)
@@ -181,7 +184,8 @@ class PPO(OnPolicy):
                 advantage = advantage - decisions.mean(advantage)
             advantage = advantage / (decisions.mean(advantage.square()).sqrt() + 1e-6)
         if settings.scale_values:
-            self.values.learn(take_rows(target, rows.step), self.last)
+            present, goals = self._present(batch, rows), take_rows(target, rows.step)
+            self.values.learn(goals if present is None else goals[present > 0][:, None], self.last)
             now, target = self.values(now), self.values(target)
         log, advantage = (put_rows(part, rows.step, batch.filled) for part in (decisions.chosen, advantage))
         return Facts(log, advantage, now, target)
@@ -204,13 +208,22 @@ class PPO(OnPolicy):
             error = torch.maximum(error, (near - target).square())
         if settings.pessimism < 1:
             error = error * torch.where(value.detach() > target, settings.pessimism, 1.0)
-        value_loss = error.mean()
+        value_loss = mean_of(error, self._present(batch, rows))
         with torch.no_grad():  # the divergence's estimate without bias and with little variance (Schulman 2020, k3)
             kl = decisions.mean(ratio - 1 - moved)
             clipped = decisions.mean(((ratio - 1).abs() > settings.ratio_clip).float())
         loss = value_loss - gain - settings.entropy * entropy
         figures = {"loss": loss, "value_loss": value_loss, "entropy": entropy, "kl": kl, "clipped": clipped}
         return loss, {name: figure.detach() for name, figure in figures.items()}
+
+    @property
+    def _of_team(self) -> bool:
+        """Tell whether the critic says one number, for the whole team."""
+        return self.settings.central and self.spec.team
+
+    def _present(self, batch: Batch, rows: Rows) -> Tensor | None:
+        """Return whose values count at the steps taken, [R, K]; None where all do."""
+        return None if self._of_team else batch.present(rows.seen.index_select(0, rows.now))
 
     def _said(self, batch: Batch, rows: Rows) -> Tensor:
         """Return what the critic says in the rows seen, [R', K]."""

@@ -8,6 +8,9 @@ Departures from the papers, all of them settings: target networks follow softly 
 rewards are divided by their running deviation, and observations and states brought to mean 0 and deviation 1; several
 episodes are played side by side, then updates catch up, so that there is still one update an episode.
 
+Where an agent leaves early, its value is 0 in the mix from then on, and the team's goes on with the others'; without a
+mixer it learns from the steps at which it acts, and its last one from what is still paid (`returns`).
+
 With `pessimism` below 1, errors that would lower a value count for less: for agents by themselves that is hysteretic
 Q-learning (Matignon et al. 2007; Omidshafiei et al. 2017), with QMIX the optimistic weights of Weighted QMIX (Rashid et
 al. 2020) with QMIX's own target instead of a further, unrestricted network's.
@@ -27,12 +30,13 @@ import torch
 from torch import Tensor, nn
 
 from counterplay.agents.learner import suits, within
+from counterplay.agents.memory import admit
 from counterplay.agents.nn.mixers import make_mixer
 from counterplay.agents.nn.networks import AgentNetwork
 from counterplay.agents.replay import Replay
 from counterplay.agents.returns import n_step, td_lambda
 from counterplay.agents.rollout import Episodes, epsilon_greedy, greedy
-from counterplay.agents.team import Batch, Rows, Team, TeamSettings, at_actions, put_rows, take_rows
+from counterplay.agents.team import Batch, Rows, Team, TeamSettings, at_actions, mean_of, put_rows, take_rows
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.errors import UserError
 
@@ -88,6 +92,7 @@ class OffPolicy(Team, ABC):
         super().__init__(spec, settings)
         self.target_agents = self.agent_network()
         self.targets["agents"] = self.target_agents
+        admit(spec, envs=settings.envs, batch=settings.batch, replay=settings.replay)
         self.replay = Replay(spec, settings.replay, settings.priority)
         self.due = 0.0  # updates that are owed to the episodes played
 
@@ -121,10 +126,11 @@ class OffPolicy(Team, ABC):
     def returns(self, batch: Batch, rows: Rows, after: Tensor) -> Tensor:
         """Return targets of the steps from the values of the states that they led to, [R] or [R, N] both."""
         settings = self.settings
+        lives = batch.lives() if after.dim() > 1 else None  # the team's value goes on without those who left
         after = put_rows(after, rows.step, batch.filled)
         facts = batch.reward.numpy(), after.numpy(), batch.terminated.numpy(), batch.filled.numpy(), settings.gamma
         traced = settings.td_lambda > 0
-        found = td_lambda(*facts, settings.td_lambda) if traced else n_step(*facts, settings.n_step)
+        found = td_lambda(*facts, settings.td_lambda, lives) if traced else n_step(*facts, settings.n_step, lives)
         return take_rows(torch.from_numpy(found), rows.step)
 
     # What follows is the Learner protocol.
@@ -210,21 +216,31 @@ class QLearning(OffPolicy):
         states = take_rows(batch.state, rows.seen)  # [R', S]
         values = self.ask(self.agents, batch, rows.seen)  # [R', N, A]
         played = at_actions(values, take_rows(batch.action, rows.step), rows.now)  # [R, N]
-        mixed = self._mix(self.networks, played, states.index_select(0, rows.now))  # [R], or [R, N] without a mixer
+        present = batch.present(rows.seen.index_select(0, rows.now))
+        mixed = self._mix(self.networks, played, states.index_select(0, rows.now), present)  # [R], [R, N] if unmixed
         error = mixed - self.target(batch, rows, values.detach(), states)
+        if error.dim() == 1:
+            present = None  # every step is the team's
+        elif present is not None:
+            error = error * present
         squares = self.weighted(error.square(), batch, rows)
         if self.settings.pessimism < 1:
             squares = squares * torch.where(error.detach() > 0, self.settings.pessimism, 1.0)
-        return squares.mean(), error.detach(), {"value": mixed.detach().mean()}
+        return mean_of(squares, present), error.detach(), {"value": mean_of(mixed.detach(), present)}
 
     @torch.no_grad()
     def target(self, batch: Batch, rows: Rows, values: Tensor, states: Tensor) -> Tensor:
         """Return what the (mixed) value of each step should have been, [R], or [R, N] without a mixer."""
-        after = self.ask(self.target_agents, batch, rows.seen.index_select(0, rows.next))
+        following = rows.seen.index_select(0, rows.next)
+        after = self.ask(self.target_agents, batch, following)
         played = at_actions(after, self.following(batch, rows, values, after))
-        return self.returns(batch, rows, self._mix(self.targets, played, states.index_select(0, rows.next)))
+        there = states.index_select(0, rows.next)
+        return self.returns(batch, rows, self._mix(self.targets, played, there, batch.present(following)))
 
     @staticmethod
-    def _mix(modules: nn.ModuleDict, values: Tensor, states: Tensor) -> Tensor:
-        mixed: Tensor = modules["mixer"](values, states) if "mixer" in modules else values
+    def _mix(modules: nn.ModuleDict, values: Tensor, states: Tensor, present: Tensor | None) -> Tensor:
+        """Return the team's values [R] of the agents' [R, N], in which who is not present counts 0."""
+        if "mixer" not in modules:
+            return values
+        mixed: Tensor = modules["mixer"](values if present is None else values * present, states)
         return mixed

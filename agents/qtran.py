@@ -13,7 +13,7 @@ Departures from the paper. The joint networks see the environment's state too, a
 (as in the paper), and that the linear layer at the end of the features' encoding is merged with the one that follows
 the sum over agents. Double Q-learning, soft targets, scaled rewards and inputs as in `q_learning`. The alternative's
 joint value has N estimates, one for each agent's own actions: each learns from the same target, which takes their mean.
-Both constraints weigh 1, where PyMARL gives the second 0.1.
+Both constraints weigh 1, where PyMARL gives the second 0.1. Of an agent that has left nothing is seen or counted.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from counterplay.agents.learner import suits, within
 from counterplay.agents.nn.dense import MLP, Dense
 from counterplay.agents.q_learning import OffPolicy, OffPolicySettings
-from counterplay.agents.team import Batch, Rows, at_actions, take_rows
+from counterplay.agents.team import Batch, Rows, at_actions, mean_agent, mean_of, take_rows
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.errors import UserError
 
@@ -74,11 +74,18 @@ class JointValue(nn.Module):
         self.ids = nn.Parameter(torch.empty(agents, hidden).uniform_(-bound, bound)) if counterfactual else None
         self.rest = MLP(hidden, hidden, actions if counterfactual else 1, layers=1)
 
-    def forward(self, states: Tensor, actions: Tensor, features: Tensor | None) -> Tensor:
-        """Return the values in states [..., S] of joint actions [..., N], with the agents' features [..., N, H]."""
+    def forward(
+        self, states: Tensor, actions: Tensor, features: Tensor | None, present: Tensor | None = None
+    ) -> Tensor:
+        """Return the values in states [..., S] of joint actions [..., N], with the agents' features [..., N, H].
+
+        Nothing is seen of an agent that is not `present` ([..., N], 1 or 0).
+        """
         each = self.action(actions + self.offset)  # [..., N, H]
         if self.feature is not None:
             each = F.relu(each + self.feature(features))
+        if present is not None:
+            each = each * present[..., None]
         seen = each.sum(dim=-2)
         if self.ids is None:
             joined = seen if self.join is None else self.join(seen)
@@ -101,11 +108,12 @@ class StateValue(nn.Module):
         self.join = nn.Linear(hidden, hidden, bias=False) if features else None
         self.rest = MLP(hidden, hidden, 1, layers=1)
 
-    def forward(self, states: Tensor, features: Tensor | None) -> Tensor:
-        """Return the values of states [..., S], with the agents' features [..., N, H]."""
+    def forward(self, states: Tensor, features: Tensor | None, present: Tensor | None = None) -> Tensor:
+        """Return the values of states [..., S], with the features [..., N, H] of agents that are `present`."""
         seen = self.state(states)
         if self.feature is not None and self.join is not None:
-            seen = seen + self.join(F.relu(self.feature(features)).sum(dim=-2))
+            each = F.relu(self.feature(features))
+            seen = seen + self.join((each if present is None else each * present[..., None]).sum(dim=-2))
         values: Tensor = self.rest(F.relu(seen))[..., 0]
         return values
 
@@ -138,14 +146,16 @@ class QTRAN(OffPolicy):
         states, legal = take_rows(batch.state, at), take_rows(batch.legal, at)
         action = take_rows(batch.action, rows.step)
         features = self._shown(every.index_select(0, rows.now))
-        values = values.index_select(0, rows.now)
+        values, present = values.index_select(0, rows.now), batch.present(at)
         greedy = self.best(values, batch, at)  # [R, N]
-        state = self.networks["state"](states, features)  # [R]
-        each = at_actions(values, action)  # [R, N]
-        total, most = each.sum(dim=-1) + state, at_actions(values, greedy).sum(dim=-1) + state  # [R]
-        played = joint(states, action, features)
+        state = self.networks["state"](states, features, present)  # [R]
+        each, top = at_actions(values, action), at_actions(values, greedy)  # [R, N]
+        if present is not None:
+            each, top = each * present, top * present
+        total, most = each.sum(dim=-1) + state, top.sum(dim=-1) + state  # [R]
+        played = joint(states, action, features, present)
         with torch.no_grad():  # the agents follow the joint value, not the other way round
-            at_best = joint(states, greedy, features)
+            at_best = joint(states, greedy, features, present)
 
         if settings.counterfactual:
             error = at_actions(played, action) - target[:, None]  # [R, N]
@@ -157,8 +167,11 @@ class QTRAN(OffPolicy):
             error = played - target  # [R]
             optimum = most - at_best
             elsewhere = (total - played.detach()).clamp(max=0)
+            present = None  # every step is the team's
+        if present is not None:
+            error = error * present
         parts = error, optimum, elsewhere
-        td, opt, nopt = (self.weighted(part.square(), batch, rows).mean() for part in parts)
+        td, opt, nopt = (mean_of(self.weighted(part.square(), batch, rows), present) for part in parts)
         figures = {"td": td.detach(), "opt": opt.detach(), "nopt": nopt.detach()}
         loss = td + settings.opt * opt + settings.nopt * nopt
         return loss, error.detach(), figures
@@ -169,10 +182,10 @@ class QTRAN(OffPolicy):
         at = rows.seen.index_select(0, rows.next)
         features = self.features(self.target_agents, batch, at)
         greedy = self.following(batch, rows, values, self.target_agents.head(features))
-        states = take_rows(batch.state, at)
-        after = self.targets["joint"](states, greedy, self._shown(features))
+        states, present = take_rows(batch.state, at), batch.present(at)
+        after = self.targets["joint"](states, greedy, self._shown(features), present)
         if self.settings.counterfactual:
-            after = at_actions(after, greedy).mean(dim=-1)
+            after = mean_agent(at_actions(after, greedy), present)
         return self.returns(batch, rows, after)
 
     def _shown(self, features: Tensor) -> Tensor | None:

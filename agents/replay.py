@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.agents.rollout import Episodes
+from counterplay.agents.rollout import Episodes, empty
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.errors import UserError
+
+_LIVES = ("alive", "ended")
 
 
 class Draw(NamedTuple):
@@ -27,22 +29,11 @@ class Replay:
     """
 
     def __init__(self, spec: EnvSpec, capacity: int, alpha: float = 0.0) -> None:
-        limit, agents = spec.limit, spec.agents
         self.capacity, self.alpha = capacity, alpha
         self.size = self.next = 0
         self.added = 0  # episodes that were ever put in: episode k lies at k % capacity
-        # Zeros are not touched, hence take no memory, until an episode is put there.
-        self._ring = Episodes(
-            np.zeros((capacity, limit + 1, agents, spec.observation), np.float32),
-            np.zeros((capacity, limit + 1, spec.state), np.float32),
-            np.zeros((capacity, limit + 1, agents, spec.actions), np.bool_),
-            np.zeros((capacity, limit, agents), np.int64),
-            np.zeros((capacity, limit) if spec.team else (capacity, limit, agents), np.float32),
-            np.zeros((capacity, limit), np.bool_),
-            np.zeros((capacity, limit), np.bool_),
-        )
-        self._arrays: list[npt.NDArray[Any]] = list(self._ring)
-        self._steps = limit
+        self._ring = empty(spec, capacity)
+        self._steps = spec.limit
         self._length = np.zeros(capacity, np.int64)
         self._priority = np.zeros(capacity)
 
@@ -51,7 +42,9 @@ class Replay:
         highest = self._priority[: self.size].max(initial=0.0) or 1.0
         for b, length in enumerate(episodes.filled.sum(axis=1)):
             at = self.next
-            for ring, new in zip(self._arrays, list[Any](episodes), strict=True):
+            for ring, new in zip(self._ring, episodes, strict=True):
+                if ring is None or new is None:
+                    continue
                 rows = length + (ring.shape[1] > self._steps)  # one more for what follows the last step
                 ring[at, :rows] = new[b, :rows]
                 ring[at, rows:] = 0
@@ -73,7 +66,9 @@ class Replay:
         else:
             index, weight = rng.choice(self.size, count, replace=False), np.ones(count)
         longest = int(self._length[index].max())
-        parts: list[Any] = [ring[index, : longest + (ring.shape[1] > self._steps)] for ring in self._arrays]
+        parts: list[Any] = [
+            None if ring is None else ring[index, : longest + (ring.shape[1] > self._steps)] for ring in self._ring
+        ]
         episodes = Episodes(*parts)
         return Draw(episodes, index, weight.astype(np.float32))
 
@@ -88,7 +83,8 @@ class Replay:
 
     def _rows(self) -> dict[str, npt.NDArray[Any]]:
         """Return what does not change of an episode once it is put in, by name, [capacity, ...] each."""
-        return {**self._ring._asdict(), "length": self._length}
+        held = {name: ring for name, ring in self._ring._asdict().items() if ring is not None}
+        return {**held, "length": self._length}
 
     def episodes(self, start: int, end: int) -> dict[str, npt.NDArray[Any]]:
         """Return views of the episodes from `start` on, as they were added, to `end`: not beyond the ring's last."""
@@ -130,4 +126,5 @@ class Replay:
         around = self.capacity if self.size == self.capacity else 0
         self.added = int(state.get("added", around + self.next))  # version 0.1.0 did not count them
         for name, array in (*self._rows().items(), ("priority", self._priority)):
-            array[: self.size] = state[name]
+            # A file of 0.1.0 knows no lives: all agents lived as long as their episode.
+            array[: self.size] = state.get(name, name == "alive") if name in _LIVES else state[name]

@@ -8,20 +8,26 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.env import Env, Step
+from counterplay.agents.checks import check_fits, check_played
+from counterplay.engine.env import Env, EnvSpec, Step
 from counterplay.engine.jit import jit
 
 
 class Episodes(NamedTuple):
-    """B episodes, side by side. Row t + 1 of the first three follows action t; what is not `filled` is nothing."""
+    """B episodes, side by side. Row t + 1 of what has T + 1 follows action t; what is not `filled` is nothing.
 
-    obs: npt.NDArray[np.float32]  # [B, T + 1, N, O]
-    state: npt.NDArray[np.float32]  # [B, T + 1, S]
+    The last two are there where agents come and go by themselves (`EnvSpec.lives`); None otherwise.
+    """
+
+    obs: npt.NDArray[Any]  # [B, T + 1, N, O] f32, or u8
+    state: npt.NDArray[Any]  # [B, T + 1, S] f32, or u8
     legal: npt.NDArray[np.bool_]  # [B, T + 1, N, A]
     action: npt.NDArray[np.int64]  # [B, T, N]
     reward: npt.NDArray[np.float32]  # [B, T] for the team, or [B, T, N]
     terminated: npt.NDArray[np.bool_]  # [B, T]; the rules ended the episode with this step (time running out does not)
     filled: npt.NDArray[np.bool_]  # [B, T]; the step was played
+    alive: npt.NDArray[np.bool_] | None = None  # [B, T + 1, N]; the agent acts, or would, had time not run out
+    ended: npt.NDArray[np.bool_] | None = None  # [B, T + 1, N]; the rules ended the agent's game
 
     @property
     def steps(self) -> int:
@@ -46,41 +52,63 @@ class Actor(Protocol):
         ...
 
 
-def collect(env: Env, actor: Actor, rng: np.random.Generator, explore: bool = True) -> Episodes:
-    """Play the environment's B episodes to their ends."""
-    spec, many = env.spec, env.batch
-    obs = np.zeros((many, spec.limit + 1, spec.agents, spec.observation), np.float32)
-    state = np.zeros((many, spec.limit + 1, spec.state), np.float32)
-    legal = np.zeros((many, spec.limit + 1, spec.agents, spec.actions), np.bool_)
-    action = np.zeros((many, spec.limit, spec.agents), np.int64)
-    reward = np.zeros((many, spec.limit) if spec.team else (many, spec.limit, spec.agents), np.float32)
-    terminated = np.zeros((many, spec.limit), np.bool_)
-    filled = np.zeros((many, spec.limit), np.bool_)
+def empty(spec: EnvSpec, many: int) -> Episodes:
+    """Return the arrays of that many episodes of any length, zeros. None of it takes memory before it is written."""
+    steps = spec.limit
+    lives = (many, steps + 1, spec.agents)
+    return Episodes(
+        obs=np.zeros((many, steps + 1, spec.agents, spec.observation), spec.obs_type),
+        state=np.zeros((many, steps + 1, spec.state), spec.state_type),
+        legal=np.zeros((many, steps + 1, spec.agents, spec.actions), np.bool_),
+        action=np.zeros((many, steps, spec.agents), np.int64),
+        reward=np.zeros((many, steps) if spec.team else (many, steps, spec.agents), np.float32),
+        terminated=np.zeros((many, steps), np.bool_),
+        filled=np.zeros((many, steps), np.bool_),
+        alive=np.zeros(lives, np.bool_) if spec.lives else None,
+        ended=np.zeros(lives, np.bool_) if spec.lives else None,
+    )
 
+
+def collect(env: Env, actor: Actor, rng: np.random.Generator, explore: bool = True) -> Episodes:
+    """Play the environment's B episodes to their ends.
+
+    Raises `ValueError` for an environment that shows what is no number, or leaves an agent nothing to do.
+    """
+    spec, many = env.spec, env.batch
+    name = str(getattr(env, "name", type(env).__name__))
+    whole = empty(spec, many)
     actor.begin(many)
     step = env.reset(rng)
+    check_fits(step, whole, name)
     playing = np.ones(many, np.bool_)
     played = 0
-    while played < spec.limit and playing.any():
-        t = played
-        obs[:, t], state[:, t], legal[:, t] = step.obs, step.state, step.legal
-        filled[:, t] = playing
-        action[:, t] = actor.act(step, rng, explore)
-        step = env.step(action[:, t])
-        reward[:, t] = step.reward
-        terminated[:, t] = step.terminated & playing
-        playing &= ~(step.terminated | step.truncated)
-        played += 1
-    obs[:, played], state[:, played], legal[:, played] = step.obs, step.state, step.legal
+    try:
+        while played < spec.limit and playing.any():
+            t = played
+            _see(whole, t, step)
+            whole.filled[:, t] = playing
+            whole.action[:, t] = actor.act(step, rng, explore)
+            step = env.step(whole.action[:, t])
+            whole.reward[:, t] = step.reward
+            whole.terminated[:, t] = step.terminated & playing
+            playing &= ~(step.terminated | step.truncated)
+            played += 1
+    except Exception:  # it may follow from what was shown before
+        check_played(whole, played, name)
+        raise
+    _see(whole, played, step)
+    check_played(whole, played, name)
+    rows = spec.limit + 1
     return Episodes(
-        obs[:, : played + 1],
-        state[:, : played + 1],
-        legal[:, : played + 1],
-        action[:, :played],
-        reward[:, :played],
-        terminated[:, :played],
-        filled[:, :played],
+        *(None if part is None else part[:, : played + (part.shape[1] == rows)] for part in whole)  # type: ignore[arg-type]
     )
+
+
+def _see(whole: Episodes, t: int, step: Step) -> None:
+    """Write down what a step shows."""
+    whole.obs[:, t], whole.state[:, t], whole.legal[:, t] = step.obs, step.state, step.legal
+    if whole.alive is not None and whole.ended is not None:
+        whole.alive[:, t], whole.ended[:, t] = step.alive, step.ended
 
 
 def greedy(values: npt.NDArray[Any], legal: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

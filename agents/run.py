@@ -332,6 +332,11 @@ def totals(returns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return returns if returns.ndim == 1 else returns.sum(axis=1)
 
 
+def own_means(name: str, returns: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Return the agents' own mean returns by name, `return_0` and so on; none of a team's."""
+    return {f"{name}_{n}": float(own.mean()) for n, own in enumerate(returns.T)} if returns.ndim > 1 else {}
+
+
 def interval(numbers: npt.NDArray[np.float64], confidence: float) -> tuple[float, float]:
     """Return the confidence interval of the mean, by Student's t; nan of fewer than two numbers."""
     from scipy.stats import t

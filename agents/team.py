@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from counterplay.agents.learner import within
 from counterplay.agents.nn.adam import Adam, flatten
 from counterplay.agents.nn.networks import AgentNetwork, Scale, Scales
+from counterplay.agents.returns import Lives
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.jit import jit
@@ -66,6 +67,8 @@ class Batch(NamedTuple):
     terminated: Tensor  # [B, T]
     filled: Tensor  # [B, T]
     weight: Tensor  # [B] what each episode counts
+    alive: Tensor | None = None  # [B, T + 1, N]; None where all play to their episode's end
+    ended: Tensor | None = None  # [B, T + 1, N]
 
     def rows(self) -> "Rows":
         """Return which rows are more than padding."""
@@ -75,6 +78,16 @@ class Batch(NamedTuple):
         _find_rows(filled, seen, step, now, following, episode)
         found: list[Tensor] = [torch.from_numpy(part) for part in (seen, step, now, following, episode)]
         return Rows(*found)
+
+    def lives(self) -> Lives | None:
+        """Return who plays when; None where all play to their episode's end."""
+        if self.alive is None or self.ended is None:
+            return None
+        return Lives(self.alive.numpy(), self.ended.numpy())
+
+    def present(self, rows: Tensor) -> Tensor | None:
+        """Return who is alive in rows [R] among B * (T + 1), f32 [R, N]; None where all always are."""
+        return None if self.alive is None else take_rows(self.alive, rows).float()
 
 
 class Rows(NamedTuple):
@@ -105,6 +118,18 @@ def _find_rows(filled: Any, seen: Any, step: Any, now: Any, following: Any, epis
                 taken += 1
 
 
+def mean_of(numbers: Tensor, present: Tensor | None) -> Tensor:
+    """Return the mean of numbers over those present (1, 0 for others, of the same shape); over all if None."""
+    return numbers.mean() if present is None else (numbers * present).sum() / present.sum().clamp(min=1)
+
+
+def mean_agent(numbers: Tensor, present: Tensor | None) -> Tensor:
+    """Return the mean of numbers [R, N] over the agents that are present, [R]; over all if None, 0 of nobody."""
+    if present is None:
+        return numbers.mean(dim=-1)
+    return (numbers * present).sum(dim=-1) / present.sum(dim=-1).clamp(min=1)
+
+
 def take_rows(numbers: Tensor, rows: Tensor) -> Tensor:
     """Return rows [R, ...] of numbers [B, T, ...]."""
     return numbers.flatten(0, 1).index_select(0, rows)
@@ -123,6 +148,17 @@ def at_actions(values: Tensor, action: Tensor, rows: Tensor | None = None) -> Te
     agents, actions = values.shape[1:]
     place = (rows[:, None] * agents + torch.arange(agents)) * actions + action
     return values.view(-1).index_select(0, place.view(-1)).view(place.shape)
+
+
+def _lives(episodes: Episodes) -> tuple[Tensor | None, Tensor | None]:
+    """Return who is alive and whose game has ended, if anybody came late or left early in these episodes."""
+    alive, ended = episodes.alive, episodes.ended
+    if alive is None or ended is None:
+        return None, None
+    stays = alive[:, 1:] | episodes.terminated[:, :, None]
+    if (stays & alive[:, :-1])[episodes.filled].all():
+        return None, None
+    return torch.from_numpy(alive), torch.from_numpy(ended)
 
 
 class Team:
@@ -227,7 +263,7 @@ class Team:
 
     def batch(self, episodes: Episodes, weight: npt.NDArray[np.float32]) -> Batch:
         """Return episodes, each counting so much ([B]), as networks take them."""
-        obs, state, legal, action, reward, terminated, filled = map(torch.from_numpy, episodes)
+        obs, state, legal, action, reward, terminated, filled = map(torch.from_numpy, episodes[:7])
         last = None
         if self.settings.last_action:
             last = torch.cat([torch.full_like(action[:, :1], -1), action], dim=1)
@@ -243,6 +279,7 @@ class Team:
             terminated,
             filled,
             torch.from_numpy(weight),
+            *_lives(episodes),
         )
 
     def descend(self, loss: Tensor) -> list[Tensor]:
@@ -277,5 +314,7 @@ class Team:
         self.steps, self.updates = state["counters"]["steps"], state["counters"]["updates"]
 
     def _scaled(self, scale: Scale, numbers: Tensor) -> Tensor:
-        scaled: Tensor = scale(numbers) if self.settings.scale_inputs else numbers
-        return scaled
+        if self.settings.scale_inputs:
+            scaled: Tensor = scale(numbers)
+            return scaled
+        return numbers if numbers.is_floating_point() else numbers / 255  # bytes, such as pictures are made of

@@ -64,7 +64,8 @@ def evaluate_sweep(
         means = np.array([[team.evaluate(episodes, seed).mean] for team in teams])
         steps = np.array([min(team.steps for team in teams)], float)
         speed = float(np.mean([team.steps / max(team.seconds, 1e-9) for team in teams]))
-        curves.append(Curve(variant, tuple(team.seed for team in teams), steps, means, speed))
+        measure = "return" if teams[0].task.spec.team else "sum"
+        curves.append(Curve(variant, tuple(team.seed for team in teams), steps, means, speed, measure))
     return curves
 
 

@@ -151,7 +151,7 @@ def _about(choice: Any, env: str | None, preset: str | None) -> list[str]:
 def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Train LEARNERS, such as qmix,vdn, in ENV over seeds and settings, on the machine's cores.
 
-    Ends with a table and a figure of learning curves with confidence bands. Started again, it leaves finished runs as
+    Ends with a table and a figure of learning curves with bands over seeds. Started again, it leaves finished runs as
     they are and goes on with the others; Ctrl-C keeps what there is.
     """
     from counterplay.api.runs import settings_of
@@ -173,7 +173,7 @@ def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: boo
     if as_json:
         put_json({"env": env, "folder": out, "figure": str(kept), "results": figures(found)})
     else:
-        put([*chart.lines(found, paint), "", f"Curves with confidence bands: {kept}"] if found else [])
+        put([*chart.lines(found, paint), "", f"Learning curves: {kept}"] if found else [])
     if stop():
         click.echo("Interrupted; the same command goes on.", err=True)
     if failure is not None:

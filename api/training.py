@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from counterplay.agents.checks import check_learned
 from counterplay.agents.log import Log, Row
+from counterplay.agents.memory import episode_bytes
 from counterplay.agents.replay import Replay
 from counterplay.agents.rollout import Episodes, collect
-from counterplay.agents.run import Run, torch_threads, totals
+from counterplay.agents.run import Run, own_means, torch_threads, totals
 from counterplay.engine.compiling import clock, tell
 from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.form import sequence_form
@@ -24,6 +26,7 @@ from counterplay.solvers.value import Judgement, judge_table
 
 CHECKPOINT = 60.0  # seconds between two checkpoints, or more where they are large
 ROWS = 400  # rows of history in a run, about
+MENTIONED = 2**30  # bytes of a replay that are worth a word beforehand
 TESTS = 40  # tests in a run, about
 LARGE = 100 * 2**20  # bytes from which on a replay on disk is worth a word
 SMALL = 50_000  # information sets up to which a game is judged in no time beside training
@@ -87,13 +90,16 @@ def advance(
     Stops between two updates once `stop()` is true, or at a signal (SIGINT, SIGTERM, SIGHUP): the run is saved, and
     `KeyboardInterrupt` or `SystemExit` raised, unless somebody outside answers for it (`system.interrupts`).
 
-    A row of history has the means since the row before: `return` (of the team, or summed over agents), `length`,
-    whatever the learner tells, `steps_per_second`; every `test_every` steps also `test_return` with `test_low` and
-    `test_high`, without exploring, and in small games of players against each other `test_exploitability`. `on_row` is
-    given each row. A run that is kept in a folder (in
+    A row of history has the means since the row before: `return` (of the team; where agents have their own, their sum,
+    and `return_0` and so on are each agent's), `length`, whatever the learner tells, `steps_per_second`; every
+    `test_every` steps also `test_return` with `test_low` and `test_high`, without exploring, and in small games of
+    players against each other `test_exploitability`. `on_row` is given each row. A run that is kept in a folder (in
     `out` from now on, if given) is saved there at the beginning, at the end, and once a minute, and its rows are
     written there as they come. A checkpoint that cannot be written is told, and tried again; the last one is written
     elsewhere then, and `NotSaved` says where. Networks are small: one thread is the fastest.
+
+    Raises `ValueError` where the environment shows what is no number, and where learning diverges (a loss that is nan):
+    what was saved before stays as it is.
     """
     given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
     changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -133,6 +139,9 @@ def _train(
     goal = run.plan.steps
     row_every, test_every = max(1, goal // ROWS), run.plan.test_every or max(1, goal // TESTS)
     env = run.playing(run.learner.envs)
+    spec, replay = run.task.spec, getattr(run.settings, "replay", 0)
+    if isinstance(replay, int) and (full := replay * episode_bytes(spec)) >= MENTIONED:
+        tell(f"the replay takes {size(full)} once it holds {replay:,} episodes; replay=N makes it smaller")
     times = _Times(run.seconds, steps=run.steps)
     run.stopped_by = "steps"
     while run.steps < goal:
@@ -141,7 +150,9 @@ def _train(
             break
         before = run.steps
         episodes = collect(env, run.learner, run.rng)
-        _note(run, episodes, run.learner.learn(episodes, run.rng), env.batch)
+        learned = run.learner.learn(episodes, run.rng)
+        check_learned(learned, run.steps + episodes.steps, run.settings, run.folder)
+        _note(run, episodes, learned, env.batch)
         stopped.arm()  # before there is nothing to keep, and signals end everything at once
         testing = run.steps // test_every > before // test_every or run.steps >= goal
         if testing or run.steps // row_every > before // row_every:
@@ -178,7 +189,9 @@ def _note(run: Run, episodes: Episodes, learned: dict[str, float], batch: int) -
     """Count episodes that were played and learned from, and keep their figures for the next row."""
     run.steps += episodes.steps
     run.episodes += batch
-    learned |= {"return": float(totals(episodes.returns()).mean()), "length": episodes.steps / batch}
+    returns = episodes.returns()
+    learned |= {"return": float(totals(returns).mean()), "length": episodes.steps / batch}
+    learned |= own_means("return", returns)
     for name, figure in learned.items():
         run.since.setdefault(name, []).append(figure)
 
@@ -191,6 +204,7 @@ def _row(run: Run, times: _Times, testing: bool) -> Row:
     if testing:
         score = run.evaluate(run.plan.test_episodes, run.steps)
         row |= {"test_return": score.mean, "test_low": score.low, "test_high": score.high}
+        row |= own_means("test_return", score.returns)
         row |= {"test_exploitability": judge(run).exploitability} if is_judged(run) else {}
     times.steps, times.marked = run.steps, clock()
     run.seconds = row["seconds"] = times.seconds()

@@ -9,6 +9,10 @@ it ended: its reward is 0 from then on, its flags stay set, its last observation
 where it was truncated), and its actions are ignored. *Terminated* means that the rules ended the episode, so nothing
 is worth anything after it; *truncated* means that time ran out, so the state still has a value. They are never both
 set.
+
+Where agents may leave or come while others play on (`EnvSpec.lives`), a step also says who is `alive`, hence acts, and
+whose game the rules have `ended`. One that is neither has not come yet, or time ran out for it alone; what it saw last
+is shown once more then, since that has a value. Whoever is not alive has one legal action, which nobody hears of.
 """
 
 from dataclasses import dataclass
@@ -31,7 +35,9 @@ class EnvSpec:
     `agents` is N. `actions` is A: how many choices an agent has, or, if `continuous`, how many numbers in [-1, 1] an
     agent's action is. `observation` is O and `state` is S, the numbers in an agent's observation and in the state that
     centralised training may look at. `limit` is T: no episode is longer. `team` says that there is one reward for all
-    (in the task's own units), otherwise every agent has its own.
+    (in the task's own units), otherwise every agent has its own. `lives` says that agents may leave or come while
+    others play on. `byte_obs` says that observations are whole numbers from 0 to 255, such as pictures are made of,
+    kept as u8; `byte_state` says it of the state.
     """
 
     agents: int
@@ -41,17 +47,32 @@ class EnvSpec:
     limit: int
     team: bool = True
     continuous: bool = False
+    lives: bool = False
+    byte_obs: bool = False
+    byte_state: bool = False
+
+    @property
+    def obs_type(self) -> type[np.generic]:
+        """What an observation's numbers are kept as."""
+        return np.uint8 if self.byte_obs else np.float32
+
+    @property
+    def state_type(self) -> type[np.generic]:
+        """What a state's numbers are kept as."""
+        return np.uint8 if self.byte_state else np.float32
 
 
 class Step(NamedTuple):
     """What an environment shows. The arrays are the environment's own: the next step overwrites them."""
 
-    obs: npt.NDArray[np.float32]  # [B, N, O]
-    state: npt.NDArray[np.float32]  # [B, S]
+    obs: npt.NDArray[Any]  # [B, N, O] f32, or u8 where the spec says so
+    state: npt.NDArray[Any]  # [B, S] f32, or u8
     legal: npt.NDArray[np.bool_]  # [B, N, A]; every agent always has a legal action; one that has no say has just one
     reward: npt.NDArray[np.float32]  # [B] for the team, or [B, N]; for the step that led here (0 after reset)
     terminated: npt.NDArray[np.bool_]  # [B]
     truncated: npt.NDArray[np.bool_]  # [B]
+    alive: npt.NDArray[np.bool_] | None = None  # [B, N] who acts next, or would, had time not run out; None: all
+    ended: npt.NDArray[np.bool_] | None = None  # [B, N] whose game the rules ended; None: as the episode
 
 
 class Env(Protocol):
@@ -139,12 +160,14 @@ def blank(spec: EnvSpec, batch: int) -> Step:
     if batch < 1:
         raise UserError(f"a batch holds one episode or more, not {batch}")
     return Step(
-        obs=np.zeros((batch, spec.agents, spec.observation), np.float32),
-        state=np.zeros((batch, spec.state), np.float32),
+        obs=np.zeros((batch, spec.agents, spec.observation), spec.obs_type),
+        state=np.zeros((batch, spec.state), spec.state_type),
         legal=np.ones((batch, spec.agents, spec.actions), np.bool_),
         reward=np.zeros(batch if spec.team else (batch, spec.agents), np.float32),
         terminated=np.zeros(batch, np.bool_),
         truncated=np.zeros(batch, np.bool_),
+        alive=np.ones((batch, spec.agents), np.bool_) if spec.lives else None,
+        ended=np.zeros((batch, spec.agents), np.bool_) if spec.lives else None,
     )
 
 

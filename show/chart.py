@@ -1,4 +1,4 @@
-"""What a sweep came to: a table, and learning curves with confidence bands."""
+"""What a sweep came to: a table, and learning curves with bands of how far seeds differ."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -16,16 +16,21 @@ def lines(curves: Sequence[Curve], paint: Paint) -> Iterator[str]:
     measure = curves[0].measure if curves else "return"
     wide = max(len(measure), 8)
     yield paint(
-        f"{'':<{width}}  {'seeds':>5}  {measure:>{wide}}  {'95% interval':<20}  {'best':>8}  {'steps/s':>8}", HEADING
+        f"{'':<{width}}  {'seeds':>5}  {measure:>{wide}}  {_span(curves):<24}  {'best':>8}  {'steps/s':>8}", HEADING
     )
     for curve in curves:
         best = curve.mean.min() if measure == "exploitability" else curve.mean.max()
         low, high = curve.band()[:, -1]
         between = f"{low:.4g} to {high:.4g}" if low == low else "one seed: none"
         yield (
-            f"{curve.variant:<{width}}  {len(curve.seeds):>5}  {curve.mean[-1]:>{wide}.4g}  {between:<20}  "
+            f"{curve.variant:<{width}}  {len(curve.seeds):>5}  {curve.mean[-1]:>{wide}.4g}  {between:<24}  "
             f"{best:>8.4g}  {curve.speed:>8,.0f}"
         )
+
+
+def _span(curves: Sequence[Curve]) -> str:
+    """Return what bands are: those of the curve with the most seeds, as the others have ended early at most."""
+    return max(curves, key=lambda curve: len(curve.seeds)).span if curves else "one seed"
 
 
 def draw(curves: Sequence[Curve], title: str, path: Path) -> None:
@@ -42,8 +47,9 @@ def draw(curves: Sequence[Curve], title: str, path: Path) -> None:
         (line,) = axes.plot(curve.steps, curve.mean, label=f"{curve.variant} ({len(curve.seeds)} seeds)")
         low, high = curve.band()
         axes.fill_between(curve.steps, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
-    measure = "exploitability" if curves and curves[0].measure == "exploitability" else "return without exploring"
-    axes.set(title=title, xlabel="environment steps", ylabel=f"{measure}: mean over seeds, 95% interval")
+    measures = {"exploitability": "exploitability", "sum": "sum of agents' returns without exploring"}
+    measure = measures.get(curves[0].measure if curves else "", "return without exploring")
+    axes.set(title=title, xlabel="environment steps", ylabel=f"{measure}: mean over seeds, {_span(curves)}")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(alpha=0.3)
     axes.legend()

@@ -74,8 +74,10 @@ def summary(run: Run, paint: Paint) -> Iterator[str]:
     about += [("settings", set_in(run) or "the defaults"), ("run", played)]
     yield from table(about, paint)
     if test := last_test(run):
+        own = [test[f"test_return_{n}"] for n in range(run.task.spec.agents) if f"test_return_{n}" in test]
         found = in_words(test["test_return"], test["test_low"], test["test_high"], run.plan.test_episodes)
-        lines = [("return", found)]
+        lines = [("sum of returns" if own else "return", found)]
+        lines += [(f"agent {n}", f"{x:.4g}") for n, x in enumerate(own)]
         if "test_exploitability" in test:
             lines.append(("exploitability", f"{test['test_exploitability']:.4g}, exact"))
         yield from table(lines, paint)
@@ -90,11 +92,10 @@ def in_words(mean: float, low: float, high: float, episodes: int) -> str:
 def evaluation(run: Run, score: Score, judged: "Judgement | str | None", paint: Paint) -> Iterator[str]:
     """Yield what a run's team is worth without exploring, and how exploitable it is, or why that is not known."""
     lines = [("run", f"{run.name} in {run.env}, seed {run.seed}, {count(run.steps, 'step')}")]
-    lines.append(("return", in_words(score.mean, score.low, score.high, score.episodes)))
-    if score.returns.ndim > 1:
-        for agent, own in enumerate(score.returns.T):
-            low, high = interval(own, 0.95)
-            lines.append((f"agent {agent}", in_words(float(own.mean()), low, high, score.episodes)))
+    for n, (mean, low, high) in enumerate(own_scores(score)):
+        lines.append((f"agent {n}", in_words(mean, low, high, score.episodes)))
+    word = "return" if score.returns.ndim == 1 else "sum"
+    lines.append((word, in_words(score.mean, score.low, score.high, score.episodes)))
     if isinstance(judged, str):
         lines.append(("exploitability", f"not measured: {judged}"))
     elif judged is not None:
@@ -112,8 +113,17 @@ def evaluation_figures(run: Run, score: Score, judged: "Judgement | str | None")
     exact: dict[str, Any] = {}
     if judged is not None and not isinstance(judged, str):
         exact = {"exploitability": judged.exploitability, "value": judged.value}
-    span = {"return": score.mean, "low": score.low, "high": score.high, "played": score.episodes}
-    return {**figures(run), **span, **exact}
+    of_all = {"low": score.low, "high": score.high}
+    own = [{"return": mean, "low": low, "high": high} for mean, low, high in own_scores(score)]
+    span: dict[str, Any] = (
+        {"agents": own, "sum": {"return": score.mean, **of_all}} if own else {"return": score.mean, **of_all}
+    )
+    return {**figures(run), **span, "played": score.episodes, **exact}
+
+
+def own_scores(score: Score) -> list[tuple[float, float, float]]:
+    """Return each agent's own mean return and its interval; none of a team's."""
+    return [(float(own.mean()), *interval(own, 0.95)) for own in score.returns.T] if score.returns.ndim > 1 else []
 
 
 def figures(run: Run) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -18,6 +19,10 @@ from counterplay.show.text import bar
 if TYPE_CHECKING:  # torch is imported where a run is made
     from counterplay.agents.run import Run
     from counterplay.api.sweep import SweepProgress
+
+
+_MARKS, _SOON, _LATELY = 4, 5.0, 20.0  # rows and seconds before time left is told; how far back it looks, at least
+_AGENTS = 4  # whose returns stand in a line
 
 
 def curve(history: Sequence[Row], width: int, height: int) -> list[str]:
@@ -65,10 +70,10 @@ def short(number: float) -> str:
 
 def line(run: "Run", row: Row, left: float | None = None) -> str:
     """Return the figures of a row, and the seconds that are left, in one line."""
-    parts = [f"return {row['return']:.4g}"]
+    parts = [_returns(row, "return")]
     for name, spelled in (("test_return", "test"), ("test_exploitability", "exploitability")):
-        tests = [past[name] for past in run.history if name in past]
-        parts += [f"{spelled} {test:.4g}" for test in tests[-1:]]
+        tests = [past for past in run.history if name in past]
+        parts += [_returns(past, name, spelled) for past in tests[-1:]]
     parts += [f"{name} {row[name]:.3g}" for name in ("loss", "epsilon") if name in row]
     parts.append(f"{run.steps:,} of {run.plan.steps:,} steps")
     parts.append(f"{row['steps_per_second']:,.0f} a second")
@@ -77,25 +82,51 @@ def line(run: "Run", row: Row, left: float | None = None) -> str:
     return " · ".join(parts)
 
 
+def _returns(row: Row, name: str, spelled: str = "") -> str:
+    """Return a row's return in words, or each agent's where they have their own."""
+    own = [row[f"{name}_{n}"] for n in range(len(row)) if f"{name}_{n}" in row]
+    if not own:
+        return f"{spelled or name} {row[name]:.4g}"
+    return f"{spelled or name}s {', '.join(f'{x:.4g}' for x in own[:_AGENTS])}{', ...' if len(own) > _AGENTS else ''}"
+
+
+class Pace:
+    """How fast something goes lately: not as it began, when kernels were compiled and replays filled."""
+
+    def __init__(self) -> None:
+        self.marks: deque[tuple[float, float]] = deque()
+
+    def left(self, now: float, done: float, goal: float) -> float | None:
+        """Note what is done by now; return the seconds that are left, or None before that can be said."""
+        self.marks.append((now, done))
+        first = self.marks[0][0]
+        while len(self.marks) > _MARKS and now - self.marks[1][0] > max(_LATELY, (now - first) / 2):
+            self.marks.popleft()
+        then, had = self.marks[0]
+        if len(self.marks) < _MARKS or now - then < _SOON or done <= had:
+            return None
+        return (goal - done) * (now - then) / (done - had)
+
+
 class TrainWatch:
     """Tells standard error of one run."""
 
     def __init__(self, name: str, live: Display | None) -> None:
         self.name, self.live = printable(name), live
-        self.began: tuple[float, int] | None = None  # when and where the first row came
+        self.pace, self.learning = Pace(), False
+        self.told = False
         self.next_line = 0.0  # seconds of training
 
     def row(self, run: "Run", row: Row) -> None:
         """Tell of a new row."""
-        now = clock()
-        left = None
-        if self.began is None:
+        if not self.told:
             from counterplay.show.run_pages import set_in  # which imports torch
 
-            self.began = now, run.steps
+            self.told = True
             self.say(f"{self.name}: settings: {set_in(run) or 'the defaults'}")
-        elif run.steps > self.began[1]:
-            left = (run.plan.steps - run.steps) * (now - self.began[0]) / (run.steps - self.began[1])
+        if "loss" in row and not self.learning:  # what came before was faster
+            self.pace, self.learning = Pace(), True
+        left = self.pace.left(clock(), run.steps, run.plan.steps)
         text = line(run, row, left)
         if self.live is not None:
             self.live.line = text
@@ -116,17 +147,16 @@ class SweepWatch:
     """Tells standard error of a sweep: a bar for each run at work, or a line for each that has ended."""
 
     def __init__(self, live: Display | None) -> None:
-        self.live = live
-        self.began: tuple[float, float] | None = None
+        self.live, self.pace = live, Pace()
         self.finished, self.whole = -1, False
 
     def progress(self, now: "SweepProgress") -> None:
         """Tell how far the sweep is."""
-        clock, done = time.perf_counter(), now.finished + sum(now.running.values()) / now.steps
-        self.began = self.began or (clock, done)
+        done = now.finished + sum(now.running.values()) / now.steps
         parts = [f"{now.finished} of {count(now.jobs, 'run')} finished"]
-        if self.began[1] < done < now.jobs and clock > self.began[0] + 5:
-            parts.append(f"about {duration((now.jobs - done) * (clock - self.began[0]) / (done - self.began[1]))} left")
+        left = self.pace.left(time.perf_counter(), done, now.jobs)
+        if left is not None and done < now.jobs:
+            parts.append(f"about {duration(left)} left")
         if self.live is not None:
             self.live.line = " · ".join(parts)
             names = [f"{job.variant}, seed {job.seed}" for job in now.running]

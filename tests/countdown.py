@@ -75,6 +75,12 @@ class Endless(Countdown):
         return *self.look(self.agents)[:1], dict.fromkeys(self.agents, 1.0), no, no, {a: {} for a in self.agents}
 
 
+class Sparse(Endless):
+    def step(self, actions):
+        obs, rewards, *rest = super().step(actions)
+        return obs, dict.fromkeys(rewards, 0.0), *rest
+
+
 def zeros(env):
     return np.zeros((env.batch, env.spec.agents), np.int64)
 

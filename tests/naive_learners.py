@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import torch
+from naive_lives import life, own_returns, with_lives
 
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec
@@ -26,7 +27,7 @@ def random_episodes(rng: np.random.Generator, spec: EnvSpec, batch: int) -> Epis
     terminated = (np.arange(steps) == lengths[:, None] - 1) & (rng.random(batch) < 0.5)[:, None]
     shown = np.arange(steps + 1) <= lengths[:, None]
     longest = int(lengths.max())
-    return Episodes(
+    found = Episodes(
         (rng.normal(size=(batch, steps + 1, agents, spec.observation)) * shown[:, :, None, None])[
             :, : longest + 1
         ].astype(np.float32),
@@ -37,6 +38,7 @@ def random_episodes(rng: np.random.Generator, spec: EnvSpec, batch: int) -> Epis
         terminated[:, :longest],
         filled[:, :longest],
     )
+    return with_lives(rng, found) if spec.lives else found
 
 
 # What a step is worth, in an episode of T steps; after[t] is the value of the state that step t led to.
@@ -158,8 +160,11 @@ def mixed(name, mixer, values, state):
     return sum(values) if name == "vdn" else qmix(mixer, values, state)
 
 
-def joint_value(network, state, action, hidden):
-    """Return QTRAN's Q_jt of one joint action; of the counterfactual network, a list of each agent's [A] values."""
+def joint_value(network, state, action, hidden, here=None):
+    """Return QTRAN's Q_jt of one joint action; of the counterfactual network, a list of each agent's [A] values.
+
+    Nothing is seen of agents that are not `here`, [N].
+    """
     p = parameters(network)
     agents, with_features = len(action), "feature.weight" in p
     actions = len(p["action.weight"]) // (1 if with_features else agents)
@@ -173,7 +178,8 @@ def joint_value(network, state, action, hidden):
         return linear(p, "rest.out", relu(linear(p, "rest.layers.0", relu(seen))))
 
     def joined(those):
-        total = sum((each(n) for n in those), np.zeros(len(p["state.bias"])))
+        those = [n for n in those if here is None or here[n]]
+        total = sum((each(n) for n in those), np.zeros(p["state.bias"].shape[-1]))
         return linear(p, "join", total) if with_features else total
 
     at = linear(p, "state", state)
@@ -191,7 +197,8 @@ def state_value(network, state, hidden):
     p = parameters(network)
     seen = linear(p, "state", state)
     if "feature.weight" in p:
-        seen = seen + linear(p, "join", sum(relu(linear(p, "feature", h)) for h in hidden))
+        width = p["state.bias"].shape[-1]
+        seen = seen + linear(p, "join", sum((relu(linear(p, "feature", h)) for h in hidden), np.zeros(width)))
     return linear(p, "rest.out", relu(linear(p, "rest.layers.0", relu(seen))))[0]
 
 
@@ -202,7 +209,13 @@ def best_legal(values, legal):
     return max((a for a in range(len(values)) if legal[a]), key=lambda a: (values[a], -a))
 
 
-def looked_ahead(settings, reward, after, terminated):
+def looked_ahead(settings, reward, after, terminated, lives=None):
+    if lives is not None:
+
+        def ahead(*facts):
+            return looked_ahead(settings, *facts)
+
+        return own_returns((ahead, settings.gamma), reward, after, terminated, *lives)
     if settings.td_lambda > 0:
         return lambda_returns(reward, after, terminated, settings.gamma, settings.td_lambda)
     return n_step(reward, after, terminated, settings.gamma, settings.n_step)
@@ -233,17 +246,22 @@ def q_loss(learner, batch):
     for b, length, obs, last, states, legal, action, reward, terminated in episodes_of(batch):
         _, values = agents_of(learner.networks["agents"], obs, last)
         _, target = agents_of(learner.targets["agents"], obs, last)
-        agents = range(spec.agents)
+        agents, (alive, ended) = range(spec.agents), life(batch, b)
         now = [[values[t][n][action[t][n]] for n in agents] for t in range(length)]
         judge = values if settings.double else target
         after = [[target[t][n][best_legal(judge[t][n], legal[t][n])] for n in agents] for t in range(1, length + 1)]
         if settings.mixer == "none":
             paid = [reward if spec.team else reward[:, n] for n in agents]
-            goals = [looked_ahead(settings, paid[n], [row[n] for row in after], terminated) for n in agents]
-            error = [[now[t][n] - goals[n][t] for n in agents] for t in range(length)]
-            parts = [e for row in error for e in row]
+            goals = [
+                looked_ahead(settings, paid[n], [row[n] for row in after], terminated, (alive[:, n], ended[:, n]))
+                for n in agents
+            ]
+            error = [[now[t][n] - goals[n][t] if alive[t][n] else 0.0 for n in agents] for t in range(length)]
+            parts = [error[t][n] for t in range(length) for n in agents if alive[t][n]]
         else:
             name, mixer, slow = settings.mixer, learner.networks["mixer"], learner.targets["mixer"]
+            now = [[now[t][n] * alive[t][n] for n in agents] for t in range(length)]
+            after = [[after[t][n] * alive[t + 1][n] for n in agents] for t in range(length)]
             value = [mixed(name, slow, after[t], states[t + 1]) for t in range(length)]
             goal = looked_ahead(settings, reward, value, terminated)
             error = parts = [mixed(name, mixer, now[t], states[t]) - goal[t] for t in range(length)]
@@ -264,35 +282,38 @@ def qtran_parts(learner, batch):
     for b, length, obs, last, states, legal, action, reward, terminated in episodes_of(batch):
         hidden, values = agents_of(networks["agents"], obs, last)
         slow_hidden, slow = agents_of(targets["agents"], obs, last)
-        agents, weight = range(spec.agents), float(batch.weight[b])
+        agents, weight, (alive, _) = range(spec.agents), float(batch.weight[b]), life(batch, b)
         judge = values if settings.double else slow
         after = []
         for t in range(1, length + 1):
             greedy = [best_legal(judge[t][n], legal[t][n]) for n in agents]
-            found = joint_value(targets["joint"], states[t], greedy, slow_hidden[t])
-            after.append(sum(found[n][greedy[n]] for n in agents) / spec.agents if alt else found)
+            found = joint_value(targets["joint"], states[t], greedy, slow_hidden[t], alive[t])
+            here = [n for n in agents if alive[t][n]]
+            after.append(sum(found[n][greedy[n]] for n in here) / max(len(here), 1) if alt else found)
         goal = looked_ahead(settings, reward, after, terminated)
         for t in range(length):
             greedy = [best_legal(values[t][n], legal[t][n]) for n in agents]
-            v = state_value(networks["state"], states[t], hidden[t])
-            played = joint_value(networks["joint"], states[t], action[t], hidden[t])
-            at_best = joint_value(networks["joint"], states[t], greedy, hidden[t])
-            most = sum(values[t][n][greedy[n]] for n in agents)
+            here = [n for n in agents if alive[t][n]]
+            v = state_value(networks["state"], states[t], [hidden[t][n] for n in here])
+            played = joint_value(networks["joint"], states[t], action[t], hidden[t], alive[t])
+            at_best = joint_value(networks["joint"], states[t], greedy, hidden[t], alive[t])
+            most = sum(values[t][n][greedy[n]] for n in here)
 
             if alt:
-                for i in agents:
-                    td += weight * (played[i][action[t][i]] - goal[t]) ** 2 / spec.agents
-                    opt += weight * (most - at_best[i][greedy[i]] + v) ** 2 / spec.agents
+                for i in here:
+                    td += weight * (played[i][action[t][i]] - goal[t]) ** 2
+                    opt += weight * (most - at_best[i][greedy[i]] + v) ** 2
                     gaps = []
                     for a in range(spec.actions):
                         if legal[t][i][a]:
-                            instead = sum(values[t][n][a if n == i else action[t][n]] for n in agents)
+                            instead = sum(values[t][n][a if n == i else action[t][n]] for n in here)
                             gaps.append(instead - played[i][a] + v)
-                    nopt += weight * min(gaps) ** 2 / spec.agents
+                    nopt += weight * min(gaps) ** 2
+                    count += 1
             else:
                 td += weight * (played - goal[t]) ** 2
                 opt += weight * (most - at_best + v) ** 2
-                gap = sum(values[t][n][action[t][n]] for n in agents) - played + v
+                gap = sum(values[t][n][action[t][n]] for n in here) - played + v
                 nopt += weight * min(gap, 0.0) ** 2
-            count += 1
+                count += 1
     return td / count, opt / count, nopt / count

@@ -4,6 +4,7 @@ from math import exp, log
 
 import numpy as np
 from naive_learners import lambda_returns, n_step, random_episodes
+from naive_lives import life, own_returns
 
 
 def some_episodes(spec, rng, count=5, lone=0.3):
@@ -13,6 +14,8 @@ def some_episodes(spec, rng, count=5, lone=0.3):
         if episodes.filled.shape[1] == spec.limit and not episodes.filled.all(axis=1).all():
             break
     single = rng.random(episodes.action.shape) < lone
+    if spec.lives:
+        single &= episodes.alive[:, :-1]
     only = np.arange(spec.actions) == episodes.action[..., None]
     episodes.legal[:, :-1][single & episodes.filled[..., None]] = only[single & episodes.filled[..., None]]
     return episodes
@@ -50,11 +53,18 @@ def returns_of(episodes, values, gamma, trace=None, ahead=None):
             rewards = [reward_of(episodes, b, t, k) for t in range(length)]
             following = [float(values[b, t + 1, k]) for t in range(length)]
             over = bool(episodes.terminated[b, length - 1])
-            if ahead:
-                numbers = n_step(rewards, following, over, gamma, ahead)
+
+            def worth(rewards, following, over):
+                if ahead:
+                    return n_step(rewards, following, over, gamma, ahead)
+                return lambda_returns(rewards, following, over, gamma, trace)
+
+            alive, ended = life(episodes, b)
+            if values.shape[-1] == 1 < alive.shape[1]:  # of the team
+                numbers = dict(enumerate(worth(rewards, following, over)))
             else:
-                numbers = lambda_returns(rewards, following, over, gamma, trace)
-            found |= {(b, t, k): number for t, number in enumerate(numbers)}
+                numbers = own_returns((worth, gamma), rewards, following, over, alive[:, k], ended[:, k])
+            found |= {(b, t, k): number for t, number in numbers.items()}
     return found
 
 
@@ -62,7 +72,7 @@ def choices_of(episodes):
     """Yield every agent's step at which it had more than one legal action, as (episode, step, agent)."""
     for b, t in steps_of(episodes):
         for n in range(episodes.legal.shape[2]):
-            if sum(episodes.legal[b, t, n]) > 1:
+            if sum(episodes.legal[b, t, n]) > 1 and life(episodes, b)[0][t, n]:
                 yield b, t, n
 
 
@@ -112,18 +122,24 @@ def coma_loss(episodes, logits, values, target_values, last, s, epsilon):
     """Return (loss, value loss, entropy) of COMA by Foerster et al. 2018, eq. 4, 6 and 7.
 
     `logits` is [B, T + 1, N, A]; `values(b, t, joint action)` and `target_values` give [N, A]; `last[b]` is the joint
-    action after the end of episode b.
+    action after the end of episode b. For who has left, the team is worth what is said of those who stay.
     """
     errors, gain, spread, count = [], 0.0, 0.0, len(list(choices_of(episodes)))
     for b, row in enumerate(episodes.filled):
         length = int(row.sum())
-        joint = [*episodes.action[b, :length], last[b]]
+        joint, (alive, _) = [*episodes.action[b, :length], last[b]], life(episodes, b)
         for n in range(episodes.legal.shape[2]):
             rewards = [reward_of(episodes, b, t, n) for t in range(length)]
-            following = [target_values(b, t, joint[t])[n][joint[t][n]] for t in range(1, length + 1)]
+            following = []
+            for t in range(1, length + 1):
+                said = [target_values(b, t, joint[t])[m][joint[t][m]] for m in range(len(joint[t]))]
+                stay = [m for m in range(len(said)) if alive[t, m]]
+                following.append(said[n] if n in stay else sum(said[m] for m in stay) / max(len(stay), 1))
             over = bool(episodes.terminated[b, length - 1])
             goals = lambda_returns(rewards, following, over, s.gamma, s.td_lambda)
             for t in range(length):
+                if not alive[t, n]:
+                    continue
                 worth = values(b, t, joint[t])[n]
                 errors.append((worth[joint[t][n]] - goals[t]) ** 2)
                 if sum(episodes.legal[b, t, n]) < 2:

@@ -1,6 +1,7 @@
 """MAPPO, IPPO and A2C: their losses by slow oracles, what they leave out, and small things that they learn."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import naive_policies as naive
 import numpy as np
@@ -72,7 +73,9 @@ def shake(module, rng, size=0.1):
         {"pessimism": 0.0, "scale_advantages": False, "value_clip": 0.0},
     ],
 )
-def test_loss(spec, central, options):
+@pytest.mark.parametrize("lives", [False, True])
+def test_loss(spec, central, options, lives):
+    spec = replace(spec, lives=lives)
     settings = PPOSettings(central=central, scale_values=False, **PLAIN, **options)
     learner, rng = PPO(spec, settings, seed=1), np.random.default_rng(2)
     shake(learner.networks, rng)

@@ -1,5 +1,6 @@
 """COMA: the counterfactual advantage by enumeration, its gradient, its losses by a slow oracle, and what it learns."""
 
+from dataclasses import replace
 from itertools import product
 
 import naive_policies as naive
@@ -104,7 +105,9 @@ def test_log_policy(epsilon):
 
 @pytest.mark.parametrize("recurrent", [False, True])
 @pytest.mark.parametrize(("trace", "epsilon"), [(0.0, 0.0), (0.8, 0.2), (1.0, 0.5)])
-def test_loss(recurrent, trace, epsilon):
+@pytest.mark.parametrize("lives", [False, True])
+def test_loss(recurrent, trace, epsilon, lives):
+    spec = replace(SPEC, lives=lives)
     settings = COMASettings(
         td_lambda=trace,
         epsilon_start=epsilon,
@@ -115,11 +118,11 @@ def test_loss(recurrent, trace, epsilon):
         hidden=8,
         entropy=0.1,
     )
-    learner, rng = COMA(SPEC, settings, seed=1), np.random.default_rng(2)
+    learner, rng = COMA(spec, settings, seed=1), np.random.default_rng(2)
     with torch.no_grad():
         for parameter in [*learner.networks.parameters(), *learner.targets.parameters()]:
             parameter += torch.from_numpy(rng.normal(size=parameter.shape, scale=0.2)).float()
-    episodes = naive.some_episodes(SPEC, rng)
+    episodes = naive.some_episodes(spec, rng)
     batch = learner.batch(episodes, np.ones(len(episodes.filled), np.float32))
     loss, told = learner.loss(batch, np.random.default_rng(3))
 
@@ -137,8 +140,9 @@ def test_loss(recurrent, trace, epsilon):
 
     def asked(critic):
         def values(b, t, joint):
+            here = None if batch.alive is None else batch.alive[b, t][None].float()
             with torch.no_grad():
-                return critic(batch.state[b, t][None], torch.tensor(np.array(joint))[None])[0].numpy()
+                return critic(batch.state[b, t][None], torch.tensor(np.array(joint))[None], here)[0].numpy()
 
         return values
 

@@ -16,11 +16,11 @@ BATCH = 5
 
 
 def copied(step):
-    return type(step)(*(array.copy() for array in step))
+    return type(step)(*(array.copy() for array in step[:6]))
 
 
 def same(first, second):
-    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    return all(np.array_equal(a, b) for a, b in zip(first[:6], second[:6], strict=True))
 
 
 def legal_actions(rng, step):
@@ -40,7 +40,7 @@ def play(env, seed, actions=None):
 
 def check_step(spec, batch, step):
     reward = (batch,) if spec.team else (batch, spec.agents)
-    assert [array.shape for array in step] == [
+    assert [array.shape for array in step[:6]] == [
         (batch, spec.agents, spec.observation),
         (batch, spec.state),
         (batch, spec.agents, spec.actions),
@@ -48,7 +48,7 @@ def check_step(spec, batch, step):
         (batch,),
         (batch,),
     ]
-    assert [array.dtype for array in step] == [np.float32] * 2 + [bool] + [np.float32] + [bool] * 2
+    assert [array.dtype for array in step[:6]] == [np.float32] * 2 + [bool] + [np.float32] + [bool] * 2
     assert step.legal.any(axis=-1).all()
     assert not (step.terminated & step.truncated).any()
     assert np.isfinite(step.obs).all()
@@ -72,7 +72,7 @@ def test_conformance(text):
     # what has ended stays as it ended, and pays nothing more
     for before, after in pairwise(steps):
         over = before.terminated | before.truncated
-        assert same([a[over] for a in after._replace(reward=before.reward)], [a[over] for a in before])
+        assert same([a[over] for a in after._replace(reward=before.reward)[:6]], [a[over] for a in before[:6]])
         assert not after.reward[over].any()
     after = copied(env.step(np.zeros_like(chosen[0])))
     assert same(after, steps[-1]._replace(reward=np.zeros_like(after.reward)))
@@ -86,7 +86,7 @@ def test_conformance(text):
     # what happens in the other episodes makes no difference to the last
     rng, step, last = np.random.default_rng(9), env.reset(np.random.default_rng(1)), -1
     for before, actions in zip(steps, chosen, strict=False):
-        assert same([array[last] for array in step], [array[last] for array in before])
+        assert same([array[last] for array in step[:6]], [array[last] for array in before[:6]])
         others = legal_actions(rng, step)
         others[last] = actions[last]
         step = env.step(others)
@@ -94,7 +94,7 @@ def test_conformance(text):
     # an episode played alone is the same as among others
     alone, _ = play(task.start(1), 1, [actions[:1] for actions in chosen])
     for one, all_ in zip(alone, steps, strict=False):
-        assert same(one, [array[:1] for array in all_])
+        assert same(one, [array[:1] for array in all_[:6]])
 
 
 @pytest.mark.parametrize("text", SPECS)

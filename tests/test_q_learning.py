@@ -56,8 +56,10 @@ PARTS = {
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("name", ["iql", "vdn", "qmix"])
-def test_loss(name, part):
-    learner, batch = drawn(name, SPEC, PARTS[part], seed=len(part))
+@pytest.mark.parametrize("lives", [False, True])
+def test_loss(name, part, lives):
+    learner, batch = drawn(name, replace(SPEC, lives=lives), PARTS[part], seed=len(part))
+    assert (batch.alive is None) == (not lives)
     loss, errors, _ = learner.loss(batch)
     errors = put_rows(errors, batch.rows().step, batch.filled)
     expected, each = naive.q_loss(learner, batch)
@@ -67,8 +69,9 @@ def test_loss(name, part):
         assert not errors[b, len(error) :].any()
 
 
-def test_rewards_of_ones_own():
-    learner, batch = drawn("iql", replace(SPEC, team=False), {"n_step": 2})
+@pytest.mark.parametrize("lives", [False, True])
+def test_rewards_of_ones_own(lives):
+    learner, batch = drawn("iql", replace(SPEC, team=False, lives=lives), {"n_step": 2})
     loss, errors, _ = learner.loss(batch)
     errors = put_rows(errors, batch.rows().step, batch.filled)
     expected, each = naive.q_loss(learner, batch)

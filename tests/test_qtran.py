@@ -31,8 +31,9 @@ PARTS = {
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("name", ["qtran", "qtran_alt"])
 @pytest.mark.parametrize("agents", [2, 3])
-def test_loss(name, part, agents):
-    spec = EnvSpec(agents, SPEC.actions, SPEC.observation, SPEC.state, SPEC.limit)
+@pytest.mark.parametrize("lives", [False, True])
+def test_loss(name, part, agents, lives):
+    spec = EnvSpec(agents, SPEC.actions, SPEC.observation, SPEC.state, SPEC.limit, lives=lives)
     learner, batch = drawn(name, spec, {"joint_hidden": 8} | PARTS[part], seed=len(part))
     loss, _, figures = learner.loss(batch)
     td, opt, nopt = naive.qtran_parts(learner, batch)

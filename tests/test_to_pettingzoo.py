@@ -1,10 +1,11 @@
 """Our environments and games as PettingZoo's, by its own tests."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from countdown import assert_equal
+from countdown import Countdown, assert_equal
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
 from test_tree_env import Coin
 
@@ -46,14 +47,15 @@ def test_there_and_back():
     """Our spread as PettingZoo's as ours is our spread."""
     task = Spread(agents=2, steps=5, reward="individual")
     back = from_parallel(lambda: to_parallel(task), reward="individual", limit=5)
-    assert back.spec == task.spec
+    assert back.spec == replace(task.spec, lives=True)
     seed = int(np.random.default_rng(4).integers(0, 2**31, 1)[0])
     env, native = back.start(1), task.start(1)
     a, b = env.reset(np.random.default_rng(4)), native.reset(np.random.default_rng(seed))
     for _ in range(5):
-        assert_equal([a], [b])
+        assert_equal([a[:6]], [b[:6]])
         a, b = env.step(np.array([[1, 4]])), native.step(np.array([[1, 4]]))
-    assert_equal([a], [b])
+    assert_equal([a[:6]], [b[:6]])
+    assert a.alive.all()
 
 
 def test_parallel_of_ours():
@@ -111,3 +113,19 @@ def test_turns_of_ours():
     env.reset()
     assert not any(env.terminations.values())
     assert env.state().shape == (82,)
+
+
+@pytest.mark.parametrize("how", ["terminated", "truncated"])
+def test_who_leaves_early_is_told_so(how):
+    """There and back: agents that leave at different steps do so in what is made of ours too."""
+    theirs = Countdown(masks="info", how=how)
+    ours = to_parallel(from_parallel(lambda: Countdown(masks="info", how=how), reward="individual", limit=9))
+    theirs.reset()
+    ours.reset(seed=0)
+    while ours.agents:
+        assert ours.agents == theirs.agents
+        found = ours.step(dict.fromkeys(ours.agents, 0))
+        wanted = theirs.step(dict.fromkeys(theirs.agents, 0))
+        assert found[1:4] == wanted[1:4]
+        assert list(found[0]) == list(wanted[0])
+    assert not theirs.agents

@@ -41,7 +41,7 @@ def play(task, batch, seed, choose):
     env = task.start(batch)
     step = env.reset(np.random.default_rng(seed))
     while True:
-        yield env, type(step)(*(array.copy() for array in step))
+        yield env, type(step)(*(array.copy() for array in step[:6]))
         if step.terminated.all():
             return
         step = env.step(choose(step))

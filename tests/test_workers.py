@@ -34,7 +34,7 @@ def test_workers_play_what_one_process_plays(reward):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_failures_are_one_sentence(workers):
-    env = from_parallel(lambda: Countdown(fail_at=1), limit=9, workers=workers).start(2)
+    env = from_parallel(lambda: Countdown(fail_at=1), reward="team", limit=9, workers=workers).start(2)
     env.reset(np.random.default_rng(0))
     env.step(zeros(env))
     with pytest.raises(
@@ -46,7 +46,7 @@ def test_failures_are_one_sentence(workers):
 
 
 def test_a_worker_that_dies_is_noticed():
-    env = from_parallel(Countdown, limit=9, workers=2).start(2)
+    env = from_parallel(Countdown, reward="team", limit=9, workers=2).start(2)
     env.reset(np.random.default_rng(0))
     env.processes[1].kill()
     env.processes[1].wait()

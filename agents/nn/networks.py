@@ -122,6 +122,9 @@ def orthogonal(network: nn.Module, out: nn.Module, gain: float) -> None:
                     nn.init.orthogonal_(matrix, gain if module is out else 2**0.5)
 
 
+_MANY = 2**24  # numbers that a scale takes in at once
+
+
 class Scale(nn.Module):
     """Running mean and deviation of numbers [..., K], and the numbers made to have mean 0 and deviation 1 by them.
 
@@ -148,6 +151,14 @@ class Scale(nn.Module):
         """Take in rows [R, K]."""
         if not len(numbers):
             return
+        if numbers.numel() > _MANY:  # pictures: so many doubles at a time, and no more
+            rows = max(1, _MANY // numbers.shape[1])
+            for start in range(0, len(numbers), rows):
+                self._learn(numbers[start : start + rows])
+        else:
+            self._learn(numbers)
+
+    def _learn(self, numbers: Tensor) -> None:
         rows = numbers.double()
         count, mean = len(rows), rows.mean(dim=0)
         total = self.count + count
@@ -194,10 +205,14 @@ class Scales(nn.Module):
 
     def learn_inputs(self, episodes: Episodes) -> None:
         """Take in observations and states alone."""
-        filled = episodes.filled
-        self.obs.learn(torch.from_numpy(episodes.obs[:, :-1][filled].reshape(-1, episodes.obs.shape[-1])))
+        filled, seen = episodes.filled, episodes.obs[:, :-1]
+        alive = None if episodes.alive is None else filled[:, :, None] & episodes.alive[:, :-1]
+        self.obs.learn(torch.from_numpy(seen[filled if alive is None else alive].reshape(-1, seen.shape[-1])))
         self.state.learn(torch.from_numpy(episodes.state[:, :-1][filled]))
 
     def learn_rewards(self, episodes: Episodes) -> None:
         """Take in rewards alone."""
-        self.reward.learn(torch.from_numpy(episodes.reward[episodes.filled].reshape(-1, 1)))
+        paid = episodes.filled
+        if episodes.alive is not None and episodes.reward.ndim > 2:
+            paid = paid[:, :, None] & episodes.alive[:, :-1]
+        self.reward.learn(torch.from_numpy(episodes.reward[paid].reshape(-1, 1)))

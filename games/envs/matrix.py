@@ -81,7 +81,7 @@ class MatrixEnv:
     def step(self, actions: npt.NDArray[Any]) -> Step:
         shown = self._shown
         actions = choices(actions, shown)
-        if not _play(actions, self._table, self._shape, self._task.steps, self._played, self._last, *shown[2:]):
+        if not _play(actions, self._table, self._shape, self._task.steps, self._played, self._last, *shown[2:6]):
             raise illegal(actions, shown)
         return shown
 

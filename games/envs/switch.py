@@ -70,7 +70,7 @@ class SwitchEnv:
     def step(self, actions: npt.NDArray[Any]) -> Step:
         shown = self._shown
         actions = choices(actions, shown)
-        if not _step(actions, *self._game, self.spec.limit, *shown[3:]):
+        if not _step(actions, *self._game, self.spec.limit, *shown[3:6]):
             raise illegal(actions, shown)
         return shown
 

@@ -49,7 +49,7 @@ class TwoStepEnv:
     def step(self, actions: npt.NDArray[Any]) -> Step:
         shown = self._shown
         actions = choices(actions, shown)
-        if not _step(actions, *shown):
+        if not _step(actions, *shown[:6]):
             raise illegal(actions, shown)
         return shown
 

@@ -1,6 +1,7 @@
 """How a PettingZoo environment fits, and copies of it played side by side in one process."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,9 +9,12 @@ import numpy.typing as npt
 
 from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, reals
 from counterplay.engine.errors import UserError
+from counterplay.games.foreign.answers import Where, flag, mask, numbers, of_reset, of_step, reward
 
 INSTALL = 'PettingZoo is not installed; pip install "counterplay[learn]"'
 _LENGTHS = ("max_cycles", "max_steps", "max_episode_steps")  # where environments say how long an episode is
+_PROBES, _PROBED = 3, 50  # episodes and steps of each that show how agents are paid
+_ENOUGH, _TOGETHER = 20, 0.3  # so many steps show that rewards go together, if they correlate so much
 _SHOWN = 10  # numbers of an observation that a picture has
 
 
@@ -24,10 +28,16 @@ class Fit(NamedTuple):
     state: int
     own_state: bool  # the environment has one
     limit: int
+    byte_obs: bool = False  # observations are bytes, such as pictures are made of
+    byte_state: bool = False
+    paid: str = ""  # how agents are paid in random play (`probe`), if that was asked for
 
 
-def examine(env: Any, name: str, limit: int, pad: bool) -> Fit:
-    """Return how a parallel environment fits; raise `ValueError` with the reason, and what would, where it does not."""
+def examine(env: Any, name: str, limit: int, pad: bool, probing: bool = False) -> Fit:
+    """Return how a parallel environment fits; raise `ValueError` with the reason, and what would, where it does not.
+
+    With `probing` it also plays a little to see how agents are paid.
+    """
     try:
         from gymnasium import spaces
     except ModuleNotFoundError:
@@ -35,7 +45,7 @@ def examine(env: Any, name: str, limit: int, pad: bool) -> Fit:
     agents = tuple(getattr(env, "possible_agents", ()))
     if not agents:
         raise UserError(f"{name} has no fixed list of agents (possible_agents), and so no number of them")
-    observations, actions, kinds = [], [], set()
+    observations, actions, kinds, types = [], [], set(), set()
     for agent in agents:
         seen, acts = _observed(env.observation_space(agent)), env.action_space(agent)
         if not seen.is_np_flattenable:
@@ -44,6 +54,7 @@ def examine(env: Any, name: str, limit: int, pad: bool) -> Fit:
                 "fits, and whatever flattens to one"
             )
         observations.append(spaces.flatdim(seen))
+        types.add(seen.dtype if isinstance(seen, spaces.Box) else None)
         kinds.add(type(acts))
         if isinstance(acts, spaces.Discrete):
             actions.append(int(acts.n))
@@ -58,12 +69,14 @@ def examine(env: Any, name: str, limit: int, pad: bool) -> Fit:
             if len(set(sizes)) > 1:
                 listed = ", ".join(f"{agent} {size}" for agent, size in zip(agents, sizes, strict=True))
                 raise UserError(f"{name}: agents differ in their {what} ({listed}); pad=true fills them up")
-    env.reset(seed=0)
+    of_reset(env.reset(seed=0), agents, Where(name, 0, 0))
     try:
-        own = np.size(env.state())
+        state = np.asarray(env.state())
+        own = state.size
     except (NotImplementedError, AttributeError, TypeError):  # none, or something else of that name
         own = 0
-    return Fit(
+    byte_obs = types == {np.dtype(np.uint8)}
+    fit = Fit(
         agents=agents,
         observations=tuple(observations),
         actions=tuple(actions),
@@ -71,6 +84,43 @@ def examine(env: Any, name: str, limit: int, pad: bool) -> Fit:
         state=own or len(agents) * max(observations),
         own_state=own > 0,
         limit=limit or _length(env, name),
+        byte_obs=byte_obs,
+        byte_state=state.dtype == np.uint8 if own else byte_obs,
+    )
+    return fit._replace(paid=probe(env, name, fit)) if probing and len(agents) > 1 else fit
+
+
+def probe(env: Any, name: str, fit: Fit) -> str:
+    """Return "team" if agents are paid together in a little random play, "never" if not at all, else how they differ.
+
+    Together is alike, or at least rising and falling with each other, as where everyone has its share of one goal.
+    """
+    spec = EnvSpec(len(fit.agents), max(fit.actions), max(fit.observations), fit.state, fit.limit, False)
+    spec = replace(spec, continuous=fit.continuous, byte_obs=fit.byte_obs, byte_state=fit.byte_state, lives=True)
+    played, rng, paid = Copies(name, spec, fit, [env]), np.random.default_rng(0), []
+    for _ in range(_PROBES):
+        step = played.reset(rng)
+        for _ in range(_PROBED):
+            if step.terminated[0] or step.truncated[0]:
+                break
+            acts, drawn = np.array(step.alive)[0], rng.random(step.legal.shape)
+            step = played.step(2 * drawn - 1 if fit.continuous else (drawn * step.legal).argmax(axis=-1))
+            paid.append(np.where(acts, step.reward[0], np.nan))
+    rewards = np.array(paid, np.float64)
+    if not np.nan_to_num(rewards).any():
+        return "never"
+    spread = np.nanmax(rewards, axis=1) - np.nanmin(rewards, axis=1)
+    if spread.max() < 1e-6:
+        return "team"
+    together = rewards[~np.isnan(rewards).any(axis=1)]
+    if len(together) >= _ENOUGH and (together.std(axis=0) > 0).all() and np.corrcoef(together.T).min() > _TOGETHER:
+        return "team"
+    row = rewards[spread.argmax()]
+    best, worst = int(np.nanargmax(row)), int(np.nanargmin(row))
+    always = len(together) == len(rewards) and np.abs(together.sum(axis=1)).max() < 1e-6
+    return (
+        f"one step paid {fit.agents[best]} {row[best]:.4g} and {fit.agents[worst]} {row[worst]:.4g}"
+        f"{', and the sum was always 0' if always else ''}"
     )
 
 
@@ -101,18 +151,15 @@ class Copies:
     """Copies of one environment, played one after another in this process."""
 
     def __init__(self, name: str, spec: EnvSpec, fit: Fit, copies: list[Any]):
-        from gymnasium import spaces
-
         self.name, self.spec, self.batch, self.fit = name, spec, len(copies), fit
         self.copies = copies
+        self.first = 0  # how the first copy's episode is counted in messages
         first, agents = copies[0], self.fit.agents
-        self.flatten = [
-            np.ravel if isinstance(space, spaces.Box) else _flattener(space)
-            for space in (_observed(first.observation_space(agent)) for agent in agents)
-        ]
+        self.flatten = [_flattener(_observed(first.observation_space(agent))) for agent in agents]
         self.acts = [first.action_space(agent) for agent in agents]
         self.shown = blank(self.spec, self.batch)
         self.clock = np.zeros(self.batch, np.int64)
+        self.over: list[set[Any]] = [set() for _ in copies]  # who has been told that its game is over
 
     def reset(self, rng: np.random.Generator) -> Step:
         return self.begin(rng.integers(0, 2**31, self.batch))
@@ -127,38 +174,65 @@ class Copies:
 
     def begin(self, seeds: npt.NDArray[np.int64]) -> Step:
         """Begin the copies' episodes from these seeds, [B]."""
-        self.shown.reward[:] = 0
-        self.shown.terminated[:] = self.shown.truncated[:] = False
+        shown = self.shown
+        shown.reward[:] = 0
+        shown.terminated[:] = shown.truncated[:] = False
+        if shown.ended is not None:
+            shown.ended[:] = False
         self.clock[:] = 0
         for b, env in enumerate(self.copies):
+            self.over[b].clear()
             with self.blamed(b):
-                obs, infos = env.reset(seed=int(seeds[b]))
-                self.show(b, obs, infos, set(env.agents), set(env.agents))
-        return self.shown
+                answer = env.reset(seed=int(seeds[b]))
+            obs, infos = of_reset(answer, self.fit.agents, self.where(b))
+            playing = self.playing(b)
+            if not playing:
+                raise self.where(b).wrong("nobody is in play after reset()")
+            self.show(b, obs, infos, playing, playing)
+        self.check_finite()
+        return shown
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
         actions = check_actions(actions, self.shown, self.spec)
-        shown, agents = self.shown, self.fit.agents
+        shown = self.shown
         shown.reward[:] = 0
-        for b, env in enumerate(self.copies):
-            if shown.terminated[b] or shown.truncated[b]:
-                continue
-            with self.blamed(b):
-                chosen = {a: self.action(n, actions[b, n]) for n, a in enumerate(agents) if a in env.agents}
-                obs, rewards, terminated, truncated, infos = env.step(chosen)
-                self.clock[b] += 1
-                last = [a for a in chosen if terminated.get(a, False) or truncated.get(a, False)]
-                left = {a for a in env.agents if a not in last}
-                paid = [float(rewards.get(a, 0.0)) for a in agents]
-                shown.reward[b] = sum(paid) if self.spec.team else paid
-                if not left:
-                    shown.truncated[b] = any(truncated.get(a, False) and not terminated.get(a, False) for a in last)
-                    shown.terminated[b] = not shown.truncated[b]
-                elif self.clock[b] == self.fit.limit:
-                    shown.truncated[b] = True
-                # Who has just ended still sees its last observation; it has a say to bootstrap from if all ended.
-                self.show(b, obs, infos, {*left, *last}, left or set(last))
+        for b in range(self.batch):
+            if not (shown.terminated[b] or shown.truncated[b]):
+                self.step_one(b, actions[b])
+        self.check_finite()
         return shown
+
+    def step_one(self, b: int, actions: npt.NDArray[Any]) -> None:
+        """Play one step of a copy that has not ended."""
+        env, shown, agents = self.copies[b], self.shown, self.fit.agents
+        before = self.playing(b)
+        chosen = {a: self.action(n, actions[n]) for n, a in enumerate(agents) if a in before}
+        with self.blamed(b):
+            answer = env.step(chosen)
+        self.clock[b] += 1
+        where = self.where(b)
+        obs, rewards, terminated, truncated, infos = of_step(answer, agents, list(chosen), where)
+        paid = [reward(rewards[a], a, where) if a in rewards else 0.0 for a in agents]
+        shown.reward[b] = sum(paid) if self.spec.team else paid
+        ended = {a for a in chosen if flag(terminated[a], "termination", a, where)}
+        late = {a for a in chosen if flag(truncated[a], "truncation", a, where)} - ended
+        left = self.playing(b) - ended - late
+        if back := left & self.over[b]:
+            raise where.wrong("it is in play again after its game was over, which PettingZoo rules out", min(back))
+        self.over[b] |= ended | late
+        if not left:
+            shown.truncated[b] = bool(late)
+            shown.terminated[b] = not late
+        elif self.clock[b] == self.fit.limit:
+            shown.truncated[b] = True
+        done = bool(shown.terminated[b] or shown.truncated[b])
+        # Who would act, had time not run out, has a say to bootstrap from. What those saw last whose game is over is
+        # shown where it still has a value, or as the last thing of the episode.
+        self.show(b, obs, infos, left | late | (set(chosen) if done else set()), left or late, left | late)
+        if shown.ended is not None:
+            for n, a in enumerate(agents):  # of whom nothing more is heard is as if it had ended
+                gone = a in chosen and a not in late
+                shown.ended[b, n] = a not in left and (gone or shown.ended[b, n])
 
     def action(self, n: int, action: Any) -> Any:
         """Return an action as agent n's space has it."""
@@ -170,25 +244,71 @@ class Copies:
         within = space.low.ravel() + share * (space.high.ravel() - space.low.ravel())
         return np.clip(within.reshape(space.shape).astype(space.dtype), space.low, space.high)
 
-    def show(self, b: int, obs: Any, infos: Any, seeing: set[Any], acting: set[Any]) -> None:
-        """Write down what the copy shows: observations of those who see, legal actions of those who act."""
-        shown, fit = self.shown, self.fit
+    def show(
+        self, b: int, obs: Any, infos: Any, seeing: set[Any], acting: set[Any], choosing: set[Any] | None = None
+    ) -> None:
+        """Write down what the copy shows: observations of those who see, legal actions of those who act or would.
+
+        `choosing` are those who have actions to choose among, if only for the value of what they see.
+        """
+        shown, fit, where = self.shown, self.fit, self.where(b)
+        done = shown.terminated[b] or shown.truncated[b]
         for n, agent in enumerate(fit.agents):
             shown.obs[b, n] = 0
             shown.legal[b, n] = False
-            mask = infos.get(agent, {}).get("action_mask")
+            info = infos.get(agent)
+            said = info.get("action_mask") if isinstance(info, Mapping) else None
             if agent in seeing and agent in obs:
                 seen = obs[agent]
                 if isinstance(seen, Mapping) and "action_mask" in seen:
-                    mask = seen["action_mask"]
+                    said = seen["action_mask"]
                     seen = seen.get("observation", seen)
-                shown.obs[b, n, : fit.observations[n]] = self.flatten[n](seen)
-            if agent in acting:
+                flat = self.flatten[n](seen, agent, where)
+                shown.obs[b, n, : fit.observations[n]] = numbers(
+                    flat, fit.observations[n], "its observation", agent, where
+                )
+            elif agent in acting:
+                raise where.wrong("it is in play and has no observation", agent)
+            if agent in (acting if choosing is None else choosing):
                 count = fit.actions[n]
-                shown.legal[b, n, :count] = True if mask is None or fit.continuous else np.asarray(mask)[:count] > 0
+                free = said is None or fit.continuous
+                shown.legal[b, n, :count] = True if free else mask(said, count, agent, where)
             if not shown.legal[b, n].any():
+                if agent in acting and not done and not self.waits(b, agent):
+                    raise where.wrong("it is in play, and its action_mask forbids everything: leave it one", agent)
                 shown.legal[b, n, 0] = True
-        shown.state[b] = np.ravel(self.copies[b].state()) if fit.own_state else shown.obs[b].ravel()
+            if shown.alive is not None:
+                shown.alive[b, n] = agent in acting
+        if fit.own_state:
+            with self.blamed(b):
+                state = self.copies[b].state()
+            shown.state[b] = numbers(state, fit.state, "the state", None, where)
+        else:
+            shown.state[b] = shown.obs[b].ravel()
+
+    def playing(self, b: int) -> set[Any]:
+        """Return who is in play in a copy."""
+        with self.blamed(b):
+            playing = set(self.copies[b].agents)
+        if strange := playing - set(self.fit.agents):
+            raise self.where(b).wrong("it is in play, and none of the possible agents", next(iter(strange)))
+        return playing
+
+    def waits(self, b: int, agent: Any) -> bool:
+        """Tell whether it is another agent's turn, in a turn-based environment that was made parallel."""
+        turns = next((one for one in _wrapped(self.copies[b]) if hasattr(one, "agent_selection")), None)
+        return turns is not None and turns.agent_selection != agent
+
+    def check_finite(self) -> None:
+        """Raise `UserError` for an observation or a state that is not finite. One look at all of them is cheap."""
+        for what, array in (("its observation", self.shown.obs), ("the state", self.shown.state)):
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                b, *rest = np.argwhere(~np.isfinite(array))[0].tolist()
+                agent = self.fit.agents[rest[0]] if len(rest) > 1 else None
+                raise self.where(b).wrong(f"{what} holds {array[(b, *rest)]} as number {rest[-1]}", agent)
+
+    def where(self, b: int) -> Where:
+        return Where(self.name, self.first + b, int(self.clock[b]))
 
     def blamed(self, b: int) -> "_Blamed":
         return _Blamed(self.name, int(self.clock[b]))
@@ -210,10 +330,17 @@ class Copies:
                 env.close()
 
 
-def _flattener(space: Any) -> Callable[[Any], Any]:
+def _flattener(space: Any) -> Callable[[Any, Any, Where], Any]:
+    """Return what makes numbers of what a space holds."""
     from gymnasium import spaces
 
-    return lambda x: spaces.flatten(space, x)
+    def flatten(seen: Any, agent: Any, where: Where) -> Any:
+        try:
+            return spaces.flatten(space, seen)
+        except Exception as error:  # whatever gymnasium says of something else
+            raise where.wrong(f"its observation does not fit its space, {space}: {error}", agent) from None
+
+    return (lambda seen, agent, where: seen) if isinstance(space, spaces.Box) else flatten
 
 
 class _Blamed:

@@ -2,6 +2,7 @@
 
 Observations are flattened in the environment's own order, and the state is its `state()`, or all observations one
 after another where it has none. An agent that is not (or no longer) in play has action 0 alone and observes zeros.
+Observations that are bytes, such as pictures, stay bytes.
 """
 
 import re
@@ -123,23 +124,26 @@ class Parallel:
     """Any PettingZoo environment, parallel or turn-based.
 
     `make` makes one copy of it. Agents' rewards are added up with `reward="team"`, and kept apart with
-    `reward="individual"`. After `limit` steps an episode is truncated; 0 takes the environment's own word (an attribute
-    `max_cycles` or the like). `workers` are processes that share the copies (0: none; -1: one for each core, but none
-    for a user's own object); a single copy needs none. With `pad`, agents may differ in the sizes of their observations
-    (filled up with zeros) and in their numbers of actions (those that an agent lacks are not legal).
+    `reward="individual"`; "auto" plays a little at random, and takes agents for a team if their rewards are equal, or
+    at least rise and fall together. Where they do not it refuses to guess, for agents may be enemies. After `limit`
+    steps an episode is truncated; 0 takes the environment's own word (an attribute `max_cycles` or the like). `workers`
+    are processes that share the copies (0: none; -1: one for each core, but none for a user's own object); a single
+    copy needs none. With `pad`, agents may differ in the sizes of their observations (filled up with zeros) and in
+    their numbers of actions (those that an agent lacks are not legal).
 
-    An episode ends when no agent is left: truncated if time ran out for any of the last, otherwise terminated.
+    An episode ends when no agent is left: truncated if time ran out for any of the last, otherwise terminated. Agents
+    may leave earlier, each with an end of its own, and come later; one whose game was over stays away.
     """
 
     make: Callable[[], Any]
-    reward: str = "team"
+    reward: str = "auto"
     limit: int = 0
     workers: int = field(default=-1, compare=False)
     pad: bool = False
 
     def __post_init__(self) -> None:
-        if self.reward not in ("team", "individual"):
-            raise UserError(f"reward must be team or individual, not {self.reward!r}")
+        if self.reward not in ("auto", "team", "individual"):
+            raise UserError(f"reward must be team or individual, or auto, not {self.reward!r}")
         if self.limit < 0:
             raise UserError(f"limit must be a number of steps, or 0 for the environment's own, not {self.limit}")
         if self.workers < -1:
@@ -155,7 +159,7 @@ class Parallel:
         """Return how the environment fits; raises `ValueError` with the reason where it does not."""
         env = in_parallel(self.make.env) if isinstance(self.make, Given) else self.build()
         try:
-            return examine(env, self.name, self.limit, self.pad)
+            return examine(env, self.name, self.limit, self.pad, self.reward == "auto")
         except UserError:
             raise
         except Exception as error:
@@ -163,6 +167,20 @@ class Parallel:
         finally:
             if not isinstance(self.make, Given) and hasattr(env, "close"):
                 env.close()
+
+    @property
+    def team(self) -> bool:
+        """Tell whether there is one reward for all; raises `ValueError` where that has to be said."""
+        if self.reward != "auto" or len(self.fit.agents) == 1:
+            return self.reward != "individual"
+        if self.fit.paid == "team":
+            return True
+        never = self.fit.paid == "never"
+        found = "paid nothing in a little random play" if never else f"pays agents differently ({self.fit.paid})"
+        raise UserError(
+            f"{self.name} {found}: say whether they are one team. reward=team trains all of them on the sum of their "
+            "rewards; reward=individual trains each on its own, with iql, ippo or ia2c"
+        )
 
     @property
     def spec(self) -> EnvSpec:
@@ -173,15 +191,18 @@ class Parallel:
             observation=max(fit.observations),
             state=fit.state,
             limit=fit.limit,
-            team=self.reward == "team",
+            team=self.team,
             continuous=fit.continuous,
+            lives=len(fit.agents) > 1,
+            byte_obs=fit.byte_obs,
+            byte_state=fit.byte_state,
         )
 
     def spec_text(self) -> str | None:
         """Return the spec that `read` reads as an equal task; None for a user's own object or function."""
         if not isinstance(self.make, Named):
             return None
-        more = [("reward", self.reward, "team"), ("limit", self.limit, 0), ("pad", self.pad, False)]
+        more = [("reward", self.reward, "auto"), ("limit", self.limit, 0), ("pad", self.pad, False)]
         changed = tuple((name, value) for name, value, usual in more if value != usual)
         return PREFIX + str(Named(self.make.module, self.make.attribute, (*self.make.parameters, *changed)))
 
@@ -219,7 +240,7 @@ class Parallel:
         return Copies(self.name, self.spec, self.fit, [self.build() for _ in range(count)])
 
 
-def from_parallel(env: Any, *, reward: str = "team", limit: int = 0, workers: int = -1, pad: bool = False) -> Parallel:
+def from_parallel(env: Any, *, reward: str = "auto", limit: int = 0, workers: int = -1, pad: bool = False) -> Parallel:
     """Return a PettingZoo environment as a task: an object, or a function that makes one.
 
     Of an object copies are made where an environment of several episodes is started, if it can be copied.

@@ -48,7 +48,9 @@ class _One:
         self.now: Any = None  # the step that is shown
         self.possible_agents = [f"{names}_{i}" for i in range(self.spec.agents)]
         self.agents: list[str] = []
-        self.state_space = spaces.Box(-np.inf, np.inf, (self.spec.state,), np.float32)
+        low, high = (0, 255) if self.spec.byte_state else (-np.inf, np.inf)
+        kind: Any = self.spec.state_type
+        self.state_space = spaces.Box(low, high, (self.spec.state,), kind)
 
     def observation_space(self, agent: str) -> Any:
         return self.observation_spaces[agent]
@@ -56,9 +58,9 @@ class _One:
     def action_space(self, agent: str) -> Any:
         return self.action_spaces[agent]
 
-    def state(self) -> npt.NDArray[np.float32]:
+    def state(self) -> npt.NDArray[Any]:
         self._begun()
-        state: npt.NDArray[np.float32] = self.now.state[0].copy()
+        state: npt.NDArray[Any] = self.now.state[0].copy()
         return state
 
     def render(self) -> str | None:
@@ -87,14 +89,18 @@ class OurParallel(_One, ParallelEnv):  # type: ignore[misc]
 
     Observations are the task's. `infos[agent]["action_mask"]` (i8 [A]) says which actions are legal; the first legal
     one takes the place of one that is not. A team's reward goes to every agent, in full. `reset(seed)` gives the
-    episode of `task.start(1).reset(np.random.default_rng(seed))`.
+    episode of `task.start(1).reset(np.random.default_rng(seed))`. Who leaves early is told so by its flags, and is not
+    among `agents` any more.
     """
 
     def __init__(self, task: Task, render_mode: str | None = None):
         _One.__init__(self, task, "agent", render_mode)
         size, count = self.spec.observation, self.spec.actions
         self.metadata["is_parallelizable"] = True
-        self.observation_spaces = {a: spaces.Box(-np.inf, np.inf, (size,), np.float32) for a in self.possible_agents}
+        low, high = (0, 255) if self.spec.byte_obs else (-np.inf, np.inf)
+        kind: Any = self.spec.obs_type
+        seen = spaces.Box(low, high, (size,), kind)
+        self.observation_spaces = dict.fromkeys(self.possible_agents, seen)
         self.action_spaces = {
             a: spaces.Box(-1.0, 1.0, (count,), np.float32) if self.spec.continuous else spaces.Discrete(count)
             for a in self.possible_agents
@@ -102,7 +108,8 @@ class OurParallel(_One, ParallelEnv):  # type: ignore[misc]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Any]:
         self._restart(seed)
-        return self._seen(), self._infos()
+        self.agents = self._alive()
+        return self._seen(self.agents), self._infos(self.agents)
 
     def step(self, actions: dict[str, Any]) -> tuple[Any, Any, Any, Any, Any]:
         self._begun()
@@ -112,35 +119,45 @@ class OurParallel(_One, ParallelEnv):  # type: ignore[misc]
         if missing:
             raise UserError(f"every agent has to act; {', '.join(missing)} did not")
         if self.spec.continuous:
-            chosen: npt.NDArray[Any] = np.stack([np.asarray(actions[agent]) for agent in self.agents])
+            still = np.zeros(self.spec.actions)
+            chosen: npt.NDArray[Any] = np.stack([np.asarray(actions.get(a, still)) for a in self.possible_agents])
         else:
-            chosen = np.array([int(actions[agent]) for agent in self.agents])
+            chosen = np.array([int(actions.get(agent, 0)) for agent in self.possible_agents])
             legal = self.now.legal[0]
             within = (chosen >= 0) & (chosen < self.spec.actions)
             allowed = within & legal[np.arange(len(chosen)), np.where(within, chosen, 0)]
             chosen = np.where(allowed, chosen, legal.argmax(axis=1))
         self.now = self.env.step(chosen[None])
         reward = np.broadcast_to(self.now.reward[0], self.spec.agents).tolist()
-        ended, late = bool(self.now.terminated[0]), bool(self.now.truncated[0])
-        result = (
-            self._seen(),
-            dict(zip(self.agents, reward, strict=True)),
-            dict.fromkeys(self.agents, ended),
-            dict.fromkeys(self.agents, late),
-            self._infos(),
+        over, late = bool(self.now.terminated[0]), bool(self.now.truncated[0])
+        acted, left = self.agents, [] if over or late else self._alive()
+        ended = dict.fromkeys(acted, over)
+        if self.now.ended is not None:
+            gone = dict(zip(self.possible_agents, self.now.ended[0].tolist(), strict=True))
+            ended = {agent: over or gone[agent] for agent in acted}
+        told = [*acted, *(agent for agent in left if agent not in acted)]
+        self.agents = left
+        return (
+            self._seen(told),
+            {agent: reward[self.possible_agents.index(agent)] for agent in told},
+            {agent: ended.get(agent, False) for agent in told},
+            {agent: agent not in left and not ended[agent] for agent in told},
+            self._infos(told),
         )
-        if ended or late:
-            self.agents = []
-        return result
 
-    def _seen(self) -> dict[str, npt.NDArray[np.float32]]:
-        return dict(zip(self.agents, self.now.obs[0].copy(), strict=True))
+    def _alive(self) -> list[str]:
+        """Return who is in play."""
+        alive = self.now.alive
+        return [a for n, a in enumerate(self.possible_agents) if alive is None or alive[0, n]]
 
-    def _infos(self) -> dict[str, dict[str, Any]]:
+    def _seen(self, agents: list[str]) -> dict[str, npt.NDArray[Any]]:
+        return {agent: self.now.obs[0, self.possible_agents.index(agent)].copy() for agent in agents}
+
+    def _infos(self, agents: list[str]) -> dict[str, dict[str, Any]]:
         if self.spec.continuous:
-            return {agent: {} for agent in self.agents}
+            return {agent: {} for agent in agents}
         masks = self.now.legal[0].astype(np.int8)
-        return {agent: {"action_mask": mask} for agent, mask in zip(self.agents, masks, strict=True)}
+        return {agent: {"action_mask": masks[self.possible_agents.index(agent)]} for agent in agents}
 
 
 class OurTurns(_One, AECEnv):  # type: ignore[misc]

@@ -38,7 +38,10 @@ class Crew:
         self.shares = [slice(*bounds[i : i + 2]) for i in range(workers)]
         self.shown = blank(self.spec, batch)
         arrays: Any = self.shown
-        self.parts = [Step(*(array[share] for array in arrays)) for share in self.shares]
+        self.parts = [
+            Step(*(None if array is None else array[share] for array in arrays))  # type: ignore[arg-type]
+            for share in self.shares
+        ]
         self.processes: list[subprocess.Popen[bytes]] = []
         self._closing = weakref.finalize(self, _stop, self.processes)
         self._hire()
@@ -64,7 +67,7 @@ class Crew:
             )
             self.processes.append(process)
             count = share.stop - share.start
-            _send(process, struct.pack("<QQ", count, len(work)), work)
+            _send(process, struct.pack("<QQQ", share.start, count, len(work)), work)
         self._hear(())
 
     def reset(self, rng: np.random.Generator) -> Step:
@@ -99,7 +102,8 @@ class Crew:
                 complaint = complaint or _read(process, size).decode()
             elif status == _FINE and parts:
                 for array in parts[i]:
-                    _fill(process, array)
+                    if array is not None:
+                        _fill(process, array)
         if complaint is not None:
             self.close()
             raise UserError(complaint)
@@ -171,15 +175,16 @@ def _serve(source: IO[bytes], target: IO[bytes]) -> None:
         target.write(_WRONG + struct.pack("<Q", len(said)) + said)
         target.flush()
 
-    head = source.read(16)
-    if len(head) < 16:
+    head = source.read(24)
+    if len(head) < 24:
         return
-    count, size = struct.unpack("<QQ", head)
+    first, count, size = struct.unpack("<QQQ", head)
     try:
         spec: EnvSpec
         make: Callable[[int], Copies]
         spec, make = pickle.loads(source.read(size))
         copies = make(count)
+        copies.first = first
     except Exception as error:
         complain(error if isinstance(error, ValueError) else ValueError(f"{type(error).__name__}: {error}"))
         return
@@ -201,6 +206,6 @@ def _serve(source: IO[bytes], target: IO[bytes]) -> None:
         except ValueError as error:
             complain(error)
             return
-        target.write(b"".join([_FINE, *(array.tobytes() for array in shown)]))
+        target.write(b"".join([_FINE, *(array.tobytes() for array in shown if array is not None)]))
         target.flush()
     copies.close()

@@ -1,0 +1,77 @@
+"""Slow, plain oracles for agents that come and go while others play on, and random episodes of theirs."""
+
+import numpy as np
+
+
+def with_lives(rng, episodes):
+    """Return episodes in which agents come late, leave early (by the rules or for time), or are away for a while."""
+    batch, rows, agents = episodes.legal.shape[:3]
+    alive = np.ones((batch, rows, agents), bool)
+    ended = np.zeros_like(alive)
+    legal, action = episodes.legal.copy(), episodes.action.copy()
+    for b, length in enumerate(episodes.filled.sum(axis=1)):
+        over = bool(episodes.terminated[b, length - 1])
+        for n in range(agents):
+            kind, t = rng.integers(6), int(rng.integers(1, length + 1))
+            if kind == 0:  # the rules end its game
+                alive[b, t:, n], ended[b, t:, n] = False, True
+            elif kind == 1 and t < length:  # time runs out for it alone
+                alive[b, t:, n] = False
+            elif kind == 2:  # it comes late
+                alive[b, : min(t, length - 1), n] = False
+            elif kind == 3 and t < length - 1:  # it is away for a while
+                alive[b, t : t + 1, n], ended[b, t : t + 1, n] = False, True
+        if over:
+            alive[b, length] = False
+        alive[b, length + 1 :] = ended[b, length + 1 :] = False
+        for t in range(length + 1):
+            for n in range(agents):
+                late = t and alive[b, t - 1, n] and not ended[b, t, n]  # what it saw last still has a value
+                if not alive[b, t, n] and not late:
+                    legal[b, t, n] = np.arange(legal.shape[3]) == 0
+                if t < length and not alive[b, t, n]:
+                    action[b, t, n] = legal[b, t, n].argmax()
+    return episodes._replace(alive=alive, ended=ended, legal=legal, action=action)
+
+
+def life(episodes, b):
+    """Return who is alive and whose game has ended in one episode, [T + 1][N]; `episodes` may be a learner's batch."""
+    length = int(episodes.filled[b].sum())
+    if episodes.alive is None:
+        shape = length + 1, episodes.action.shape[2]
+        return np.ones(shape, bool), np.zeros(shape, bool)
+    return tuple(
+        np.array([[*map(bool, row)] for row in part[b, : length + 1]]) for part in (episodes.alive, episodes.ended)
+    )
+
+
+def own_returns(ahead, reward, after, over, alive, ended):
+    """Return {t: return} of one agent's steps.
+
+    `ahead(rewards, values, terminated)` is what the steps of an episode are worth. `alive` and `ended` are the agent's,
+    [T + 1], and `over` tells whether the rules ended the episode.
+    """
+    length = len(reward)
+
+    def paid(t):  # from step t on, for an agent out of play then
+        return reward[t] + ahead_discount * worth(t) if t < length else 0.0
+
+    def worth(t):  # the value of what step t led to
+        if (over and t == length - 1) or ended[t + 1]:
+            return paid(t + 1)
+        return after[t]
+
+    ahead, ahead_discount = ahead
+    found, t = {}, 0
+    while t < length:
+        if not alive[t]:
+            t += 1
+            continue
+        end = t
+        while end < length and alive[end]:
+            end += 1
+        steps = range(t, end)
+        numbers = ahead([reward[u] for u in steps], [worth(u) for u in steps], False)
+        found |= dict(zip(steps, numbers, strict=True))
+        t = end
+    return found
