@@ -88,11 +88,12 @@ def advance(
     `KeyboardInterrupt` or `SystemExit` raised, unless somebody outside answers for it (`system.interrupts`).
 
     A row of history has the means since the row before: `return` (of the team, or summed over agents), `length`,
-    whatever the learner tells, `steps_per_second`; every `test_every` steps also `test_return` with `test_low` and `test_high`, without exploring, and in small games
-    of players against each other `test_exploitability`. `on_row` is given each row. A run that is kept in a folder (in
-    `out` from now on, if given) is saved there at the beginning, at the end, and once a minute, and its rows are
-    written there as they come. A checkpoint that cannot be written is told, and tried again; the last one is written
-    elsewhere then, and `NotSaved` says where. Networks are small: one thread is the fastest.
+    whatever the learner tells, `steps_per_second`; every `test_every` steps also `test_return` with `test_low` and
+    `test_high`, without exploring, and in small games of players against each other `test_exploitability`. `on_row` is
+    given each row. A run that is kept in a folder (in `out` from now on, if given) is saved there at the beginning, at
+    the end, and once a minute, and its rows are written there as they come. A checkpoint that cannot be written is
+    told, and tried again; the last one is written elsewhere then, and `NotSaved` says where. Networks are small: one
+    thread is the fastest.
     """
     given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
     changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
