@@ -66,7 +66,7 @@ def test_a_million_iterations():
     assert solution.iterations == 1_000_000
     assert np.isfinite(solution.strategy).all()
     assert solution.value[0] == pytest.approx(-1 / 18, abs=1e-9)
-    assert solution.exploitability < 1e-12
+    assert solution.exploitability < 1e-11
 
 
 def test_training_does_not_grow():
@@ -88,21 +88,22 @@ from counterplay.cli import main
 main(sys.argv[1:])
 """
     rng, file = random.Random(3), tmp_path / "s.cps"
-    whole = ["solve", "holdem", *SPOT, "--iterations", "400"]
+    whole = ["solve", "holdem", *SPOT, "--iterations", "2000"]
     assert subprocess.run(command(*whole, "--out", tmp_path / "whole.cps"), check=False).returncode == 0
     start = [sys.executable, "-c", code]
-    for _ in range(20):
-        resumed = ["solve", "--resume", str(file), "--iterations", "400"] if file.exists() else whole
-        with subprocess.Popen([*start, *resumed, "--out", str(file)], stderr=subprocess.DEVNULL) as process:
-            try:
-                process.wait(2 + 3 * rng.random())
-            except subprocess.TimeoutExpired:
-                process.kill()
+    for _ in range(8):
+        resumed = ["solve", "--resume", str(file), "--iterations", "2000"] if file.exists() else whole
+        job = [*start, *resumed, "--out", str(file)]
+        with subprocess.Popen(job, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            while "exploitability" not in (said := process.stderr.readline()) and said:  # the run has begun
+                pass
+            time.sleep(rng.random())
+            process.kill()
         if process.returncode == 0:
             break
     done, unbroken = counterplay.load(file), counterplay.load(tmp_path / "whole.cps")
-    if done.iterations < 400:
-        done = counterplay.solve(resume=done, iterations=400)
+    if done.iterations < 2000:
+        done = counterplay.solve(resume=done, iterations=2000)
     for name, array in unbroken.state.items():
         np.testing.assert_array_equal(done.state[name], array)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] in ([], [".s.cps"])
