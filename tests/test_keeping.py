@@ -298,7 +298,7 @@ def test_a_sweep_that_is_killed_leaves_no_orphans(tmp_path):
     code = f"""
 import counterplay
 if __name__ == "__main__":
-    counterplay.sweep("vdn", {ENV!r}, out={str(tmp_path / "s")!r}, seeds=2, workers=2, steps=10**7, **{{
+    counterplay.sweep("vdn", {ENV!r}, out={str(tmp_path / "s")!r}, seeds=2, workers=2, steps=10**7, test_every=200, **{{
         "settings": {{name: [value] for name, value in {SMALL}.items()}}}})
 """
     script = tmp_path / "script.py"
@@ -321,20 +321,19 @@ if __name__ == "__main__":
         assert json.loads(row.read_text().splitlines()[-1])["steps"] <= run.steps
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_all_of_a_sweep(tmp_path, number):
+def test_a_signal_to_all_of_a_sweep(tmp_path):
     """Batch systems tell every process of a job: all runs are saved, and none counts as failed."""
     command = [sys.executable, "-m", "counterplay.cli", "sweep", "vdn", ENV, "--seeds", "2", "--workers", "2"]
-    command += ["--steps", "10000000", *sets(), "--out", str(tmp_path / "s")]
+    command += ["--steps", "400000", *sets(), "--out", str(tmp_path / "s")]  # a row each 1,000
     rows = [tmp_path / "s" / "vdn" / f"seed_{seed}" / "metrics.jsonl" for seed in (0, 1)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         while process.poll() is None and not all(row.exists() and row.stat().st_size for row in rows):
             time.sleep(0.05)
-        os.killpg(process.pid, number)
+        os.killpg(process.pid, signal.SIGTERM)
         _, err = process.communicate(timeout=60)
-    assert process.returncode == 128 + number, err
+    assert process.returncode == 143, err
     assert "the same command goes on" in err
     for row in rows:
         assert counterplay.load_run(row.parent).stopped_by == "interrupt"

@@ -205,10 +205,15 @@ def test_a_signal_waits_until_the_file_is_whole(tmp_path, number):
         raise InterruptedError
 
     before = signal.signal(number, came)
-    try:
-        with pytest.raises(InterruptedError), replacing(tmp_path / "a") as file:  # noqa: PT012 (both are one write)
+
+    def write():
+        with replacing(tmp_path / "a") as file:
             signal.raise_signal(number)
             file.write(b"whole")
+
+    try:
+        with pytest.raises(InterruptedError):
+            write()
         assert (tmp_path / "a").read_bytes() == b"whole"
         assert signal.getsignal(number) is came
     finally:
