@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from counterplay.agents import LEARNERS, Choice, find, replay_files
+from counterplay.agents import LEARNERS, Choice, find, presets, replay_files
 from counterplay.agents.learner import Learner, Mixed
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
 from counterplay.agents.replay import Replay
@@ -288,7 +288,8 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
     run.folder, run.stopped_by = saved.folder, about["stopped_by"]
     run.steps, run.episodes, run.seconds = about["steps"], about["episodes"], about["seconds"]
     run.history, run.since = state["history"], state["since"]
-    run.preset = about.get("preset", "")  # there were none before 0.2
+    kept_preset = about.get("preset")  # earlier runs have none
+    run.preset = kept_preset if kept_preset in presets.names() else ""
     return run
 
 

@@ -20,9 +20,9 @@ SOLVING = (
     ("play leduc.cps --seed 3", "check fold ? q", 0),
 )
 TRAINING = (
-    ("train qmix two_step --steps 6000 --set epsilon_end=1 --out runs/two_step", "", 0, "learner"),
+    ("train qmix two_step --out runs/two_step", "", 0, "learner"),
     ("watch runs/two_step", "", 0, ""),
-    ("sweep qmix,vdn two_step --seeds 3 --steps 6000 --set epsilon_end=1 --out runs/sweep", "", 0, "    "),
+    ("sweep qmix,vdn two_step --seeds 3 --out runs/sweep", "", 0, "    "),
 )
 ENVIRONMENT = {"COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
 

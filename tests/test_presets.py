@@ -119,3 +119,10 @@ def test_sweep(tmp_path):
         assert json.loads(file.read_text())["settings"]["critic_lr"] == critic
         counterplay.sweep("mappo", "penalty(steps=5)", out=place, seeds=1, steps=40, settings=given, preset=preset)
         assert json.loads(file.read_text())["steps"] == 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("learner", ["iql", "mappo"])
+def test_the_penalty_game_is_solved(learner):
+    pytest.importorskip("torch")
+    assert counterplay.train(learner, "penalty").evaluate(32).mean == pytest.approx(250, abs=5)
