@@ -68,7 +68,7 @@ def remark(note: str, reach: float) -> Iterator[str]:
     if note == NEVER_REACHED:
         yield "  Never reached: the solution does not play this line, and has no strategy for it."
     else:
-        yield f"  Rarely reached, {100 * reach:.2g} % of the time. Under {100 * RARE:g} % little depends on a decision: the"
+        yield f"  Rarely reached, {100 * reach:.2g} % of the time: under {100 * RARE:g} % little depends on it, the"
         yield "  solver has hardly worked on it, and exploitability does not tell how well."
 
 
@@ -128,7 +128,7 @@ def hand_grid(
 
     yield from _grid(cell, paints, paint, coloured, width)
     divided = ", coloured by all" if coloured else ""
-    yield paint(f"  cells: most common action in per cent{divided}; suited above the diagonal", DIM)
+    yield paint(f"  cells: most common action, per cent{divided}; suited above pairs", DIM)
 
 
 def _grid(
