@@ -127,8 +127,9 @@ def hand_grid(
         return f"{names[top]}{100 * share[top]:.0f}", share
 
     yield from _grid(cell, paints, paint, coloured, width)
-    divided = ", coloured by all" if coloured else ""
-    yield paint(f"  cells: most common action, per cent{divided}; suited above pairs", DIM)
+    yield paint("  cells: most common action in per cent; suited above the diagonal", DIM)
+    if coloured:
+        yield paint("  colours: the shares of all actions", DIM)
 
 
 def _grid(
