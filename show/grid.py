@@ -68,8 +68,8 @@ def remark(note: str, reach: float) -> Iterator[str]:
     if note == NEVER_REACHED:
         yield "  Never reached: the solution does not play this line, and has no strategy for it."
     else:
-        yield f"  Rarely reached, {100 * reach:.2g} % of the time. Under {100 * RARE:g} % little depends on a decision:"
-        yield "  the solver has hardly worked on it, and exploitability does not tell how well."
+        yield f"  Rarely reached, {100 * reach:.2g} % of the time: under {100 * RARE:g} % little depends on it, the"
+        yield "  solver has hardly worked on it, and exploitability does not tell how well."
 
 
 def _frequencies(strategy: Mapping[str, float | None], paint: Paint) -> Iterator[str]:
@@ -127,8 +127,9 @@ def hand_grid(
         return f"{names[top]}{100 * share[top]:.0f}", share
 
     yield from _grid(cell, paints, paint, coloured, width)
-    divided = ", coloured by all" if coloured else ""
-    yield paint(f"  cells: most common action in per cent{divided}; suited above the diagonal", DIM)
+    yield paint("  cells: most common action in per cent; suited above the diagonal", DIM)
+    if coloured:
+        yield paint("  colours: the shares of all actions", DIM)
 
 
 def _grid(

@@ -64,7 +64,7 @@ def strategy(solution: "SpotSolution", page: "Page") -> Iterator[str]:
     p = view.player if (player := seat(page.player)) is None else player
     rows = _some(view, p, page.hands)
     run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
-    solved = f"{run}, exploitability {share_of_pot(solution.exploitability, solution.spot.middle)}"
+    solved = f"{run} to {share_of_pot(solution.exploitability, solution.spot.middle)}"
     yield from table([*facts(solution.spot), *_locks(solution), ("solved", solved)], paint)
     yield ""
     yield from grid.header(view.summary(), paint)

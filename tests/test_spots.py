@@ -141,7 +141,7 @@ def test_what_does_not_fit_in_memory_is_refused(monkeypatch):
     monkeypatch.setattr("counterplay.api.spots.available", lambda: 1000)
     with pytest.raises(ValueError, match=r"needs .* MB of memory .* are free: --compress"):
         counterplay.solve(SPOTS["river"], iterations=1, on_size=told.append)
-    assert told[0].endswith("MB of memory")
+    assert told[0].endswith("MB of memory in all")
     with pytest.raises(ValueError, match="fewer bet sizes would help"):
         counterplay.solve(SPOTS["river"], iterations=1, compress=True)
 

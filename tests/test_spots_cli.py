@@ -111,7 +111,7 @@ def test_the_grid_divides_cells_in_colour(folder):
         return text
 
     rows = list(hand_grid(view.actions, view.combos[0], view.shares[0], view.strategy, paint, coloured=True))
-    assert len(rows) == 1 + 13 + 1
+    assert len(rows) == 1 + 13 + 2
     assert max(map(len, rows[:14])) < 80
     most = view.of("AA")
     assert rows[1].split()[:2] == [
