@@ -59,6 +59,9 @@ def check_size(path: Path, settings: Any) -> None:
         raise UserError("it promises networks larger than it is")
 
 
+_NEWER = {"added", "alive", "ended"}  # parts of a replay that came after version 0.1.0
+
+
 def check_state(saved: Mapping[str, Any], fresh: Mapping[str, Any], spec: EnvSpec) -> None:
     """Raise `ValueError` unless a saved state is made of what a new learner's in that environment is.
 
@@ -66,6 +69,9 @@ def check_state(saved: Mapping[str, Any], fresh: Mapping[str, Any], spec: EnvSpe
     yet), numbers are finite, and counts not negative. Episodes of a replay have been played in the environment.
     """
     kept = fresh if "replay" in saved else {name: part for name, part in fresh.items() if name != "replay"}
+    if "replay" in saved and isinstance(saved["replay"], Mapping):  # version 0.1.0 had fewer parts
+        newer = _NEWER - set(saved["replay"])
+        kept = {**kept, "replay": {name: part for name, part in kept["replay"].items() if name not in newer}}
     _check_like(saved, kept, "its state")
     if not 0 <= saved.get("due", 0.0) < 1:
         raise UserError("it owes a number of updates that is no part of one")

@@ -63,6 +63,7 @@ def train(
     Raises `ValueError` for what does not fit, with what would.
     """
     name, given = None if learner is None else text_of(learner), in_text(settings)
+    steps = None if steps is None else arguments.whole("steps", steps, 1)
     if out is not None:
         arguments.path("out", out)
     for call, what in ((on_row, "on_row"), (stop, "stop")):
@@ -81,7 +82,7 @@ def train(
         else:
             raise UserError(f"resume takes a run or the folder of one, not {type(resume).__name__}")
         _goes_on(run, name, env, seed, given, preset)
-        if run.steps >= (run.plan.steps if steps is None else arguments.whole("steps", steps, 1)):
+        if run.steps >= (steps or run.plan.steps):
             raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     from counterplay.api.training import advance
 

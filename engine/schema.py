@@ -6,6 +6,7 @@ it. What needs the rules of a game (that the arrays are of its size) is asked fo
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -132,7 +133,7 @@ class CheckpointHeader(Struct):
             raise ValueError("a row of the history took no time that there is")
         for name, end in (("steps", self.run.steps), ("episodes", self.run.episodes)):
             counts = [row[name] for row in self.history]
-            if any(not 0 <= a <= b for a, b in zip(counts, [*counts[1:], end], strict=True)):
+            if any(not 0 <= a <= b for a, b in pairwise([*counts, end])):
                 raise ValueError(f"the rows of the history do not rise to the {name} of the run")
 
 

@@ -336,7 +336,7 @@ def test_payoff_files(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("actions = [", "is not a TOML file"),
+        ("actions = [", "not written as TOML"),
         ("payoffs = [[1]]", "needs actions"),
         ("actions = [[1], [2]]\npayoffs = [[1]]", "needs actions"),
         ('actions = [["a"], ["b"]]', "needs payoffs for 1 x 1 actions; there is none, or too much, at payoffs"),

@@ -199,7 +199,8 @@ def test_misfits(make, why):
 def test_turn_based_ones_are_taken_as_they_are():
     """As PettingZoo's own conversion: who has to wait has one action, which does nothing."""
     named = make_env("pettingzoo:pettingzoo.classic.tictactoe_v3(limit=9, reward=individual)")
-    for task in (named, from_parallel(tictactoe_v3.env, limit=9), from_parallel(tictactoe_v3.env(), limit=9)):
+    for given in (None, tictactoe_v3.env, tictactoe_v3.env()):
+        task = named if given is None else from_parallel(given, limit=9, reward="individual")
         env = task.start(1)
         step = env.reset(np.random.default_rng(0))
         assert step.legal[0].sum(axis=1).tolist() == [9, 1]

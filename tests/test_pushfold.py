@@ -139,9 +139,9 @@ def test_show_draws_the_charts(tmp_path):
     file = tmp_path / "pushfold.cps"
     solved(10.0).save(file)
     lines = CliRunner().invoke(cli, ["show", str(file)]).output.splitlines()
-    assert "a  all-in   58.3%" in " ".join(lines)
-    assert sum(line.startswith("  A  a100  a100") for line in lines) == 1
-    assert sum(line.startswith("  K  c100  c100") for line in lines) == 1
+    assert "A  all-in   58.3%" in " ".join(lines)
+    assert sum(line.startswith("  A  A100 A100") for line in lines) == 1
+    assert sum(line.startswith("  K  C100 C100") for line in lines) == 1
     rows = CliRunner().invoke(cli, ["show", str(file), "--infoset", "63s"]).output
     assert "63s" in rows
     assert "all combos" not in rows

@@ -268,7 +268,7 @@ def test_three_players_run_as_plain_python():
         ({"iterations": 0}, "1 or more"),
         ({"target": -1.0}, "above 0"),
         ({"target": float("nan")}, "above 0"),
-        ({"time": 0.0}, "above 0 seconds"),
+        ({"time": 0.0}, "in seconds must be a number above 0"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, words):

@@ -155,7 +155,7 @@ def test_what_does_not_fit_in_memory_is_refused(monkeypatch):
         ({"algorithm": "hs-dcfr"}, "give the number of iterations"),
         ({"target": "half"}, "per cent of the pot"),
         ({"target": "-1%"}, "above 0"),
-        ({"threads": 0}, "1 or more"),
+        ({"threads": 0}, "whole number from 1"),
         ({"updates": "simultaneous"}, "no option of hold'em spots"),
         ({"temperature": 0.1}, "no option of hold'em spots"),
     ],

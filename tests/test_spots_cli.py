@@ -266,7 +266,7 @@ def test_the_guide_says_how_to_write_a_spot(run):
         (["games", "absent.toml"], "no such file"),
         (["solve", "turn.toml", "--target", "half"], "per cent of the pot"),
         (["solve", "turn.toml", "--algorithm", "pcfr+"], "without prediction"),
-        (["solve", "turn.toml", "--threads", "0"], "1 or more"),
+        (["solve", "turn.toml", "--threads", "0"], "whole number from 1"),
         (["solve", "turn.toml", "--pot", "5"], "goes with 'solve holdem'"),
         (["solve", "kuhn", "--compress"], "goes with hold'em spots"),
         (["solve", "kuhn", "--target", "1%"], "in the game's units"),

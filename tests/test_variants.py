@@ -145,13 +145,13 @@ def test_a_flop_in_other_suits_is_the_same_flop(solved):
 def test_views_before_the_flop(solved):
     first = solved.at()
     assert (first.player, first.street, first.pot) == (1, "preflop", 3)
-    assert first.actions == ("fold", "call", "raise 4")
+    assert first.actions == ("fold", "call", "raise to 4")
     assert first.action_ev[0] == pytest.approx(0.0, abs=1e-4)  # a fold is worth nothing from there on
     assert sum(solved.value) == pytest.approx(0.0, abs=1e-4)
     assert sum(first.mean(first.ev)) == pytest.approx(3.0, abs=1e-3)  # the blinds are shared out
     assert first.mean(first.equity)[0] == pytest.approx(0.5, abs=1e-6)
     option = solved.at("call")
-    assert (option.player, option.actions) == (0, ("check", "raise 4"))
+    assert (option.player, option.actions) == (0, ("check", "raise to 4"))
 
 
 def test_a_saved_run_goes_on(solved, tmp_path):
@@ -174,15 +174,15 @@ def test_blinds():
     def actions(line):
         return [tree.action[child] for child in children(tree, follow(tree, line))]
 
-    assert actions("") == ["fold", "call", "raise 4"]
-    assert actions("call") == ["check", "raise 4"]
+    assert actions("") == ["fold", "call", "raise to 4"]
+    assert actions("call") == ["check", "raise to 4"]
     assert tree.kind[follow(tree, "call check")] == NEXT
-    assert actions("raise 4") == ["fold", "call", "raise 6"]
+    assert actions("raise to 4") == ["fold", "call", "raise to 6"]
     assert actions("call raise 4 raise 6 raise 8") == ["fold", "call"]  # the big blind was the first of four
     assert tree.pot(follow(tree, "fold")) == 2  # what the big blind put in beyond the small one was not called
     assert (tree.kind == NEXT).sum() == 7
     short = street_tree(rules, "preflop", 0, 3)
-    assert actions("") == ["fold", "call", "raise 4"]
+    assert actions("") == ["fold", "call", "raise to 4"]
     assert short.kind[follow(short, "raise 3 call")] == ALLIN
 
 
@@ -218,7 +218,7 @@ def test_legality_before_the_flop_against_pokerkit():
             after = children(tree, node)
             names = [tree.action[child] for child in after]
             assert hand.can_fold() == ("fold" in names)
-            amounts = [int(name.split()[1]) for name in names if name[:5] == "raise"]
+            amounts = [int(name.split()[-1]) for name in names if name[:5] in ("raise", "all-i")]
             assert all(hand.can_complete_bet_or_raise_to(amount) for amount in amounts)
             assert hand.can_complete_bet_or_raise_to() == bool(amounts)
             node = chance.choice(after)
@@ -228,7 +228,7 @@ def test_legality_before_the_flop_against_pokerkit():
             elif name in ("check", "call"):
                 hand.check_or_call()
             else:
-                hand.complete_bet_or_raise_to(int(name.split()[1]))
+                hand.complete_bet_or_raise_to(int(name.split()[-1]))
         assert hand.actor_index is None
 
 

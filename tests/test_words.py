@@ -23,7 +23,7 @@ from counterplay.games import GAMES
 from counterplay.games.matrix import normal_form
 
 PACKAGE = Path(counterplay.__file__).parent
-OPTIONS = {opt for command in cli.commands.values() for p in command.params for opt in p.opts} | {
+OPTIONS = {opt for command in cli.commands.values() for p in command.params for opt in (*p.opts, *p.secondary_opts)} | {
     *("--help", "--version", "--debug"),
 }
 PIPS = {"--logdir"}  # of TensorBoard's command, which is named whole
@@ -265,7 +265,7 @@ def test_solutions_are_told_in_a_sentence():
         lambda: solution.at("J", player="0"),
         lambda: solution[5],
         lambda: solution.against(5),
-        lambda: solution.export(player="0"),
+        lambda: solution.export(player="oop"),
         lambda: solution.save(5),
         lambda: counterplay.load(5),
     ):

@@ -302,6 +302,7 @@ def test_a_failed_save_loses_nothing(tmp_path, run, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(writing, "check_writable", lambda path: None)
+    monkeypatch.setattr("counterplay.api.solve.check_writable", lambda path: None)
     code, out, err = run("solve", "kuhn", "--iterations", 10, "--out", tmp_path / "gone" / "k.cps")
     assert code == 2
     assert "exploitability" in out
@@ -320,6 +321,7 @@ def test_a_full_disk_everywhere(tmp_path, run, full_disk):
 def test_a_checkpoint_that_fails_does_not_end_a_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("counterplay.solvers.run.CHECKPOINT", 0.0)
     monkeypatch.setattr("counterplay.solvers.run.SLICE", 1e-9)
+    monkeypatch.setattr("counterplay.api.solve.check_writable", lambda path: None)
     solution = counterplay.solve("kuhn", iterations=20, checkpoint=tmp_path / "none" / "k.cps")
     assert solution.stopped_by == "iterations"
     assert "the run goes on, and tries again in a minute" in capsys.readouterr().err

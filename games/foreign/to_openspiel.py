@@ -84,6 +84,15 @@ def information_states(rules: Rules | DealtRules, tree: Tree) -> dict[str, tuple
     return {key: (infoset, lane) for key, infoset, lane, _ in _entries(rules, tree)}
 
 
+def _identity(game: Any) -> tuple[str, dict[str, Any]]:
+    """Return a game's name and all its parameters, defaults too; of one made turn-based those of what is inside."""
+    name, parameters = str(game.get_type().short_name), dict(game.get_parameters())
+    inner = parameters.get("game")
+    if name == "turn_based_simultaneous_game" and isinstance(inner, dict):
+        return str(inner["name"]), {key: value for key, value in inner.items() if key != "name"}
+    return name, parameters
+
+
 def from_policy(rules: Rules | DealtRules, tree: Tree, policy: Any) -> npt.NDArray[np.float64]:
     """Return a policy of OpenSpiel's, of `to_game(rules)`, as a strategy of the tree, [R, W].
 
@@ -93,9 +102,9 @@ def from_policy(rules: Rules | DealtRules, tree: Tree, policy: Any) -> npt.NDArr
     import_pyspiel()
     whose = getattr(policy, "game", None)
     if whose is not None and hasattr(whose, "new_initial_state"):
-        theirs, ours = (str(one) for one in (whose, to_game(rules)))
-        if theirs != ours and f"turn_based_simultaneous_game(game={theirs})" != ours:
-            raise UserError(f"the policy is of another game of OpenSpiel's, {theirs}, and this one is {ours}")
+        ours = to_game(rules)
+        if _identity(whose) != _identity(ours):
+            raise UserError(f"the policy is of another game of OpenSpiel's, {whose}, and this one is {ours}")
     try:
         table, strategy = _policy_table(rules, policy), uniform(tree)
     except Exception as error:  # whatever a policy of another game throws
