@@ -371,7 +371,7 @@ def test_wrong_arrays_are_refused(name, given, says):
 def test_what_is_not_a_number_is_refused():
     with pytest.raises(ValueError, match="sum to 1"):
         compile_tree(Coin(odds=(float("nan"), 0.5)))
-    with pytest.raises(ValueError, match="stake of an outcome must be a number of at most 1e.100"):
+    with pytest.raises(ValueError, match="stake of an outcome must be a number of at most"):
         compile_tree(Coin(stake=float("inf")))
 
 
