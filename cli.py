@@ -87,7 +87,13 @@ def _spot_flags(command: Any) -> Any:
 @click.option("--iterations", type=int, metavar="N", help="Stop after N iterations, those of a resumed run included.")
 @click.option("--target", metavar="E", help="Stop at an exploitability of E, in the game's units; spots: or 0.5%.")
 @click.option("--time", type=float, metavar="S", help="Stop after S seconds.")
-@click.option("--seed", type=click.IntRange(min=0), metavar="K", default=0, help="Kept with the solution.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="K",
+    default=0,
+    help="Of what is drawn, by the algorithms that sample.",
+)
 @click.option("--updates", metavar="ORDER", help="alternating or simultaneous.")
 @click.option("--temperature", type=float, metavar="T", help="With mmd: find the quantal-response equilibrium of T.")
 @click.option("--out", metavar="FILE", help="Save the solution; a long run is also saved once a minute.")

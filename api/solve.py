@@ -58,8 +58,8 @@ def solve(
     of ten as all payoffs are below 1) and others for 10,000 iterations. A run to a target also stops where rounding
     keeps it from getting better. `resume` goes on from a solution, to the very result of an unbroken run (`iterations`
     counts from the start, `time` anew). `checkpoint` is a file that a long run is saved to once a minute, to be resumed
-    if it is cut off. `seed` is kept with the solution; the full-width solvers draw no random numbers. `on_size` is told
-    in words what the run takes before it is taken (what does not fit is refused, with what would), `on_tree` how many
+    if it is cut off. `seed` is that of sampling; the full-width solvers draw no random numbers. `on_size` is told in
+    words what the run takes before it is taken (what does not fit is refused, with what would), `on_tree` how many
     nodes are built, `on_progress` how the run goes.
 
     Ctrl-C ends the run and returns what there is; `stopped_by` is "interrupt" then, by which a loop over games knows
@@ -214,7 +214,7 @@ def _run(
     if task.method.algorithm == "lp":
         profile, ending = exact(tree, form)
         return task.solution(ending, profile, 0, {})
-    solver = start(tree, form, task.method)
+    solver = start(tree, form, task.method, task.seed)
     if resume is not None:
         solver.restore(dict(resume.state), resume.iterations)
         if np.abs(to_table(form, tree, solver.profile()) - resume.strategy).max(initial=0.0) > 1e-6:

@@ -15,10 +15,12 @@ from counterplay.engine.system import interrupts
 from counterplay.engine.tree import Tree
 from counterplay.solvers import SOLVERS
 from counterplay.solvers.cfr import CFR
+from counterplay.solvers.samplings import SAMPLINGS
 from counterplay.solvers.value import Judgement, judge
 from counterplay.solvers.variants import VARIANTS
 
 if TYPE_CHECKING:
+    from counterplay.solvers.mccfr import MCCFR
     from counterplay.solvers.mmd import MMD
 
 GROWTH = 1.1  # iterations between two judgements grow by this factor: a judgement costs about one iteration
@@ -163,10 +165,10 @@ def method(
     name = choose(tree, algorithm, target, iterations)
     if temperature is not None and name != "mmd":
         raise UserError(f"a temperature goes with the algorithm mmd, not with {name}")
-    if name in ("mmd", "lp"):
+    if name in SAMPLINGS or name in ("mmd", "lp"):
         if updates is not None:
-            raise UserError(f"updates are a choice of the regret minimisers; {name} has none")
-        if not certain:
+            raise UserError(f"updates are a choice of the full-width regret minimisers; {name} has none")
+        if not certain and name not in SAMPLINGS:
             raise UserError(
                 f"{name} is for two-player zero-sum games, and this game has {tree.players} players"
                 f"{'' if tree.zero_sum else ' and payoffs that do not sum to zero'}; take a regret minimiser"
@@ -179,8 +181,12 @@ def method(
     return Method(name, updates=updates, horizon=(iterations or 0) if variant.scheduled else 0)
 
 
-def start(tree: Tree, form: SequenceForm, chosen: Method) -> "CFR | MMD":
-    """Return a fresh solver of an iterative method."""
+def start(tree: Tree, form: SequenceForm, chosen: Method, seed: int = 0) -> "CFR | MCCFR | MMD":
+    """Return a fresh solver of an iterative method; `seed` is that of what is drawn, where anything is."""
+    if chosen.algorithm in SAMPLINGS:
+        from counterplay.solvers.mccfr import MCCFR
+
+        return MCCFR(tree, form, SAMPLINGS[chosen.algorithm], seed)
     if chosen.algorithm == "mmd":
         from counterplay.solvers.mmd import MMD
 

@@ -141,7 +141,7 @@ def test_show_draws_the_charts(tmp_path):
     lines = CliRunner().invoke(cli, ["show", str(file)]).output.splitlines()
     assert "A  all-in   58.3%" in " ".join(lines)
     assert sum(line.startswith("  A  A100 A100") for line in lines) == 1
-    assert sum(line.startswith("  K  C100 C100") for line in lines) == 1
+    assert sum(line.startswith("  A  c100 c100") for line in lines) == 1
     rows = CliRunner().invoke(cli, ["show", str(file), "--infoset", "63s"]).output
     assert "63s" in rows
     assert "all combos" not in rows
