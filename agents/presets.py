@@ -65,7 +65,7 @@ PRESETS = (
     Preset("switch", _Q, 100_000, _MEMORY | {"updates": 0.25, "lr": 1e-3, "epsilon_steps": 50_000}),
     Preset("switch", _PPO, 200_000, _MEMORY),
     Preset("predator_prey", _Q, 200_000, _HUNT),
-    Preset("predator_prey", _PPO, 600_000, {"pessimism": 0.1}),
+    Preset("predator_prey", ("mappo",), 600_000, {"pessimism": 0.1}),
     Preset("foraging", ("vdn", "qmix"), 2_000_000, {"gamma": 0.9}),
     Preset("foraging", ("coma",), 4_000_000, {"gamma": 0.9}),
     Preset("foraging", ("mappo",), 500_000, {}),

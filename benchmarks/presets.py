@@ -117,16 +117,14 @@ def put_tables(found: dict[str, list[dict[str, Any]]]) -> None:
     for preset in presets.PRESETS:
         spec = next((place.spec for place in PLACES if place.preset == preset.name), preset.name)
         runs = [run for learner in preset.learners for run in found.get(f"{spec}: {learner}", [])]
-        minutes = [run["minutes"] for run in runs]
-        took = (
-            "" if not runs else f"{min(minutes):.1f}" if len(runs) == 1 else f"{min(minutes):.1f} to {max(minutes):.1f}"
-        )
+        seconds = [60 * run["minutes"] for run in runs]
+        took = " to ".join(dict.fromkeys(f"{end(seconds):.0f}" for end in (min, max) if seconds))
         spelled = ", ".join(f"`{name}={str(value).lower()}`" for name, value in preset.settings.items())
         spelled = spelled or "none"
         counts = sorted({len(found.get(f"{spec}: {learner}", [])) for learner in preset.learners})
         seeds = " to ".join(map(str, {counts[0]: 0, counts[-1]: 0}))
         rows.append([preset.name, ", ".join(preset.learners), spelled, f"{preset.steps:,}", seeds, took])
-    header = ["preset", "learners", "settings beside the defaults", "steps", "seeds", "CPU minutes a run"]
+    header = ["preset", "learners", "settings beside the defaults", "steps", "seeds", "CPU seconds a run"]
     report.put(PAGE, "preset settings", report.table(header, rows, right=3))
 
 

@@ -116,7 +116,7 @@ def main() -> None:
     if options.table:
         report.put("docs/algorithms.md", "sampling", table(report.load("sampling")))
         return
-    found = measure(1, 2.0, 4.0) if options.quick else measure(5, 4.0, SECONDS)
+    found = measure(1, 2.0, 4.0) if options.quick else measure(5, 2.0, SECONDS)
     print(table(found))
     if not options.quick:
         report.save("sampling", found)
