@@ -356,15 +356,25 @@ class MCCFR:
         return {}
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
-        """Return all that a resumed run needs, by name."""
-        return self.tables._asdict()
+        """Return all that a resumed run needs, by name; the generator's state as its two halves."""
+        key = int(self.tables.random[0])
+        halves = np.array([key >> 32, key & 0xFFFFFFFF], np.float64)
+        return {**self.tables._asdict(), "baseline": self.tables.baseline.reshape(-1), "random": halves}
 
     def restore(self, state: dict[str, npt.NDArray[Any]], iterations: int) -> None:
         """Go on from what `state` gave after so many iterations; raises `ValueError` for what no run is."""
-        saved = fit(state, self.tables._asdict(), "the saved run")
+        saved = fit(state, self.state(), "the saved run")
         if least(saved["total"]) < 0:
             raise UserError("the saved run does not fit: its average strategies are negative")
-        self.tables = Tables(**{name: array.copy() for name, array in saved.items()})
+        halves = saved["random"]
+        if not ((halves >= 0) & (halves < 2**32) & (halves == np.floor(halves))).all():
+            raise UserError("the saved run does not fit: its generator has a state that none has")
+        self.tables = self.tables._replace(
+            regret=saved["regret"].copy(),
+            total=saved["total"].copy(),
+            baseline=saved["baseline"].copy().reshape(self.tables.baseline.shape),
+            random=np.array([int(halves[0]) << 32 | int(halves[1])], np.uint64),
+        )
         self.iterations = iterations
 
 

@@ -98,7 +98,7 @@ SOLVE = [
     (["kuhn", "--algorithm", "mmd", "--temperature", "-1"], "from 0 up"),
     (["kuhn", "--algorithm", "mmd", "--temperature", "nan"], "from 0 up"),
     (["kuhn", "--updates", "sometimes"], "alternating or simultaneous"),
-    (["kuhn", "--algorithm", "lp", "--updates", "alternating"], "choice of the regret minimisers"),
+    (["kuhn", "--algorithm", "lp", "--updates", "alternating"], "choice of the full-width regret minimisers"),
     # limits
     (["kuhn", "--iterations", "0"], "1 or more"),
     (["kuhn", "--iterations", "-5"], "1 or more"),
