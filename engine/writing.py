@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import secrets
+import shutil
 import stat
 import sys
 import tempfile
@@ -103,8 +104,20 @@ def _stream(path: Path) -> Iterator[BinaryIO]:
     here = os.path.abspath(path)
     while (descriptor := _descriptor(here)) is None and os.path.islink(here):
         here = os.path.join(os.path.realpath(os.path.dirname(here)), os.readlink(here))
-    with open(path if descriptor is None else os.dup(descriptor), "wb") as file:  # opened anew it would begin anew
+    with open(_opened(path) if descriptor is None else os.dup(descriptor), "wb") as file:  # anew it would begin anew
         yield file
+
+
+def _opened(path: Path) -> int:
+    """Open a device or a pipe; raises `UserError` for a pipe that nobody reads, instead of waiting for somebody."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise UserError(f"cannot write {path}: it is a pipe, and nobody reads it") from None
+        raise
+    os.set_blocking(handle, True)
+    return handle
 
 
 def _descriptor(path: str) -> int | None:
@@ -170,6 +183,8 @@ def check_writable(path: Path) -> None:
     """Raise `UserError` unless a file can be written there, before a run that would be lost."""
     with told(path):
         place = _place(path)
+        if place is not None and not place.parent.is_dir():
+            raise UserError(f"cannot write {path}: there is no folder {place.parent}; make it first")
         if place is None:
             if path.exists() and not os.access(path, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -204,7 +219,12 @@ def rescue(save: Callable[[Path], None], path: Path) -> Path | None:
             names = (f"{stem}{f'-{i}' if i else ''}{suffix}" for i in range(1000))
             free = next(folder / name for name in names if not os.path.lexists(folder / name))
             if free.parent != path.absolute().parent:
-                save(free)
+                try:
+                    save(free)
+                except BaseException:
+                    if free.is_dir():  # of a run: nobody wants half of one
+                        shutil.rmtree(free, ignore_errors=True)
+                    raise
                 return free
     return None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from counterplay.engine.catalogue import is_own
 from counterplay.engine.text import payoff
+from counterplay.engine.writing import is_stream
 from counterplay.show.listing import quoted
 from counterplay.show.text import Paint, plain
 
@@ -58,7 +59,9 @@ def whats_next(solution: "Solution", out: str | None) -> Iterator[str]:
         yield f"Not saved: --out {name.strip('_')}.cps keeps it, to show, evaluate, play against or resume."
         return
     file = quoted(out) + (f" --game {quoted(solution.game)}" if is_own(solution.game) else "")
-    yield f"Saved to {out}. Next:"
+    yield f"Saved to {out}." + ("" if is_stream(Path(out)) else " Next:")
+    if is_stream(Path(out)):
+        return
     yield f"  counterplay show {file}"
     yield f"  counterplay play {file}"
     if solution.stopped_by == "interrupt":

@@ -375,3 +375,30 @@ def test_not_saved_is_a_mistake_that_has_the_result():
     error = NotSaved("cannot write x", 3)
     assert isinstance(error, UserError)
     assert (error.result, error.place) == (3, None)
+
+
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    code, out, err = run("solve", "kuhn", "--iterations", 3, "--out", "pipe")
+    assert code == 2
+    assert "exploitability" in out
+    assert "nobody reads it" in err
+
+
+def test_a_folder_that_is_missing_is_named(run, tmp_path):
+    code, _, err = run("solve", "kuhn", "--iterations", 3, "--out", tmp_path / "none" / "k.cps")
+    assert code == 2
+    assert f"there is no folder {tmp_path / 'none'}" in err
+
+
+def test_half_a_run_does_not_stay(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def save(folder):
+        folder.mkdir()
+        (folder / "replay.cps").write_bytes(b"half")
+        raise writing.UserError("the disk is full")
+
+    assert writing.rescue(save, tmp_path / "far" / "run") is None
+    assert names(tmp_path) == []
