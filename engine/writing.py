@@ -10,6 +10,7 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import BinaryIO
 from counterplay.engine.errors import UserError
 from counterplay.engine.system import held
 
+READER = 5.0  # seconds in which somebody has to begin to read a pipe that is written to
 _LINKS = 40  # links in a row that are followed, as the system does
 _SHOWN = 40  # characters of a file's name in that of its unfinished successor, which has to be a name too
 
@@ -109,15 +111,20 @@ def _stream(path: Path) -> Iterator[BinaryIO]:
 
 
 def _opened(path: Path) -> int:
-    """Open a device or a pipe; raises `UserError` for a pipe that nobody reads, instead of waiting for somebody."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno == errno.ENXIO:
-            raise UserError(f"cannot write {path}: it is a pipe, and nobody reads it") from None
-        raise
-    os.set_blocking(handle, True)
-    return handle
+    """Open a device or a pipe; raises `UserError` for a pipe that nobody reads for some seconds."""
+    patience = time.monotonic() + READER
+    while True:
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > patience:
+                raise UserError(f"cannot write {path}: it is a pipe, and nobody reads it") from None
+            time.sleep(0.01)
+        else:
+            os.set_blocking(handle, True)
+            return handle
 
 
 def _descriptor(path: str) -> int | None:

@@ -139,9 +139,9 @@ def test_a_target_is_chips_or_per_cent_of_the_pot(tmp_path):
 def test_what_does_not_fit_in_memory_is_refused(monkeypatch):
     told = []
     monkeypatch.setattr("counterplay.api.spots.available", lambda: 1000)
-    with pytest.raises(ValueError, match=r"needs .* MB of memory .* are free: --compress"):
+    with pytest.raises(ValueError, match=r"needs .*B of memory .* are free: --compress"):
         counterplay.solve(SPOTS["river"], iterations=1, on_size=told.append)
-    assert told[0].endswith("MB of memory in all")
+    assert told[0].endswith("B of memory in all")
     with pytest.raises(ValueError, match="fewer bet sizes would help"):
         counterplay.solve(SPOTS["river"], iterations=1, compress=True)
 

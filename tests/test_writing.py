@@ -379,6 +379,7 @@ def test_not_saved_is_a_mistake_that_has_the_result():
 
 def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path, run, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(writing, "READER", 0.05)
     os.mkfifo("pipe")
     code, out, err = run("solve", "kuhn", "--iterations", 3, "--out", "pipe")
     assert code == 2
