@@ -233,7 +233,7 @@ def evaluate_run(folder: str, as_json: bool, episodes: int | None, seed: int | N
         if as_json:
             put_json({"folder": folder, "played": episodes, "results": figures(curves)})
             return
-        click.echo(f"{folder}: {episodes} episodes of each run without exploring; the interval is over seeds\n")
+        click.echo(f"{folder}: {episodes} episodes of each run without exploring; the band is over seeds\n")
         put(chart.lines(curves, paint))
         return
     run = evaluation.load_named(folder, **own)

@@ -297,7 +297,7 @@ def test_sweep(run, tmp_path):
     assert curve["steps"][-1] == 100
     assert curve["low"][-1] <= curve["mean"][-1] <= curve["high"][-1]
     said = run("evaluate", out, "--episodes", 5)[1]
-    assert "the interval is over seeds" in said
+    assert "the band is over seeds" in said
     assert json.loads(run("evaluate", out, "--json")[1])["results"][0]["seeds"] == [0, 1]
 
 
