@@ -111,7 +111,7 @@ def advance(
                 place.mkdir(parents=True, exist_ok=True)
             stack.enter_context(alone(place, "another process trains there"))
         if not run.whole() and run.steps:
-            tell("the run was kept without its replay, which is filled anew: what follows is not bit for bit the unbroken run")
+            tell("the run was kept without its replay, which is filled anew: it is not bit for bit the unbroken run")
         if place is not None:
             _tell_replay(run, place)
             run.save(place)
