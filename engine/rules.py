@@ -18,6 +18,7 @@ Ints = npt.NDArray[np.integer[Any]]
 
 CHANCE = -1
 LEAF = -2
+GOES_ON = 127  # at a position of a phantom game that is no end
 
 
 class Rules(Protocol):
@@ -193,6 +194,35 @@ class Frontier(Protocol):
         """
 
 
+class Phantom(Protocol):
+    """What rules for two may offer besides, whose hidden state factors: stones are placed on cells in the dark.
+
+    The players place stones on cells in turn, the first player first. Nobody sees the other's stones; who tries a cell
+    that the other has taken is told so, never tries it again, and tries another cell at once or, in *abrupt* games,
+    when its turn comes again. Given the order of the successful placements, what the one has tried in vain and what the
+    other has are independent, and that order alone decides what is paid: so the payoffs over both players' sequences
+    are a sum over such orders of products (B. H. Zhang and T. Sandholm, ICML 2020), and no history is ever visited.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return what the cells are called, in the order of the moves of the root."""
+
+    @property
+    def abrupt(self) -> bool:
+        """Tell whether an attempt in vain ends the turn."""
+
+    def ends(self) -> npt.NDArray[np.int8]:
+        """Return what the first player receives at each position, or `GOES_ON`, [3 ** cells].
+
+        The number of a position is the sum over cells c of 3 ** c times 0 where the cell is empty, 1 where the first
+        player has it, 2 where the second has.
+        """
+
+    def symmetries(self) -> Ints:
+        """Return the permutations of cells that change no end, the identity first, [G, cells]; they form a group."""
+
+
 def lanes_of(values: npt.NDArray[Any], players: int) -> list[npt.NDArray[Any]]:
     """Return an array over one player's lanes, [W, ...], as seen from each player's axis of a tensor over all lanes.
 
@@ -236,6 +266,11 @@ def has_frontier(rules: Rules | DealtRules) -> bool:
 def has_future(rules: Rules | DealtRules) -> bool:
     """Tell whether a dealt game offers `Merging`."""
     return hasattr(rules, "future")
+
+
+def is_phantom(rules: Any) -> TypeGuard[Phantom]:
+    """Tell whether a game offers `Phantom`."""
+    return hasattr(rules, "ends") and hasattr(rules, "abrupt")
 
 
 @dataclass(frozen=True)
