@@ -105,6 +105,6 @@ def about(name: str, made: Any, command: str) -> Iterator[str]:
         yield f"{name}: a hold'em {made.street} spot\n"
         for line in facts(made):
             yield f"{line[0]:<16}{line[1]}"
-        yield f"\n{spot.to_toml(made)}\n  {command}"
+        yield from ("", *spot.to_toml(made).splitlines(), "", f"  {command}")
     else:
-        yield f"{name}: a game for {made.players} players\n\n  {command}"
+        yield from (f"{name}: a game for {made.players} players", "", f"  {command}")

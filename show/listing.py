@@ -64,11 +64,11 @@ def explanation(entry: Entry, command: str, width: int, paint: Paint) -> Iterato
     factory = entry.load()
     yield paint(entry.summary or entry.name, HEADING)
     yield ""
-    yield inspect.getdoc(factory) or ""
+    yield from (inspect.getdoc(factory) or "").splitlines()
     if takes := describe(factory):
-        yield "\nParameters and their defaults:"
+        yield from ("", "Parameters and their defaults:")
         yield from indented(takes, 2, width)
-    yield "\nExamples:"
+    yield from ("", "Examples:")
     yield from (f"  {command} {quoted(example)}" for example in entry.examples)
 
 
@@ -82,7 +82,7 @@ def shape(spec: EnvSpec) -> str:
 def task(name: str, made: Any, paint: Paint) -> Iterator[str]:
     """Yield what an environment that is none of ours is like: a game, one of PettingZoo's, somebody's own."""
     yield paint(f"{name}: {shape(made.spec)}", HEADING)
-    yield f"\n  counterplay train LEARNER {quoted(name)}"
+    yield from ("", f"  counterplay train LEARNER {quoted(name)}")
 
 
 def indented(text: str, indent: int, width: int) -> list[str]:

@@ -66,6 +66,8 @@ def test_games(run):
     assert "Payoffs are chips" in run("games", "kuhn")[1]
     assert "shapley" in run("games", "shapley")[1]
     assert "2 players" in run("games", "examples/beer_quiche.efg")[1]
+    for name in ("goofspiel", "examples/river_a.toml", "examples/beer_quiche.efg"):
+        assert "\\n" not in run("games", name)[1]  # lines of ours are lines
 
 
 def test_solve_prints_a_summary(run):
