@@ -23,7 +23,18 @@ from counterplay.engine.system import interrupts
 from counterplay.engine.tree import Tree, same_game
 from counterplay.engine.writing import check_writable
 from counterplay.games import GAMES
-from counterplay.solvers.run import Ending, Limits, Method, Progress, check_algorithm, exact, method, run, start
+from counterplay.solvers.run import (
+    Ending,
+    Limits,
+    Method,
+    Progress,
+    check_algorithm,
+    exact,
+    kind_of,
+    method,
+    run,
+    start,
+)
 
 DEFAULT_TARGET = 1e-4
 DEFAULT_ITERATIONS = 10_000
@@ -166,7 +177,7 @@ def _begin(
             on_size(text)
 
     tree = build(made, say, on_tree)
-    chosen = method(tree, algorithm, iterations=limits.iterations, target=limits.target, **options)
+    chosen = method(kind_of(tree), algorithm, iterations=limits.iterations, target=limits.target, **options)
     if not said:  # a small one, which was built at once
         say(size_of(tree, clock() - began))
     return _Task(*_name(made), tree, sequence_form(tree), chosen, seed)
