@@ -121,6 +121,20 @@ def written(names: Sequence[str], tried: Sequence[tuple[int, bool]]) -> str:
     return " ".join(names[cell] + IN_VAIN * in_vain for cell, in_vain in tried) or NOTHING
 
 
+def drawn(rules: Any, marks: Sequence[str]) -> list[str]:
+    """Return a board as lines of text, with a mark in each cell; one's own game that names no rows has one."""
+    rows, slanted, names = getattr(rules, "rows", 1), getattr(rules, "slanted", False), rules.names
+    columns = len(marks) // rows
+    heads = [name.rstrip("0123456789") for name in names[:columns]] if rows > 1 else list(names)
+    width = max(map(len, (*marks, *heads)))
+    step = width + 2 + (slanted and width % 2)  # an even number of columns, where each row begins half of it later
+    lines = ["   " + "".join(f"{head:<{step}}" for head in heads)]
+    for r in range(rows):
+        cells = "".join(f"{mark:<{step}}" for mark in marks[r * columns : (r + 1) * columns])
+        lines.append(" " * (r * step // 2 if slanted else 0) + f"{r + 1 if rows > 1 else '':<3}" + cells)
+    return [line.rstrip() for line in lines]
+
+
 def side(name: str, value: Any) -> int:
     """Return the length of a board's side; raises `ValueError` for what is none."""
     try:
