@@ -42,7 +42,7 @@ def summary(solution: "TreeSolution", stopped: str, paint: Paint) -> Iterator[st
         paint,
     )
     yield ""
-    yield from meaning(solution.value, solution.best, _certain(solution), solution.figures)
+    yield from meaning(solution.value, solution.best, solution.certain, solution.figures)
 
 
 def holds(solution: "TreeSolution", found: Judgement) -> bool:
@@ -80,7 +80,7 @@ def judgement(solution: "TreeSolution", found: Judgement, paint: Paint) -> Itera
         paint,
     )
     yield ""
-    yield from meaning(found.value, found.best, _certain(solution), {})
+    yield from meaning(found.value, found.best, solution.certain, {})
 
 
 def strategy(solution: "TreeSolution", page: "Page") -> Iterator[str]:
@@ -166,10 +166,6 @@ def report(solution: "TreeSolution", line: str, rows: Any, paint: Paint) -> NoRe
 def opponent(solution: "TreeSolution") -> Opponent:
     """Return who plays the solution in a terminal; raises `ValueError` where the rules do not fit it."""
     return Opponent(Book(solution.made(), solution.tree, solution.strategy), "", 0.0, payoff, solution.best)
-
-
-def _certain(solution: "TreeSolution") -> bool:
-    return solution.players == 2 and solution.tree.zero_sum
 
 
 def _exploitability(value: float, nash_conv: float, players: int) -> str:
