@@ -121,6 +121,25 @@ def written(names: Sequence[str], tried: Sequence[tuple[int, bool]]) -> str:
     return " ".join(names[cell] + IN_VAIN * in_vain for cell, in_vain in tried) or NOTHING
 
 
+def read(names: Sequence[str], text: str) -> tuple[Attempt, ...]:
+    """Return the attempts in a text such as `written` makes; raises `ValueError` for what is none."""
+    words = text.replace(",", " ").split()
+    if words in ([], [NOTHING]):
+        return ()
+    known = {name + IN_VAIN: Attempt(cell, True) for cell, name in enumerate(names)}
+    known |= {name: Attempt(cell, False) for cell, name in enumerate(names)}
+    for word in words:
+        if word not in known:
+            raise UserError(
+                f"{word!r} is no cell: a decision is named by the cells that its player tried, in order, those in vain "
+                f"with an x, such as '{names[0]} {names[1]}x', or by 'start'; the cells are {', '.join(names)}"
+            )
+    attempts = tuple(known[word] for word in words)
+    if len({attempt.cell for attempt in attempts}) < len(attempts):
+        raise UserError(f"{text!r} has a cell twice, and nobody tries a cell again")
+    return attempts
+
+
 def drawn(rules: Any, marks: Sequence[str]) -> list[str]:
     """Return a board as lines of text, with a mark in each cell; one's own game that names no rows has one."""
     rows, slanted, names = getattr(rules, "rows", 1), getattr(rules, "slanted", False), rules.names

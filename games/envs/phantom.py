@@ -13,6 +13,7 @@ That is all that the player knows, and nothing else (perfect recall). Action c t
 action 0 alone. Payoffs are paid at the end. The state is both observations, one after the other.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -20,7 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.batches import Batch, batches, row_of
 from counterplay.engine.env import Env, EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.errors import UserError
+from counterplay.engine.factored import FactoredForm
 from counterplay.engine.jit import inlined, jit
 from counterplay.engine.legal import lawful
 from counterplay.engine.rules import GOES_ON, LEAF
@@ -28,6 +32,9 @@ from counterplay.games import GAMES
 from counterplay.games.in_the_dark import drawn, written
 
 SEATS = 2
+
+Vector = npt.NDArray[np.float64]
+Decide = Callable[[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.int64]], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ class DarkEnv:
             terminated=shown.terminated,
         )
 
-    def reset(self, rng: np.random.Generator) -> Step:  # noqa: ARG002 (nothing is left to chance)
+    def reset(self, rng: np.random.Generator) -> Step:
         played = self.played
         for array in (played.position, played.mover, played.tried, played.obs, played.paid):
             array[:] = 0
@@ -131,6 +138,47 @@ class DarkEnv:
         return "\n".join([*drawn(rules, [".●○"[stone] for stone in stones]), *tried, now])
 
 
+def observations(batch: Batch) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Return decisions of a form as the environment shows them to who acts: [n, O], and what is legal, [n, A]."""
+    tried, (many, cells) = batch.tried, batch.tried.shape
+    obs, legal = np.zeros((many, SEATS + 2 * cells + cells * cells), np.float32), np.ones((many, cells), bool)
+    obs[:, batch.player] = 1
+    row, k = np.nonzero(tried >= 0)
+    code = tried[row, k].astype(np.int64)
+    cell, in_vain = code >> 1, code & 1
+    obs[row, SEATS + cells * in_vain + cell] = 1
+    obs[row, SEATS + 2 * cells + k * cells + cell] = 1
+    legal[row, cell] = False
+    return obs, legal
+
+
+def behaviour(form: FactoredForm, decide: Decide, told: Callable[[int], None] | None = None) -> Vector:
+    """Return what a policy does at all decisions of a form without symmetries, as probabilities of its sequences, [S].
+
+    `decide(obs, legal, player)` is asked for probabilities, [n, A], a batch at a time; `told` hears how many are done.
+    What it gives to actions that are not legal is left out, and the rest scaled to sum to one. Raises `ValueError`
+    where nothing is left, or where a probability is negative or not a number.
+    """
+    sigma = np.ones(form.sequences)
+    for batch in batches(form):
+        obs, legal = observations(batch)
+        chosen = decide(obs, legal, np.full(len(obs), batch.player))
+        share = np.where(legal, chosen, 0.0).astype(np.float64)
+        total = share.sum(axis=1)
+        wrong = ~((share >= 0).all(axis=1) & (total > 0) & np.isfinite(total))
+        if wrong.any():
+            at = int(wrong.argmax())
+            raise UserError(
+                f"probabilities of legal actions must be at least 0 and not all 0, not {share[at].tolist()}, of player "
+                f"{batch.player} after {np.count_nonzero(batch.tried[at] >= 0)} attempts"
+            )
+        own, row = row_of(form, batch)
+        sigma[own] = (share / total[:, None])[row, form.cell[own]]
+        if told is not None:
+            told(batch.first + len(obs))
+    return sigma
+
+
 @inlined
 def _show_choice(played: BatchState, b: Any) -> None:
     """Tell who has which choice."""
@@ -150,7 +198,10 @@ def _advance(
     played: BatchState,
     actions: npt.NDArray[np.int64],  # [B, 2]
 ) -> bool:
-    """Try the cell that the mover of each running game names; where any action is not legal, play nothing, say False."""
+    """Try the cell that the mover of each running game names.
+
+    Where any action is not legal, return False and play nothing.
+    """
     obs, paid, terminated = played.obs, played.paid, played.terminated
     cells = played.legal.shape[2]
     if not lawful(actions, played.legal, terminated, terminated):
