@@ -20,7 +20,7 @@ from counterplay.api.solution import FACTORED, Solution
 from counterplay.api.solved import Solved
 from counterplay.api.tree_solution import Infoset
 from counterplay.engine import arguments
-from counterplay.engine.attempts import children, locate
+from counterplay.engine.attempts import children, depths, locate
 from counterplay.engine.batches import Batch, attempts_in, batch_of, batches, images, odds
 from counterplay.engine.errors import UserError
 from counterplay.engine.factored import FactoredForm
@@ -199,25 +199,45 @@ class FactoredSolution(Solved):
                     mix = _named(names, attempts, probabilities[i, back].tolist())
                     yield i, Infoset(batch.player, "", label, label, mix)
 
-    def marked(self, player: int | None = None, limit: int | None = None) -> Iterator[Marked]:
+    def marked(
+        self, player: int | None = None, limit: int | None = None, after: Attempts | None = None
+    ) -> Iterator[Marked]:
         """Yield information sets with how often they are reached: all of them, or the first of each player by that.
 
-        With a limit there are so many of each player, one for all of its mirror images.
+        With a limit there are so many of each player, one for all of its mirror images. `after` some attempts of a
+        player there are those alone that come after, and each once.
         """
-        if limit is None:
+        if limit is None and after is None:
             for batch in batches(self.form):
                 if player in (None, batch.player):
                     often = self._alone(np.arange(batch.first, batch.first + len(batch.tried))).tolist()
                     for i, infoset in self._unfolded(batch):
                         yield Marked(infoset, often[i], note(often[i]))
             return
-        for p in range(2) if player is None else (player,):
-            low, high = self.form.begin[p : p + 2].tolist()
-            first = low + np.argsort(-self.reached[low:high], kind="stable")[:limit]
-            for decision, often in zip(first.tolist(), self._alone(first).tolist(), strict=True):
-                for _, infoset in self._unfolded(batch_of(self.form, p, decision)):
-                    yield Marked(infoset, often, note(often))
-                    break
+        for p in range(self.players) if player is None else (player,):
+            decisions, turn = self._below(p, after or ())
+            often = self._alone(decisions)
+            first = np.argsort(-often, kind="stable")[:limit]
+            for decision, reach in zip(decisions[first].tolist(), often[first].tolist(), strict=True):
+                yield Marked(self._seen(p, decision, turn), reach, note(reach))
+
+    def _below(self, player: int, tried: Attempts) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the decisions of the form after some attempts, and the symmetry that takes theirs back to these."""
+        found = self._place(player, tried)
+        if found is None:
+            return np.zeros(0, np.int64), np.arange(self.form.group.shape[1])
+        depth, (top, turn) = depths(self.form), found
+        later = np.flatnonzero(depth[top + 1 : int(self.form.begin[player + 1])] <= depth[top])
+        end = top + 1 + int(later[0]) if len(later) else int(self.form.begin[player + 1])
+        return np.arange(top + 1 if tried else top, end), np.argsort(turn)
+
+    def _seen(self, player: int, decision: int, turn: npt.NDArray[np.int64]) -> Infoset:
+        """Return a decision of the form as an information set, on a board that a symmetry has turned."""
+        batch = batch_of(self.form, player, decision)
+        tried = [(int(turn[cell]), in_vain) for cell, in_vain in attempts_in(batch.tried[0].tolist())]
+        row = odds(self.form, self.strategy, batch)[0, np.argsort(turn)]
+        label = written(self.phantom.names, tried)
+        return Infoset(player, "", label, label, _named(self.phantom.names, tried, row.tolist()))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a dictionary for each action of each information set, as `pandas.DataFrame` takes them.

@@ -39,9 +39,9 @@ def judge(game: Any, strategy: Any = None) -> Any:
 
     `game` is whatever `solve` takes, or a solution, whose game is meant. `strategy` is an array [R, W] in the order of
     a solution's (of a game that has no tree [S], or as long as that is without symmetries), a dictionary from an
-    information set's label, or (player, label), to a dictionary of action and probability, a function of (player, label, actions) that returns such a dictionary or a list, an OpenSpiel policy,
-    or a solution. Where a dictionary holds one of two players' information sets alone, a `SeatJudgement` says what that
-    player's strategy guarantees.
+    information set's label, or (player, label), to a dictionary of action and probability, a function of (player,
+    label, actions) that returns such a dictionary or a list, an OpenSpiel policy, or a solution. Where a dictionary
+    holds one of two players' information sets alone, a `SeatJudgement` says what that player's strategy guarantees.
 
     Of a solution alone, or a run of a learner in a turn-based game, what it holds is measured. Raises `ValueError` for
     what is no strategy of the game, with the information set where it is not.

@@ -64,9 +64,7 @@ def _shared(arrays: Arrays, header: schema.SolutionHeader) -> dict[str, Any]:
         "best": tuple(header.best),
         "figures": header.figures,
         "trace": tuple(Check(*point) for point in header.trace),
-        "state": {
-            name: schema.part(arrays, f"state.{name}", np.float64, (None,), of) for name in _kept(header)
-        },
+        "state": {name: schema.part(arrays, f"state.{name}", np.float64, (None,), of) for name in _kept(header)},
     }
 
 

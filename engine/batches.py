@@ -74,7 +74,7 @@ def odds(form: FactoredForm, sigma: Vector, batch: Batch) -> Vector:
 
 
 def images(form: FactoredForm, batch: Batch) -> Iterator[tuple[Ints, npt.NDArray[np.bool_], npt.NDArray[np.int8]]]:
-    """Yield symmetries, where each makes a mirror image that none before made, [n], and what was tried there, [n, C]."""
+    """Yield symmetries, where each makes an image that none before made, [n], and what was tried there, [n, C]."""
     group = form.group.astype(np.int64)
     for g, turn in enumerate(group):
         new = np.ones(len(batch.tried), bool)

@@ -1,9 +1,12 @@
 """What is seen of a game in the dark at a terminal: a player's view of the board, and the whole board in the end."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from counterplay.engine.text import payoff
 from counterplay.games.in_the_dark import drawn, read
+from counterplay.show.play import Opponent, Policy
 
 STONES = "●○"  # of the players
 
@@ -29,3 +32,9 @@ def board_of(rules: Any, state: Any) -> list[str]:
     for player in range(2):
         stones = [STONES[player] if state.stones[player] >> cell & 1 else mark for cell, mark in enumerate(stones)]
     return drawn(rules, stones)
+
+
+def in_the_dark(rules: Any, policy: Policy, best: Sequence[float]) -> Opponent:
+    """Return who plays a game in the dark: a person sees its own stones, and what it met."""
+    intro = "\nYou see your own stones, and those that you ran into: ● is player 0, ○ player 1."
+    return Opponent(policy, intro, 0.0, payoff, best, partial(seen_by, rules), partial(board_of, rules))

@@ -3,27 +3,18 @@
 `show.tree_pages` has the same functions for games with a tree; those that are the same are taken from there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from counterplay.engine.errors import UserError
-from counterplay.engine.text import count, duration, payoff, small
-from counterplay.games.in_the_dark import NOTHING, drawn, written
+from counterplay.engine.text import count, small
+from counterplay.games.in_the_dark import NOTHING, drawn, read, written
+from counterplay.show.dark_play import in_the_dark, with_stones
 from counterplay.show.play import Opponent
-from counterplay.show.text import DIM, HEADING, Paint, check_player, meaning, table
-from counterplay.show.tree_pages import (
-    exploitability_line,
-    holds,
-    judgement,
-    measured,
-    method_line,
-    opening,
-    report,
-    run_line,
-    run_outs,
-)
+from counterplay.show.text import DIM, HEADING, Paint, check_player
+from counterplay.show.tree_pages import holds, judgement, measured, opening, report, run_outs, summary_of
 from counterplay.solvers.reach import RARELY_REACHED, note
 
 if TYPE_CHECKING:
@@ -32,28 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["holds", "judgement", "measured", "opening", "opponent", "report", "run_outs", "strategy", "summary", "told"]
 
-STONES = "●○"  # of the players
 _SHARE = 0.0005  # from which on an action is named
 
 
 def summary(solution: "FactoredSolution", stopped: str, paint: Paint) -> Iterator[str]:
     """Yield what was solved, how well, and what that means; `stopped` says why the run ended."""
-    form = solution.form
-    alike = f", {form.infosets:,} that differ by more than a mirror" if form.infosets < len(solution) else ""
-    yield from table(
-        [
-            ("game", solution.game),
-            ("size", f"{count(len(solution), 'information set')}{alike}"),
-            ("algorithm", method_line(solution.method)),
-            ("run", f"{run_line(solution)}: {stopped}"),
-            ("value", " · ".join(f"player {p} {payoff(v)}" for p, v in enumerate(solution.value))),
-            ("exploitability", exploitability_line(solution.exploitability, solution.nash_conv, solution.players)),
-            *((name.replace("_", " "), small(x)) for name, x in solution.figures.items()),
-        ],
-        paint,
-    )
-    yield ""
-    yield from meaning(solution.value, solution.best, True, solution.figures)
+    kinds = solution.form.infosets
+    alike = f", {kinds:,} without mirror images" if kinds < len(solution) else ""
+    return summary_of(solution, f"{count(len(solution), 'information set')}{alike}", stopped, paint)
 
 
 def strategy(solution: "FactoredSolution", page: "Page") -> Iterator[str]:
@@ -66,7 +43,9 @@ def strategy(solution: "FactoredSolution", page: "Page") -> Iterator[str]:
     run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
     yield f"{solution.game}: {run}, exploitability {small(solution.exploitability)}"
     if len(solution.form.group) > 1:
-        yield page.paint(f"of each decision and its mirror images, {len(solution.form.group)} at most, one is shown", DIM)
+        yield page.paint(
+            f"of each decision and its mirror images, {len(solution.form.group)} at most, one is shown", DIM
+        )
     for player, tried in wanted:
         yield ""
         title = written(names, tried)
@@ -87,10 +66,8 @@ def _wanted(solution: "FactoredSolution", page: "Page") -> "list[tuple[int, Atte
     seats = range(solution.players) if player is None else (player,)
     if page.infoset is None:
         return [(p, ()) for p in seats if solution.odds(p, ()) is not None]
-    from counterplay.games.in_the_dark import read
-
     tried = read(solution.phantom.names, page.infoset)
-    found = [(p, tried) for p in seats if solution.odds(p, tried) is not None]
+    found: list[tuple[int, Attempts]] = [(p, tried) for p in seats if solution.odds(p, tried) is not None]
     return found or [solution.find(page.infoset, player=player)]  # which says why there is none
 
 
@@ -99,25 +76,12 @@ def _board(solution: "FactoredSolution", player: int, tried: "Attempts") -> Iter
     row = solution.odds(player, tried)
     assert row is not None
     marks = [f"{100 * x:.1f}%" if x >= _SHARE else "-" for x in row.tolist()]
-    yield from (f"  {line}" for line in drawn(solution.phantom, _with_stones(marks, player, tried)))
+    yield from (f"  {line}" for line in drawn(solution.phantom, with_stones(marks, player, tried)))
 
 
-def _with_stones(marks: Sequence[str], player: int, tried: "Attempts") -> list[str]:
-    """Return marks with a player's stones in place, and those of the other that it met."""
-    shown = list(marks)
-    for cell, in_vain in tried:
-        shown[cell] = STONES[1 - player if in_vain else player]
-    return shown
-
-
-def _following(
-    solution: "FactoredSolution", player: int, tried: "Attempts", page: "Page"
-) -> Iterator[str]:
+def _following(solution: "FactoredSolution", player: int, tried: "Attempts", page: "Page") -> Iterator[str]:
     """Yield rows of what a player does later: most often reached, of all decisions or of those after these attempts."""
-    if page.limit == 0:
-        rows = list(solution.marked_after(player, tried, None))
-    else:
-        rows = list(solution.marked_after(player, tried, page.limit))
+    rows = list(solution.marked(player, page.limit or None, tried))
     if not rows:
         return
     head = max(len(row.infoset.label) for row in rows)
@@ -152,7 +116,7 @@ def told(solution: "FactoredSolution", page: "Page") -> dict[str, Any]:
                 **{"player": player, "infoset": row.infoset.label, "reach": row.reach, "note": row.note},
                 "strategy": row.infoset.strategy,
             }
-            for row in solution.marked_after(player, tried, page.limit or None)
+            for row in solution.marked(player, page.limit or None, tried)
         ]
     return {"decisions": decisions}
 
@@ -178,10 +142,5 @@ class _Player:
 
 def opponent(solution: "FactoredSolution") -> Opponent:
     """Return who plays the solution in a terminal; raises `ValueError` where the rules do not fit it."""
-    from counterplay.show.dark_play import board_of, seen_by
-
-    rules = solution.phantom
-    policy = _Player(solution)
-    policy.solution.reached  # noqa: B018 (what takes a second is done before the first question)
-    intro = " You see your own stones alone; ● is player 0, ○ player 1."
-    return Opponent(policy, intro, 0.0, payoff, solution.best, lambda p, s: seen_by(rules, p, s), board_of)
+    _ = solution.reached  # what takes a second is done before the first question
+    return in_the_dark(solution.phantom, _Player(solution), solution.best)
