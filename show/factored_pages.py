@@ -3,7 +3,7 @@
 `show.tree_pages` has the same functions for games with a tree; those that are the same are taken from there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,10 +42,8 @@ def strategy(solution: "FactoredSolution", page: "Page") -> Iterator[str]:
     names = solution.phantom.names
     run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
     yield f"{solution.game}: {run}, exploitability {small(solution.exploitability)}"
-    if len(solution.form.group) > 1:
-        yield page.paint(
-            f"of each decision and its mirror images, {len(solution.form.group)} at most, one is shown", DIM
-        )
+    if (alike := len(solution.form.group)) > 1:
+        yield page.paint(f"of up to {alike} decisions that are mirror images of each other, one is shown", DIM)
     for player, tried in wanted:
         yield ""
         title = written(names, tried)
@@ -80,23 +78,40 @@ def _board(solution: "FactoredSolution", player: int, tried: "Attempts") -> Iter
 
 
 def _following(solution: "FactoredSolution", player: int, tried: "Attempts", page: "Page") -> Iterator[str]:
-    """Yield rows of what a player does later: most often reached, of all decisions or of those after these attempts."""
-    rows = list(solution.marked(player, page.limit or None, tried))
+    """Yield rows of what a player does later, after these attempts, most often reached first."""
+    limit = page.limit + (not tried) if page.limit else None  # the first decision is not one of those that follow
+    rows = [row for row in solution.marked(player, limit, tried) if row.infoset.label != NOTHING]
     if not rows:
         return
     head = max(len(row.infoset.label) for row in rows)
     yield ""
-    yield page.paint(f"  {'then, most often reached':<{head + 2}}  reached", DIM)
+    yield page.paint(f"  {'then':<{head}}  reached", DIM)
     for row in rows:
-        yield from _row(row, head, page)
+        for line in _row(row, head, page.width):
+            yield page.paint(line, DIM) if row.note else line
 
 
-def _row(row: "Marked", head: int, page: "Page") -> Iterator[str]:
+def _row(row: "Marked", head: int, width: int) -> Iterator[str]:
     """Yield one decision: what was tried, how often a game gets there, and what is tried next."""
-    mix = sorted(row.infoset.strategy.items(), key=lambda pair: -pair[1])
-    odds = " · ".join(f"{name} {100 * x:.1f}%" for name, x in mix if x >= _SHARE)
-    line = f"  {row.infoset.label:<{head}}  {100 * row.reach:6.2f}%  {odds}{_said(row.reach)}"
-    yield page.paint(line, DIM) if row.note else line
+    start = f"  {row.infoset.label:<{head}}  {100 * row.reach:6.2f}%  "
+    indent, line = " " * (len(start) if len(start) < width // 2 else 6), start
+    for k, part in enumerate(_shares(row.infoset.strategy)):
+        joined = f"{line}{' · ' if k and line.strip() else ''}{part}"
+        if len(joined) > width and line.strip():
+            yield line.rstrip()
+            joined = indent + part
+        line = joined
+    yield line
+
+
+def _shares(mix: Mapping[str, float]) -> Iterator[str]:
+    """Yield the actions with a share, the largest first, those of equal shares together."""
+    said: dict[str, list[str]] = {}
+    for name, x in sorted(mix.items(), key=lambda pair: -pair[1]):
+        if x >= _SHARE:
+            said.setdefault(f"{100 * x:.1f}%", []).append(name)
+    for share, names in said.items():
+        yield f"{' '.join(names)} {share}{' each' if len(names) > 1 else ''}"
 
 
 def _said(reach: float) -> str:

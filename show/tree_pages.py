@@ -177,9 +177,9 @@ def opponent(solution: "TreeSolution") -> Opponent:
     """Return who plays the solution in a terminal; raises `ValueError` where the rules do not fit it."""
     rules = solution.made()
     book = Book(rules, solution.tree, solution.strategy)
-    return (
-        in_the_dark(rules, book, solution.best) if is_phantom(rules) else Opponent(book, "", 0.0, payoff, solution.best)
-    )
+    if is_phantom(rules):
+        return in_the_dark(rules, book, solution.best)
+    return Opponent(book, "", 0.0, payoff, solution.best)
 
 
 def _exploitability(value: float, nash_conv: float, players: int) -> str:
