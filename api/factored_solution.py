@@ -4,8 +4,6 @@ Of decisions that the board's symmetries take to each other the form has one, wh
 played alike. Labels are made when they are asked for, since there may be millions.
 """
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +20,7 @@ from counterplay.api.tree_solution import Infoset
 from counterplay.engine import arguments
 from counterplay.engine.attempts import children, depths, locate
 from counterplay.engine.batches import Batch, attempts_in, batch_of, batches, images, odds
+from counterplay.engine.compiling import tell
 from counterplay.engine.errors import UserError
 from counterplay.engine.factored import FactoredForm
 from counterplay.engine.phantom import factored_form
@@ -30,7 +29,7 @@ from counterplay.engine.store import write
 from counterplay.engine.strategy import is_profile
 from counterplay.engine.system import available
 from counterplay.engine.text import as_json, size
-from counterplay.games.in_the_dark import read, written
+from counterplay.games.in_the_dark import IN_VAIN, NOTHING, read, written
 from counterplay.show.text import check_player
 from counterplay.solvers.reach import factored_reach, note
 from counterplay.solvers.run import Ending, Method, start
@@ -38,7 +37,8 @@ from counterplay.solvers.value import Judgement, judge
 
 _COLUMNS = ("player", "infoset", "hand", "action", "probability", "reach", "note")  # as of games with a tree
 _ROW = 400  # bytes that a row as a dictionary takes
-_PIECE = 1 << 16  # characters of text that are handed on together
+_MANY, _TEXT = 1_000_000, 75  # rows from which on the size of a text is told, and about what each takes
+_PIECE = 4096  # rows of text that are handed on together
 
 Attempts = Sequence[tuple[int, bool]]
 
@@ -190,13 +190,20 @@ class FactoredSolution(Solved):
     def _unfolded(self, batch: Batch) -> Iterator[tuple[int, Infoset]]:
         """Yield the information sets that decisions of a batch stand for, each with its number in the batch."""
         names, probabilities = self.phantom.names, odds(self.form, self.strategy, batch)
-        parts = [(np.argsort(turn), *image) for turn, *image in images(self.form, batch)]
+        words = [name + IN_VAIN * in_vain for name in names for in_vain in (False, True)]  # by what batches hold
+        parts = [
+            (new.tolist(), tried.tolist(), probabilities[:, np.argsort(turn)].tolist())
+            for turn, new, tried in images(self.form, batch)
+        ]
         for i in range(len(batch.tried)):
-            for back, new, tried in parts:
+            for new, tried, rows in parts:
                 if new[i]:
-                    attempts = attempts_in(tried[i].tolist())
-                    label = written(names, attempts)
-                    mix = _named(names, attempts, probabilities[i, back].tolist())
+                    codes = [code for code in tried[i] if code >= 0]
+                    label = " ".join([words[code] for code in codes]) or NOTHING
+                    known = {names[code >> 1] for code in codes}
+                    mix = {
+                        name: x for cell, (name, x) in enumerate(zip(names, rows[i], strict=True)) if cell not in known
+                    }
                     yield i, Infoset(batch.player, "", label, label, mix)
 
     def marked(
@@ -320,19 +327,24 @@ class FactoredSolution(Solved):
         seat = check_player(player, self.players)
         if limit is not None:
             arguments.whole("limit", limit, 1)
+        elif self.actions > _MANY:
+            tell(
+                f"{self.actions:,} rows, about {size(self.actions * _TEXT)} of text; a limit of 1,000 (--limit) is the "
+                "1,000 information sets of each player that are reached most often"
+            )
         return self._csv(seat, limit) if to == "csv" else self._json(seat, limit)
 
     def _csv(self, player: int | None, limit: int | None) -> Iterator[str]:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in self._rows(player, limit):
-            writer.writerow(row)
-            if text.tell() > _PIECE:
-                yield text.getvalue()
-                text.seek(0)
-                text.truncate()
-        yield text.getvalue()
+        text, size = [",".join(_COLUMNS) + "\n"], 0
+        names = {name: _field(name) for name in self.phantom.names}
+        for infoset, often, said in self.marked(player, limit):
+            head, tail = f"{infoset.player},{_field(infoset.label)},,", f",{often!r},{said}\n"
+            text += [f"{head}{names[action]},{x!r}{tail}" for action, x in infoset.strategy.items()]
+            size += len(infoset.strategy)
+            if size > _PIECE:
+                yield "".join(text)
+                text, size = [], 0
+        yield "".join(text)
 
     def _json(self, player: int | None, limit: int | None) -> Iterator[str]:
         head = as_json({**claims(self), "infosets": []}, indent=1)
@@ -418,6 +430,11 @@ class FactoredTask:
 def whole(form: FactoredForm) -> int:
     """Return how many information sets the decisions of a form stand for."""
     return int(form.share[form.parent].sum(dtype=np.int64))
+
+
+def _field(text: str) -> str:
+    """Return a text as CSV has it: in quotes where it has a comma, a quote or a line end."""
+    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\r\n') else text
 
 
 def _named(names: tuple[str, ...], tried: Attempts, row: Sequence[float]) -> dict[str, float]:
