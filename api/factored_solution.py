@@ -201,9 +201,7 @@ class FactoredSolution(Solved):
                     codes = [code for code in tried[i] if code >= 0]
                     label = " ".join([words[code] for code in codes]) or NOTHING
                     known = {names[code >> 1] for code in codes}
-                    mix = {
-                        name: x for cell, (name, x) in enumerate(zip(names, rows[i], strict=True)) if cell not in known
-                    }
+                    mix = {name: x for name, x in zip(names, rows[i], strict=True) if name not in known}
                     yield i, Infoset(batch.player, "", label, label, mix)
 
     def marked(
