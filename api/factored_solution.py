@@ -69,7 +69,8 @@ class FactoredSolution(Solved):
 
     def is_mix(self) -> bool:
         """Tell whether the strategy is one: probabilities that sum to one at every information set."""
-        return is_profile(self.form, self.strategy)
+        form = factored_form(self.phantom)
+        return len(self.strategy) == form.sequences and is_profile(form, self.strategy)
 
     @cached_property
     def phantom(self) -> Phantom:
@@ -388,7 +389,7 @@ class FactoredTask:
 
     @property
     def largest(self) -> float:
-        """Return the largest payoff, up to its sign, that the form tells of: wins are 1 in all games here."""
+        """Return what the largest payoff is at least, up to its sign: payoffs are whole numbers."""
         return 1.0
 
     def start(self) -> Any:

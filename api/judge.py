@@ -62,6 +62,8 @@ def judge(game: Any, strategy: Any = None) -> Any:
         game = game.phantom if isinstance(game, FactoredSolution) else GAMES.make(game)
         if is_factored(game):
             return _without_tree(game, strategy)
+    if isinstance(strategy, FactoredSolution):
+        raise UserError(f"the solution is of another game, {strategy.game}")
     rules, tree, form = _game(game)
     table, seats = as_table(strategy, rules, tree)
     if len(seats) == tree.players:
