@@ -32,6 +32,8 @@ from counterplay.engine.system import cores
 Vector = npt.NDArray[np.float64]
 
 NOWHERE = 2**32 - 1  # the place of a sequence on which no play that is paid for ends
+BUNDLE = 4  # blocks that lie side by side, so that their sums are taken by vector instructions
+_1, _2, _3 = np.uint64(1), np.uint64(2), np.uint64(3)  # unsigned, as all indices: see `lanes`
 PARTS = 8  # that passes are split in, whatever the number of threads: so sums do not depend on it
 
 
@@ -51,8 +53,10 @@ class FactoredForm(NamedTuple):
     pay: npt.NDArray[np.float64]  # [H] what the first player receives, for the whole orbit of the order
     start: npt.NDArray[np.uint32]  # [2, H + 1] the places of order h are where[start[p, h] : start[p, h + 1]]
     where: npt.NDArray[np.uint32]  # [E] places among the sums of the player
-    kinds: npt.NDArray[np.int64]  # [K, 5] blocks that are alike: player, first place, blocks, length of axes, axes
+    kinds: npt.NDArray[np.int64]  # [K, 5] blocks that are alike: player, first place, bundles, length of axes, axes
     cuts: npt.NDArray[np.int64]  # [2, PARTS + 1] between which sums each part of a pass works; blocks are whole
+    added: npt.NDArray[np.uint32]  # sequences that have a place, player 0's first, by the part of their place
+    shares: npt.NDArray[np.int64]  # [2, PARTS + 1] which of these each part has
     ranges: npt.NDArray[np.uint32]  # [U, 2] decisions first .. last of whole subtrees, or of the trunk above them
     parts: npt.NDArray[np.int64]  # [2, PARTS + 2] which ranges each part has, and at last the trunk
     group: npt.NDArray[np.int8]  # [G, cells] the symmetries that were used, the identity first
@@ -98,16 +102,19 @@ class Sums(NamedTuple):
 
 @inlined
 def _along(sums: Vector, at: int, length: int, axes: int, back: bool) -> None:
-    """Sum a block along each of its axes: from the end, or, on the way back, from the beginning."""
-    size = length**axes
-    stride = 1
+    """Sum a bundle of blocks along each axis: from the end, or, on the way back, from the beginning."""
+    size = BUNDLE * length**axes
+    stride = np.int64(BUNDLE)
     for _ in range(axes):
         for high in range(at, at + size, stride * length):
             for step in range(1, length):
                 to = high + (step if back else length - 1 - step) * stride
                 come = to - stride if back else to + stride
-                for i in range(stride):
-                    sums[to + i] += sums[come + i]
+                for i in range(0, stride, BUNDLE):  # four scalars, which become one vector
+                    a, b = np.uint64(to + i), np.uint64(come + i)
+                    s0, s1, s2, s3 = sums[b], sums[b + _1], sums[b + _2], sums[b + _3]
+                    s0, s1, s2, s3 = sums[a] + s0, sums[a + _1] + s1, sums[a + _2] + s2, sums[a + _3] + s3
+                    sums[a], sums[a + _1], sums[a + _2], sums[a + _3] = s0, s1, s2, s3
         stride *= length
 
 
@@ -116,10 +123,10 @@ def _blocks(form: FactoredForm, p: int, part: int, sums: Vector, back: bool) -> 
     """Sum all blocks of a part along their axes."""
     low, high = form.cuts[p, part], form.cuts[p, part + 1]
     for k in range(form.kinds.shape[0]):
-        player, at, blocks, length, axes = form.kinds[k]
-        size = length**axes
+        player, at, bundles, length, axes = form.kinds[k]
+        size = BUNDLE * length**axes
         if player == p and length > 1 and axes > 0:
-            for b in range(max(low, at), min(high, at + blocks * size), size):
+            for b in range(max(low, at), min(high, at + bundles * size), size):
                 _along(sums, b, length, axes, back)
 
 
@@ -130,12 +137,9 @@ def collect(form: FactoredForm, p: int, part: int, plan: Vector, sums: Sums) -> 
     found, place = sums.plans, form.place
     for i in range(low, high):
         found[i] = 0.0
-    if low <= place[p] < high:
-        found[place[p]] += plan[p]
-    for s in range(form.first[form.begin[p]], form.first[form.begin[p + 1]]):
-        at = np.int64(place[s])
-        if low <= at < high:
-            found[at] += plan[s]
+    for i in range(form.shares[p, part], form.shares[p, part + 1]):
+        s = form.added[i]
+        found[place[s]] += plan[s]
     _blocks(form, p, part, found, False)
 
 

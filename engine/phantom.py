@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.errors import UserError
-from counterplay.engine.factored import NOWHERE, PARTS, FactoredForm
+from counterplay.engine.factored import BUNDLE, NOWHERE, PARTS, FactoredForm
 from counterplay.engine.phantom_walks import (
     I64,
     Blocks,
@@ -65,9 +65,10 @@ def _number_blocks(board: Board, used: npt.NDArray[np.bool_]) -> tuple[Blocks, I
     offset, kinds, sums = np.full((2, cells + 1), -1), [], np.zeros(2, np.int64)
     for p in range(2):
         for k in np.flatnonzero(used[p]):
+            bundles, length, axes = -(-counts[k] // BUNDLE), int(k) + p, cells - int(k)
             offset[p, k] = sums[p]
-            kinds.append((p, int(sums[p]), counts[k], int(k) + p, cells - int(k)))
-            sums[p] += counts[k] * (int(k) + p) ** (cells - int(k))
+            kinds.append((p, int(sums[p]), bundles, length, axes))
+            sums[p] += BUNDLE * bundles * length**axes
     return Blocks(number, base[:-1], offset), np.array(kinds, np.int64).reshape(-1, 5), sums
 
 
@@ -84,9 +85,12 @@ def factored_form(rules: Phantom, symmetric: bool = True) -> FactoredForm:
     start[:, -1] = places0, places0 + places1
     where = np.zeros(places0 + places1, np.uint32)
     walk_orders(board, blocks, True, pay, start, where, used)
+    counting = board if symmetric else _board(rules, True)  # a walk over representatives is the shorter one
     decisions, sequences, begin = 0, 2, [0]
     for p in range(2):
-        decisions, sequences, *_ = walk_attempts(board, blocks, p, decisions, sequences, False, 2**62, _no_plex())
+        *own, orbits, all_sequences = walk_attempts(counting, _NO_BLOCKS, p, 0, 0, False, 2**62, _no_plex())
+        decisions += own[0] if symmetric else orbits
+        sequences += own[1] if symmetric else all_sequences
         begin.append(decisions)
     plex = _no_plex(decisions, sequences)
     for p in range(2):
@@ -94,6 +98,8 @@ def factored_form(rules: Phantom, symmetric: bool = True) -> FactoredForm:
             plex.place[p] = blocks.offset[p, 0]
         following = 2 if p == 0 else int(plex.first[begin[1]])
         _, plex.first[begin[p + 1]], *_ = walk_attempts(board, blocks, p, begin[p], following, True, 2**62, plex)
+    cuts = _cuts(kinds, sums)
+    added, shares = _added(plex, begin, cuts)
     ranges, parts = _ranges(plex, begin)
     return FactoredForm(
         begin=np.array(begin, np.uint32),
@@ -107,7 +113,9 @@ def factored_form(rules: Phantom, symmetric: bool = True) -> FactoredForm:
         start=start,
         where=where,
         kinds=kinds,
-        cuts=_cuts(kinds, sums),
+        cuts=cuts,
+        added=added,
+        shares=shares,
         ranges=ranges,
         parts=parts,
         group=board.group,
@@ -116,13 +124,28 @@ def factored_form(rules: Phantom, symmetric: bool = True) -> FactoredForm:
 
 
 def _cuts(kinds: I64, sums: I64) -> I64:
-    """Cut each player's sums in parts of about one size, between blocks."""
+    """Cut each player's sums in parts of about one size, between bundles."""
     cuts = np.zeros((2, PARTS + 1), np.int64)
     for p in range(2):
-        starts = [np.arange(blocks) * length**axes + at for q, at, blocks, length, axes in kinds if q == p]
+        starts = [np.arange(bundles) * BUNDLE * length**axes + at for q, at, bundles, length, axes in kinds if q == p]
         edges = np.concatenate([*starts, sums[p : p + 1]])
         cuts[p] = edges[np.searchsorted(edges, np.linspace(0, sums[p], PARTS + 1))]
     return cuts
+
+
+def _added(plex: Plex, begin: list[int], cuts: I64) -> tuple[npt.NDArray[np.uint32], I64]:
+    """Sort each player's sequences that have a place by the part that it is of; see `FactoredForm`."""
+    found, shares, number = [], np.zeros((2, PARTS + 1), np.int64), 0
+    for p in range(2):
+        first, last = (int(plex.first[begin[q]]) for q in (p, p + 1))
+        own = np.append(np.uint32(p), np.arange(first, last, dtype=np.uint32))
+        place = plex.place[own]
+        own, place = own[place != NOWHERE], place[place != NOWHERE]
+        part = np.searchsorted(cuts[p, 1:].astype(np.uint32), place, side="right").astype(np.uint8)
+        found.append(own[np.argsort(part, kind="stable")])
+        shares[p] = number + np.append(0, np.cumsum(np.bincount(part, minlength=PARTS)))
+        number += len(own)
+    return np.concatenate(found), shares
 
 
 TRUNK = 2  # attempts before decisions at which subtrees begin that are handed out whole

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.factored import NOWHERE
+from counterplay.engine.factored import BUNDLE, NOWHERE
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.rules import GOES_ON
 
@@ -159,14 +159,14 @@ def _place(
         code = code * cells + np.int64(group[g, own[i]])
     length = np.int64(count + p)
     size = length ** (cells - count)
-    at = blocks.offset[p, count] + (blocks.number[blocks.base[count] + code] + 1) * size - 1
+    number, at = np.int64(blocks.number[blocks.base[count] + code]), size - 1
     for f in range(failures):
         if slot[f] < length:
             cell, axis = np.int64(group[g, tried[f]]), np.int64(group[g, tried[f]])
             for i in range(count):
                 axis -= np.int64(group[g, own[i]]) < cell
             at -= (length - slot[f]) * length**axis
-    return at
+    return blocks.offset[p, count] + BUNDLE * (number // BUNDLE * size + at) + number % BUNDLE
 
 
 @jit
