@@ -64,11 +64,11 @@ def explanation(entry: Entry, command: str, width: int, paint: Paint) -> Iterato
     factory = entry.load()
     yield paint(entry.summary or entry.name, HEADING)
     yield ""
-    yield inspect.getdoc(factory) or ""
+    yield from (inspect.getdoc(factory) or "").splitlines()
     if takes := describe(factory):
-        yield "\nParameters and their defaults:"
+        yield from ("", "Parameters and their defaults:")
         yield from indented(takes, 2, width)
-    yield "\nExamples:"
+    yield from ("", "Examples:")
     yield from (f"  {command} {quoted(example)}" for example in entry.examples)
 
 
