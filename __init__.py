@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from counterplay.agents.run import Run
+    from counterplay.api.factored_solution import FactoredSolution
     from counterplay.api.judge import SeatJudgement, judge
     from counterplay.api.listing import list_envs, list_games, list_learners, make
     from counterplay.api.runs import load_run, train
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from counterplay.solvers.value import Judgement
 
 __all__ = [
+    "FactoredSolution",
     "Judgement",
     "Run",
     "SeatJudgement",
@@ -48,6 +50,7 @@ __all__ = [
 
 # Where each public name is; imported when it is first asked for, so that the command line answers --help at once.
 _HOMES = {
+    "FactoredSolution": "api.factored_solution",
     "Judgement": "solvers.value",
     "Run": "agents.run",
     "SeatJudgement": "api.judge",

@@ -252,18 +252,28 @@ def show(file: str, game: str | None, as_json: bool, no_pager: bool, **wanted: A
 @click.option("--out", metavar="FILE", help="Write there; otherwise to standard output.")
 @click.option("--node", metavar="LINE", help="Spots: the line of play whose decision is exported; the first one.")
 @click.option("--player", metavar="P", help="Only this player's, counted from 0; spots: oop's or ip's; who acts.")
-def export(file: str, kind: str, out: str | None, node: str | None, player: str | None) -> None:
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="Phantom games: the N most often reached of a player."
+)
+def export(file: str, kind: str, out: str | None, node: str | None, player: str | None, limit: int | None) -> None:
     """Export the strategy in FILE: the probability of every action, for each information set and hand.
 
     Of a hold'em spot it is one decision: weight, EV, equity and strategy of each combo.
     """
-    text = counterplay.load(file).export(kind, line=node, player=player)
+    solution = counterplay.load(file)
+    if hasattr(solution, "pieces"):
+        pieces = solution.pieces(kind, line=node, player=player, limit=limit)
+    elif limit is None:
+        pieces = [solution.export(kind, line=node, player=player)]
+    else:
+        raise UserError(f"--limit is for phantom games without a tree, and {file} is of {solution.game}")
     if out is None:
-        put_export(text)
+        for piece in pieces:
+            put_export(piece)
         return
-    from counterplay.engine.writing import write_text
+    from counterplay.engine.writing import write_pieces
 
-    write_text(Path(out), text)
+    write_pieces(Path(out), pieces)
 
 
 @cli.command()

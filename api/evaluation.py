@@ -8,7 +8,6 @@ import numpy as np
 
 from counterplay.api.runs import load_run, settings_of
 from counterplay.engine.spec import split
-from counterplay.games.envs.tree import TurnBased
 
 if TYPE_CHECKING:  # torch is imported where runs are read
     from counterplay.agents.curves import Curve
@@ -26,9 +25,9 @@ def variants(folder: str | Path) -> dict[str, list[Path]]:
 
 def judged(run: "Run") -> "Judgement | str | None":
     """Return what a run's policy is worth exactly, why that cannot be said, or None where there is no game to judge."""
-    from counterplay.api.training import judge
+    from counterplay.api.learned import is_turn_based, judge
 
-    if not isinstance(run.task, TurnBased):
+    if not is_turn_based(run):
         return None
     try:
         return judge(run)

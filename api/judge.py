@@ -6,15 +6,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.api.factored_solution import FactoredSolution
+from counterplay.api.factored_strategies import as_vector
 from counterplay.api.solution import HOLDEM, Solution
 from counterplay.api.strategies import as_table
 from counterplay.api.tree_solution import TreeSolution
 from counterplay.api.trees import build
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form
+from counterplay.engine.rules import Phantom, is_factored
 from counterplay.engine.tree import Tree
 from counterplay.games import GAMES
-from counterplay.solvers.value import best_response, judge_table
+from counterplay.solvers import value
+from counterplay.solvers.value import Judgement, best_response, judge_table
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,10 @@ def judge(game: Any, strategy: Any = None) -> Any:
     """Measure a strategy exactly: value and best response of every player, hence NashConv and exploitability.
 
     `game` is whatever `solve` takes, or a solution, whose game is meant. `strategy` is an array [R, W] in the order of
-    a solution's, a dictionary from an information set's label, or (player, label), to a dictionary of action and
-    probability, a function of (player, label, actions) that returns such a dictionary or a list, an OpenSpiel policy,
-    or a solution. Where a dictionary holds one of two players' information sets alone, a `SeatJudgement` says what that
-    player's strategy guarantees.
+    a solution's (of a game that has no tree [S], or as long as that is without symmetries), a dictionary from an
+    information set's label, or (player, label), to a dictionary of action and probability, a function of (player,
+    label, actions) that returns such a dictionary or a list, an OpenSpiel policy, or a solution. Where a dictionary
+    holds one of two players' information sets alone, a `SeatJudgement` says what that player's strategy guarantees.
 
     Of a solution alone, or a run of a learner in a turn-based game, what it holds is measured. Raises `ValueError` for
     what is no strategy of the game, with the information set where it is not.
@@ -54,6 +58,12 @@ def judge(game: Any, strategy: Any = None) -> Any:
         if (game if getattr(game, "kind", "") == HOLDEM else GAMES.make(game)) not in (strategy, strategy.spot):
             raise UserError(f"the solution is of another game, {strategy.game}")
         return strategy.judge()
+    if not isinstance(game, TreeSolution):
+        game = game.phantom if isinstance(game, FactoredSolution) else GAMES.make(game)
+        if is_factored(game):
+            return _without_tree(game, strategy)
+    if isinstance(strategy, FactoredSolution):
+        raise UserError(f"the solution is of another game, {strategy.game}")
     rules, tree, form = _game(game)
     table, seats = as_table(strategy, rules, tree)
     if len(seats) == tree.players:
@@ -70,6 +80,21 @@ def seat(form: SequenceForm, tree: Tree, table: npt.NDArray[np.float64], player:
     """Return what one player's part of a table guarantees."""
     response, profile = best_response(form, tree, table, 1 - player)
     return SeatJudgement(player, response, judge_table(form, profile).value[player])
+
+
+def _without_tree(rules: Phantom, strategy: Any) -> Judgement | SeatJudgement:
+    """Judge a strategy of a game in its factored form."""
+    if isinstance(strategy, Solution):
+        alike = isinstance(strategy, FactoredSolution) and strategy.is_of(rules)
+        if not alike:
+            raise UserError(f"the solution is of another game, {strategy.game}")
+        return strategy.judge()
+    form, sigma, seats = as_vector(strategy, rules)
+    found = value.judge(form, sigma)
+    if len(seats) == form.players:
+        return found
+    seat = next(iter(seats))
+    return SeatJudgement(seat, found.best[1 - seat], -found.best[1 - seat])
 
 
 def _game(game: Any) -> tuple[Any, Tree, SequenceForm]:

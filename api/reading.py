@@ -1,10 +1,13 @@
-"""Reading solution files of games that have a tree: nothing is taken from a file that is no solution in itself."""
+"""Reading solution files, apart from hold'em's: nothing is taken from a file that is no solution in itself."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from counterplay.api.factored_solution import FactoredSolution
 from counterplay.api.tree_solution import TreeSolution
 from counterplay.engine import schema
 from counterplay.engine.errors import UserError
@@ -13,25 +16,67 @@ from counterplay.solvers import KEPT
 from counterplay.solvers.run import Check, Method
 
 
-def read(path: str | Path, arrays: Arrays, header: dict[str, Any], rules: Any = None) -> TreeSolution:
+def read(path: str | Path, arrays: Arrays, header: dict[str, Any]) -> TreeSolution:
     """Return the solution in a file whose arrays and header were read; raises `ValueError` for one that is damaged."""
+    with _damaged(path):
+        return _tree(arrays, schema.convert(header, schema.SolutionHeader, "the header"))
+
+
+def read_factored(path: str | Path, arrays: Arrays, header: dict[str, Any]) -> FactoredSolution:
+    """Return the solution in a file of a game that has no tree; raises `ValueError` for one that is damaged."""
+    with _damaged(path):
+        about = schema.convert(header, schema.FactoredHeader, "the header")
+        kept = _kept(about)
+        schema.check_names(arrays, ("strategy", *(f"state.{name}" for name in kept)), "the file")
+        strategy = schema.part(arrays, "strategy", np.float64, (None,), "the file")
+        if len(about.value) != 2 or schema.least(strategy) < 0 or strategy.max(initial=0.0) > 1 + 1e-6:
+            raise UserError("a strategy of two players has probabilities from 0 to 1")
+        return FactoredSolution(**_shared(arrays, about), strategy=strategy, infosets=about.infosets)
+
+
+@contextmanager
+def _damaged(path: str | Path) -> Iterator[None]:
     try:
-        return _solution(arrays, schema.convert(header, schema.SolutionHeader, "the header"), rules)
+        yield
     except UserError as error:
         raise UserError(f"{path} is a solution file with parts missing or damaged: {error}") from None
 
 
-def _solution(arrays: Arrays, header: schema.SolutionHeader, rules: Any) -> TreeSolution:
+def _kept(header: schema.SolutionHeader) -> tuple[str, ...]:
+    """Return which arrays a run of the algorithm keeps."""
+    kept = KEPT.get(header.method.algorithm)
+    if kept is None:
+        raise UserError(f"there is no algorithm {header.method.algorithm!r}")
+    return kept
+
+
+def _shared(arrays: Arrays, header: schema.SolutionHeader) -> dict[str, Any]:
+    """Return what solutions of every kind hold beside their strategy."""
+    method, of = header.method, "the file"
+    return {
+        "game": header.game,
+        "method": Method(method.algorithm, method.updates, method.temperature, method.horizon),
+        "iterations": header.iterations,
+        "seconds": header.seconds,
+        "seed": header.seed,
+        "stopped_by": header.stopped_by,
+        "value": tuple(header.value),
+        "best": tuple(header.best),
+        "figures": header.figures,
+        "trace": tuple(Check(*point) for point in header.trace),
+        "state": {name: schema.part(arrays, f"state.{name}", np.float64, (None,), of) for name in _kept(header)},
+    }
+
+
+def _tree(arrays: Arrays, header: schema.SolutionHeader) -> TreeSolution:
     """Return a solution of what a file holds, once it is one in itself; raises `ValueError` if not.
 
     Whether it fits the rules is seen when they are built (`fitting`, `restore` of the solvers).
     """
-    method, players, of = header.method, len(header.value), "the file"
-    kept = KEPT.get(method.algorithm)
-    if kept is None:
-        raise UserError(f"there is no algorithm {method.algorithm!r}")
+    players, of = len(header.value), "the file"
     texts = ("labels", "actions", "hands")
-    schema.check_names(arrays, ("strategy", "owner", "first", *texts, *(f"state.{name}" for name in kept)), of)
+    known = ("strategy", "owner", "first", *texts, *(f"state.{name}" for name in _kept(header)))
+    schema.check_names(arrays, known, of)
     for name in texts:
         if name not in arrays:
             raise UserError(f"it has no {name}")
@@ -48,24 +93,12 @@ def _solution(arrays: Arrays, header: schema.SolutionHeader, rules: Any) -> Tree
         raise UserError("information sets are of no player, or their rows do not follow each other")
     if not schema.is_mix(strategy, first):
         raise UserError("a strategy's probabilities must be non-negative and sum to 1 at every information set")
-    state = {name: schema.part(arrays, f"state.{name}", np.float64, (None,), of) for name in kept}
     return TreeSolution(
-        game=header.game,
-        method=Method(method.algorithm, method.updates, method.temperature, method.horizon),
-        iterations=header.iterations,
-        seconds=header.seconds,
-        seed=header.seed,
-        stopped_by=header.stopped_by,
-        value=tuple(header.value),
-        best=tuple(header.best),
-        figures=header.figures,
-        trace=tuple(Check(*point) for point in header.trace),
+        **_shared(arrays, header),
         strategy=strategy,
         owner=owner,
         first=first,
         labels=labels,
         actions=actions,
         hands=hands,
-        state=state,
-        rules=rules,
     )

@@ -165,10 +165,10 @@ def is_run(thing: Any) -> bool:
 
 
 def judge(run: "Run") -> "Judgement":
-    """Measure what a run learned in a turn-based game (`api.training.judge`)."""
-    from counterplay.api import training
+    """Measure what a run learned in a turn-based game (`api.learned.judge`)."""
+    from counterplay.api import learned
 
-    return training.judge(run)
+    return learned.judge(run)
 
 
 def name_of(env: Any, task: "Task") -> str:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from counterplay.solvers.run import Check
 from counterplay.solvers.value import Judgement
 
-TREE, HOLDEM = "tree", "holdem"  # kinds of solutions
+TREE, HOLDEM, FACTORED = "tree", "holdem", "factored"  # kinds of solutions
 
 Facts = list[tuple[str, str]]  # names and texts
 
@@ -26,7 +26,7 @@ class Solution(Protocol):
 
     @property
     def kind(self) -> str:
-        """What kind of solution it is: "tree" or "holdem"."""
+        """What kind of solution it is: "tree", "holdem" or "factored"."""
 
     @property
     def game(self) -> str:

@@ -7,23 +7,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from counterplay.api.factored_solution import FactoredSolution, FactoredTask
 from counterplay.api.keeping import answered, keeper
-from counterplay.api.solution import HOLDEM, TREE, Solution
+from counterplay.api.solution import FACTORED, HOLDEM, TREE, Solution
 from counterplay.api.tree_solution import TreeSolution, earns_alike, rebuilt
-from counterplay.api.trees import build, size_of
+from counterplay.api.trees import build, build_form, size_of
 from counterplay.engine import arguments
 from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form
-from counterplay.engine.rules import is_rules
+from counterplay.engine.rules import is_factored, is_rules
 from counterplay.engine.store import read
 from counterplay.engine.strategy import Vector, to_table
 from counterplay.engine.system import interrupts
 from counterplay.engine.tree import Tree, same_game
 from counterplay.engine.writing import check_writable
 from counterplay.games import GAMES
-from counterplay.solvers.run import Ending, Limits, Method, Progress, check_algorithm, exact, method, run, start
+from counterplay.solvers.run import (
+    Ending,
+    Limits,
+    Method,
+    Progress,
+    check_algorithm,
+    exact,
+    kind_of,
+    method,
+    run,
+    start,
+)
+from counterplay.solvers.samplings import SAMPLINGS
 
 DEFAULT_TARGET = 1e-4
 DEFAULT_ITERATIONS = 10_000
@@ -51,8 +65,8 @@ def solve(
 
     `game` is a spec such as "leduc(ranks=3)", the path of a file (Gambit, payoffs, a hold'em spot), a `Spot`, an object
     that follows `Rules` or `DealtRules` of `counterplay.engine.rules`, a `pyspiel.Game`, a `pygambit.Game`, a payoff
-    matrix of a zero-sum game for two, or a tuple of one matrix a player. The result is a `TreeSolution`, of a spot a
-    `SpotSolution`.
+    matrix of a zero-sum game for two, or a tuple of one matrix a player. The result is a `TreeSolution`, of
+    a phantom game on a larger board a `FactoredSolution`, of a spot a `SpotSolution`.
 
     With none of the three limits, two-player zero-sum games run to an exploitability of 0.0001 (less by as many powers
     of ten as all payoffs are below 1) and others for 10,000 iterations. A run to a target also stops where rounding
@@ -74,7 +88,7 @@ def solve(
     _check(algorithm, seed, temperature, compress, threads, checkpoint, on_size, on_tree, on_progress)
     before: Any = resume
     kind = None if before is None else getattr(before, "kind", "")
-    if kind not in (None, TREE, HOLDEM):
+    if kind not in (None, TREE, HOLDEM, FACTORED):
         raise UserError(f"resume takes a solution, as solve and load return it, not {type(resume).__name__}")
     if isinstance(game, str) and game.strip().lower().endswith(".cps"):
         raise UserError(
@@ -88,7 +102,7 @@ def solve(
         for name, value in (("updates", updates), ("temperature", temperature)):
             if value is not None:
                 raise UserError(f"{name} is no option of hold'em spots: updates alternate, and payoffs are plain chips")
-        if kind == TREE:
+        if kind not in (None, HOLDEM):
             raise UserError(f"the run to resume is of {before.game}, which is another game")
         from counterplay.api import spots  # hold'em is much to import for those who play something else
 
@@ -122,6 +136,25 @@ class _Task:
     method: Method
     seed: int
 
+    @property
+    def certain(self) -> bool:
+        """Tell whether a run without limits ends at an exploitability: with two players and a zero sum."""
+        return self.tree.players == 2 and self.tree.zero_sum
+
+    @property
+    def largest(self) -> float:
+        """Return the largest payoff, up to its sign."""
+        payoffs = self.tree.payoffs
+        return float(max(payoffs.max(), -payoffs.min()) * np.abs(self.tree.stake).max())
+
+    def start(self) -> Any:
+        """Return a fresh solver."""
+        return start(self.tree, self.form, self.method, self.seed)
+
+    def shows(self, profile: Vector) -> npt.NDArray[np.float64]:
+        """Return a solver's profile as a solution's strategy has it."""
+        return to_table(self.form, self.tree, profile)
+
     def solution(self, ending: Ending, profile: Vector, iterations: int, state: dict[str, Any]) -> TreeSolution:
         """Return what a run found as a solution."""
         tree = self.tree
@@ -136,7 +169,7 @@ class _Task:
             best=ending.judgement.best,
             figures=ending.figures,
             trace=ending.trace,
-            strategy=to_table(self.form, tree, profile),
+            strategy=self.shows(profile),
             owner=tree.owner,
             first=tree.first,
             labels=tree.labels,
@@ -157,7 +190,11 @@ def _begin(
     on_size: Callable[[str], None] | None,
     on_tree: Callable[[int], None] | None,
     **options: Any,
-) -> _Task:
+) -> _Task | FactoredTask:
+    if is_factored(made) and algorithm not in SAMPLINGS:
+        form = build_form(made, on_size)
+        chosen = method(kind_of(form), algorithm, iterations=limits.iterations, target=limits.target, **options)
+        return FactoredTask(*_name(made), form, chosen, seed)
     said, began = list[str](), clock()
 
     def say(text: str) -> None:
@@ -166,7 +203,7 @@ def _begin(
             on_size(text)
 
     tree = build(made, say, on_tree)
-    chosen = method(tree, algorithm, iterations=limits.iterations, target=limits.target, **options)
+    chosen = method(kind_of(tree), algorithm, iterations=limits.iterations, target=limits.target, **options)
     if not said:  # a small one, which was built at once
         say(size_of(tree, clock() - began))
     return _Task(*_name(made), tree, sequence_form(tree), chosen, seed)
@@ -180,7 +217,9 @@ def _name(made: Any) -> tuple[str, Any]:
     return text or type(made).__name__, made if text is None or is_own(text) else None
 
 
-def _go_on(resume: TreeSolution, made: Any, algorithm: str, updates: str | None, temperature: float | None) -> _Task:
+def _go_on(
+    resume: TreeSolution | FactoredSolution, made: Any, algorithm: str, updates: str | None, temperature: float | None
+) -> _Task | FactoredTask:
     """Return the task of a run that goes on; raises `ValueError` where it is of another game, or by other means."""
     chosen = resume.method
     if chosen.algorithm == "lp":
@@ -197,30 +236,30 @@ def _go_on(resume: TreeSolution, made: Any, algorithm: str, updates: str | None,
         raise UserError(f"the run to resume has {chosen.updates or 'no choice of'} updates, not {updates}")
     if temperature not in (None, chosen.temperature):
         raise UserError(f"the run to resume has a temperature of {chosen.temperature:g}, not {temperature:g}")
+    if isinstance(resume, FactoredSolution):
+        return FactoredTask(resume.game, resume.rules, resume.form, chosen, resume.seed)
     return _Task(resume.game, resume.rules, resume.tree, resume.form, chosen, resume.seed)
 
 
 def _run(
-    task: _Task,
+    task: _Task | FactoredTask,
     limits: Limits,
-    resume: TreeSolution | None,
+    resume: TreeSolution | FactoredSolution | None,
     checkpoint: str | Path | None,
     on_progress: Callable[[Progress], None] | None,
-) -> TreeSolution:
-    tree, form = task.tree, task.form
+) -> TreeSolution | FactoredSolution:
     if limits == Limits():
-        certain = tree.players == 2 and tree.zero_sum
-        limits = Limits(target=_default_target(tree)) if certain else Limits(iterations=DEFAULT_ITERATIONS)
-    if task.method.algorithm == "lp":
-        profile, ending = exact(tree, form)
+        limits = Limits(target=_default_target(task.largest)) if task.certain else Limits(iterations=DEFAULT_ITERATIONS)
+    if isinstance(task, _Task) and task.method.algorithm == "lp":
+        profile, ending = exact(task.tree, task.form)
         return task.solution(ending, profile, 0, {})
-    solver = start(tree, form, task.method, task.seed)
+    solver = task.start()
     if resume is not None:
         solver.restore(dict(resume.state), resume.iterations)
-        if np.abs(to_table(form, tree, solver.profile()) - resume.strategy).max(initial=0.0) > 1e-6:
+        if np.abs(task.shows(solver.profile()) - resume.strategy).max(initial=0.0) > 1e-6:
             raise UserError(f"the run to resume, of {resume.game}, does not have the strategy that its solution shows")
 
-    def found(ending: Ending) -> TreeSolution:
+    def found(ending: Ending) -> TreeSolution | FactoredSolution:
         return task.solution(ending, solver.profile(), solver.iterations, solver.state())
 
     before = () if resume is None else resume.trace
@@ -229,9 +268,8 @@ def _run(
     return answered(solution, checkpoint, stop)
 
 
-def _default_target(tree: Tree) -> float:
+def _default_target(largest: float) -> float:
     """Return 0.0001, or, where no payoff gets near 1, less by so many powers of ten."""
-    largest = max(tree.payoffs.max(), -tree.payoffs.min()) * float(np.abs(tree.stake).max())
     return DEFAULT_TARGET * 10.0 ** min(0, math.floor(math.log10(largest or 1.0)) + 1)
 
 
@@ -264,16 +302,19 @@ def _number(target: float | str) -> float:
         ) from None
 
 
-def with_rules(solution: TreeSolution, rules: Any) -> TreeSolution:
+def with_rules(solution: Any, rules: Any) -> Any:
     """Return a solution of one's own game with its rules; raises `ValueError` where it is of another game.
 
     A file knows labels, but not what the game pays: that the strategy earns what the solution says stands for it. A
     solution that has its rules is compared by these.
     """
-    tree = rebuilt(rules, solution)
     given = replace(solution, rules=rules)
-    vars(given).update(tree=tree)
-    known = solution.rules is None or same_game(solution.tree, tree)
+    if isinstance(solution, FactoredSolution):
+        known = solution.rules is None or solution.is_of(given.phantom)
+    else:
+        tree = rebuilt(rules, solution)
+        vars(given).update(tree=tree)
+        known = solution.rules is None or same_game(solution.tree, tree)
     if not known or not earns_alike(given, given.judge()):
         raise UserError(
             f"the rules given are not those that the solution of {solution.game} was made for: its strategy earns "
@@ -283,7 +324,7 @@ def with_rules(solution: TreeSolution, rules: Any) -> TreeSolution:
 
 
 def load(path: str | Path, game: Any = None) -> Any:
-    """Read a solution from its file: a `TreeSolution`, or of a hold'em spot a `SpotSolution`.
+    """Read a solution from its file: a `TreeSolution`, a `FactoredSolution`, or of a hold'em spot a `SpotSolution`.
 
     `game` is the game itself, as `solve` takes it, where it is one's own: a file holds no more than its name, and never
     causes an import. Raises `ValueError` for a file that is cut short, foreign, newer, or of another game.
@@ -298,7 +339,7 @@ def load(path: str | Path, game: Any = None) -> Any:
         if game is not None and GAMES.make(game) != found.spot:
             raise UserError(f"{path} is of another spot than the one given, {found.game}")
         return found
-    tabular = reading.read(path, arrays, header)
+    tabular: Any = (reading.read_factored if header.get("kind") == FACTORED else reading.read)(path, arrays, header)
     if game is None:
         return tabular
     made = GAMES.make(game)

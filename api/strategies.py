@@ -134,27 +134,40 @@ def as_table(strategy: Any, rules: Any, tree: Tree) -> tuple[Table, set[int]]:
         return _from_mapping(strategy, rules, tree)
     if isinstance(strategy, list | tuple) and len(strategy) == tree.players == len(tree.owner) and tree.lanes == 1:
         # One mix a player, of a game in which each decides once.
-        mixes = [_odds(mix, tree.actions[i], tree.labels[i]) for i, mix in ((int(o), strategy[o]) for o in tree.owner)]
+        mixes = [
+            odds_of(mix, tree.actions[i], tree.labels[i]) for i, mix in ((int(o), strategy[o]) for o in tree.owner)
+        ]
         return np.concatenate(mixes)[:, None], everybody
     if hasattr(strategy, "action_probabilities") or hasattr(strategy, "policy_table"):
-        from counterplay.games.foreign.to_openspiel import from_policy
-
-        return check(tree, from_policy(rules, tree, strategy)), everybody
+        return policy_table(rules, tree, strategy), everybody
     if callable(strategy):
         return _from_function(strategy, tree), everybody
+    table = as_array(strategy)
+    if table.ndim == 1 and tree.lanes == 1:
+        table = table[:, None]
+    return check(tree, table), everybody
+
+
+def policy_table(rules: Any, tree: Tree, policy: Any) -> Table:
+    """Return a policy of OpenSpiel's as a table, [R, W]; raises `ValueError` where it is of another game."""
+    from counterplay.games.foreign.to_openspiel import from_policy
+
+    return check(tree, from_policy(rules, tree, policy))
+
+
+def as_array(strategy: Any) -> npt.NDArray[np.float64]:
+    """Return numbers as an array; raises `ValueError` for what is no strategy of any kind."""
     try:
         raw = np.ma.getdata(strategy) if isinstance(strategy, np.ma.MaskedArray) else np.asarray(strategy)
         if raw.dtype.kind not in "iuf":
             raise TypeError(raw.dtype)
-        table = raw.astype(np.float64)
+        found: npt.NDArray[np.float64] = raw.astype(np.float64)
+        return found
     except (TypeError, ValueError):
         raise UserError(
             f"a strategy is an array, a dictionary, a function, an OpenSpiel policy or a solution, "
             f"not {type(strategy).__name__}"
         ) from None
-    if table.ndim == 1 and tree.lanes == 1:
-        table = table[:, None]
-    return check(tree, table), everybody
 
 
 def _lookup(tree: Tree) -> Lookup:
@@ -171,7 +184,7 @@ def _from_mapping(given: Mapping[Any, Any], rules: Any, tree: Tree) -> tuple[Tab
         if done[infoset, lane]:
             raise UserError(f"the strategy says two things of player {tree.owner[infoset]}'s information set {label!r}")
         done[infoset, lane] = True
-        table[tree.first[infoset] : tree.first[infoset + 1], lane] = _odds(odds, tree.actions[infoset], str(label))
+        table[tree.first[infoset] : tree.first[infoset + 1], lane] = odds_of(odds, tree.actions[infoset], str(label))
     seats, can = set[int](), possible(tree)  # what chance never deals need not be said
     for p in range(tree.players):
         mine = done[tree.owner == p, : len(tree.hands[p])] | ~can[tree.owner == p, : len(tree.hands[p])]
@@ -201,11 +214,11 @@ def _from_function(function: Callable[..., Any], tree: Tree) -> Table:
                 raise UserError(
                     f"the strategy fails for player {p} at {name!r}: {type(error).__name__}: {error}"
                 ) from error
-            table[tree.first[i] : tree.first[i + 1], lane] = _odds(odds, tree.actions[i], name)
+            table[tree.first[i] : tree.first[i + 1], lane] = odds_of(odds, tree.actions[i], name)
     return table
 
 
-def _odds(odds: Any, actions: tuple[str, ...], label: str) -> npt.NDArray[np.float64]:
+def odds_of(odds: Any, actions: tuple[str, ...], label: str) -> npt.NDArray[np.float64]:
     """Return the probabilities of the actions from a dictionary (others are 0) or a list; raises `ValueError`."""
     if isinstance(odds, Mapping):
         unknown = [action for action in odds if action not in actions]

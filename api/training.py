@@ -14,44 +14,18 @@ from counterplay.agents.memory import episode_bytes
 from counterplay.agents.replay import Replay
 from counterplay.agents.rollout import Episodes, collect
 from counterplay.agents.run import Run, own_means, torch_threads, totals
+from counterplay.api.learned import is_judged, judge
 from counterplay.engine.compiling import clock, tell
 from counterplay.engine.errors import NotSaved, UserError
-from counterplay.engine.form import sequence_form
 from counterplay.engine.system import Stop, interrupts
 from counterplay.engine.text import size
 from counterplay.engine.writing import alone, rescue, told
-from counterplay.games.envs.encoding import behaviour_strategy, observations
-from counterplay.games.envs.tree import TurnBased
-from counterplay.solvers.value import Judgement, judge_table
 
 CHECKPOINT = 60.0  # seconds between two checkpoints, or more where they are large
 ROWS = 400  # rows of history in a run, about
 MENTIONED = 2**30  # bytes of a replay that are worth a word beforehand
 TESTS = 40  # tests in a run, about
 LARGE = 100 * 2**20  # bytes from which on a replay on disk is worth a word
-SMALL = 50_000  # information sets up to which a game is judged in no time beside training
-
-
-def judge(run: Run) -> Judgement:
-    """Measure a policy that was learned in a turn-based game exactly: value and best response of every player.
-
-    The policy is the one without exploring; of learners with random policies (actor-critic) it is random. Raises
-    `ValueError` for other environments, and for agents that remember.
-    """
-    if not isinstance(run.task, TurnBased):
-        raise UserError(f"exploitability is of turn-based games, and {run.env} is none")
-    tree = run.task.tree
-    seen = observations(tree)
-    strategy = behaviour_strategy(tree, run.decide(seen.obs, seen.legal, seen.player))
-    return judge_table(sequence_form(tree), strategy)
-
-
-def is_judged(run: Run) -> bool:
-    """Tell whether a run is of players against each other, and can be judged in no time beside training it."""
-    remembers = getattr(run.settings, "recurrent", False) or getattr(run.settings, "last_action", False)
-    if not isinstance(run.task, TurnBased) or run.task.spec.team or remembers:
-        return False
-    return run.task.tree.count()["infosets"] <= SMALL
 
 
 @dataclass

@@ -3,18 +3,18 @@
 Values are in the game's units, player 0 first; exploitability is NashConv divided by the number of players.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.api.export import as_csv, card, claims, version
-from counterplay.api.solution import TREE, Facts, Solution, frozen
+from counterplay.api.export import as_csv, claims
+from counterplay.api.solution import TREE, Solution
+from counterplay.api.solved import Solved
 from counterplay.api.strategies import Lookup
 from counterplay.api.trees import build
 from counterplay.engine import arguments
@@ -24,13 +24,11 @@ from counterplay.engine.rules import DealtRules, Rules, is_dealt
 from counterplay.engine.schema import is_mix
 from counterplay.engine.store import pack, write
 from counterplay.engine.strategy import check
-from counterplay.engine.text import as_json, count, payoff, small
+from counterplay.engine.text import as_json
 from counterplay.engine.tree import Tree, same_game
-from counterplay.games import GAMES
 from counterplay.show.text import check_player
 from counterplay.solvers.reach import marks
-from counterplay.solvers.run import Check, Method
-from counterplay.solvers.value import Judgement, exploitability, judge_table, nash_conv, seated
+from counterplay.solvers.value import Judgement, judge_table, seated
 
 
 class Infoset(NamedTuple):
@@ -43,8 +41,8 @@ class Infoset(NamedTuple):
     strategy: dict[str, float]  # probability of each action
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class TreeSolution:
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class TreeSolution(Solved):
     """The solution of a game that has a tree.
 
     `strategy` is [R, W]: a row for each action of each information set, in the order of `labels`, rows `first[i]` to
@@ -53,88 +51,23 @@ class TreeSolution:
     solution gives each `Infoset`. Two solutions are equal if they are the same object.
     """
 
-    game: str
-    method: Method
-    iterations: int
-    seconds: float
-    seed: int
-    stopped_by: str
-    value: tuple[float, ...]
-    best: tuple[float, ...]
-    figures: Mapping[str, float]  # "coarse_gap", "qre_gap"
-    trace: tuple[Check, ...]
-    strategy: npt.NDArray[np.float64]
     owner: npt.NDArray[np.int8]  # [I] whose information set
     first: npt.NDArray[np.int64]  # [I + 1]
     labels: tuple[str, ...]  # [I]
     actions: tuple[tuple[str, ...], ...]  # [I]
     hands: tuple[tuple[str, ...], ...]  # [P][W]
-    state: Mapping[str, npt.NDArray[np.float64]]  # what a resumed run goes on from
-    rules: Rules | DealtRules | None = field(default=None)  # of a game that has no spec
-    judged: tuple[Any, ...] = field(default=(), repr=False)  # the strategy that `value` and `best` are of, and these
 
     kind = TREE
+    ARRAYS = ("strategy", "owner", "first")
 
-    def __post_init__(self) -> None:
-        """Make all that the solution holds unchangeable, and make sure that its claims are of its strategy."""
-        claims = self.strategy, self.value, self.best
-        if self.judged and self.judged[1:] == claims[1:] and not np.array_equal(self.judged[0], self.strategy):
-            if not is_mix(self.strategy, self.first):
-                raise UserError("a strategy's probabilities must be non-negative and sum to 1 everywhere")
-            raise UserError(
-                "value and best are those of another strategy: counterplay.judge(solution, changed) measures this one, "
-                "and replace() takes what it finds beside the strategy"
-            )
-        for name in ("strategy", "owner", "first"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
-        state = MappingProxyType({name: frozen(array) for name, array in self.state.items()})
-        object.__setattr__(self, "state", state)
-        object.__setattr__(self, "figures", MappingProxyType(dict(self.figures)))
-        object.__setattr__(self, "judged", (self.strategy, self.value, self.best))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy or a pickle is made of, which is made unchangeable again."""
-        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "judged"}
-        return {**kept, "figures": dict(self.figures), "state": dict(self.state)}
-
-    def __setstate__(self, kept: dict[str, Any]) -> None:
-        vars(self).update(kept, judged=())
-        self.__post_init__()
+    def is_mix(self) -> bool:
+        """Tell whether the strategy is one: probabilities that sum to one at every information set."""
+        return is_mix(self.strategy, self.first)
 
     @property
-    def algorithm(self) -> str:
-        """Return the name of the algorithm that ran."""
-        return self.method.algorithm
-
-    @property
-    def players(self) -> int:
-        """Return the number of players."""
-        return len(self.hands)
-
-    @property
-    def nash_conv(self) -> float:
-        """Return the sum over players of what each could gain by its best response."""
-        return nash_conv(self.value, self.best)
-
-    @property
-    def exploitability(self) -> float:
-        """Return NashConv divided by the number of players."""
-        return exploitability(self.value, self.best)
-
-    def made(self) -> Rules | DealtRules:
-        """Return the game's rules; raises `ValueError` for one's own game, which no file can make (`load(game=)`)."""
-        if self.rules is not None:
-            return self.rules
-        try:
-            made: Rules | DealtRules = GAMES.make(self.game, own=False)
-        except ValueError as error:
-            if GAMES.knows(self.game):
-                raise
-            raise UserError(
-                f"no game here goes by {self.game!r}, and a file does not hold its rules: name the game too "
-                "(--game GAME, solve GAME --resume FILE, load(path, game=...))"
-            ) from error
-        return made
+    def certain(self) -> bool:
+        """Tell whether the game is for two players and zero-sum, so that exploitability is a certificate."""
+        return self.players == 2 and self.tree.zero_sum
 
     @cached_property
     def tree(self) -> Tree:
@@ -291,21 +224,6 @@ class TreeSolution:
 
     def save(self, path: str | Path) -> None:
         """Write the solution to one file, whole or not at all."""
-        header = {
-            "version": version(),
-            "game": self.game,
-            "method": asdict(self.method),
-            "iterations": self.iterations,
-            "seconds": self.seconds,
-            "seed": self.seed,
-            "stopped_by": self.stopped_by,
-            "value": self.value,
-            "best": self.best,
-            "exploitability": self.exploitability,
-            "figures": dict(self.figures),
-            "trace": [(c.iterations, c.seconds, c.exploitability) for c in self.trace],
-            "players": self.players,
-        }
         arrays: dict[str, npt.NDArray[Any]] = {
             "strategy": self.strategy,
             "owner": self.owner,
@@ -315,7 +233,7 @@ class TreeSolution:
             "hands": pack(self.hands),
             **{f"state.{name}": array for name, array in self.state.items()},
         }
-        write(arguments.path("path", path), arrays, header)
+        write(arguments.path("path", path), arrays, self.header())
 
     def to_openspiel(self) -> Any:
         """Return the strategy as a `pyspiel.TabularPolicy`; needs the extra `openspiel`.
@@ -326,21 +244,6 @@ class TreeSolution:
         from counterplay.games.foreign.to_openspiel import to_policy
 
         return to_policy(self.made(), self.tree, self.strategy)
-
-    def facts(self) -> Facts:
-        """Return what there is to say of the solution in a few lines."""
-        return [
-            ("game", f"{self.game}: {count(self.players, 'player')}, {count(len(self), 'information set')}"),
-            ("algorithm", f"{self.algorithm}, {count(self.iterations, 'iteration')}"),
-            ("value", ", ".join(map(payoff, self.value))),
-            ("exploitability", small(self.exploitability)),
-        ]
-
-    def __repr__(self) -> str:
-        return card(self.facts())
-
-    def _repr_html_(self) -> str:
-        return card(self.facts(), html=True)
 
 
 def shape_of(source: TreeSolution | Tree) -> tuple[Any, ...]:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from counterplay.engine.errors import UserError
-from counterplay.engine.rules import is_dealt
+from counterplay.engine.factored import FactoredForm
+from counterplay.engine.phantom import factored_form
+from counterplay.engine.rules import Phantom, is_dealt
 from counterplay.engine.size import SHORT, Size, admit, describe
 from counterplay.engine.tree import Tree, compile_tree
 from counterplay.engine.walk import TooManyNodes
@@ -53,3 +55,11 @@ def size_of(tree: Tree, seconds: float) -> str:
     count = tree.count()
     held = sum(getattr(getattr(tree, field.name), "nbytes", 0) for field in fields(tree))
     return describe(Size(count["nodes"], count["leaves"], count["infosets"], 2 * held, 2 * held, seconds, 0.0))
+
+
+def build_form(rules: Phantom, on_size: Callable[[str], None] | None = None) -> FactoredForm:
+    """Return a game's factored form with its symmetries; `on_size` is told first how large it is.
+
+    Raises `ValueError` for one that does not fit, with what would.
+    """
+    return factored_form(rules)

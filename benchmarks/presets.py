@@ -26,8 +26,9 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from counterplay.agents import presets  # noqa: E402
+from counterplay.api.learned import is_judged, judge  # noqa: E402
 from counterplay.api.runs import begin  # noqa: E402
-from counterplay.api.training import advance, is_judged, judge  # noqa: E402
+from counterplay.api.training import advance  # noqa: E402
 
 torch.set_num_threads(1)
 EPISODES = 200

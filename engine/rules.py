@@ -19,6 +19,7 @@ Ints = npt.NDArray[np.integer[Any]]
 CHANCE = -1
 LEAF = -2
 GOES_ON = 127  # at a position of a phantom game that is no end
+SMALL_BOARD = 5  # cells up to which the tree of a phantom game is small, whatever ends it: 18,651 nodes
 
 
 class Rules(Protocol):
@@ -271,6 +272,11 @@ def has_future(rules: Rules | DealtRules) -> bool:
 def is_phantom(rules: Any) -> TypeGuard[Phantom]:
     """Tell whether a game offers `Phantom`."""
     return hasattr(rules, "ends") and hasattr(rules, "abrupt")
+
+
+def is_factored(rules: Any) -> TypeGuard[Phantom]:
+    """Tell whether a game is a `Phantom` on a board too large for a small tree: its factored form is solved instead."""
+    return is_phantom(rules) and len(rules.names) > SMALL_BOARD
 
 
 @dataclass(frozen=True)

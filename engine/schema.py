@@ -62,6 +62,12 @@ class SolutionHeader(Struct):
             raise ValueError("the trace's iterations do not rise to those of the run")
 
 
+class FactoredHeader(SolutionHeader):
+    """The header of a solution of a game that has no tree."""
+
+    infosets: Some = 1  # mirror images counted
+
+
 class PlanHeader(Struct):
     """How long a run trains (`agents.run.Plan`)."""
 

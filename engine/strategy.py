@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.factored import FactoredForm
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.schema import is_mix
 from counterplay.engine.tree import Tree
@@ -38,7 +39,7 @@ def check(tree: Tree, table: Table) -> Table:
     return table
 
 
-def is_profile(form: SequenceForm, vector: Vector) -> bool:
+def is_profile(form: SequenceForm | FactoredForm, vector: Vector) -> bool:
     """Tell whether a vector [S * W] has probabilities at every decision, in lanes that pad too."""
     rows = vector.reshape(form.sequences, -1)[form.players :]
     return is_mix(rows, form.first.astype(np.int64) - form.players)

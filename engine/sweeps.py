@@ -5,24 +5,34 @@ realisation plans (the product of the owner's own probabilities); values are cou
 the others' plans).
 """
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.factored import (
+    PARTS,
+    TRUNK_FIRST,
+    TRUNK_LAST,
+    FactoredForm,
+    gather_factored,
+    in_parts,
+    new_sums,
+)
 from counterplay.engine.form import SequenceForm
-from counterplay.engine.jit import inlined, jit
+from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.lanes import width
 
 Vector = npt.NDArray[np.float64]
+AnyForm: TypeAlias = SequenceForm | FactoredForm
 
 
 @inlined
-def down(form: SequenceForm, p: int, sigma: Vector, plan: Vector, lanes: Any) -> None:
-    """Turn player p's behaviour strategy into its realisation plan: plan[s] = plan[parent] * sigma[s]."""
+def down(form: AnyForm, begin: Index, end: Index, sigma: Vector, plan: Vector, lanes: Any) -> None:
+    """Turn the strategy of decisions begin .. end into a realisation plan: plan[s] = plan[parent] * sigma[s]."""
     w = width(lanes)
     parent, first = form.parent, form.first
-    for d in range(form.begin[p], form.begin[p + 1]):
+    for d in range(begin, end):
         above = parent[d] * w
         for s in range(first[d], first[d + 1]):
             at = s * w
@@ -71,11 +81,11 @@ def gather(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any) 
 
 
 @inlined
-def _normalise(form: SequenceForm, total: Vector, sigma: Vector, lanes: Any) -> None:
+def _normalise(form: AnyForm, begin: Index, end: Index, total: Vector, sigma: Vector, lanes: Any) -> None:
     """Set sigma to the behaviour strategy of a (scaled) realisation plan; uniform where the plan is zero."""
     w = width(lanes)
     first = form.first
-    for d in range(form.parent.size):
+    for d in range(begin, end):
         lo, hi = first[d], first[d + 1]
         for i in range(w):
             norm = 0.0
@@ -98,16 +108,15 @@ def expected(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any
 
 
 @inlined
-def best(form: SequenceForm, p: int, value: Vector, sigma: Vector, lanes: Any, keep: bool) -> float:
-    """Return what player p's best response earns against values from `gather`.
+def _climb(form: AnyForm, begin: Index, end: Index, value: Vector, sigma: Vector, lanes: Any, keep: bool) -> None:
+    """Add the value of the best action of decisions begin .. end to the sequences that lead there, bottom-up.
 
-    On return `value` holds each sequence's value under best play, and `sigma` (if it is to be kept) the response: 1
-    for the first best action of each decision, 0 for the others.
+    `sigma`, if it is to be kept, is set to the response: 1 for the first best action of a decision, 0 for the others.
     """
     w = width(lanes)
     parent, first = form.parent, form.first
-    for k in range(form.begin[p + 1] - form.begin[p]):
-        d = form.begin[p + 1] - 1 - k
+    for k in range(end - begin):
+        d = end - 1 - k
         lo, hi, above = first[d], first[d + 1], parent[d] * w
         for i in range(w):
             top, arg = value[lo * w + i], lo
@@ -118,6 +127,16 @@ def best(form: SequenceForm, p: int, value: Vector, sigma: Vector, lanes: Any, k
             if keep:
                 for s in range(lo, hi):
                     sigma[s * w + i] = 1.0 if s == arg else 0.0
+
+
+@inlined
+def best(form: SequenceForm, p: int, value: Vector, sigma: Vector, lanes: Any, keep: bool) -> float:
+    """Return what player p's best response earns against values from `gather`.
+
+    On return `value` holds each sequence's value under best play, and `sigma` (if it is to be kept) the response.
+    """
+    w = width(lanes)
+    _climb(form, form.begin[p], form.begin[p + 1], value, sigma, lanes, keep)
     total = 0.0
     for i in range(w):
         total += value[p * w + i] * form.origin[p, i]
@@ -137,11 +156,11 @@ def _measure(
     w = width(lanes)
     players = form.origin.shape[0]
     if total.size > 0:
-        _normalise(form, total, sigma, lanes)
+        _normalise(form, 0, form.parent.size, total, sigma, lanes)
     for p in range(players):
         for i in range(w):
             plan[p * w + i] = form.origin[p, i]
-        down(form, p, sigma, plan, lanes)
+        down(form, form.begin[p], form.begin[p + 1], sigma, plan, lanes)
     for p in range(players):
         gather(form, p, plan, value, lanes)
         result[p] = expected(form, p, plan, value, lanes)
@@ -149,35 +168,98 @@ def _measure(
 
 
 @jit
-def respond(form: SequenceForm, p: int, plan: Vector, value: Vector, sigma: Vector, lanes: Any) -> float:
-    """Return what player p's best response earns against the others' plans or, without, against `value`.
-
-    `sigma`, where it is not empty, is set to the response.
-    """
+def _respond(form: SequenceForm, p: int, plan: Vector, value: Vector, sigma: Vector, lanes: Any) -> float:
     if plan.size > 0:
         gather(form, p, plan, value, lanes)
     return best(form, p, value, sigma, lanes, sigma.size > 0)
 
 
-def measure(form: SequenceForm, total: Vector, sigma: Vector, plan: Vector) -> Vector:
+def respond(form: AnyForm, p: int, plan: Vector, value: Vector, sigma: Vector) -> float:
+    """Return what player p's best response earns against the others' plans or, without, against `value`.
+
+    `sigma`, where it is not empty, is set to the response.
+    """
+    if isinstance(form, SequenceForm):
+        return _respond(form, p, plan, value, sigma, form.lanes)
+    if plan.size:
+        gather_factored(form, p, plan, value, new_sums(form))
+    in_parts(_climb_part, form, p, value, sigma, trunk=TRUNK_LAST)
+    return float(value[p])
+
+
+def measure(form: AnyForm, total: Vector, sigma: Vector, plan: Vector) -> Vector:
     """Return what every player earns under the profile, and what its best response to the others would, [2, P].
 
     Profile and plan are as in `_measure`.
     """
     result = np.empty((2, form.players))
-    _measure(form, total, sigma, plan, np.empty_like(plan), result.ravel(), form.lanes)
+    if isinstance(form, SequenceForm):
+        _measure(form, total, sigma, plan, np.empty_like(plan), result.ravel(), form.lanes)
+        return result
+    for p in range(2):
+        if total.size:
+            in_parts(_normalise_part, form, p, total, sigma, trunk=TRUNK_FIRST)
+        plan[p] = 1.0
+        realise_factored(form, p, sigma, plan)
+    value, nothing, sums = np.empty_like(plan), np.empty(0), new_sums(form)
+    for p in range(2):
+        gather_factored(form, p, plan, value, sums)
+        result[0, p] = sum(in_parts(_expected_part, form, p, plan, value, trunk=TRUNK_LAST))
+        result[1, p] = respond(form, p, nothing, value, nothing)
     return result
 
 
-def normalise(form: SequenceForm, total: Vector) -> Vector:
+def realise_factored(form: FactoredForm, p: int, sigma: Vector, plan: Vector) -> None:
+    """Turn player p's behaviour strategy into its realisation plan."""
+    in_parts(_down_part, form, p, sigma, plan, trunk=TRUNK_FIRST)
+
+
+@jit
+def _down_part(form: FactoredForm, p: int, part: int, sigma: Vector, plan: Vector) -> None:
+    for r in range(form.parts[p, part], form.parts[p, part + 1]):
+        down(form, form.ranges[r, 0], form.ranges[r, 1], sigma, plan, (0,))
+
+
+@jit
+def _normalise_part(form: FactoredForm, p: int, part: int, total: Vector, sigma: Vector) -> None:
+    for r in range(form.parts[p, part], form.parts[p, part + 1]):
+        _normalise(form, form.ranges[r, 0], form.ranges[r, 1], total, sigma, (0,))
+
+
+@jit
+def _climb_part(form: FactoredForm, p: int, part: int, value: Vector, sigma: Vector) -> None:
+    last = form.parts[p, part + 1] - 1
+    for k in range(form.parts[p, part + 1] - form.parts[p, part]):
+        begin, end = form.ranges[last - k, 0], form.ranges[last - k, 1]
+        _climb(form, begin, end, value, sigma, (0,), sigma.size > 0)
+
+
+@jit
+def _expected_part(form: FactoredForm, p: int, part: int, plan: Vector, value: Vector) -> float:
+    total = plan[p] * value[p] if part == PARTS else 0.0
+    for r in range(form.parts[p, part], form.parts[p, part + 1]):
+        for s in range(form.first[form.ranges[r, 0]], form.first[form.ranges[r, 1]]):
+            total += plan[s] * value[s]
+    return total
+
+
+def normalise(form: AnyForm, total: Vector) -> Vector:
     """Return the behaviour strategy of a (scaled) realisation plan, [S * W]; uniform where the plan is zero."""
     sigma = np.zeros_like(total)
-    measure(form, total, sigma, np.empty_like(total))
+    if isinstance(form, SequenceForm):
+        measure(form, total, sigma, np.empty_like(total))
+    else:
+        for p in range(2):
+            in_parts(_normalise_part, form, p, total, sigma, trunk=TRUNK_FIRST)
     return sigma
 
 
-def realise(form: SequenceForm, sigma: Vector) -> Vector:
+def realise(form: AnyForm, sigma: Vector) -> Vector:
     """Return the realisation plans of all players' behaviour strategies, [S * W]."""
-    plan = np.empty_like(sigma)
-    measure(form, np.empty(0), sigma, plan)
+    plan = np.ones_like(sigma)
+    if isinstance(form, SequenceForm):
+        measure(form, np.empty(0), sigma, plan)
+    else:
+        for p in range(2):
+            realise_factored(form, p, sigma, plan)
     return plan

@@ -11,7 +11,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -211,6 +211,23 @@ def write_text(path: Path, text: str) -> None:
     """Put a text at the path, all or none of it; raises `UserError` where it cannot be written."""
     with told(path):
         write_atomic(path, text.encode())
+
+
+def write_pieces(path: Path, pieces: Iterable[str]) -> None:
+    """Put a text that comes in pieces at the path, as `write_text`; it is never in memory as a whole.
+
+    The pieces may take long to come: they go to a file without a name first, so that signals need not wait for them.
+    """
+    with told(path):
+        if is_stream(path):
+            with replacing(path) as stream:
+                stream.writelines(piece.encode() for piece in pieces)
+            return
+        with tempfile.TemporaryFile(dir=path.parent) as drawn:
+            drawn.writelines(piece.encode() for piece in pieces)
+            drawn.seek(0)
+            with replacing(path) as file:
+                shutil.copyfileobj(drawn, file)
 
 
 def rescue(save: Callable[[Path], None], path: Path) -> Path | None:

@@ -50,6 +50,18 @@ _ENTRIES = (
         ),
     ),
     Entry(
+        "phantom_tic_tac_toe",
+        "counterplay.games.phantom_tic_tac_toe:PhantomTicTacToe",
+        "Phantom tic-tac-toe: nobody sees the other's stones, and who tries a taken cell tries another",
+        ("phantom_tic_tac_toe",),
+    ),
+    Entry(
+        "dark_hex",
+        "counterplay.games.dark_hex:DarkHex",
+        "Dark hex: join two sides of a board without seeing the other's stones",
+        ("dark_hex", "dark_hex(size=2)", "dark_hex(size=2, abrupt=true)", "dark_hex(size=(3, 4))"),
+    ),
+    Entry(
         "pushfold",
         "counterplay.games.pushfold:PushFold",
         "Push or fold before the flop: heads-up hold'em with short stacks, 169 hands each",

@@ -24,7 +24,8 @@ STOPPED = {
     "exact": "the exact answer, to rounding",
 }
 
-_MODULES = {"tree": "tree_pages", "holdem": "spot_pages"}  # imported when one is asked for: hold'em is much
+# Imported when one is asked for: hold'em is much.
+_MODULES = {"tree": "tree_pages", "factored": "factored_pages", "holdem": "spot_pages"}
 
 
 class Page(NamedTuple):

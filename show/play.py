@@ -34,6 +34,7 @@ class Finished(NamedTuple):
     hands: tuple[str, ...]  # () in games without a private deal
     decisions: tuple[Decision, ...]
     payoffs: tuple[float, ...]
+    state: Any = None
 
 
 class Opponent(NamedTuple):
@@ -47,6 +48,8 @@ class Opponent(NamedTuple):
     share: float
     number: Callable[[float], str]
     best: Sequence[float]
+    view: Callable[[int, str], Sequence[str]] | None = None  # what a player sees, as a picture in place of its text
+    shown: Callable[[Any], Sequence[str]] | None = None  # the last state of a game, as a picture
 
 
 class Policy(Protocol):
@@ -135,7 +138,7 @@ def play_game(
             tell(turn, moves[move], guess)
         state = rules.play(state, move)
     hands = tuple(game.hands(p)[h] for p, h in enumerate(state[0])) if is_dealt(game) else ()
-    return Finished(hands, tuple(decisions), tuple(rules.payoffs(state)))
+    return Finished(hands, tuple(decisions), tuple(rules.payoffs(state)), state)
 
 
 def action_named(answer: str, actions: Sequence[str]) -> int | None:
@@ -172,6 +175,9 @@ class Session:
         """Return what the person chooses; raises `EOFError` where it leaves."""
         if decision.hand:
             self.say(f"  you hold {decision.hand}{', after ' if decision.seen else ''}{decision.seen}")
+        elif self.opponent.view is not None:
+            for line in self.opponent.view(decision.player, decision.seen):
+                self.say(f"  {line}")
         else:
             self.say(f"  you see {decision.seen}")
         while True:
@@ -212,6 +218,8 @@ def play_session(session: Session, seat: int | None, hands: int | None, rng: np.
             hand = play_game(session.opponent.policy, (session.me,), session.ask, session.tell, rng)
             earned = hand.payoffs[session.me] + session.opponent.share
             played, total, perfect = played + 1, total + earned, perfect + best[session.me]
+            for line in () if session.opponent.shown is None else session.opponent.shown(hand.state):
+                session.say(f"  {line}")
             session.say(f"  you get {number(earned)}; {number(total)} in {count(played, 'hand')}")
             if not session.goes_on(hand):
                 break

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from counterplay.engine.errors import UserError
-from counterplay.engine.rules import is_dealt
+from counterplay.engine.rules import is_dealt, is_phantom
 from counterplay.engine.text import count, duration, payoff, small
+from counterplay.show.dark_play import in_the_dark
 from counterplay.show.play import Book, Opponent
 from counterplay.show.strategy import Block, blocks, called, matching
 from counterplay.show.strategy import strategy as strategy_lines
@@ -16,6 +17,7 @@ from counterplay.show.text import DIM, HEADING, Paint, check_player, meaning, ta
 from counterplay.solvers.value import Judgement
 
 if TYPE_CHECKING:
+    from counterplay.api.factored_solution import FactoredSolution
     from counterplay.api.tree_solution import TreeSolution
     from counterplay.show.pages import Page
 
@@ -24,7 +26,15 @@ _NEAR = 1e-9  # of the largest figure: another order of summation makes no more
 
 def summary(solution: "TreeSolution", stopped: str, paint: Paint) -> Iterator[str]:
     """Yield what was solved, how well, and what that means; `stopped` says why the run ended."""
-    size, method = solution.tree.count(), solution.method
+    size = solution.tree.count()
+    return summary_of(
+        solution, f"{count(size['nodes'], 'node')}, {count(size['infosets'], 'information set')}", stopped, paint
+    )
+
+
+def summary_of(solution: "TreeSolution | FactoredSolution", size: str, stopped: str, paint: Paint) -> Iterator[str]:
+    """Yield what a summary says of a solution whose size is given in words."""
+    method = solution.method
     choices = [method.algorithm, *([f"{method.updates} updates"] if method.updates else [])]
     choices += [f"temperature {method.temperature:g}"] if method.temperature else []
     done = [count(solution.iterations, "iteration")] if solution.iterations else []
@@ -32,7 +42,7 @@ def summary(solution: "TreeSolution", stopped: str, paint: Paint) -> Iterator[st
     yield from table(
         [
             ("game", solution.game),
-            ("size", f"{count(size['nodes'], 'node')}, {count(size['infosets'], 'information set')}"),
+            ("size", size),
             ("algorithm", ", ".join(choices)),
             ("run", f"{run}: {stopped}"),
             ("value", " · ".join(f"player {p} {payoff(v)}" for p, v in enumerate(solution.value))),
@@ -42,17 +52,17 @@ def summary(solution: "TreeSolution", stopped: str, paint: Paint) -> Iterator[st
         paint,
     )
     yield ""
-    yield from meaning(solution.value, solution.best, _certain(solution), solution.figures)
+    yield from meaning(solution.value, solution.best, solution.certain, solution.figures)
 
 
-def holds(solution: "TreeSolution", found: Judgement) -> bool:
+def holds(solution: "TreeSolution | FactoredSolution", found: Judgement) -> bool:
     """Tell whether a judgement found what the solution claims."""
     near = _NEAR * max(1.0, *map(abs, (*found.value, *found.best)))
     pairs = zip((*found.value, *found.best), (*solution.value, *solution.best), strict=True)
     return all(abs(a - b) <= near for a, b in pairs)
 
 
-def measured(solution: "TreeSolution", found: Judgement) -> dict[str, Any]:
+def measured(solution: "TreeSolution | FactoredSolution", found: Judgement) -> dict[str, Any]:
     """Return what a judgement found, and whether it is what the solution claims, for JSON."""
     return {
         "exploitability": found.exploitability,
@@ -64,7 +74,7 @@ def measured(solution: "TreeSolution", found: Judgement) -> dict[str, Any]:
     }
 
 
-def judgement(solution: "TreeSolution", found: Judgement, paint: Paint) -> Iterator[str]:
+def judgement(solution: "TreeSolution | FactoredSolution", found: Judgement, paint: Paint) -> Iterator[str]:
     """Yield what a judgement found, beside what the solution claims, and what that means."""
     verdict = "it holds" if holds(solution, found) else "IT DOES NOT HOLD"
     yield from table(
@@ -80,7 +90,7 @@ def judgement(solution: "TreeSolution", found: Judgement, paint: Paint) -> Itera
         paint,
     )
     yield ""
-    yield from meaning(found.value, found.best, _certain(solution), {})
+    yield from meaning(found.value, found.best, solution.certain, {})
 
 
 def strategy(solution: "TreeSolution", page: "Page") -> Iterator[str]:
@@ -148,28 +158,28 @@ def told(solution: "TreeSolution", page: "Page") -> dict[str, Any]:
     return {"tables": tables, **({"unmarked": why} if why else {})}
 
 
-def opening(solution: "TreeSolution") -> dict[str, Any]:
+def opening(solution: "TreeSolution | FactoredSolution") -> dict[str, Any]:
     """Return nothing: a tree's first decision is no more than the others."""
     return {}
 
 
-def run_outs(solution: "TreeSolution", line: str) -> NoReturn:
+def run_outs(solution: "TreeSolution | FactoredSolution", line: str) -> NoReturn:
     """Raise `ValueError`: there are no boards."""
     raise UserError(f"reports are of hold'em spots, and this solution is of {solution.game}")
 
 
-def report(solution: "TreeSolution", line: str, rows: Any, paint: Paint) -> NoReturn:
+def report(solution: "TreeSolution | FactoredSolution", line: str, rows: Any, paint: Paint) -> NoReturn:
     """Raise `ValueError`: there are no boards."""
     run_outs(solution, line)
 
 
 def opponent(solution: "TreeSolution") -> Opponent:
     """Return who plays the solution in a terminal; raises `ValueError` where the rules do not fit it."""
-    return Opponent(Book(solution.made(), solution.tree, solution.strategy), "", 0.0, payoff, solution.best)
-
-
-def _certain(solution: "TreeSolution") -> bool:
-    return solution.players == 2 and solution.tree.zero_sum
+    rules = solution.made()
+    book = Book(rules, solution.tree, solution.strategy)
+    if is_phantom(rules):
+        return in_the_dark(rules, book, solution.best)
+    return Opponent(book, "", 0.0, payoff, solution.best)
 
 
 def _exploitability(value: float, nash_conv: float, players: int) -> str:

@@ -21,12 +21,21 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.factored import (
+    TRUNK_FIRST,
+    TRUNK_LAST,
+    FactoredForm,
+    Sums,
+    gather_factored,
+    in_parts,
+    new_sums,
+)
 from counterplay.engine.form import SequenceForm
-from counterplay.engine.jit import inlined, jit
+from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.lanes import width
 from counterplay.engine.schema import fit, least
 from counterplay.engine.strategy import Vector, is_profile
-from counterplay.engine.sweeps import down, expected, gather, normalise, realise, respond
+from counterplay.engine.sweeps import AnyForm, down, expected, gather, normalise, realise, respond
 from counterplay.solvers import CFR_STATE
 from counterplay.solvers.value import ROUNDING, Judgement, judge_plans, magnitude
 from counterplay.solvers.variants import Variant
@@ -63,8 +72,9 @@ def _discounted(q: float, pos: float, neg: float) -> float:
 
 @inlined
 def _match(
-    form: SequenceForm,
-    p: int,
+    form: AnyForm,
+    begin: Index,
+    end: Index,
     value: Vector,
     regret: Vector,
     sigma: Vector,
@@ -73,10 +83,9 @@ def _match(
     step: float,
     lanes: Any,
 ) -> None:
-    """Add instantaneous regrets and match them, bottom-up, for one lane or for four side by side."""
+    """Add instantaneous regrets and match them, bottom-up from `end`, for one lane or for four side by side."""
     w = width(lanes)
     parent, first = form.parent, form.first
-    begin, end = form.begin[p], form.begin[p + 1]
     for k in range(end - begin):
         d = end - 1 - k
         lo, hi, above = first[d], first[d + 1], parent[d] * w
@@ -137,10 +146,12 @@ def _match(
 
 
 @inlined
-def _accumulate(form: SequenceForm, p: int, source: Vector, total: Vector, factor: float, lanes: Any) -> None:
-    """Set total to total * factor + source over player p's actions."""
+def _accumulate(
+    form: AnyForm, begin: Index, end: Index, source: Vector, total: Vector, factor: float, lanes: Any
+) -> None:
+    """Set total to total * factor + source over the actions of decisions begin .. end."""
     w = width(lanes)
-    for i in range(form.first[form.begin[p]] * w, form.first[form.begin[p + 1]] * w):
+    for i in range(form.first[begin] * w, form.first[end] * w):
         total[i] = total[i] * factor + source[i]
 
 
@@ -169,17 +180,69 @@ def iterate(
     for t in range(rows.shape[0]):
         pos, neg, avg = rows[t, 0], rows[t, 1], rows[t, 2]
         for p in range(players):
+            begin, end = form.begin[p], form.begin[p + 1]
             # In turns each player faces what the others now play; at once, all face what they played before.
             for q in range(p if alternating else 0, p + 1 if alternating else 0 if p else players):
                 gather(form, q, plan, value, lanes)
             if faced.size > 0:
-                _accumulate(form, p, value, faced, avg, lanes)
+                _accumulate(form, begin, end, value, faced, avg, lanes)
                 for i in range(p * w, (p + 1) * w):
                     faced[i] = faced[i] * avg + value[i]
                 earned[p] = earned[p] * avg + expected(form, p, plan, value, lanes)
-            _match(form, p, value, regret, sigma, pos, neg, step, lanes)
-            _accumulate(form, p, plan, total, avg, lanes)
-            down(form, p, sigma, plan, lanes)
+            _match(form, begin, end, value, regret, sigma, pos, neg, step, lanes)
+            _accumulate(form, begin, end, plan, total, avg, lanes)
+            down(form, begin, end, sigma, plan, lanes)
+
+
+@jit
+def _match_part(
+    form: FactoredForm,
+    p: int,
+    part: int,
+    value: Vector,
+    regret: Vector,
+    sigma: Vector,
+    pos: float,
+    neg: float,
+    step: float,
+) -> None:
+    last = form.parts[p, part + 1] - 1
+    for k in range(form.parts[p, part + 1] - form.parts[p, part]):
+        begin, end = form.ranges[last - k, 0], form.ranges[last - k, 1]
+        _match(form, begin, end, value, regret, sigma, pos, neg, step, (0,))
+
+
+@jit
+def _follow_part(form: FactoredForm, p: int, part: int, sigma: Vector, plan: Vector, total: Vector, avg: float) -> None:
+    """Add the plan to the average, and set it to the next one, in one walk down."""
+    for r in range(form.parts[p, part], form.parts[p, part + 1]):
+        begin, end = form.ranges[r, 0], form.ranges[r, 1]
+        _accumulate(form, begin, end, plan, total, avg, (0,))
+        down(form, begin, end, sigma, plan, (0,))
+
+
+def iterate_factored(
+    form: FactoredForm,
+    regret: Vector,
+    total: Vector,
+    sigma: Vector,
+    plan: Vector,
+    value: Vector,
+    sums: Sums,
+    rows: npt.NDArray[np.float64],
+    step: float,
+    alternating: bool,
+) -> None:
+    """Run one iteration for each row of the schedule, as `iterate` does, on all cores."""
+    for pos, neg, avg in rows.tolist():
+        if not alternating:
+            for p in range(2):
+                gather_factored(form, p, plan, value, sums)
+        for p in range(2):
+            if alternating:
+                gather_factored(form, p, plan, value, sums)
+            in_parts(_match_part, form, p, value, regret, sigma, pos, neg, step, trunk=TRUNK_LAST)
+            in_parts(_follow_part, form, p, sigma, plan, total, avg, trunk=TRUNK_FIRST)
 
 
 class CFR:
@@ -189,7 +252,7 @@ class CFR:
     far the joint play is from a coarse correlated equilibrium.
     """
 
-    def __init__(self, form: SequenceForm, variant: Variant, horizon: int, joint: bool = False):
+    def __init__(self, form: AnyForm, variant: Variant, horizon: int, joint: bool = False):
         if joint and variant.alternating:
             raise UserError("joint play is kept with simultaneous updates only")
         size = form.sequences * form.origin.shape[1]
@@ -202,6 +265,7 @@ class CFR:
         self.mass = np.zeros(1)  # the sum of the average's weights
         self.value = np.zeros_like(self.sigma)
         self.plan = realise(self.form, self.sigma)
+        self.sums = new_sums(form) if isinstance(form, FactoredForm) else Sums(np.empty(0), np.empty(0))
 
     @cached_property
     def floor(self) -> float:
@@ -211,20 +275,12 @@ class CFR:
     def advance(self, count: int) -> None:
         """Run that many iterations."""
         rows = schedule(self.variant, self.iterations, count, self.horizon)
-        iterate(
-            self.form,
-            self.regret,
-            self.total,
-            self.sigma,
-            self.plan,
-            self.value,
-            self.faced,
-            self.earned,
-            rows,
-            self.variant.step,
-            self.variant.alternating,
-            self.form.lanes,
-        )
+        form, step, alternating = self.form, self.variant.step, self.variant.alternating
+        vectors = self.regret, self.total, self.sigma, self.plan, self.value
+        if isinstance(form, FactoredForm):
+            iterate_factored(form, *vectors, self.sums, rows, step, alternating)
+        else:
+            iterate(form, *vectors, self.faced, self.earned, rows, step, alternating, form.lanes)
         if self.faced.size:
             for avg in rows[:, 2]:
                 self.mass[0] = self.mass[0] * avg + 1.0
@@ -248,7 +304,7 @@ class CFR:
             return {}
         value, nothing = self.faced.copy(), np.empty(0)
         form, earned = self.form, self.earned
-        gains = [respond(form, p, nothing, value, nothing, form.lanes) - earned[p] for p in range(form.players)]
+        gains = [respond(form, p, nothing, value, nothing) - earned[p] for p in range(form.players)]
         return {"coarse_gap": float(max(gains) / self.mass[0])}
 
     def state(self) -> dict[str, npt.NDArray[np.float64]]:

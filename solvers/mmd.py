@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.factored import TRUNK_LAST, FactoredForm, gather_factored, in_parts, new_sums
 from counterplay.engine.form import SequenceForm
-from counterplay.engine.jit import inlined, jit
+from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.lanes import width
 from counterplay.engine.schema import fit
 from counterplay.engine.strategy import Vector, is_profile
-from counterplay.engine.sweeps import down, gather, normalise, realise
+from counterplay.engine.sweeps import AnyForm, down, gather, normalise, realise, realise_factored
 from counterplay.solvers import MMD_STATE
 from counterplay.solvers.value import ROUNDING, Judgement, judge, magnitude
 
@@ -32,8 +33,9 @@ _PERIOD = 10  # of the pulls 1, 0.3, 0.1, 0.03 and periods 1, 10, 100 the pair t
 
 @inlined
 def _descend(
-    form: SequenceForm,
-    p: int,
+    form: AnyForm,
+    begin: Index,
+    end: Index,
     value: Vector,
     logit: Vector,
     magnet: Vector,
@@ -42,10 +44,9 @@ def _descend(
     alpha: float,
     lanes: Any,
 ) -> None:
-    """Move player p's log-probabilities `logit` (and `sigma`, their exponential) one step; consumes `value`."""
+    """Move log-probabilities `logit` (and `sigma`, their exponential) at decisions begin .. end; consumes `value`."""
     w = width(lanes)
     parent, first = form.parent, form.first
-    begin, end = form.begin[p], form.begin[p + 1]
     shrink = 1.0 / (1.0 + eta * alpha)
     for k in range(end - begin):
         d = end - 1 - k
@@ -90,11 +91,54 @@ def descend(
         for p in range(players):
             gather(form, p, plan, value, lanes)
         for p in range(players):
-            _descend(form, p, value, logit, magnet, sigma, eta, alpha, lanes)
-            down(form, p, sigma, plan, lanes)
+            _descend(form, form.begin[p], form.begin[p + 1], value, logit, magnet, sigma, eta, alpha, lanes)
+            down(form, form.begin[p], form.begin[p + 1], sigma, plan, lanes)
         if period > 0 and t % period == 0:
             for i in range(magnet.size):
                 magnet[i] = logit[i]
+
+
+@jit
+def _descend_part(
+    form: FactoredForm,
+    p: int,
+    part: int,
+    value: Vector,
+    logit: Vector,
+    magnet: Vector,
+    sigma: Vector,
+    eta: float,
+    alpha: float,
+) -> None:
+    last = form.parts[p, part + 1] - 1
+    for k in range(form.parts[p, part + 1] - form.parts[p, part]):
+        begin, end = form.ranges[last - k, 0], form.ranges[last - k, 1]
+        _descend(form, begin, end, value, logit, magnet, sigma, eta, alpha, (0,))
+
+
+def descend_factored(
+    form: FactoredForm,
+    logit: Vector,
+    magnet: Vector,
+    sigma: Vector,
+    plan: Vector,
+    value: Vector,
+    eta: float,
+    alpha: float,
+    start: int,
+    end: int,
+    period: int,
+) -> None:
+    """Run steps as `descend` does, on all cores."""
+    sums = new_sums(form)
+    for t in range(start + 1, end + 1):
+        for p in range(2):
+            gather_factored(form, p, plan, value, sums)
+        for p in range(2):
+            in_parts(_descend_part, form, p, value, logit, magnet, sigma, eta, alpha, trunk=TRUNK_LAST)
+            realise_factored(form, p, sigma, plan)
+        if period > 0 and t % period == 0:
+            magnet[:] = logit
 
 
 @jit
@@ -112,7 +156,7 @@ def soft_gains(form: SequenceForm, alpha: float, sigma: Vector, lanes: Any) -> A
     for p in range(players):
         for i in range(w):
             plan[p * w + i] = form.origin[p, i]
-        down(form, p, sigma, plan, lanes)
+        down(form, form.begin[p], form.begin[p + 1], sigma, plan, lanes)
     for p in range(players):
         gather(form, p, plan, value, lanes)
         for i in range(value.size):
@@ -137,8 +181,10 @@ def soft_gains(form: SequenceForm, alpha: float, sigma: Vector, lanes: Any) -> A
     return gains
 
 
-def payoff_bound(form: SequenceForm) -> float:
+def payoff_bound(form: AnyForm) -> float:
     """Return the largest entry of the payoff matrix of the sequence form: the Lipschitz constant of its gradient."""
+    if isinstance(form, FactoredForm):
+        return form.largest  # two sequences, each of its own stones, allow one order of all stones at the most
     largest = float(np.abs(form.scale).max(initial=0.0))
     if form.tables.size:
         lanes = form.origin.shape[1]
@@ -153,9 +199,11 @@ class MMD:
     The step is eta = alpha / L^2, for which convergence is proven (theorem 3.4), L the largest payoff.
     """
 
-    def __init__(self, form: SequenceForm, temperature: float):
+    def __init__(self, form: AnyForm, temperature: float):
         if not (isfinite(temperature) and temperature >= 0):
             raise UserError(f"the temperature must be a number from 0 up, not {temperature}")
+        if temperature and isinstance(form, FactoredForm):
+            raise UserError("a temperature needs the tree of a game, and this one is solved without: leave it out")
         bound = payoff_bound(form)
         self.form, self.temperature = form, temperature
         self.alpha = temperature or _PULL * bound
@@ -176,20 +224,13 @@ class MMD:
 
     def advance(self, count: int) -> None:
         """Run that many steps."""
-        descend(
-            self.form,
-            self.logit,
-            self.magnet,
-            self.sigma,
-            self.plan,
-            self.value,
-            self.eta,
-            self.alpha,
-            self.iterations,
-            self.iterations + count,
-            0 if self.temperature else _PERIOD,
-            self.form.lanes,
-        )
+        form, period = self.form, 0 if self.temperature else _PERIOD
+        vectors = self.logit, self.magnet, self.sigma, self.plan, self.value
+        span = self.iterations, self.iterations + count
+        if isinstance(form, FactoredForm):
+            descend_factored(form, *vectors, self.eta, self.alpha, *span, period)
+        else:
+            descend(form, *vectors, self.eta, self.alpha, *span, period, form.lanes)
         self.iterations += count
 
     def profile(self) -> Vector:
@@ -204,6 +245,7 @@ class MMD:
         """Return the distance to the quantal-response equilibrium, if that is where the run is going."""
         if not self.temperature:
             return {}
+        assert isinstance(self.form, SequenceForm)
         gains = soft_gains(self.form, self.temperature, self.sigma, self.form.lanes)
         return {"qre_gap": float(gains.sum() / self.form.players)}
 

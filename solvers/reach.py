@@ -4,9 +4,17 @@ A solver has no reason to play well where nobody goes: what a table holds there 
 alike.
 """
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.factored import FactoredForm, gather_factored, new_sums
+from counterplay.engine.jit import jit
+from counterplay.engine.phantom import factored_form
+from counterplay.engine.rules import GOES_ON, Phantom
+from counterplay.engine.sweeps import realise
 from counterplay.engine.tree import Tree
 
 F64 = npt.NDArray[np.float64]
@@ -84,3 +92,40 @@ def marks(tree: Tree, table: F64) -> tuple[F64, list[list[str]]]:
         for row in zip(counts.tolist(), can.tolist(), strict=True)
     ]
     return own * absolute, notes
+
+
+@dataclass(frozen=True)
+class _AllPaid:
+    """A game in which every end is worth 1 to the first player: what is earned there is how often play gets there."""
+
+    rules: Phantom
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.rules, name)
+
+    def ends(self) -> npt.NDArray[np.int8]:
+        ends = self.rules.ends()
+        return np.where(ends == GOES_ON, ends, np.int8(1))
+
+
+def factored_reach(rules: Phantom, form: FactoredForm, sigma: F64) -> F64:
+    """Return the probability that a game gets to each decision of a form, or to one of its mirror images, [D]."""
+    paid, plan, value = factored_form(_AllPaid(rules), len(form.group) > 1), realise(form, sigma), np.zeros_like(sigma)
+    reach, sums = np.zeros(form.infosets), new_sums(paid)
+    for p in range(form.players):
+        gather_factored(paid, p, plan, value, sums)
+        _often(form, p, plan, np.abs(value), sigma, reach)
+    return reach
+
+
+@jit
+def _often(form: FactoredForm, p: int, plan: F64, value: F64, sigma: F64, reach: F64) -> None:
+    """Set how often play gets to player p's decisions, given how often it ends after each sequence, last to first."""
+    first, parent = form.first, form.parent
+    for k in range(form.begin[p + 1] - form.begin[p]):
+        d = form.begin[p + 1] - 1 - k
+        ends = 0.0
+        for s in range(first[d], first[d + 1]):
+            ends += sigma[s] * value[s]
+        value[parent[d]] += ends
+        reach[d] = ends * plan[parent[d]]

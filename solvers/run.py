@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from counterplay.engine.arguments import number, whole
 from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
+from counterplay.engine.factored import FactoredForm
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.rules import CHANCE
 from counterplay.engine.strategy import Vector, to_vector
+from counterplay.engine.sweeps import AnyForm
 from counterplay.engine.system import interrupts
 from counterplay.engine.tree import Tree
 from counterplay.solvers import SOLVERS
@@ -131,7 +133,26 @@ def check_algorithm(algorithm: str) -> None:
 COARSE = 1e-5  # exploitability from which on `auto` counts a target as a coarse one
 
 
-def choose(tree: Tree, algorithm: str, target: float | None = None, iterations: int | None = None) -> str:
+class Kind(NamedTuple):
+    """What algorithms ask of a game."""
+
+    players: int
+    zero_sum: bool
+    board_cards: bool = False  # a private deal, and chance events in public after it
+    factored: bool = False  # solved without a tree
+
+
+def kind_of(game: Tree | FactoredForm) -> Kind:
+    """Return the kind of a game."""
+    if isinstance(game, FactoredForm):
+        return Kind(game.players, True, factored=True)
+    return Kind(game.players, game.zero_sum, game.lanes > 1 and bool((game.player == CHANCE).any()))
+
+
+FACTORED_COARSE = 5e-4  # the same, of games in factored form
+
+
+def choose(kind: Kind, algorithm: str, target: float | None = None, iterations: int | None = None) -> str:
     """Return the algorithm that "auto" stands for: the one that needed the fewest iterations on games of its kind.
 
     docs/algorithms.md has the measurements. With more players or general sums only the joint play has a guarantee, and
@@ -139,17 +160,18 @@ def choose(tree: Tree, algorithm: str, target: float | None = None, iterations: 
     """
     if algorithm != "auto":
         return algorithm
-    if tree.players != 2 or not tree.zero_sum:
+    if kind.players != 2 or not kind.zero_sum:
         return "pdcfr+"
+    if kind.factored:
+        return "dcfr3" if target is not None and target < FACTORED_COARSE else "dcfr+"
     coarse = iterations is None if target is None else target >= COARSE
-    public_chance = tree.lanes > 1 and bool((tree.player == CHANCE).any())  # poker with board cards
-    if public_chance:
+    if kind.board_cards:
         return "dcfr+" if coarse else "pdcfr+third"
     return "pdcfr+quarter"
 
 
 def method(
-    tree: Tree,
+    kind: Kind,
     algorithm: str = "auto",
     *,
     updates: str | None = None,
@@ -161,17 +183,21 @@ def method(
     check_algorithm(algorithm)
     if updates not in (None, "alternating", "simultaneous"):
         raise UserError(f"updates are alternating or simultaneous, not {updates!r}")
-    certain = tree.players == 2 and tree.zero_sum
-    name = choose(tree, algorithm, target, iterations)
+    certain = kind.players == 2 and kind.zero_sum
+    name = choose(kind, algorithm, target, iterations)
     if temperature is not None and name != "mmd":
         raise UserError(f"a temperature goes with the algorithm mmd, not with {name}")
     if name in SAMPLINGS or name in ("mmd", "lp"):
         if updates is not None:
             raise UserError(f"updates are a choice of the full-width regret minimisers; {name} has none")
+        if kind.factored and name != "mmd":
+            raise UserError(
+                f"{name} needs the tree of a game, and this one is solved without; take a variant of CFR, such as cfr+"
+            )
         if not certain and name not in SAMPLINGS:
             raise UserError(
-                f"{name} is for two-player zero-sum games, and this game has {tree.players} players"
-                f"{'' if tree.zero_sum else ' and payoffs that do not sum to zero'}; take a regret minimiser"
+                f"{name} is for two-player zero-sum games, and this game has {kind.players} players"
+                f"{'' if kind.zero_sum else ' and payoffs that do not sum to zero'}; take a regret minimiser"
             )
         return Method(name, temperature=temperature or 0.0)
     variant = VARIANTS[name]
@@ -181,9 +207,14 @@ def method(
     return Method(name, updates=updates, horizon=(iterations or 0) if variant.scheduled else 0)
 
 
-def start(tree: Tree, form: SequenceForm, chosen: Method, seed: int = 0) -> "CFR | MCCFR | MMD":
-    """Return a fresh solver of an iterative method; `seed` is that of what is drawn, where anything is."""
+def start(tree: Tree | None, form: AnyForm, chosen: Method, seed: int = 0) -> "CFR | MCCFR | MMD":
+    """Return a fresh solver of an iterative method; `seed` is that of what is drawn, where anything is.
+
+    A game in factored form has no tree; then the method is not one that needs it.
+    """
     if chosen.algorithm in SAMPLINGS:
+        assert tree is not None
+        assert isinstance(form, SequenceForm)
         from counterplay.solvers.mccfr import MCCFR
 
         return MCCFR(tree, form, SAMPLINGS[chosen.algorithm], seed)
@@ -192,7 +223,7 @@ def start(tree: Tree, form: SequenceForm, chosen: Method, seed: int = 0) -> "CFR
 
         return MMD(form, chosen.temperature)
     alternating = chosen.updates == "alternating"
-    joint = not alternating and not (tree.players == 2 and tree.zero_sum)
+    joint = not alternating and tree is not None and not (tree.players == 2 and tree.zero_sum)
     variant = replace(VARIANTS[chosen.algorithm], alternating=alternating)
     return CFR(form, variant, chosen.horizon, joint)
 

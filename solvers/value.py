@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.strategy import Table, to_table, to_vector
-from counterplay.engine.sweeps import measure, normalise, realise, respond
+from counterplay.engine.sweeps import AnyForm, measure, normalise, realise, respond
 from counterplay.engine.tree import Tree
 
 ROUNDING = 1e-12  # exploitability, in units of `magnitude`, below which rounding errors may be most of it
@@ -51,22 +51,26 @@ class Judgement:
         return exploitability(self.value, self.best)
 
 
-def magnitude(form: SequenceForm) -> float:
+def magnitude(form: AnyForm) -> float:
     """Return what players win or lose on average where all play uniformly, signs left out, in the game's units.
 
     Rounding errors of a judgement are some 1e-15 of it.
     """
-    plain = form._replace(scale=np.abs(form.scale), tables=np.abs(form.tables))
+    plain: AnyForm
+    if isinstance(form, SequenceForm):
+        plain = form._replace(scale=np.abs(form.scale), tables=np.abs(form.tables))
+    else:
+        plain = form._replace(pay=np.abs(form.pay))
     uniform = normalise(form, np.zeros(form.sequences * form.origin.shape[1]))
     return max(judge(plain, uniform).value)
 
 
-def judge(form: SequenceForm, sigma: npt.NDArray[np.float64]) -> Judgement:
+def judge(form: AnyForm, sigma: npt.NDArray[np.float64]) -> Judgement:
     """Judge a profile given as a vector over the form's sequences."""
     return _judged(measure(form, np.empty(0), sigma, np.empty_like(sigma)))
 
 
-def judge_plans(form: SequenceForm, total: npt.NDArray[np.float64]) -> Judgement:
+def judge_plans(form: AnyForm, total: npt.NDArray[np.float64]) -> Judgement:
     """Judge the profile of (scaled) realisation plans, such as an average's numerator."""
     return _judged(measure(form, total, np.empty_like(total), np.empty_like(total)))
 
@@ -86,7 +90,7 @@ def best_response(form: SequenceForm, tree: Tree, table: Table, player: int) -> 
     The response is pure; of equally good actions it takes the first.
     """
     sigma = to_vector(form, table)
-    earns = respond(form, player, realise(form, sigma), np.empty_like(sigma), sigma, form.lanes)
+    earns = respond(form, player, realise(form, sigma), np.empty_like(sigma), sigma)
     return float(earns), to_table(form, tree, sigma)
 
 

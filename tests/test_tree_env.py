@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from counterplay.engine.form import sequence_form
-from counterplay.engine.rules import CHANCE, LEAF, histories, is_dealt
+from counterplay.engine.rules import CHANCE, LEAF, histories, is_dealt, is_factored
 from counterplay.engine.strategy import random, uniform
 from counterplay.games import GAMES, make
 from counterplay.games.envs import make_env, spec_of
@@ -112,7 +112,10 @@ def test_random_games_beside_their_rules(seed, players):
     beside_the_rules(TurnBased(naive.random_dealt_game(rng) if dealt else naive.random_game(rng, players)), 12, seed)
 
 
-@pytest.mark.parametrize("text", [example for entry in GAMES if entry.name != "holdem" for example in entry.examples])
+TEXTS = [example for entry in GAMES if entry.name != "holdem" for example in entry.examples]
+
+
+@pytest.mark.parametrize("text", [text for text in TEXTS if "file=" in text or not is_factored(make(text))])
 def test_an_observation_for_each_decision(text):
     task = TurnBased(make(text))
     tree, names = task.tree, task.names

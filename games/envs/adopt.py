@@ -4,7 +4,7 @@ from typing import Any
 
 from counterplay.engine.env import Own, Task
 from counterplay.engine.errors import UserError
-from counterplay.engine.rules import is_rules
+from counterplay.engine.rules import is_factored, is_rules
 
 
 def as_task(thing: Any) -> Task:
@@ -24,9 +24,7 @@ def as_task(thing: Any) -> Task:
     if all(hasattr(thing, name) for name in ("spec", "batch", "reset", "step")):
         return Own(thing)
     if is_rules(thing):
-        from counterplay.games.envs.tree import TurnBased
-
-        return TurnBased(thing)
+        return turn_based(thing)
     if callable(thing) or hasattr(thing, "possible_agents"):
         from counterplay.games.foreign.pettingzoo import from_parallel
 
@@ -35,3 +33,14 @@ def as_task(thing: Any) -> Task:
         "an environment is a spec such as 'climbing', a Task or an Env of counterplay.engine.env, the rules of a "
         f"game, or a parallel environment of PettingZoo, not {type(thing).__name__}"
     )
+
+
+def turn_based(rules: Any) -> Task:
+    """Return a game as an environment: as its tree, or a phantom game on a larger board as its rules."""
+    if is_factored(rules):
+        from counterplay.games.envs.phantom import StonesInTheDark
+
+        return StonesInTheDark(rules)
+    from counterplay.games.envs.tree import TurnBased
+
+    return TurnBased(rules)

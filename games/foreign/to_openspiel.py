@@ -10,6 +10,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF, DealtRules, Rules, histories, is_dealt, join_label
 from counterplay.engine.strategy import check, uniform
 from counterplay.engine.tree import Tree
+from counterplay.games.dark_hex import DarkHex
 from counterplay.games.foreign.openspiel import OpenSpiel, SpielState, game, import_pyspiel
 from counterplay.games.foreign.register_openspiel import action_numbers, information_key, numbered, register
 from counterplay.games.goofspiel import Goofspiel
@@ -17,6 +18,7 @@ from counterplay.games.kuhn import Kuhn
 from counterplay.games.leduc import Leduc
 from counterplay.games.liars_dice import LiarsDice
 from counterplay.games.matrix import Matrix, matching_pennies, rock_paper_scissors
+from counterplay.games.phantom_tic_tac_toe import PhantomTicTacToe
 
 
 class Counterpart(NamedTuple):
@@ -46,6 +48,13 @@ def counterpart(rules: Rules | DealtRules) -> Counterpart | None:
             # With open bids OpenSpiel's information states forget the order of one's own bids.
             text = f"imp_info=True,num_cards={cards},players={n},points_order={order},returns_type={returns}"
             return Counterpart(f"goofspiel({text})", 1, lambda prize: str(prize[0] + 1))
+        case PhantomTicTacToe(abrupt=abrupt):
+            version = "abrupt" if abrupt else "classical"
+            return Counterpart(f"phantom_ttt(gameversion={version},obstype=reveal-nothing)", 0, str)
+        case DarkHex(rows=rows, columns=columns, abrupt=abrupt):
+            # OpenSpiel's strings of classical dark hex, unlike its tensors, also tell how many attempts both have made.
+            text = f"gameversion={'adh' if abrupt else 'cdh'},num_cols={columns},num_rows={rows},obstype=reveal-nothing"
+            return Counterpart(f"dark_hex({text})", 0, str)
         case Matrix() if rules == rock_paper_scissors():
             return Counterpart("matrix_rps()", 0, str)
         case Matrix() if rules == matching_pennies():
@@ -109,13 +118,18 @@ def from_policy(rules: Rules | DealtRules, tree: Tree, policy: Any) -> npt.NDArr
         table, strategy = _policy_table(rules, policy), uniform(tree)
     except Exception as error:  # whatever a policy of another game throws
         raise UserError(f"the policy does not fit this game: {type(error).__name__}: {error}") from error
-    known = set[str]()
+    known, said = set[str](), dict[tuple[int, int], tuple[str, list[float]]]()
     for key, infoset, lane, actions in _entries(rules, tree):
         if key not in table:
             raise UserError(f"the policy says nothing of OpenSpiel's information state {key!r}")
         known.add(key)
-        odds = table[key]
-        strategy[tree.first[infoset] : tree.first[infoset + 1], lane] = [odds.get(action, 0.0) for action in actions]
+        odds = [table[key].get(action, 0.0) for action in actions]
+        first, before = said.setdefault((infoset, lane), (key, odds))
+        if before != odds:
+            raise UserError(
+                f"the policy differs between {first!r} and {key!r}, which OpenSpiel tells apart and this game does not"
+            )
+        strategy[tree.first[infoset] : tree.first[infoset + 1], lane] = odds
     if others := table.keys() - known:
         raise UserError(
             f"the policy is of another game: this one has no information state {min(others)!r}, such as it speaks of"

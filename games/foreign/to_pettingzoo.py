@@ -10,7 +10,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.rules import DealtRules, Rules
 from counterplay.games import make
 from counterplay.games.envs import make_env, spec_of
-from counterplay.games.envs.tree import TurnBased
+from counterplay.games.envs.adopt import turn_based
 
 try:
     from gymnasium import spaces
@@ -163,13 +163,13 @@ class OurParallel(_One, ParallelEnv):  # type: ignore[misc]
 class OurTurns(_One, AECEnv):  # type: ignore[misc]
     """A turn-based game as a PettingZoo AEC environment; chance needs no step.
 
-    An observation is a dictionary of "observation" (what the player sees, by `counterplay.games.envs.encoding`) and
-    "action_mask" (i8 [A]; all 0 for who is not to act). Payoffs are paid at the end. An action that is not legal raises
-    `ValueError`.
+    An observation is a dictionary of "observation" (what the player sees, by `counterplay.games.envs.encoding`, or
+    `.phantom`) and "action_mask" (i8 [A]; all 0 for who is not to act). Payoffs are paid at the end. An action that is
+    not legal raises `ValueError`.
     """
 
     def __init__(self, rules: Rules | DealtRules, render_mode: str | None = None):
-        _One.__init__(self, TurnBased(rules), "player", render_mode)
+        _One.__init__(self, turn_based(rules), "player", render_mode)
         size, count = self.spec.observation, self.spec.actions
         self.metadata["is_parallelizable"] = False
         self.observation_spaces = {

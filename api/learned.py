@@ -1,0 +1,45 @@
+"""What was learned in a turn-based game, written down as a strategy and judged exactly."""
+
+from counterplay.agents.run import Run
+from counterplay.api.factored_strategies import Asked
+from counterplay.engine.errors import UserError
+from counterplay.engine.form import sequence_form
+from counterplay.engine.phantom import factored_form
+from counterplay.games.envs.encoding import behaviour_strategy, observations
+from counterplay.games.envs.phantom import StonesInTheDark, behaviour
+from counterplay.games.envs.tree import TurnBased
+from counterplay.solvers import value
+from counterplay.solvers.value import Judgement
+
+SMALL = 50_000  # information sets up to which a game is judged in no time beside training
+
+
+def is_turn_based(run: Run) -> bool:
+    """Tell whether a run is of a turn-based game, whose policy can be judged unless its agents remember."""
+    return isinstance(run.task, TurnBased | StonesInTheDark)
+
+
+def is_judged(run: Run) -> bool:
+    """Tell whether a run is of players against each other, and can be judged in no time beside training it."""
+    remembers = getattr(run.settings, "recurrent", False) or getattr(run.settings, "last_action", False)
+    if not isinstance(run.task, TurnBased) or run.task.spec.team or remembers:
+        return False
+    return run.task.tree.count()["infosets"] <= SMALL
+
+
+def judge(run: Run) -> Judgement:
+    """Measure a policy that was learned in a turn-based game exactly: value and best response of every player.
+
+    The policy is the one without exploring; of learners with random policies (actor-critic) it is random. Where it is
+    asked at millions of information sets, a line tells of it. Raises `ValueError` for other environments, and for
+    agents that remember.
+    """
+    if isinstance(run.task, StonesInTheDark):
+        form = factored_form(run.task.rules, symmetric=False)
+        return value.judge(form, behaviour(form, run.decide, Asked("policy", form.infosets)))
+    if not isinstance(run.task, TurnBased):
+        raise UserError(f"exploitability is of turn-based games, and {run.env} is none")
+    tree = run.task.tree
+    seen = observations(tree)
+    strategy = behaviour_strategy(tree, run.decide(seen.obs, seen.legal, seen.player))
+    return value.judge_table(sequence_form(tree), strategy)
