@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from counterplay.engine.codes import code
+from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm
 from counterplay.engine.jit import jit
 from counterplay.engine.rules import CHANCE, LEAF
@@ -36,7 +37,13 @@ class Hands(NamedTuple):
 
 
 def hands(tree: Tree, form: SequenceForm, depth: int, widest: int) -> Hands:
-    """Return room for walks of a tree of two players in lanes."""
+    """Return room for walks of a tree; raises `ValueError` unless it is of two players with hands."""
+    if tree.players != 2 or tree.lanes == 1:
+        what = f"{tree.players} players" if tree.players != 2 else "no hands"
+        raise UserError(
+            f"mccfr-public carries the hands of two players as vectors, and this game has {what}; "
+            "take mccfr-chance or mccfr-external"
+        )
     pairs, kind = np.unique(code(tree.outcome, tree.leaf_weight), return_inverse=True)
     w = tree.lanes
     node, action = np.zeros((2, depth), np.int64)

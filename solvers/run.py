@@ -173,11 +173,6 @@ def method(
                 f"{name} is for two-player zero-sum games, and this game has {tree.players} players"
                 f"{'' if tree.zero_sum else ' and payoffs that do not sum to zero'}; take a regret minimiser"
             )
-        if name in SAMPLINGS and SAMPLINGS[name].public and not (tree.players == 2 and tree.lanes > 1):
-            raise UserError(
-                f"{name} carries the hands of two players as vectors, and this game has "
-                f"{'no hands' if tree.lanes == 1 else f'{tree.players} players'}; take mccfr-chance or mccfr-external"
-            )
         return Method(name, temperature=temperature or 0.0)
     variant = VARIANTS[name]
     if variant.scheduled and iterations is None:

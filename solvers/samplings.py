@@ -73,7 +73,7 @@ SAMPLINGS = {
         ),
         Sampling("mccfr-chance", "Zinkevich et al., NIPS 2007", others_all=True),
         Sampling("mccfr-public", "hands as vectors: Johanson et al., AAMAS 2012", public=True),
-        Sampling("mccfr-external-vr", _VR, rate=0.5),
+        Sampling("mccfr-external-vr", _VR, rate=0.05),
         Sampling("mccfr-outcome-vr", _VR, traverser=ONE, explore=0.6, rate=0.5),
         Sampling("mccfr-external-lazy", _LAZY, lazy=True),
         Sampling("mccfr-outcome-lazy", _LAZY, traverser=ONE, explore=0.6, lazy=True),

@@ -79,6 +79,7 @@ def random_state(solver, seed):
     return before, rng.normal(size=(tree.players, *shape)) * (solver.sampling.rate > 0)
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize("name", SAMPLINGS)
 @few
 @given(seeds)
