@@ -49,9 +49,7 @@ CURVES = (
     "leduc(ranks=100)",
     "rhode_island(ranks=4)",
     "liars_dice",
-    "liars_dice(dice=2, faces=5)",
     "goofspiel(cards=5)",
-    "kuhn(players=3)",
 )
 SCATTER = ("kuhn", "leduc", "liars_dice(faces=4)", "goofspiel(cards=4)")
 
