@@ -30,6 +30,7 @@ GAMES = (
     "rhode_island(ranks=4)",
     "liars_dice",
     "liars_dice(dice=2,faces=4)",
+    "liars_dice(dice=2,faces=5)",
     "pushfold",
     "openspiel:leduc_poker",
     "openspiel:liars_dice(numdice=1)",

@@ -18,7 +18,7 @@ SOLVERS = Catalogue(
 
 CFR_STATE = ("regret", "total", "sigma", "faced", "earned", "mass")
 MMD_STATE = ("logit", "magnet", "sigma")
-MCCFR_STATE = ("regret", "total", "baseline", "random")
+MCCFR_STATE = ("regret", "total", "baseline", "seen", "random")
 KEPT: dict[str, tuple[str, ...]] = {  # the arrays by which a run goes on, by algorithm
     **dict.fromkeys(VARIANTS, CFR_STATE),
     **dict.fromkeys(SAMPLINGS, MCCFR_STATE),

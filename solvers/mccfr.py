@@ -9,8 +9,9 @@ information set and action, the estimate of a history's value is
     v(h, a) = b(a) + [a was sampled] (v(ha) - b(a)) / q(a)        v(h) = sum over a of sigma(a) v(h, a)
 
 (Schmid et al., AAAI 2019, equations 9 and 10; without baselines b is 0). The regrets of the traverser's information set
-take v(h, a) - v(h) over the probability that the sample got there, and the averages of the others' take their
-strategies, so weighted that their expectation is the plan.
+take v(h, a) - v(h) over the probability that the sample got there, once the walk is over where it may come there twice.
+The averages of the others' take their strategies, so weighted that their expectation is the plan; with more than two
+players it is the plan times what the third ones' say of the way there, as in OpenSpiel. Lazy averages are free of that.
 """
 
 from functools import cached_property
@@ -26,60 +27,23 @@ from counterplay.engine.rules import CHANCE, LEAF
 from counterplay.engine.schema import fit, least
 from counterplay.engine.strategy import Table, Vector, to_vector
 from counterplay.engine.tree import Tree
+from counterplay.solvers.mccfr_public import Hands, hands, sample_public
 from counterplay.solvers.samplings import ALL, ONE, Sampling
 from counterplay.solvers.value import ROUNDING, Judgement, judge, magnitude
-
-F64 = npt.NDArray[np.float64]
-I64 = npt.NDArray[np.int64]
-
-
-class Walks(NamedTuple):
-    """A tree as samples walk it. A deal is a number j < D; it gives player p the lane (j // stride[p]) % lanes[p]."""
-
-    player: npt.NDArray[np.int8]  # [N]
-    infoset: I64  # [N]; of a leaf its number
-    child: I64  # [N - 1] nodes, each node's children in the order of its moves
-    begin: I64  # [N + 1] the children of node n are child[begin[n]:begin[n + 1]]
-    weight: I64  # [N]
-    first: I64  # [I + 1]
-    outcome: I64  # [L]
-    stake: F64  # [L]
-    weights: F64  # [K, D]
-    payoffs: F64  # [T, P, D]
-    deal: F64  # [D] the sums of the deal's probabilities
-    stride: I64  # [P]
-    lanes: I64  # [P]
-
-
-def walks(tree: Tree) -> Walks:
-    """Return a tree as samples walk it."""
-    counts = np.bincount(tree.parent[1:], minlength=len(tree.player))
-    order = np.lexsort((tree.slot[1:], tree.parent[1:])) + 1
-    lanes = np.array(tree.weights.shape[1:], np.int64)
-    return Walks(
-        tree.player,
-        tree.infoset,
-        order,
-        np.concatenate([[0], np.cumsum(counts)]),
-        tree.weight,
-        tree.first,
-        tree.outcome,
-        tree.stake,
-        tree.weights.reshape(len(tree.weights), -1),
-        np.ascontiguousarray(tree.payoffs).reshape(*tree.payoffs.shape[:2], -1),
-        np.cumsum(tree.weights[0].reshape(-1)),
-        np.array([lanes[p + 1 :].prod() for p in range(len(lanes))], np.int64),
-        lanes,
-    )
-
-
-class Tables(NamedTuple):
-    """What a run has learned: rows times W, and the generator of its random numbers."""
-
-    regret: F64  # [R * W]
-    total: F64  # [R * W] the numerator of the average strategy
-    baseline: F64  # [P, R * W], or nothing; of traverser p what an action is worth to it
-    random: npt.NDArray[np.uint64]  # [1]
+from counterplay.solvers.walks import (
+    F64,
+    I64,
+    Tables,
+    Walks,
+    depth,
+    discount,
+    match,
+    pick,
+    settle,
+    span,
+    uniform,
+    walks,
+)
 
 
 class Scratch(NamedTuple):
@@ -93,41 +57,9 @@ class Scratch(NamedTuple):
     sigma: F64  # [depth, A] the strategy
     chance: F64  # [depth, A] the probability that an action is drawn; 0: it is not in the sample
     value: F64  # [depth, A] estimates
-
-
-@inlined
-def _random(state: Any) -> float:
-    """Return a number in [0, 1) (Steele, Lea and Flood, OOPSLA 2014: SplitMix64)."""
-    state[0] += np.uint64(0x9E3779B97F4A7C15)
-    z = state[0]
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return float(z >> np.uint64(11)) * 1.1102230246251565e-16
-
-
-@inlined
-def _drawn(odds: Any, count: int, state: Any) -> int:
-    """Return an action with these probabilities, which sum to one but for rounding."""
-    left, last = _random(state), 0
-    for a in range(count):
-        if odds[a] > 0.0:
-            last = a
-            left -= odds[a]
-            if left < 0.0:
-                return a
-    return last
-
-
-@inlined
-def _match(regret: Any, at: int, count: int, w: int, sigma: Any) -> None:
-    """Write the strategy that matches the positive regrets."""
-    norm = 0.0
-    for a in range(count):
-        sigma[a] = max(regret[at + a * w], 0.0)
-        norm += sigma[a]
-    for a in range(count):
-        sigma[a] = sigma[a] / norm if norm > 0.0 else 1.0 / count
+    waits: I64  # [1] how many regrets wait for the end of a walk that may come to an information set twice
+    place: I64  # [N] where they belong; nothing where walks come but once
+    amount: F64  # [N]
 
 
 @inlined
@@ -142,7 +74,7 @@ def _include(
     elif traverser == ONE:
         for a in range(count):
             chance[a] = explore / count + (1.0 - explore) * sigma[a]
-        chosen = _drawn(chance, count, tables.random)
+        chosen = pick(chance, count, tables.random)
         for a in range(count):
             if a != chosen:
                 chance[a] = 0.0
@@ -152,15 +84,37 @@ def _include(
             mass += tables.total[at + a * w]
         for a in range(count):
             odds = min(max(explore, (bonus + threshold * tables.total[at + a * w]) / (bonus + mass)), 1.0)
-            chance[a] = odds if _random(tables.random) < odds else 0.0
+            chance[a] = odds if uniform(tables.random) < odds else 0.0
+
+
+@inlined
+def _owe(walks: Walks, tables: Tables, i: int, lane: int, at: int, count: int, w: int, sigma: Any) -> None:
+    """Let a lazy average take the strategy that has stood since it was last met, times the plan that led to it."""
+    up = walks.above[i]
+    reached = tables.seen[-1] if up < 0 else tables.total[up * w + lane]
+    mass = reached - tables.seen[i * w + lane]
+    tables.seen[i * w + lane] = reached
+    for a in range(count):
+        tables.total[at + a * w] += mass * sigma[a]
 
 
 @inlined
 def _ended(
-    tables: Tables, scratch: Scratch, d: int, p: int, count: int, w: int, mine: bool, t: float, numbers: Any
+    tables: Tables,
+    scratch: Scratch,
+    d: int,
+    p: int,
+    count: int,
+    w: int,
+    mine: bool,
+    scale: float,
+    least: float,
+    rate: float,
 ) -> float:
-    """Return the estimate of a decision's value once its sampled actions have theirs, and tell its information set."""
-    weight, rate = numbers[4], numbers[5]
+    """Return the estimate of a decision's value once its sampled actions have theirs, and tell its information set.
+
+    Regrets that take part in skipping are above `least`, which is 0 where none is skipped.
+    """
     at = scratch.at[d]
     sigma, chance, value = scratch.sigma[d], scratch.chance[d], scratch.value[d]
     total = 0.0
@@ -176,9 +130,17 @@ def _ended(
             value[a] = b
         total += sigma[a] * value[a]
     if mine:
-        scale = scratch.other[d] / scratch.drawn[d] * t**weight
+        scale = scale * scratch.other[d] / scratch.drawn[d]
         for a in range(count):
-            tables.regret[at + a * w] += scale * (value[a] - total)
+            more, k = scale * (value[a] - total), at + a * w
+            if scratch.place.size > 0:
+                held = scratch.waits[0]
+                scratch.place[held], scratch.amount[held] = k, more
+                scratch.waits[0] = held + 1
+            elif least == 0.0:
+                tables.regret[k] += more
+            elif chance[a] > 0.0:
+                tables.regret[k] = max(tables.regret[k] + more, least)
     return total
 
 
@@ -189,6 +151,8 @@ def sample(
     scratch: Scratch,
     traverser: int,
     others_all: bool,
+    lazy: bool,
+    period: int,
     numbers: F64,
     start: int,
     end: int,
@@ -196,14 +160,20 @@ def sample(
 ) -> int:
     """Run the iterations start + 1 .. end, each a walk for every player; return how many nodes were visited.
 
-    `numbers` are a sampling's explore, bonus, threshold, power, weight and rate.
+    `numbers` are a sampling's, in the order of `MCCFR`.
     """
-    power, rate = numbers[3], numbers[5]
+    power, weight, rate, alpha, beta = numbers[3], numbers[4], numbers[5], numbers[6], numbers[7]
+    prune, skip, bottom = numbers[8], numbers[9], numbers[10]
     players, visited = len(walks.lanes), 0
     for t in range(start + 1, end + 1):
-        heavy = float(t) ** power
+        heavy, scale = float(t) ** power, float(t) ** weight
+        limit = -prune * scale * float(t) ** 0.5
+        least = limit * bottom
+        if lazy:
+            tables.seen[-1] += heavy
         for p in range(players):
-            x = _random(tables.random) * walks.deal[-1]
+            skipping = prune > 0.0 and uniform(tables.random) < skip
+            x = uniform(tables.random) * walks.deal[-1]
             j = min(np.searchsorted(walks.deal, x, side="right"), len(walks.deal) - 1)
             n, d, other, drawn = 0, 0, 1.0, 1.0
             value = 0.0
@@ -218,7 +188,7 @@ def sample(
                         break
                     low, high = walks.begin[n], walks.begin[n + 1]
                     if turn == CHANCE:
-                        left = _random(tables.random) * walks.weights[walks.weight[n], j]
+                        left = uniform(tables.random) * walks.weights[walks.weight[n], j]
                         for c in range(low, high):
                             odds = walks.weights[walks.weight[walks.child[c]], j]
                             if odds > 0.0:
@@ -231,17 +201,25 @@ def sample(
                     if count == 1:
                         n = walks.child[low]
                         continue
-                    at = walks.first[walks.infoset[n]] * w + (j // walks.stride[turn]) % walks.lanes[turn]
+                    i, lane = walks.infoset[n], (j // walks.stride[turn]) % walks.lanes[turn]
+                    at = walks.first[i] * w + lane
                     sigma, chance = scratch.sigma[d], scratch.chance[d]
-                    _match(tables.regret, at, count, w, sigma)
+                    matched = match(tables.regret, at, count, w, sigma)
                     if turn == p:
+                        if lazy:
+                            _owe(walks, tables, i, lane, at, count, w, sigma)
                         _include(tables, at, count, w, sigma, chance, traverser, numbers)
+                        if skipping and matched:
+                            for a in range(count):
+                                if tables.regret[at + a * w] < limit and not walks.firm[walks.first[i] + a]:
+                                    chance[a] = 0.0
                     else:
-                        mass = heavy * other / drawn
-                        for a in range(count):
-                            tables.total[at + a * w] += mass * sigma[a]
+                        if not lazy:
+                            mass = heavy * other / drawn
+                            for a in range(count):
+                                tables.total[at + a * w] += mass * sigma[a]
                         if not others_all:
-                            chosen = _drawn(sigma, count, tables.random)
+                            chosen = pick(sigma, count, tables.random)
                             if rate == 0.0:  # the value of the action drawn is the decision's
                                 n = walks.child[low + chosen]
                                 continue
@@ -288,10 +266,14 @@ def sample(
                         n = walks.child[low + a]
                         done = False
                         break
-                    value = _ended(tables, scratch, d - 1, p, count, w, turn == p, float(t), numbers)
+                    value = _ended(tables, scratch, d - 1, p, count, w, turn == p, scale, least, rate)
                     d -= 1
                 if done:
                     break
+            for k in range(scratch.waits[0]):
+                tables.regret[scratch.place[k]] += scratch.amount[k]
+            scratch.waits[0] = 0
+        discount(tables.regret, t, period, alpha, beta)
     return visited
 
 
@@ -303,14 +285,24 @@ class MCCFR:
         self.walks = walks(tree)
         self.iterations = self.visited = 0
         self.width = tree.lanes
-        size = tree.rows * self.width
+        s, size, widest = sampling, tree.rows * self.width, int(np.diff(tree.first).max(initial=1))
         keys = np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64)
         self.tables = Tables(
-            np.zeros(size), np.zeros(size), np.zeros((tree.players if sampling.rate else 0, size)), keys
+            regret=np.zeros(size),
+            total=np.zeros(size),
+            baseline=np.zeros((tree.players if s.rate else 0, size)),
+            seen=np.zeros(len(tree.labels) * self.width + 1 if s.lazy else 0),
+            random=keys,
         )
-        self.scratch = _scratch(_depth(tree), int(np.diff(tree.first).max(initial=1)))
-        s = sampling
-        self.numbers = np.array([s.explore, s.bonus, s.threshold, s.power, s.weight, s.rate])
+        self.scratch: Scratch | Hands
+        if s.public:
+            self.scratch = hands(tree, form, depth(tree), widest)
+        else:
+            self.scratch = _scratch(depth(tree), widest, len(tree.player) if s.others_all else 0)
+        prune = s.prune * span(tree)
+        rules = [s.explore, s.bonus, s.threshold, s.power, s.weight, s.rate, s.alpha, s.beta, prune, s.skip, s.bottom]
+        self.numbers = np.array(rules)
+        self.period = max(s.period, size // SWEEP) if s.period else 0
         self.advance(0)  # the kernel is loaded, or compiled, before a run's time counts
 
     @cached_property
@@ -321,22 +313,41 @@ class MCCFR:
     def advance(self, count: int) -> None:
         """Run that many iterations."""
         s, end = self.sampling, self.iterations + count
-        self.visited += sample(
-            self.walks,
-            self.tables,
-            self.scratch,
-            s.traverser,
-            s.others_all,
-            self.numbers,
-            self.iterations,
-            end,
-            self.width,
-        )
+        if isinstance(self.scratch, Hands):
+            self.visited += sample_public(
+                self.walks,
+                self.tables,
+                self.scratch,
+                self.form.tables,
+                self.period,
+                self.numbers,
+                self.iterations,
+                end,
+                self.width,
+            )
+        else:
+            self.visited += sample(
+                self.walks,
+                self.tables,
+                self.scratch,
+                s.traverser,
+                s.others_all,
+                s.lazy,
+                self.period,
+                self.numbers,
+                self.iterations,
+                end,
+                self.width,
+            )
         self.iterations = end
 
     def table(self) -> Table:
         """Return the average strategy, [R, W]; uniform where nothing was sampled."""
-        total = self.tables.total.reshape(-1, self.width)
+        total = self.tables.total
+        if self.sampling.lazy:
+            total = total.copy()
+            settle(self.tree.first, self.walks.above, self.tables.regret, total, self.tables.seen, self.width)
+        total = total.reshape(-1, self.width)
         mass = np.add.reduceat(total, self.tree.first[:-1], axis=0)
         sizes = np.diff(self.tree.first)
         mass, even = mass.repeat(sizes, axis=0), (1.0 / sizes).repeat(sizes)[:, None]
@@ -364,7 +375,7 @@ class MCCFR:
     def restore(self, state: dict[str, npt.NDArray[Any]], iterations: int) -> None:
         """Go on from what `state` gave after so many iterations; raises `ValueError` for what no run is."""
         saved = fit(state, self.state(), "the saved run")
-        if least(saved["total"]) < 0:
+        if least(saved["total"]) < 0 or least(saved["seen"]) < 0:
             raise UserError("the saved run does not fit: its average strategies are negative")
         halves = saved["random"]
         if not ((halves >= 0) & (halves < 2**32) & (halves == np.floor(halves))).all():
@@ -373,22 +384,19 @@ class MCCFR:
             regret=saved["regret"].copy(),
             total=saved["total"].copy(),
             baseline=saved["baseline"].copy().reshape(self.tables.baseline.shape),
+            seen=saved["seen"].copy(),
             random=np.array([int(halves[0]) << 32 | int(halves[1])], np.uint64),
         )
         self.iterations = iterations
 
 
-def _scratch(depth: int, widest: int) -> Scratch:
-    """Return room for so many decisions at a time, of so many actions."""
+SWEEP = 16  # entries of a table that are discounted for an iteration, at most: walking stays most of the work
+
+
+def _scratch(depth: int, widest: int, waiting: int) -> Scratch:
+    """Return room for so many decisions at a time, of so many actions, and for so many regrets that wait."""
     node, at, action = np.zeros((3, depth), np.int64)
     other, drawn = np.zeros((2, depth))
     sigma, chance, value = np.zeros((3, depth, widest))
-    return Scratch(node, at, action, other, drawn, sigma, chance, value)
-
-
-def _depth(tree: Tree) -> int:
-    """Return how many nodes the longest play has."""
-    at, depth = tree.parent, 0
-    while len(at):
-        at, depth = tree.parent[at[at >= 0]], depth + 1
-    return depth
+    wait = np.zeros(1, np.int64), np.zeros(waiting, np.int64), np.zeros(waiting)
+    return Scratch(node, at, action, other, drawn, sigma, chance, value, *wait)

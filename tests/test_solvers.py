@@ -301,6 +301,8 @@ def test_exploitability_agrees_with_openspiel_for_every_algorithm(algorithm):
     games = ["kuhn", "leduc", "liars_dice(faces=4)", "goofspiel(cards=4)", "openspiel:kuhn_poker"]
     if algorithm not in ("lp", "mmd"):
         games.append("kuhn(players=3)")
+    if algorithm == "mccfr-public":
+        games = games[:3]  # those with hands of two players
     for name in games:
         solution = counterplay.solve(name, algorithm, iterations=30)
         theirs = pyspiel.nash_conv(adapter.to_game(make(name)), solution.to_openspiel())
