@@ -6,7 +6,7 @@ in place, so that whoever comes back to a state keeps a copy. The functions here
 compiled for each type of game, nothing is passed as a value, and machine code is kept on disk like all other: a type
 names its `kernels`, and keys of machine code follow them (`engine.kernel_key`). Called from Python they run as Python.
 
-A game has at least the fields of `Sizes`. Rules that offer `Steppable` have the same game in both forms.
+Walkers hand over raw arrays (`engine.raw`): flat ones, without a length. A game has at least the fields of `Sizes`. Rules that offer `Steppable` have the same game in both forms.
 """
 
 from collections.abc import Callable

@@ -106,7 +106,8 @@ def key_of(game: GoofspielSteps, player: int, label: str) -> int:
 
 
 def _setup(game: Any, state: Any) -> None:
-    state[:] = 0
+    for i in range(game.words):
+        state[i] = 0
     state[_WEIGHT] = 1
     state[_LEFT] = (1 << game.cards) - 1
     for p in range(game.players):

@@ -124,7 +124,8 @@ _DEALT, _ACTS, _BETS, _FIRST, _CARDS = range(5)
 
 
 def _setup(game: Any, state: Any) -> None:
-    state[:] = 0
+    for i in range(game.words):
+        state[i] = 0
     state[_FIRST] = -1
 
 

@@ -136,7 +136,7 @@ class LiarsDice:
         if self.wild:
             counts[:, :-1] += counts[:, -1:]
         return DiceSteps(
-            self.players, 4 + self.players, bids, bids, self.faces, bids, hands, np.array(self._odds), counts
+            self.players, 4 + self.players, bids, bids, self.faces, bids, hands, np.array(self._odds), counts.ravel()
         )
 
     def infoset(self, player: int, key: int) -> tuple[str, tuple[str, ...]]:
@@ -168,14 +168,15 @@ class DiceSteps(NamedTuple):
     bids: int
     hands: int
     odds: npt.NDArray[np.float64]  # [W]
-    counts: npt.NDArray[np.int64]  # [W, faces] how many of a hand's dice count as a face
+    counts: npt.NDArray[np.int64]  # [W * faces] how many of a hand's dice count as a face
 
 
 _DEALT, _MADE, _LAST, _SET, _HANDS = range(5)
 
 
 def _setup(game: Any, state: Any) -> None:
-    state[:] = 0
+    for i in range(game.words):
+        state[i] = 0
     state[_LAST] = -1
 
 
@@ -216,7 +217,7 @@ def _payoff(game: Any, state: Any, player: int) -> float:
         return 0.0
     matches = 0
     for p in range(game.players):
-        matches += game.counts[state[_HANDS + p], bid % game.faces]
+        matches += game.counts[state[_HANDS + p] * game.faces + bid % game.faces]
     holds = matches >= bid // game.faces + 1
     return 1.0 if holds == (player == bidder) else -1.0
 

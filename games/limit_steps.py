@@ -27,6 +27,7 @@ class LimitSteps(NamedTuple):
     words: int
     widest: int
     depth: int
+    streets: int  # after the first
     ranks: int
     kinds: int  # of cards: what cards can be told apart by
     copies: int  # cards of each kind
@@ -70,6 +71,7 @@ def in_steps(
         _OWN + _EACH * players,
         3,
         0,
+        len(board),
         ranks,
         ranks * suits // copies,
         copies,
@@ -134,7 +136,8 @@ def _most(game: LimitSteps) -> tuple[int, int]:
 
 
 def _setup(game: Any, state: Any) -> None:
-    state[:] = 0
+    for i in range(game.words):
+        state[i] = 0
     state[_TO_DEAL] = game.hole
     state[_WEIGHT] = 1
     state[_RAISES] = game.posted
@@ -264,7 +267,7 @@ def _play(game: Any, state: Any, move: int) -> None:
     if state[_CALLS] == left - (1 if state[_RAISES] > 0 and not forced else 0):
         state[_STREET] += 1
         state[_RAISES] = state[_CALLS] = 0
-        if state[_STREET] > len(game.board):
+        if state[_STREET] > game.streets:
             state[_TURN] = LEAF
         else:
             state[_TO_DEAL] = game.board[state[_STREET] - 1]

@@ -5,6 +5,10 @@ import pytest
 from naive_steps import of_rules, of_steps
 
 from counterplay.games import make
+from counterplay.solvers import infosets
+from counterplay.solvers.plain_walk import OfSteps, PlainWalker
+from counterplay.solvers.samplings import SAMPLINGS
+from counterplay.solvers.stepped import Walker, rows
 
 GAMES = [
     "kuhn",
@@ -39,3 +43,24 @@ def test_steps_are_the_rules(spec):
     for name, (moves, reach, total) in theirs.items():
         assert ours[name][0] == moves
         assert np.allclose([ours[name][1], *ours[name][2]], [reach, *total], rtol=0, atol=1e-9), name
+
+
+@pytest.mark.parametrize("name", rows())
+@pytest.mark.parametrize("spec", ["kuhn(players=3)", "leduc(raises=1)"])
+def test_the_kernel_does_what_plain_python_does(name, spec):
+    """Number for number, from the same random numbers."""
+    game, row, count = make(spec).steps(), SAMPLINGS[name], 30
+    walker = Walker(game, row, 5, infosets.empty(1 << 20))
+    plain = PlainWalker(OfSteps(game), row, 5)
+    walker.advance(count, 7)  # stopped and gone on with in the middle of walks
+    while walker.iterations < count:
+        walker.advance(count, 7)
+    for _ in range(count):
+        plain.advance(count)
+    assert walker.visited == plain.visited
+    found = infosets.listed(walker.table, walker.stride)
+    assert list(zip(found.player.tolist(), found.key.tolist(), strict=True)) == list(plain.records)
+    for place, visits, record in zip(found.place, found.visits, plain.records.values(), strict=True):
+        values = [*record.regret, *record.total, *np.ravel(record.baseline)]
+        assert np.allclose(walker.table.values[place + 2 : place + 2 + len(values)], values, rtol=1e-12, atol=1e-12)
+        assert visits == record.visits
