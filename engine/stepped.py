@@ -6,11 +6,11 @@ in place, so that whoever comes back to a state keeps a copy. The functions here
 compiled for each type of game, nothing is passed as a value, and machine code is kept on disk like all other: a type
 names its `kernels`, and keys of machine code follow them (`engine.kernel_key`). Called from Python they run as Python.
 
-Walkers hand over raw arrays (`engine.raw`): flat ones, without a length. A game has at least the fields of `Sizes`. Rules that offer `Steppable` have the same game in both forms.
+Walkers hand over raw arrays (`engine.raw`): flat ones, without a length. A game has at least the fields of `Sizes`.
+Rules that offer `Steppable` have the same game in both forms.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Protocol, TypeGuard
 
 import numpy as np
@@ -153,56 +153,24 @@ def _kernel(game: Any, name: str) -> Any:
     return getattr(getattr(game, "instance_class", None), "kernels", {}).get(name)
 
 
-# Annotations of what overloads are and of their lambdas differ, which Numba is not to mind.
-_overload: Any = partial(overload, strict=False)
+def _offer(name: str, third: bool) -> Callable[..., Any]:
+    """Return what gives the implementation of a function for the type of a game."""
+
+    def with_two(game: Any, state: Any) -> Any:
+        kernel = _kernel(game, name)
+        return None if kernel is None else lambda game, state: kernel(game, state)  # noqa: PLW0108 (Numba wants one)
+
+    def with_three(game: Any, state: Any, third: Any) -> Any:
+        kernel = _kernel(game, name)
+        return None if kernel is None else lambda game, state, third: kernel(game, state, third)  # noqa: PLW0108
+
+    return with_three if third else with_two
 
 
-@_overload(setup)
-def _setup(game: Any, state: Any) -> Any:
-    kernel = _kernel(game, "setup")
-    return None if kernel is None else lambda game, state: kernel(game, state)
-
-
-@_overload(turn)
-def _turn(game: Any, state: Any) -> Any:
-    kernel = _kernel(game, "turn")
-    return None if kernel is None else lambda game, state: kernel(game, state)
-
-
-@_overload(moves)
-def _moves(game: Any, state: Any) -> Any:
-    kernel = _kernel(game, "moves")
-    return None if kernel is None else lambda game, state: kernel(game, state)
-
-
-@_overload(chance)
-def _chance(game: Any, state: Any, move: Any) -> Any:
-    kernel = _kernel(game, "chance")
-    return None if kernel is None else lambda game, state, move: kernel(game, state, move)
-
-
-@_overload(draw)
-def _draw(game: Any, state: Any, random: Any) -> Any:
-    kernel = _kernel(game, "draw")
-    return None if kernel is None else lambda game, state, random: kernel(game, state, random)
-
-
-@_overload(play)
-def _play(game: Any, state: Any, move: Any) -> Any:
-    kernel = _kernel(game, "play")
-    return None if kernel is None else lambda game, state, move: kernel(game, state, move)
-
-
-@_overload(payoff)
-def _payoff(game: Any, state: Any, player: Any) -> Any:
-    kernel = _kernel(game, "payoff")
-    return None if kernel is None else lambda game, state, player: kernel(game, state, player)
-
-
-@_overload(key)
-def _key(game: Any, state: Any) -> Any:
-    kernel = _kernel(game, "key")
-    return None if kernel is None else lambda game, state: kernel(game, state)
+for _stub in (setup, turn, moves, key, chance, draw, play, payoff):
+    # The annotations of what gives an implementation and of its lambda differ, which Numba is not to mind.
+    _overloaded: Any = overload(_stub, strict=False)
+    _overloaded(_offer(_stub.__name__, _stub in (chance, draw, play, payoff)))
 
 
 @helper
@@ -222,9 +190,22 @@ def unit(random: Random) -> float:
 
 
 @helper
-def below(random: Random, count: Index) -> int:
+def below(random: Random, count: Index) -> Index:
     """Return one of 0 .. count - 1, for a count below 2**31."""
     return np.int64(((bits(random) >> np.uint64(32)) * np.uint64(count)) >> np.uint64(32))
+
+
+@helper
+def pick(odds: Any, count: int, random: Random) -> int:
+    """Return an action with these probabilities, which sum to one but for rounding."""
+    left, last = unit(random), 0
+    for a in range(count):
+        if odds[a] > 0.0:
+            last = a
+            left -= odds[a]
+            if left < 0.0:
+                return a
+    return last
 
 
 @helper

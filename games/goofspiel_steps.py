@@ -87,11 +87,11 @@ def key_of(game: GoofspielSteps, player: int, label: str) -> int:
         *rounds, now = label.split()
         for text in (*rounds, f"{now}:"):
             found = re.fullmatch(r"(\d+):(?:([\d,]+)>(\d+|-))?", text)
-            prize, bids, won = found.groups() if found else ("", None, None)
+            prize, bids, won = found.groups("") if found else ("", "", "")
             if game.order == RANDOM:
                 tell(told.left.index(int(prize)), len(told.left))
             told.left.remove(int(prize))
-            if bids is not None:
+            if bids:
                 for p, bid in zip(told.bidders, map(int, bids.split(",")), strict=True):
                     tell(told.hands[p].index(bid), len(told.hands[p]))
                     told.hands[p].remove(bid)
@@ -124,7 +124,7 @@ def _show(game: Any, state: Any) -> None:
 
 
 @stepped.helper
-def _nth(cards: int, n: int) -> int:
+def _nth(cards: int, n: int) -> Any:
     """Return the n-th card of a set."""
     for _ in range(n):
         cards &= cards - 1
@@ -134,21 +134,21 @@ def _nth(cards: int, n: int) -> int:
     return card + 1
 
 
-def _turn(game: Any, state: Any) -> int:
+def _turn(game: Any, state: Any) -> Any:
     if state[_ROUND] == game.cards:
         return LEAF
     return CHANCE if state[_PRIZE] == 0 else state[_BIDS]
 
 
-def _moves(game: Any, state: Any) -> int:
+def _moves(game: Any, state: Any) -> Any:
     return game.cards - state[_ROUND]
 
 
-def _chance(game: Any, state: Any, move: int) -> float:
+def _chance(game: Any, state: Any, move: int) -> Any:
     return 1.0 / (game.cards - state[_ROUND])
 
 
-def _draw(game: Any, state: Any, random: Any) -> int:
+def _draw(game: Any, state: Any, random: Any) -> Any:
     return stepped.below(random, game.cards - state[_ROUND])
 
 
@@ -205,7 +205,7 @@ def _award(game: Any, state: Any) -> None:
     state[_PRIZE] = state[_BIDS] = 0
 
 
-def _payoff(game: Any, state: Any, player: int) -> float:
+def _payoff(game: Any, state: Any, player: int) -> Any:
     mine, most, total, first = state[_OWN + _EACH * player + _POINTS], -1, 0, 0
     for p in range(game.players):
         points = state[_OWN + _EACH * p + _POINTS]

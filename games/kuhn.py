@@ -129,25 +129,25 @@ def _setup(game: Any, state: Any) -> None:
     state[_FIRST] = -1
 
 
-def _turn(game: Any, state: Any) -> int:
+def _turn(game: Any, state: Any) -> Any:
     if state[_DEALT] < game.players:
         return CHANCE
     acts = game.players if state[_FIRST] < 0 else state[_FIRST] + game.players
     return LEAF if state[_ACTS] == acts else state[_ACTS] % game.players
 
 
-def _moves(game: Any, state: Any) -> int:
+def _moves(game: Any, state: Any) -> Any:
     return game.ranks if state[_DEALT] < game.players else 2
 
 
-def _chance(game: Any, state: Any, move: int) -> float:
+def _chance(game: Any, state: Any, move: int) -> Any:
     for p in range(state[_DEALT]):
         if state[_CARDS + p] == move:
             return 0.0
     return 1.0 / (game.ranks - state[_DEALT])
 
 
-def _draw(game: Any, state: Any, random: Any) -> int:
+def _draw(game: Any, state: Any, random: Any) -> Any:
     while True:
         move = stepped.below(random, game.ranks)
         if stepped.chance(game, state, move) > 0.0:
@@ -165,7 +165,7 @@ def _play(game: Any, state: Any, move: int) -> None:
     state[_ACTS] += 1
 
 
-def _payoff(game: Any, state: Any, player: int) -> float:
+def _payoff(game: Any, state: Any, player: int) -> Any:
     pot, mine, best, winner = 0.0, 0.0, -1, -1
     for p in range(game.players):
         bet = (state[_BETS] >> p | state[_BETS] >> (p + game.players)) & 1

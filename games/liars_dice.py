@@ -180,19 +180,19 @@ def _setup(game: Any, state: Any) -> None:
     state[_LAST] = -1
 
 
-def _turn(game: Any, state: Any) -> int:
+def _turn(game: Any, state: Any) -> Any:
     if state[_DEALT] < game.players:
         return CHANCE
     return LEAF if state[_LAST] < -1 else state[_MADE] % game.players
 
 
-def _moves(game: Any, state: Any) -> int:
+def _moves(game: Any, state: Any) -> Any:
     if state[_DEALT] < game.players:
         return game.hands
     return game.bids if state[_LAST] < 0 else game.bids - state[_LAST]  # the higher bids and the call
 
 
-def _chance(game: Any, state: Any, move: int) -> float:
+def _chance(game: Any, state: Any, move: int) -> Any:
     return game.odds[move]
 
 
@@ -210,7 +210,7 @@ def _play(game: Any, state: Any, move: int) -> None:
     state[_MADE] += 1
 
 
-def _payoff(game: Any, state: Any, player: int) -> float:
+def _payoff(game: Any, state: Any, player: int) -> Any:
     bid = state[_LAST] + game.bids + 1
     bidder = (state[_MADE] - 1) % game.players
     if player != bidder and player != (bidder + 1) % game.players:

@@ -145,28 +145,28 @@ def _setup(game: Any, state: Any) -> None:
         state[_OWN + _EACH * p + _PAID] = game.paid[p]
 
 
-def _turn(game: Any, state: Any) -> int:
+def _turn(game: Any, state: Any) -> Any:
     return CHANCE if state[_TO_DEAL] > 0 else state[_TURN]
 
 
 @stepped.helper
-def _owes(game: Any, state: Any) -> bool:
+def _owes(game: Any, state: Any) -> Any:
     """Tell whether the acting player faces a bet."""
     mine = state[_OWN + _EACH * state[_TURN] + _PAID]
+    more = False
     for p in range(game.players):
-        if state[_OWN + _EACH * p + _PAID] > mine:
-            return True
-    return False
+        more |= state[_OWN + _EACH * p + _PAID] > mine
+    return more
 
 
-def _moves(game: Any, state: Any) -> int:
+def _moves(game: Any, state: Any) -> Any:
     if state[_TO_DEAL] > 0:
         return game.kinds
     return (2 if _owes(game, state) else 1) + (1 if state[_RAISES] < game.raises else 0)
 
 
 @stepped.helper
-def _gone(game: Any, state: Any, kind: int) -> tuple[int, int]:
+def _gone(game: Any, state: Any, kind: int) -> Any:
     """Return how many cards of a kind, and how many in all, are dealt."""
     gone, dealt = 0, state[_SHOWN]
     for i in range(state[_SHOWN]):
@@ -179,12 +179,12 @@ def _gone(game: Any, state: Any, kind: int) -> tuple[int, int]:
     return gone, dealt
 
 
-def _chance(game: Any, state: Any, move: int) -> float:
+def _chance(game: Any, state: Any, move: int) -> Any:
     gone, dealt = _gone(game, state, move)
     return max(game.copies - gone, 0) / (game.kinds * game.copies - dealt)
 
 
-def _draw(game: Any, state: Any, random: Any) -> int:
+def _draw(game: Any, state: Any, random: Any) -> Any:
     while True:  # a card of the whole deck, until it is none that is gone
         card = stepped.below(random, game.kinds * game.copies)
         kind = card // game.copies
@@ -282,7 +282,7 @@ _moves_of = stepped.helper(_moves)
 
 
 @stepped.helper
-def _by_ranks(game: Any, cards: Any, count: int) -> int:
+def _by_ranks(game: Any, cards: Any, count: int) -> Any:
     """Return a number that orders hands as `leduc.strength` does: the best five cards at most."""
     best = 0
     for chosen in range(1, 1 << count):
@@ -320,7 +320,7 @@ def _by_ranks(game: Any, cards: Any, count: int) -> int:
 
 
 @stepped.helper
-def _by_three(game: Any, cards: Any) -> int:
+def _by_three(game: Any, cards: Any) -> Any:
     """Return a number that orders hands of three sorted cards as `rhode_island.three_card_strength` does."""
     suits = game.strength[0]
     low, middle, high = cards[0] // suits, cards[1] // suits, cards[2] // suits
@@ -338,7 +338,7 @@ def _by_three(game: Any, cards: Any) -> int:
 
 
 @stepped.helper
-def _strength(game: Any, state: Any, player: int) -> int:
+def _strength(game: Any, state: Any, player: int) -> Any:
     """Return a number that is larger for a better hand."""
     own, count = _OWN + _EACH * player + _CARDS, game.hole + state[_SHOWN]
     if game.ranking == HOLDEM:
@@ -353,7 +353,7 @@ def _strength(game: Any, state: Any, player: int) -> int:
     return _by_three(game, cards) if game.ranking == THREE_CARDS else _by_ranks(game, cards, count)
 
 
-def _payoff(game: Any, state: Any, player: int) -> float:
+def _payoff(game: Any, state: Any, player: int) -> Any:
     pot, left = 0, 0
     for p in range(game.players):
         pot += state[_OWN + _EACH * p + _PAID]

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from counterplay.engine import atomics
 from counterplay.engine.errors import UserError
-from counterplay.engine.jit import inlined, jit
+from counterplay.engine.jit import Index, inlined, jit
+from counterplay.engine.mapping import copy
 from counterplay.engine.raw import raw
 
 F64 = npt.NDArray[np.float64]
@@ -81,7 +82,7 @@ def _hash(key: Any, player: int) -> Any:
 
 
 @inlined
-def _at(table: Infosets, held: Any, hashed: Any, key: Any, player: int) -> int:
+def _at(table: Infosets, held: Any, hashed: Any, key: Any, player: int) -> Index:
     """Return where the record of a slot begins if it is that of the key, else -1."""
     if (held ^ hashed) >> np.uint64(_PLACE) == np.uint64(0):
         place = np.int64(held & np.uint64((1 << _PLACE) - 1)) - 1
@@ -91,11 +92,11 @@ def _at(table: Infosets, held: Any, hashed: Any, key: Any, player: int) -> int:
 
 
 @inlined
-def seek(table: Infosets, key: Any, player: int) -> int:
+def seek(table: Infosets, key: Any, player: int) -> Index:
     """Return where the record of an information set begins, -1 if there is none."""
     hashed = _hash(key, player)
     mask = table.counts[CAPACITY] - 1
-    slot = np.int64(hashed & np.uint64(mask))
+    slot: Index = np.int64(hashed & np.uint64(mask))
     while table.slots[slot] != np.uint64(0):
         place = _at(table, table.slots[slot], hashed, key, player)
         if place >= 0:
@@ -111,7 +112,7 @@ def _grow(table: Infosets, stride: int) -> None:
     table.counts[CAPACITY] = capacity
     for slot in range(capacity):
         table.slots[slot] = np.uint64(0)
-    place = 0
+    place: Index = 0
     while place < table.counts[USED]:
         head = table.heads[place + 1]
         player = np.int64(head & np.uint64(255))
@@ -121,12 +122,12 @@ def _grow(table: Infosets, stride: int) -> None:
 
 
 @inlined
-def _enter(table: Infosets, place: int, player: int) -> int:
+def _enter(table: Infosets, place: Index, player: Index) -> Index:
     """Let a slot say where a record is; return where, or where another process has put the same one."""
     key = table.heads[place]
     hashed = _hash(key, player)
     mask = table.counts[CAPACITY] - 1
-    slot = np.int64(hashed & np.uint64(mask))
+    slot: Index = np.int64(hashed & np.uint64(mask))
     mine = (hashed >> np.uint64(_PLACE)) << np.uint64(_PLACE) | np.uint64(place + 1)
     while True:
         held = atomics.swap(table.slots, slot, np.uint64(0), mine)
@@ -139,7 +140,7 @@ def _enter(table: Infosets, place: int, player: int) -> int:
 
 
 @jit
-def add(table: Infosets, key: Any, player: int, count: int, stride: int) -> int:
+def add(table: Infosets, key: Any, player: int, count: int, stride: int) -> Index:
     """Return where the record of a new information set begins, -1 where there is no room for it."""
     size = HEAD + count * stride
     if table.counts[FULL]:
@@ -156,7 +157,11 @@ def add(table: Infosets, key: Any, player: int, count: int, stride: int) -> int:
         table.heads[place + 1] = np.uint64(NOBODY | count << _PLAYER)
         return found
     number = atomics.add(table.counts, COUNT, 1) + 1
-    if table.counts[GROWS] and number * 10 > table.counts[CAPACITY] * 7 and table.counts[CAPACITY] < table.counts[SLOTS]:
+    if (
+        table.counts[GROWS]
+        and number * 10 > table.counts[CAPACITY] * 7
+        and table.counts[CAPACITY] < table.counts[SLOTS]
+    ):
         _grow(table, stride)
     return place
 
@@ -175,13 +180,31 @@ def _enlarge(table: Infosets, stride: int) -> None:
 
 @jit
 def _list(arrays: Infosets, stride: int, places: I64) -> None:
-    table, place, i = raw(arrays), 0, 0
+    table, i = raw(arrays), 0
+    place: Index = 0
     while place < table.counts[USED]:
         head = table.heads[place + 1]
         if head & np.uint64(255) != np.uint64(NOBODY):
             places[i] = place
             i += 1
         place += HEAD + np.int64(head >> np.uint64(_PLAYER) & np.uint64(0xFFFF)) * stride
+
+
+@inlined
+def shares(values: Any, begin: int, count: int, sigma: Any) -> None:
+    """Write numbers, where they are positive, as shares of their sum: uniform where none is, or `begin` is -1."""
+    norm = 0.0
+    for a in range(count):
+        sigma[a] = max(values[begin + a], 0.0) if begin >= 0 else 0.0
+        norm += sigma[a]
+    for a in range(count):
+        sigma[a] = sigma[a] / norm if norm > 0.0 else 1.0 / count
+
+
+@inlined
+def average(table: Infosets, place: int, count: int, sigma: Any) -> None:
+    """Write the average strategy of a record; uniform where there is none."""
+    shares(table.values, place + HEAD + count if place >= 0 else -1, count, sigma)
 
 
 class Listing(NamedTuple):
@@ -211,7 +234,8 @@ def listed(table: Infosets, stride: int) -> Listing:
 @jit
 def _check(heads: U64, values: F64, stride: int, players: int, widest: int) -> int:
     """Return how many records there are, -1 where it is none of a run."""
-    place, count = 0, 0
+    place: Index = 0
+    count = 0
     while place < len(heads):
         if place + HEAD > len(heads):
             return -1
@@ -233,6 +257,16 @@ def _check(heads: U64, values: F64, stride: int, players: int, widest: int) -> i
     return count
 
 
+def over(arena: U64, stride: int, players: int, widest: int) -> Infosets:
+    """Return a table over an arena of another, to be read alone; raises `ValueError` for what is none."""
+    count = _check(arena, arena.view(np.float64), stride, players, widest)
+    if count < 0:
+        raise UserError("the saved run does not fit: its information sets are damaged")
+    slots = np.zeros(1 << max((2 * count).bit_length(), 1), np.uint64)
+    counts = np.array([count, len(arena), len(slots) // 2, 1, 0, len(slots), len(arena), 0], np.int64)
+    return _entered(Infosets(slots, arena.view(np.float64), arena, counts), stride)
+
+
 def restore(table: Infosets, arena: U64, stride: int, players: int, widest: int) -> None:
     """Fill an empty table from the arena of another; raises `ValueError` for what is none, and where it has no room."""
     count = _check(arena, arena.view(np.float64), stride, players, widest)
@@ -243,12 +277,34 @@ def restore(table: Infosets, arena: U64, stride: int, players: int, widest: int)
             f"the saved run has {count:,} information sets in {8 * len(arena):,} bytes, more than the run may take: "
             "allow more with --memory"
         )
-    table.heads[: len(arena)] = arena
+    copy(table.heads, arena)
     table.counts[USED], table.counts[COUNT] = len(arena), count
     capacity = int(table.counts[CAPACITY])
     while table.counts[GROWS] and count * 10 > capacity * 7 and capacity < table.counts[SLOTS]:
         capacity *= 2
     table.counts[CAPACITY] = capacity // 2
+    _entered(table, stride)
+
+
+def _entered(table: Infosets, stride: int) -> Infosets:
     _enlarge(table, stride)
-    if np.count_nonzero(table.slots[:capacity]) != count:
+    if np.count_nonzero(table.slots[: table.counts[CAPACITY]]) != table.counts[COUNT]:
         raise UserError("the saved run does not fit: an information set is there twice")
+    return table
+
+
+@jit
+def _seek(table: Infosets, key: Any, player: int) -> int:
+    return seek(raw(table), key, player)
+
+
+def place_of(table: Infosets, key: int, player: int) -> int:
+    """Return where the record of an information set begins, -1 if there is none."""
+    return int(_seek(table, np.uint64(key), player))
+
+
+def average_of(table: Infosets, place: int, count: int) -> F64:
+    """Return the average strategy of a record with so many moves."""
+    total = table.values[place + HEAD + count : place + HEAD + 2 * count]
+    mass = total.sum()
+    return total / mass if mass > 0 else np.full(count, 1.0 / count)

@@ -4,154 +4,33 @@ It does what `solvers.stepped` does, with the same random numbers, and is what t
 it learns it gives in the same records, by running numbers in place of keys.
 """
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine import stepped
-from counterplay.engine.deals import check_odds, check_payoffs
 from counterplay.engine.errors import UserError
-from counterplay.engine.rules import CHANCE, LEAF, chance_of
+from counterplay.engine.rules import CHANCE, LEAF
+from counterplay.engine.schema import fit
+from counterplay.solvers import infosets
 from counterplay.solvers.infosets import HEAD
+from counterplay.solvers.plain_games import Game, Name, Numbers, Record, plain_winnings, shares
 from counterplay.solvers.samplings import ALL, ONE, Sampling
-from counterplay.solvers.stepped import stride_of
+from counterplay.solvers.stepped import LIKE, stride_of
+from counterplay.solvers.winnings import Winnings
 
-Name = tuple[int, Hashable]  # a player, and what it knows
 LONGEST = 900  # moves of a play
 
 
-@dataclass
-class Record:
-    """What an information set was told."""
-
-    moves: tuple[str, ...]
-    regret: list[float]
-    total: list[float]
-    baseline: list[list[float]]  # a list for each traverser, where there are any
-    visits: int = 0
-
-    def average(self) -> list[float]:
-        """Return the average strategy."""
-        return shares(self.total)
-
-
-class Game(Protocol):
-    """A game as this walker plays it."""
-
-    players: int
-
-    def root(self) -> Any: ...
-    def turn(self, state: Any) -> int: ...
-    def moves(self, state: Any) -> Sequence[str]: ...
-    def draw(self, state: Any, random: "Numbers") -> int: ...
-    def play(self, state: Any, move: int) -> Any: ...
-    def payoff(self, state: Any, player: int) -> float: ...
-    def knows(self, state: Any, player: int) -> Hashable: ...
-
-
-class Numbers:
-    """The random numbers of `engine.stepped`."""
-
-    def __init__(self, seed: int):
-        self.state = np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64)
-
-    def unit(self) -> float:
-        """Return a number in [0, 1)."""
-        with np.errstate(over="ignore"):
-            return float(stepped.unit(self.state))
-
-    def drawn(self, odds: Sequence[float]) -> int:
-        """Return an index with these probabilities."""
-        left, last = self.unit(), 0
-        for i, p in enumerate(odds):
-            if p > 0.0:
-                last = i
-                left -= p
-                if left < 0.0:
-                    return i
-        return last
-
-
-class OfRules:
-    """Rules of histories, played."""
-
-    def __init__(self, rules: Any):
-        self.rules, self.players = rules, rules.players
-        self.root, self.turn, self.moves, self.play, self.knows = (
-            rules.root,
-            rules.turn,
-            rules.moves,
-            rules.play,
-            rules.sees,
-        )
-        self._chance = chance_of(rules)
-
-    def draw(self, state: Any, random: Numbers) -> int:
-        """Return a move of chance; raises `ValueError` where there are no probabilities."""
-        odds = self._chance(state)
-        check_odds(odds, lambda: f"chance at {state}", len(self.moves(state)))
-        return random.drawn(odds)
-
-    def payoff(self, state: Any, player: int) -> float:
-        """Return what a player receives; raises `ValueError` for what nobody can."""
-        values = self.rules.payoffs(state)
-        check_payoffs(values, self.players)
-        return float(values[player])
-
-
-class OfSteps:
-    """A stepped game, played in Python."""
-
-    def __init__(self, game: Any):
-        self.game, self.players = game, game.players
-
-    def root(self) -> Any:
-        """Return the first state."""
-        state = np.zeros(self.game.words, np.int64)
-        stepped.setup(self.game, state)
-        return state
-
-    def turn(self, state: Any) -> int:
-        """Return who is next."""
-        return stepped.turn(self.game, state)
-
-    def moves(self, state: Any) -> Sequence[str]:
-        """Return as many names as there are moves."""
-        return tuple(map(str, range(stepped.moves(self.game, state))))
-
-    def draw(self, state: Any, random: Numbers) -> int:
-        """Return a move of chance."""
-        return stepped.draw(self.game, state, random.state)
-
-    def play(self, state: Any, move: int) -> Any:
-        """Return the state after a move."""
-        after = state.copy()
-        stepped.play(self.game, after, move)
-        return after
-
-    def payoff(self, state: Any, player: int) -> float:
-        """Return what a player receives."""
-        return stepped.payoff(self.game, state, player)
-
-    def knows(self, state: Any, player: int) -> int:
-        """Return the key."""
-        return int(stepped.key(self.game, state))
-
-
-def shares(values: Sequence[float]) -> list[float]:
-    """Return numbers, where they are positive, as shares of their sum; uniform where none is."""
-    positive = [max(x, 0.0) for x in values]
-    norm = 0.0
-    for x in positive:
-        norm += x
-    return [x / norm if norm > 0.0 else 1.0 / len(values) for x in positive]
+class Halted(Exception):
+    """A walk was given up."""
 
 
 class PlainWalker:
     """A run of one sampling over a dictionary; of at most `most` bytes, as records count them."""
+
+    between = True  # it stops after whole iterations alone
 
     def __init__(
         self,
@@ -167,14 +46,59 @@ class PlainWalker:
         self.book, self.hero = book or {}, hero
         self.iterations = self.visited = self.bytes = 0
         self.full = False
+        self.halt: Callable[[], bool] = lambda: False  # asked now and then: whether to give a walk up
+
+    @property
+    def infosets(self) -> int:
+        """Return how many information sets were met."""
+        return len(self.records)
 
     def advance(self, end: int, budget: int = 0) -> None:
-        """Run one iteration, if fewer than so many are done."""
+        """Run one iteration, if fewer than so many are done.
+
+        Where it is halted the iteration does not count, and what was told stays.
+        """
         if self.iterations >= end:
             return
-        for p in range(self.game.players) if self.hero < 0 else (self.hero,):
-            self._value(self.game.root(), p, 1.0, 1.0, 0)
+        try:
+            for p in range(self.game.players) if self.hero < 0 else (self.hero,):
+                self._value(self.game.root(), p, 1.0, 1.0, 0)
+        except Halted:
+            return
         self.iterations += 1
+
+    def abandon(self) -> None:
+        """Do nothing: no walk is under way."""
+
+    def winnings(self, deals: int, seed: int) -> Winnings:
+        """Return what the average strategy earns against uniform play."""
+        return plain_winnings(self.game, self.records, {}, deals, seed)
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all that a resumed run needs, by name."""
+        here = np.array([self.iterations, self.visited], np.uint64)
+        return {"arena": packed(self.records), "random": self.random.state.copy(), "here": here}
+
+    def restore(
+        self, state: dict[str, npt.NDArray[Any]], names: Sequence[Name], moves: Sequence[tuple[str, ...]]
+    ) -> None:
+        """Go on from what `state` gave, with the names of its records; raises `ValueError` for what no run is."""
+        stride = stride_of(self.sampling, self.game.players)
+        table = infosets.over(state["arena"], stride, self.game.players, max(map(len, moves), default=2))
+        found = infosets.listed(table, stride)
+        if sorted(found.key.tolist()) != list(range(len(names))) or [*map(len, moves)] != found.moves.tolist():
+            raise UserError("the saved run does not fit: its information sets are not those of its labels")
+        for place, key, count, visits in zip(found.place, found.key, found.moves, found.visits, strict=True):
+            values = table.values[place + HEAD : place + HEAD + count * stride].reshape(stride, count).tolist()
+            record = Record(moves[key], values[0], values[1], values[2:], int(visits))
+            self.records[names[key]] = record
+            self.bytes += self._size(len(record.moves))
+        saved = fit({n: a for n, a in state.items() if n != "arena"}, LIKE, "the saved run")
+        self.random.state[:] = saved["random"]
+        self.iterations, self.visited = map(int, saved["here"])
+
+    def _size(self, moves: int) -> int:
+        return 8 * (HEAD + moves * stride_of(self.sampling, self.game.players)) + PYTHON * (4 + moves)
 
     def _record(self, name: Name, moves: Sequence[str]) -> Record | None:
         """Return an information set's record; None where there is no room for a new one."""
@@ -183,7 +107,7 @@ class PlainWalker:
             if found.moves != tuple(moves):
                 raise UserError(f"an information set has different moves: player {name[0]} at {name[1]!r}")
             return found
-        size = 8 * (HEAD + len(moves) * stride_of(self.sampling, self.game.players)) + PYTHON * (4 + len(moves))
+        size = self._size(len(moves))
         if self.bytes + size > self.most:
             self.full = True
             return None
@@ -215,6 +139,8 @@ class PlainWalker:
         while True:
             self.visited += 1
             depth += 1
+            if self.visited % 1000 == 0 and self.halt():
+                raise Halted
             if depth > LONGEST:
                 raise UserError(f"a play of the game had not ended after {LONGEST:,} moves: it may never end")
             who = game.turn(state)

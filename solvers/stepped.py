@@ -18,10 +18,12 @@ from counterplay.engine.jit import inlined, jit
 from counterplay.engine.raw import raw, shift
 from counterplay.engine.rules import CHANCE, LEAF
 from counterplay.engine.schema import fit
-from counterplay.engine.stepped import State, draw, key, moves, payoff, play, setup, turn, unit
+from counterplay.engine.stepped import State, draw, key, moves, payoff, pick, play, setup, turn, unit
 from counterplay.solvers import infosets
-from counterplay.solvers.infosets import FULL, HEAD, Infosets, add, seek, visit
+from counterplay.solvers.infosets import COUNT, FULL, HEAD, USED, Infosets, add, average, seek, shares, visit
+from counterplay.solvers.playouts import winnings
 from counterplay.solvers.samplings import ALL, ONE, SAMPLINGS, Sampling
+from counterplay.solvers.winnings import Winnings
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -42,7 +44,7 @@ class Scratch(NamedTuple):
     state: State  # [words]
     states: I64  # [depth, words] as they were before an action
     place: I64  # [depth] the record, or -1
-    count: I64  # [depth] actions
+    size: I64  # [depth] how many actions
     mine: I64  # [depth] whether the traverser decides
     action: I64  # [depth] the action whose value is awaited
     other: F64  # [depth] probability of the others' actions to here over that of drawing them
@@ -56,7 +58,7 @@ def scratch(game: Any, seed: int, process: int = 0, processes: int = 1) -> Scrat
     """Return where one of so many processes begins; it takes every iteration of its own number."""
     depth, widest = max(game.depth, 1), game.widest
     states = np.zeros((depth, game.words), np.int64)
-    place, count, mine, action = np.zeros((4, depth), np.int64)
+    place, size, mine, action = np.zeros((4, depth), np.int64)
     other, drawn = np.zeros((2, depth))
     sigma, chance, value = np.zeros((3, depth, widest))
     random = np.random.SeedSequence(seed, spawn_key=(process,) if process else ()).generate_state(1, np.uint64)
@@ -68,7 +70,7 @@ def scratch(game: Any, seed: int, process: int = 0, processes: int = 1) -> Scrat
         np.zeros(game.words, np.int64),
         states,
         place,
-        count,
+        size,
         mine,
         action,
         other,
@@ -77,36 +79,6 @@ def scratch(game: Any, seed: int, process: int = 0, processes: int = 1) -> Scrat
         chance,
         value,
     )
-
-
-@inlined
-def drawn_of(odds: Any, count: int, random: Any) -> int:
-    """Return an action with these probabilities, which sum to one but for rounding."""
-    left, last = unit(random), 0
-    for a in range(count):
-        if odds[a] > 0.0:
-            last = a
-            left -= odds[a]
-            if left < 0.0:
-                return a
-    return last
-
-
-@inlined
-def shares(values: Any, begin: int, count: int, sigma: Any) -> None:
-    """Write numbers, where they are positive, as shares of their sum: uniform where none is, or `begin` is -1."""
-    norm = 0.0
-    for a in range(count):
-        sigma[a] = max(values[begin + a], 0.0) if begin >= 0 else 0.0
-        norm += sigma[a]
-    for a in range(count):
-        sigma[a] = sigma[a] / norm if norm > 0.0 else 1.0 / count
-
-
-@inlined
-def average(table: Infosets, place: int, count: int, sigma: Any) -> None:
-    """Write the average strategy of a record; uniform where there is none."""
-    shares(table.values, place + HEAD + count if place >= 0 else -1, count, sigma)
 
 
 @inlined
@@ -121,7 +93,7 @@ def _include(
     elif traverser == ONE:
         for a in range(count):
             chance[a] = explore / count + (1.0 - explore) * sigma[a]
-        chosen = drawn_of(chance, count, random)
+        chosen = pick(chance, count, random)
         for a in range(count):
             if a != chosen:
                 chance[a] = 0.0
@@ -138,7 +110,7 @@ def _include(
 @inlined
 def _ended(table: Infosets, s: Scratch, d: int, wide: int, p: int, t: float, weight: float, rate: float) -> float:
     """Return the estimate of a decision's value once its sampled actions have theirs, and tell its information set."""
-    place, count = s.place[d], s.count[d]
+    place, count = s.place[d], s.size[d]
     sigma, chance, value = shift(s.sigma, d * wide), shift(s.chance, d * wide), shift(s.value, d * wide)
     baselines = place + HEAD + (2 + p) * count
     total = 0.0
@@ -212,7 +184,7 @@ def walk(
             place = -1
             if hero >= 0 and who != p:
                 average(book, seek(book, np.uint64(known), who), count, sigma)
-                play(game, state, drawn_of(sigma, count, random))
+                play(game, state, pick(sigma, count, random))
                 continue
             place = seek(table, np.uint64(known), who)
             if place < 0:
@@ -229,13 +201,13 @@ def walk(
                     for a in range(count):
                         chance[a] = 1.0
                 else:
-                    chosen = drawn_of(sigma, count, random)
+                    chosen = pick(sigma, count, random)
                     if rate == 0.0:  # the value of the action drawn is the decision's
                         play(game, state, chosen)
                         continue
                     for a in range(count):
                         chance[a] = sigma[a] if a == chosen else 0.0
-            s.place[d], s.count[d], s.mine[d] = place, count, who == p
+            s.place[d], s.size[d], s.mine[d] = place, count, who == p
             s.other[d], s.drawn[d] = other, drawn
             for i in range(words):
                 s.states[d * words + i] = state[i]
@@ -254,7 +226,7 @@ def walk(
         # Up, to the next action of the sample.
         phase = _UP
         while d > 0:
-            count, a = s.count[d - 1], s.action[d - 1]
+            count, a = s.size[d - 1], s.action[d - 1]
             if a < count:
                 s.value[(d - 1) * wide + a] = value
                 a += 1
@@ -306,6 +278,9 @@ def stride_of(sampling: Sampling, players: int) -> int:
     return 2 + (players if sampling.rate else 0)
 
 
+LIKE = {"random": np.zeros(1, np.uint64), "here": np.zeros(2, np.uint64)}  # what a saved run has beside its arena
+
+
 class Walker:
     """A run of one sampling on a stepped game: its table, and how far it is."""
 
@@ -342,7 +317,17 @@ class Walker:
     @property
     def full(self) -> bool:
         """Tell whether an information set found no room."""
-        return bool(self.table.counts[FULL]) and self.table.counts[infosets.COUNT] > 0
+        return bool(self.table.counts[FULL])
+
+    @property
+    def infosets(self) -> int:
+        """Return how many information sets were met."""
+        return int(self.table.counts[COUNT])
+
+    @property
+    def bytes(self) -> int:
+        """Return what they take."""
+        return infosets.taken(self.table)
 
     def advance(self, end: int, budget: int = BUDGET) -> None:
         """Go on, until so many iterations are done or so many states visited."""
@@ -368,21 +353,21 @@ class Walker:
         """Give up the walk that is under way: the iteration is not counted, what it has told stays."""
         self.scratch.here[[PLAYER, PHASE, DEPTH]] = 0, _BEGIN, 0
 
+    def winnings(self, deals: int, seed: int) -> Winnings:
+        """Return what the average strategy earns against uniform play."""
+        return winnings(self.game, self.table, infosets.nothing(), deals, seed)
+
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """Return all that a resumed run needs, by name; no copies."""
-        used = int(self.table.counts[infosets.USED])
+        used = int(self.table.counts[USED])
         here = np.array([self.iterations, self.visited], np.uint64)
         return {"arena": self.table.heads[:used], "random": self.scratch.random, "here": here}
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Go on from what `state` gave; raises `ValueError` for what no run is."""
-        saved = {"arena": state["arena"], **fit({n: a for n, a in state.items() if n != "arena"}, _like(), "the run")}
-        infosets.restore(self.table, saved["arena"], self.stride, self.game.players, self.game.widest)
+        saved = fit({n: a for n, a in state.items() if n != "arena"}, LIKE, "the saved run")
+        infosets.restore(self.table, state["arena"], self.stride, self.game.players, self.game.widest)
         if saved["here"].max() >= 2**53:
             raise UserError("the saved run does not fit: it has more iterations than any run")
         self.scratch.random[:] = saved["random"]
         self.scratch.here[[ITERATION, VISITED]] = saved["here"].astype(np.int64)
-
-
-def _like() -> dict[str, npt.NDArray[Any]]:
-    return {"random": np.zeros(1, np.uint64), "here": np.zeros(2, np.uint64)}

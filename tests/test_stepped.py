@@ -6,7 +6,8 @@ from naive_steps import of_rules, of_steps
 
 from counterplay.games import make
 from counterplay.solvers import infosets
-from counterplay.solvers.plain_walk import OfSteps, PlainWalker
+from counterplay.solvers.plain_games import OfSteps
+from counterplay.solvers.plain_walk import PlainWalker
 from counterplay.solvers.samplings import SAMPLINGS
 from counterplay.solvers.stepped import Walker, rows
 
