@@ -82,7 +82,11 @@ def _spot_flags(command: Any) -> Any:
 @cli.command()
 @click.argument("game", required=False)
 @click.option(
-    "--algorithm", metavar="NAME", default="auto", show_default=True, help="cfr, cfr+, dcfr, pcfr+, ..., mmd, lp."
+    "--algorithm",
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    help="cfr, dcfr, pcfr+, ..., mmd, lp; mccfr-external, ...",
 )
 @click.option("--iterations", type=int, metavar="N", help="Stop after N iterations, those of a resumed run included.")
 @click.option("--target", metavar="E", help="Stop at an exploitability of E, in the game's units; spots: or 0.5%.")
@@ -96,6 +100,7 @@ def _spot_flags(command: Any) -> Any:
 )
 @click.option("--updates", metavar="ORDER", help="alternating or simultaneous.")
 @click.option("--temperature", type=float, metavar="T", help="With mmd: find the quantal-response equilibrium of T.")
+@click.option("--memory", metavar="BYTES", help="Without a tree: take at most so much, as 4GB; half of what is free.")
 @click.option("--out", metavar="FILE", help="Save the solution; a long run is also saved once a minute.")
 @click.option("--resume", metavar="FILE", help="Go on from a saved solution; GAME may be left out.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
@@ -208,11 +213,11 @@ def evaluate(file: str, against: str | None, game: str | None, as_json: bool, **
     payoffs = () if against is None else solution.against(counterplay.load(against, game))
     judged, page = solution.judge(), pages.of(solution)
     if as_json:
-        head = pages.head_to_head(payoffs, against) if against is not None else {}
+        head = pages.head_to_head(solution, payoffs, against) if against is not None else {}
         put_json({"file": file, **claims(solution), **page.measured(solution, judged), **head})
     else:
         put(page.judgement(solution, judged, paint))
-        put(pages.duel(payoffs, file, against) if against is not None else [])
+        put(pages.duel(solution, payoffs, file, against) if against is not None else [])
     return 0 if page.holds(solution, judged) else 1
 
 

@@ -13,6 +13,7 @@ from counterplay.engine.rules import is_dealt
 from counterplay.engine.size import SHORT, Size, admit, describe
 from counterplay.engine.tree import Tree, compile_tree
 from counterplay.engine.walk import TooManyNodes
+from counterplay.games import GAMES
 
 _DEALS = 100_000  # combinations of hands up to which a small tree's tables are small, too
 
@@ -53,3 +54,11 @@ def size_of(tree: Tree, seconds: float) -> str:
     count = tree.count()
     held = sum(getattr(getattr(tree, field.name), "nbytes", 0) for field in fields(tree))
     return describe(Size(count["nodes"], count["leaves"], count["infosets"], 2 * held, 2 * held, seconds, 0.0))
+
+
+def name_of(made: Any) -> tuple[str, Any]:
+    """Return what a game is called, and the rules to keep of one that has no spec or whose spec files do not import."""
+    from counterplay.engine.catalogue import is_own
+
+    text = GAMES.spec_of(made)
+    return text or type(made).__name__, made if text is None or is_own(text) else None

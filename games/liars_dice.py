@@ -151,7 +151,8 @@ class LiarsDice:
 
     def key_of(self, player: int, label: str) -> int:
         hand, moves = public_play.moves_to(self, player, label)
-        return sum(1 << state.last + 1 + move for state, move in moves) * len(self._hands) + hand
+        made = sum([1 << int(state.last) + 1 + move for state, move in moves])
+        return made * len(self._hands) + hand
 
 
 class DiceSteps(NamedTuple):

@@ -277,7 +277,7 @@ def restore(table: Infosets, arena: U64, stride: int, players: int, widest: int)
             f"the saved run has {count:,} information sets in {8 * len(arena):,} bytes, more than the run may take: "
             "allow more with --memory"
         )
-    copy(table.heads, arena)
+    copy(table.heads[: len(arena)], arena)
     table.counts[USED], table.counts[COUNT] = len(arena), count
     capacity = int(table.counts[CAPACITY])
     while table.counts[GROWS] and count * 10 > capacity * 7 and capacity < table.counts[SLOTS]:
@@ -294,13 +294,14 @@ def _entered(table: Infosets, stride: int) -> Infosets:
 
 
 @jit
-def _seek(table: Infosets, key: Any, player: int) -> int:
+def _seek(table: Infosets, key: Any, player: int) -> Index:
     return seek(raw(table), key, player)
 
 
 def place_of(table: Infosets, key: int, player: int) -> int:
     """Return where the record of an information set begins, -1 if there is none."""
-    return int(_seek(table, np.uint64(key), player))
+    found: int = _seek(table, np.uint64(key), player)
+    return found
 
 
 def average_of(table: Infosets, place: int, count: int) -> F64:

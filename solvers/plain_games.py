@@ -150,12 +150,11 @@ def plain_winnings(
     above: bool = False,
 ) -> Winnings:
     """Return the same in a game played in Python."""
-    sums = np.zeros(SEATS + game.players)
+    sums = np.zeros(SEATS + 2 * game.players)
     each, luck, random = generators(seed), Numbers(0), Numbers(0)
-    random.state[0] = each[2]
 
     def once(seat: int, receiver: int) -> float:
-        luck.state[0] = each[0] * np.uint64(0xD1342543DE82EF95)
+        luck.state[0], random.state[0] = each[0] * np.uint64(0xD1342543DE82EF95), each[0]
         state = game.root()
         while (who := game.turn(state)) != LEAF:
             if who == CHANCE:
@@ -174,7 +173,7 @@ def plain_winnings(
         with np.errstate(over="ignore"):
             each[0] += np.uint64(0x9E3779B97F4A7C15)
             got = [once(p, p) - (once(-1, p) if above else 0.0) for p in range(game.players)]
-        sums[SEATS:] += got
+        sums[SEATS:] += [*got, *(x * x for x in got)]
         mean = sum(got) / len(got)
         sums[[DEALS, SUM, SQUARES]] += 1.0, mean, mean**2
     return told(sums)

@@ -63,19 +63,20 @@ def measure(
     deals: int,
     sums: npt.NDArray[np.float64],
 ) -> None:
-    """Play so many deals; `seeds` are the generators of deals, of chance in one and of the players."""
+    """Play so many deals; `seeds` are the generators of deals, and of chance and the players in one of them."""
     game, mine, rest, state, sigma, found = raw(rules), raw(ours), raw(theirs), raw(room), raw(shares), raw(sums)
     luck, random = raw(seeds[1:2]), raw(seeds[2:3])
     for _ in range(deals):
         seeds[0] += np.uint64(0x9E3779B97F4A7C15)
         total = 0.0
         for seat in range(game.players):
-            luck[0] = seeds[0] * np.uint64(0xD1342543DE82EF95)
+            luck[0], random[0] = seeds[0] * np.uint64(0xD1342543DE82EF95), seeds[0]
             got = _play(game, state, mine, rest, seat, seat, sigma, luck, random, found)
             if above:
-                luck[0] = seeds[0] * np.uint64(0xD1342543DE82EF95)
+                luck[0], random[0] = seeds[0] * np.uint64(0xD1342543DE82EF95), seeds[0]
                 got -= _play(game, state, mine, rest, -1, seat, sigma, luck, random, found)
             found[SEATS + seat] += got
+            found[SEATS + game.players + seat] += got * got
             total += got
         total /= game.players
         found[DEALS] += 1.0
@@ -85,7 +86,7 @@ def measure(
 
 def winnings(game: Any, ours: Infosets, theirs: Infosets, deals: int, seed: int = 0, above: bool = False) -> Winnings:
     """Return what the average strategy of one table earns against that of another, in a stepped game."""
-    sums = np.zeros(SEATS + game.players)
+    sums = np.zeros(SEATS + 2 * game.players)
     room, shares = np.zeros(game.words, np.int64), np.zeros(game.widest)
     measure(game, ours, theirs, above, generators(seed), room, shares, deals, sums)
     return told(sums)

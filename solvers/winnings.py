@@ -1,26 +1,26 @@
 """What strategies earn in games too large to be judged: estimates from games played out, with intervals.
 
-A deal is played once for each seat, with the same luck (duplicate seats), and counts once: what one strategy earns in a
+A deal is played once for each seat, with the same luck of chance and players (duplicate seats), and counts once: what one strategy earns in a
 seat against another in all the rest, on average over the seats. With `above`, what the others' strategy earns in that
 seat with the same luck is taken off: then the mean is a gain, and that of a response, whatever it is, no more than the
 exploitability (NashConv over players): a lower bound.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 SURE = 1.959963984540054  # standard errors of a 95 % interval
-FOUND, ASKED, DEALS, SUM, SQUARES, SEATS = range(6)  # in the sums of games that were played out; a sum a seat
+FOUND, ASKED, DEALS, SUM, SQUARES, SEATS = range(6)  # in the sums over games; then two a seat
 
 
 @dataclass(frozen=True)
 class Winnings:
-    """What a strategy earns in each seat, and on average over the seats, with a 95 % interval of that."""
+    """What a strategy earns in each seat, and on average over the seats, with 95 % intervals."""
 
     seats: tuple[float, ...]
+    errors: tuple[float, ...]  # half of the 95 % interval of each
     mean: float
     error: float  # half of the interval
     deals: int  # each played once for every seat
@@ -38,15 +38,16 @@ class Winnings:
 
 
 def generators(seed: int) -> npt.NDArray[np.uint64]:
-    """Return the generators of deals, of chance within one, and of the players."""
+    """Return the generators of deals, and of chance and the players within one."""
     return np.random.SeedSequence(seed, spawn_key=(7,)).generate_state(3, np.uint64).astype(np.uint64)
 
 
 def told(sums: npt.NDArray[np.float64]) -> Winnings:
     """Return what sums over games say."""
-    deals = int(sums[DEALS])
-    mean = float(sums[SUM] / deals)
-    spread = max(float(sums[SQUARES] / deals) - mean**2, 0.0) * deals / max(deals - 1, 1)
-    seats = tuple((sums[SEATS:] / deals).tolist())
+    deals, players = int(sums[DEALS]), (len(sums) - SEATS) // 2
+    means = sums[[SUM, *range(SEATS, SEATS + players)]] / deals
+    squares = sums[[SQUARES, *range(SEATS + players, SEATS + 2 * players)]] / deals
+    spread = np.maximum(squares - means**2, 0.0) / max(deals - 1, 1)
+    errors = (SURE * np.sqrt(spread)).tolist()
     known = float(sums[FOUND] / sums[ASKED]) if sums[ASKED] else 1.0
-    return Winnings(seats, mean, SURE * math.sqrt(spread / deals), deals, known)
+    return Winnings(tuple(means[1:].tolist()), tuple(errors[1:]), float(means[0]), errors[0], deals, known)
