@@ -7,12 +7,16 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import histories
 from counterplay.engine.spec import suggestion
 from counterplay.solvers import infosets
 from counterplay.solvers.plain_games import OfRules, Record, plain_winnings
+from counterplay.solvers.plain_walk import PlainWalker
 from counterplay.solvers.playouts import winnings
+from counterplay.solvers.samplings import Sampling
+from counterplay.solvers.stepped import Walker
 from counterplay.solvers.winnings import Winnings
 
 U64 = npt.NDArray[np.uint64]
@@ -42,8 +46,11 @@ class Book(Protocol):
     def find(self, player: int, label: str) -> Met:
         """Return a player's information set; one that was never met is played uniformly. Raises `ValueError`."""
 
-    def winnings(self, other: "Book | None", deals: int, seed: int, above: bool = False) -> Winnings:
+    def winnings(self, other: "Book | None", deals: int, seed: int) -> Winnings:
         """Return what this strategy earns against another of its kind, or uniform play."""
+
+    def responded(self, sampling: Sampling, seconds: float, most: int, deals: int, seed: int) -> Winnings:
+        """Return what responses gain that were trained for so long, on deals that they were not trained on."""
 
 
 class _Records:
@@ -91,10 +98,17 @@ class StepsBook(_Records):
             raise UserError(f"player {player} has {len(actions)} moves at {label!r}: the file is damaged")
         return Met(player, label, actions, self.odds(place, len(actions)), head >> 24)
 
-    def winnings(self, other: Any, deals: int, seed: int, above: bool = False) -> Winnings:
+    def winnings(self, other: Any, deals: int, seed: int) -> Winnings:
         """Return what this strategy earns against another of its kind, or uniform play."""
         theirs = infosets.nothing() if other is None else other.table
-        return winnings(self.game, self.table, theirs, deals, seed, above)
+        return winnings(self.game, self.table, theirs, deals, seed)
+
+    def responded(self, sampling: Sampling, seconds: float, most: int, deals: int, seed: int) -> Winnings:
+        """Return what responses gain that were trained for so long, on deals that they were not trained on."""
+        table = infosets.empty(most)
+        for hero in range(self.players):
+            _train(Walker(self.game, sampling, seed + hero, table, self.table, hero), seconds / self.players)
+        return winnings(self.game, table, self.table, deals, seed + self.players, above=True)
 
 
 class PlainBook(_Records):
@@ -132,10 +146,26 @@ class PlainBook(_Records):
             found[name] = Record(met.actions, [], list(met.odds), [], met.visits)
         return found
 
-    def winnings(self, other: Any, deals: int, seed: int, above: bool = False) -> Winnings:
+    def winnings(self, other: Any, deals: int, seed: int) -> Winnings:
         """Return what this strategy earns against another of its kind, or uniform play."""
         theirs = {} if other is None else other.records
-        return plain_winnings(OfRules(histories(self.rules)), self.records, theirs, deals, seed, above)
+        return plain_winnings(OfRules(histories(self.rules)), self.records, theirs, deals, seed)
+
+    def responded(self, sampling: Sampling, seconds: float, most: int, deals: int, seed: int) -> Winnings:
+        """Return what responses gain that were trained for so long, on deals that they were not trained on."""
+        game, learned = OfRules(histories(self.rules)), dict[Any, Record]()
+        for hero in range(self.players):
+            walker = PlainWalker(game, sampling, seed + hero, most // self.players, self.records, hero)
+            _train(walker, seconds / self.players)
+            learned |= walker.records
+        return plain_winnings(game, learned, self.records, deals, seed + self.players, above=True)
+
+
+def _train(walker: Walker | PlainWalker, seconds: float) -> None:
+    """Walk for so long, or until memory is full."""
+    began = clock()
+    while clock() - began < seconds and not walker.full:
+        walker.advance(2**53)
 
 
 def most_visited(book: Book, player: int | None) -> Iterator[int]:

@@ -24,6 +24,7 @@ from counterplay.engine.rules import DealtRules, Rules, join_label
 from counterplay.engine.size import estimate, refusal
 from counterplay.engine.store import pack, write
 from counterplay.engine.strategy import uniform
+from counterplay.engine.system import available
 from counterplay.engine.text import as_json, count, payoff, size, small
 from counterplay.engine.tree import compile_tree
 from counterplay.games import GAMES
@@ -46,6 +47,13 @@ class Measured(NamedTuple):
     itself: Winnings  # in all seats
     uniform: Winnings  # against uniform play
     exact: Judgement | None
+
+
+class Bound(NamedTuple):
+    """A lower bound on exploitability, and the gain of responses that it is the lower end of."""
+
+    exploitability_at_least: float
+    gain: Winnings
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -223,6 +231,21 @@ class SteppedSolution:
                     continue
                 table[rows, lane] = met.odds
         return judge_table(sequence_form(tree), table)
+
+    def exploitability_at_least(
+        self, seconds: float = 30.0, *, memory: int | None = None, deals: int | None = None, seed: int = 11
+    ) -> "Bound":
+        """Return a lower bound on exploitability: what responses gain that are trained for so many seconds.
+
+        A response for each player learns against the fixed strategy by the run's own sampling, in as much memory (a
+        quarter of what is free), and is then measured on fresh deals: the bound is the lower end of a 95 % interval,
+        0 at the least. The longer responses are trained, the nearer it comes; how near, nobody knows.
+        """
+        arguments.number("seconds", seconds, above=0)
+        deals = deals or (5 * DEALS if self.names is None else 5 * PLAIN_DEALS)
+        sampling, most = SAMPLINGS[self.algorithm], memory or available() // 4
+        gain = self.book.responded(sampling, seconds, most, deals, seed)
+        return Bound(max(0.0, gain.mean - gain.error), gain)
 
     def against(self, other: "SteppedSolution", deals: int | None = None, seed: int = 2) -> Winnings:
         """Return what this strategy earns in each seat with the other in the rest, from games played out.

@@ -12,7 +12,7 @@ from counterplay.show.strategy import strategy as strategy_lines
 from counterplay.show.text import DIM, HEADING, Paint, check_player, table
 
 if TYPE_CHECKING:
-    from counterplay.api.stepped_solution import Measured, SteppedSolution
+    from counterplay.api.stepped_solution import Bound, Measured, SteppedSolution
     from counterplay.show.pages import Page
     from counterplay.solvers.winnings import Winnings
 
@@ -92,6 +92,12 @@ def judgement(solution: "SteppedSolution", found: "Measured", paint: Paint) -> I
     yield from table(lines, paint)
     yield ""
     yield f"Intervals of 95 %, from {count(found.uniform.deals, 'deal')}, each played once in every seat."
+
+
+def bounded(bound: "Bound") -> Iterator[str]:
+    """Yield a lower bound on exploitability."""
+    yield f"\nExploitability is at least {small(bound.exploitability_at_least)}: responses that were trained against the"
+    yield f"strategy gain {earned(bound.gain)} on average over the seats. Longer training may find more."
 
 
 def strategy(solution: "SteppedSolution", page: "Page") -> Iterator[str]:

@@ -161,10 +161,13 @@ def plain_winnings(
                 state = game.play(state, game.draw(state, luck))
                 continue
             names = game.moves(state)
-            record = (ours if who == seat else theirs).get((who, game.knows(state, who)))
+            known = who, game.knows(state, who)
+            record = (ours if who == seat else theirs).get(known)
             if who == seat and len(names) > 1:
                 sums[ASKED] += 1
                 sums[FOUND] += record is not None
+            if record is None and above:
+                record = theirs.get(known)
             odds = record.average() if record is not None else [1.0 / len(names)] * len(names)
             state = game.play(state, random.drawn(odds) if len(names) > 1 else 0)
         return game.payoff(state, receiver)

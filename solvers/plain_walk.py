@@ -163,6 +163,9 @@ class PlainWalker:
             sigma = shares(record.regret if record else [0.0] * len(moves))
             if who == p:
                 chance = self._included(record, sigma)
+                if self.hero >= 0 and record:
+                    for a, x in enumerate(sigma):
+                        record.total[a] += t**s.power * x
                 break
             if record:
                 for a, x in enumerate(sigma):

@@ -21,12 +21,13 @@ def _play(
     rest: Infosets,
     seat: int,
     receiver: int,
+    instead: bool,
     sigma: Any,
     luck: Any,
     random: Any,
     sums: Any,
 ) -> float:
-    """Play once, `mine` in a seat, and return what a player receives."""
+    """Play once, `mine` in a seat, and return what a player receives; `rest` plays `instead` where `mine` was never."""
     setup(game, state)
     while True:
         who = turn(game, state)
@@ -45,7 +46,10 @@ def _play(
             sums[ASKED] += 1.0
             if place >= 0:
                 sums[FOUND] += 1.0
-            average(mine, place, count, sigma)
+            if place >= 0 or not instead:
+                average(mine, place, count, sigma)
+            else:
+                average(rest, seek(rest, known, who), count, sigma)
         else:
             average(rest, seek(rest, known, who), count, sigma)
         play(game, state, pick(sigma, count, random))
@@ -71,10 +75,10 @@ def measure(
         total = 0.0
         for seat in range(game.players):
             luck[0], random[0] = seeds[0] * np.uint64(0xD1342543DE82EF95), seeds[0]
-            got = _play(game, state, mine, rest, seat, seat, sigma, luck, random, found)
+            got = _play(game, state, mine, rest, seat, seat, above, sigma, luck, random, found)
             if above:
                 luck[0], random[0] = seeds[0] * np.uint64(0xD1342543DE82EF95), seeds[0]
-                got -= _play(game, state, mine, rest, -1, seat, sigma, luck, random, found)
+                got -= _play(game, state, mine, rest, -1, seat, above, sigma, luck, random, found)
             found[SEATS + seat] += got
             found[SEATS + game.players + seat] += got * got
             total += got

@@ -149,7 +149,8 @@ def walk(
 ) -> None:
     """Walk for every player in turn, an iteration, until so many iterations are done or states are visited.
 
-    With a `hero`, only that player learns, and the others play what is in `fixed`. `numbers` are a sampling's
+    With a `hero`, only that player learns, and the others play what is in `fixed`; its average is of its strategies at
+    each information set, as often as it was there. `numbers` are a sampling's
     explore, bonus, threshold, power, weight and rate. Of a record, `stride` numbers belong to an action.
     """
     game, table, s, book = raw(rules), raw(learned), raw(where), raw(fixed)
@@ -192,6 +193,9 @@ def walk(
             shares(table.values, place + HEAD if place >= 0 else -1, count, sigma)
             if who == p:
                 _include(table, place, count, sigma, chance, traverser, numbers, random)
+                if hero >= 0 and place >= 0:
+                    for a in range(count):
+                        table.values[place + HEAD + count + a] += now**power * sigma[a]
             else:
                 if place >= 0:
                     mass = now**power * other / drawn

@@ -1,9 +1,10 @@
 """What strategies earn in games too large to be judged: estimates from games played out, with intervals.
 
-A deal is played once for each seat, with the same luck of chance and players (duplicate seats), and counts once: what one strategy earns in a
-seat against another in all the rest, on average over the seats. With `above`, what the others' strategy earns in that
-seat with the same luck is taken off: then the mean is a gain, and that of a response, whatever it is, no more than the
-exploitability (NashConv over players): a lower bound.
+A deal is played once for each seat, with the same luck of chance and players (duplicate seats), and counts once: what
+one strategy earns in a seat against another in all the rest, on average over the seats. With `above`, what the others'
+strategy earns in that seat with the same luck is taken off (and where `ours` has never been, it plays like them): then
+the mean is a gain, and that of a response, whatever it is, no more than the exploitability (NashConv over players): a
+lower bound.
 """
 
 from dataclasses import dataclass

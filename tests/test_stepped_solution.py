@@ -129,7 +129,7 @@ def test_winnings_are_intervals(goofspiel):
     assert found.uniform.mean - found.uniform.error > 0
     assert found.exact is not None
     even = goofspiel.against(goofspiel)
-    assert abs(even.mean) < 2 * even.error
+    assert abs(even.mean) < 1e-9  # the same luck in every seat, and zero sum
 
 
 def test_what_is_not_to_be_had(goofspiel):
@@ -208,3 +208,16 @@ def test_memory_in_words():
     assert stepped.bytes_of("1.5 MB") == 1_500_000
     assert stepped.bytes_of("2MiB") == 2 * 2**20
     assert stepped.bytes_of(123_456) == 123_456
+
+
+def test_the_bound_is_below_exploitability(run, goofspiel, tmp_path):
+    exact = goofspiel.exact().exploitability
+    found = goofspiel.exploitability_at_least(1.0, memory=2 * 10**7)
+    assert 0.5 * exact < found.exploitability_at_least <= exact
+    assert found.gain.mean - 2 * found.gain.error <= exact
+    plain = counterplay.solve(Pennies(), "mccfr-external", iterations=20, memory=10**6)
+    assert plain.exploitability_at_least(0.5).exploitability_at_least <= plain.exact().exploitability
+    goofspiel.save(tmp_path / "a.cps")
+    code, out, _ = run("evaluate", tmp_path / "a.cps", "--response", 0.5)
+    assert code == 0
+    assert "Exploitability is at least" in out
