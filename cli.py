@@ -82,7 +82,11 @@ def _spot_flags(command: Any) -> Any:
 @cli.command()
 @click.argument("game", required=False)
 @click.option(
-    "--algorithm", metavar="NAME", default="auto", show_default=True, help="cfr, cfr+, dcfr, pcfr+, ..., mmd, lp."
+    "--algorithm",
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    help="cfr, dcfr, pcfr+, ..., mmd, lp; mccfr-external, ...",
 )
 @click.option("--iterations", type=int, metavar="N", help="Stop after N iterations, those of a resumed run included.")
 @click.option("--target", metavar="E", help="Stop at an exploitability of E, in the game's units; spots: or 0.5%.")
@@ -96,6 +100,7 @@ def _spot_flags(command: Any) -> Any:
 )
 @click.option("--updates", metavar="ORDER", help="alternating or simultaneous.")
 @click.option("--temperature", type=float, metavar="T", help="With mmd: find the quantal-response equilibrium of T.")
+@click.option("--memory", metavar="BYTES", help="Without a tree: take at most so much, as 4GB; half of what is free.")
 @click.option("--out", metavar="FILE", help="Save the solution; a long run is also saved once a minute.")
 @click.option("--resume", metavar="FILE", help="Go on from a saved solution; GAME may be left out.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
@@ -180,12 +185,15 @@ def report(file: str, node: str, as_json: bool, no_pager: bool) -> None:
 @cli.command()
 @click.argument("file", metavar="FILE|DIR")
 @click.option("--against", metavar="FILE", help="Also play that solution head to head: exact expected payoffs.")
+@click.option("--response", type=float, metavar="S", help="In steps: train responses for S seconds; tells a bound.")
 @click.option("--game", metavar="GAME", help=_GAME)
 @click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes without exploring; 100.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Runs: of these episodes; 0.")
 @team_commands.own_flags
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def evaluate(file: str, against: str | None, game: str | None, as_json: bool, **of_runs: Any) -> int:
+def evaluate(
+    file: str, against: str | None, response: float | None, game: str | None, as_json: bool, **of_runs: Any
+) -> int:
     """Measure the solution in FILE again, from the rules of its game, or play with the trained team in DIR.
 
     Exits with 1 if the strategy is not worth what the file says. A team plays without exploring: the best actions of
@@ -193,8 +201,8 @@ def evaluate(file: str, against: str | None, game: str | None, as_json: bool, **
     in a turn-based game its exploitability is measured too.
     """
     if Path(file).is_dir():
-        if against is not None or game is not None:
-            name = "game" if against is None else "against"
+        given = {"against": against, "response": response, "game": game}
+        for name in (name for name, value in given.items() if value is not None):
             raise UserError(f"--{name} is for solutions of games, and {file} is the folder of a run")
         team_commands.evaluate_run(file, as_json, **of_runs)
         return 0
@@ -205,14 +213,19 @@ def evaluate(file: str, against: str | None, game: str | None, as_json: bool, **
     from counterplay.show import pages
 
     solution = counterplay.load(file, game)
+    if response is not None and not hasattr(solution, "exploitability_at_least"):
+        raise UserError(f"--response is for games in steps; of {solution.game} the exploitability is measured exactly")
     payoffs = () if against is None else solution.against(counterplay.load(against, game))
+    bound = None if response is None else solution.exploitability_at_least(response)
     judged, page = solution.judge(), pages.of(solution)
     if as_json:
-        head = pages.head_to_head(payoffs, against) if against is not None else {}
-        put_json({"file": file, **claims(solution), **page.measured(solution, judged), **head})
+        head = pages.head_to_head(solution, payoffs, against) if against is not None else {}
+        least = {} if bound is None else {"exploitability_at_least": bound.exploitability_at_least}
+        put_json({"file": file, **claims(solution), **page.measured(solution, judged), **head, **least})
     else:
         put(page.judgement(solution, judged, paint))
-        put(pages.duel(payoffs, file, against) if against is not None else [])
+        put(page.bounded(bound) if bound is not None else [])
+        put(pages.duel(solution, payoffs, file, against) if against is not None else [])
     return 0 if page.holds(solution, judged) else 1
 
 

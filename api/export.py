@@ -42,12 +42,13 @@ def version() -> str:
 
 def claims(solution: "Solution") -> dict[str, Any]:
     """Return what a solution claims, for JSON."""
+    found = {"exploitability": solution.exploitability, "nash_conv": solution.nash_conv}
+    judged = {name: value for name, value in found.items() if value is not None}
     return {
         "game": solution.game,
         "algorithm": solution.algorithm,
         "iterations": solution.iterations,
-        "exploitability": solution.exploitability,
-        "nash_conv": solution.nash_conv,
+        **judged,
         "value": list(solution.value),
         "seconds": solution.seconds,
         **solution.figures,

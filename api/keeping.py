@@ -8,22 +8,21 @@ from counterplay.engine.compiling import tell
 from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.system import ENDS, Stop
 from counterplay.engine.writing import rescue
-from counterplay.solvers.run import Ending
 
 Found = TypeVar("Found")
 
 
-def keeper(found: Callable[[Ending], Any], checkpoint: str | Path | None) -> Callable[[Ending], None] | None:
-    """Return what saves a solver's solution so far to a file; None where there is none.
+def keeper(found: Callable[..., Any], checkpoint: str | Path | None) -> Callable[..., None] | None:
+    """Return what saves what `found` makes of a run so far to a file; None where there is none.
 
     A run does not end for a file that cannot be written: it is told, and written the next time.
     """
     if checkpoint is None:
         return None
 
-    def keep(ending: Ending) -> None:
+    def keep(*ending: Any) -> None:
         try:
-            found(ending).save(checkpoint)
+            found(*ending).save(checkpoint)
         except UserError as error:
             tell(f"{error}; the run goes on, and tries again in a minute")
 

@@ -10,9 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy.typing as npt
 
 from counterplay.solvers.run import Check
-from counterplay.solvers.value import Judgement
 
-TREE, HOLDEM, FACTORED = "tree", "holdem", "factored"  # kinds of solutions
+TREE, HOLDEM, FACTORED, STEPPED = "tree", "holdem", "factored", "stepped"  # kinds of solutions
 
 Facts = list[tuple[str, str]]  # names and texts
 
@@ -26,7 +25,7 @@ class Solution(Protocol):
 
     @property
     def kind(self) -> str:
-        """What kind of solution it is: "tree", "holdem" or "factored"."""
+        """What kind of solution it is: "tree", "holdem", "factored" or "stepped"."""
 
     @property
     def game(self) -> str:
@@ -46,7 +45,7 @@ class Solution(Protocol):
 
     @property
     def stopped_by(self) -> str:
-        """What ended the run: "iterations", "target", "time", "interrupt", "floor" (of rounding) or "exact"."""
+        """What ended the run: "iterations", "target", "time", "interrupt", "memory", "floor" (of rounding), "exact"."""
 
     @property
     def value(self) -> tuple[float, ...]:
@@ -57,11 +56,11 @@ class Solution(Protocol):
         """What each player's best response to the others would earn."""
 
     @property
-    def nash_conv(self) -> float:
-        """The sum over players of what each could gain by its best response."""
+    def nash_conv(self) -> float | None:
+        """The sum over players of what each could gain by its best response; None where nobody can tell."""
 
     @property
-    def exploitability(self) -> float:
+    def exploitability(self) -> float | None:
         """NashConv divided by the number of players."""
 
     @property
@@ -78,11 +77,14 @@ class Solution(Protocol):
     def rows(self) -> list[dict[str, Any]]:
         """Return the strategy as a list of dictionaries of the same keys, as `pandas.DataFrame` takes it."""
 
-    def judge(self) -> Judgement:
-        """Measure the strategies again, from the rules."""
+    def judge(self) -> Any:
+        """Measure the strategies again, from the rules: a `Judgement`, of games in steps what games played out say."""
 
-    def against(self, other: Any) -> tuple[tuple[float, ...], ...]:
-        """Return the exact expected payoffs with these strategies in one seat and the other's in the rest, by seat."""
+    def against(self, other: Any) -> Any:
+        """Return the expected payoffs with these strategies in one seat and the other's in the rest, by seat.
+
+        They are exact, but for games in steps, where they are `Winnings` with intervals.
+        """
 
     def save(self, path: str | Path) -> None:
         """Write the solution to one file, whole or not at all."""

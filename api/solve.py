@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.api import stepped
 from counterplay.api.factored_solution import FactoredSolution, FactoredTask
 from counterplay.api.keeping import answered, keeper
-from counterplay.api.solution import FACTORED, HOLDEM, TREE, Solution
+from counterplay.api.solution import FACTORED, HOLDEM, STEPPED, TREE, Solution
 from counterplay.api.tree_solution import TreeSolution, earns_alike, rebuilt
-from counterplay.api.trees import build, build_form, size_of
+from counterplay.api.trees import build, build_form, name_of, size_of
 from counterplay.engine import arguments
 from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
@@ -55,6 +56,7 @@ def solve(
     temperature: float | None = None,
     compress: bool = False,
     threads: int | None = None,
+    memory: int | str | None = None,
     resume: Solution | None = None,
     checkpoint: str | Path | None = None,
     on_size: Callable[[str], None] | None = None,
@@ -88,7 +90,7 @@ def solve(
     _check(algorithm, seed, temperature, compress, threads, checkpoint, on_size, on_tree, on_progress)
     before: Any = resume
     kind = None if before is None else getattr(before, "kind", "")
-    if kind not in (None, TREE, HOLDEM, FACTORED):
+    if kind not in (None, TREE, HOLDEM, FACTORED, STEPPED):
         raise UserError(f"resume takes a solution, as solve and load return it, not {type(resume).__name__}")
     if isinstance(game, str) and game.strip().lower().endswith(".cps"):
         raise UserError(
@@ -118,6 +120,10 @@ def solve(
     check_algorithm(algorithm)
     wanted = Limits(iterations, None if target is None else _number(target), time)
     options: dict[str, Any] = {"updates": updates, "temperature": temperature}
+    if kind == STEPPED or (kind is None and stepped.goes_in_steps(made, algorithm, memory)):
+        return stepped.begin(made, before, algorithm, wanted, memory, seed=seed, on_size=on_size, **options, **calls)
+    if kind == TREE and memory is not None:
+        raise UserError(f"the run to resume, of {before.game}, has a tree: memory is no option of it")
     if resume is None:
         task = _begin(made, algorithm, wanted, seed, on_size, on_tree, **options)
     else:
@@ -206,15 +212,7 @@ def _begin(
     chosen = method(kind_of(tree), algorithm, iterations=limits.iterations, target=limits.target, **options)
     if not said:  # a small one, which was built at once
         say(size_of(tree, clock() - began))
-    return _Task(*_name(made), tree, sequence_form(tree), chosen, seed)
-
-
-def _name(made: Any) -> tuple[str, Any]:
-    """Return what a game is called, and the rules to keep of one that has no spec or whose spec files do not import."""
-    from counterplay.engine.catalogue import is_own
-
-    text = GAMES.spec_of(made)
-    return text or type(made).__name__, made if text is None or is_own(text) else None
+    return _Task(*name_of(made), tree, sequence_form(tree), chosen, seed)
 
 
 def _go_on(
@@ -225,7 +223,7 @@ def _go_on(
     if chosen.algorithm == "lp":
         raise UserError("the linear programme's answer is exact: there is nothing to resume")
     if made is not None:
-        name, rules = _name(made)
+        name, rules = name_of(made)
         if name != resume.game:
             raise UserError(f"the run to resume is of {resume.game}, not {name}")
         if rules is not None:
@@ -339,13 +337,15 @@ def load(path: str | Path, game: Any = None) -> Any:
         if game is not None and GAMES.make(game) != found.spot:
             raise UserError(f"{path} is of another spot than the one given, {found.game}")
         return found
+    if header.get("kind") == STEPPED:
+        return stepped.load(path, arrays, header, game)
     tabular: Any = (reading.read_factored if header.get("kind") == FACTORED else reading.read)(path, arrays, header)
     if game is None:
         return tabular
     made = GAMES.make(game)
     if not is_rules(made):
         raise UserError(f"{path} is of {tabular.game}, which is no hold'em spot")
-    name, _ = _name(made)
+    name, _ = name_of(made)
     if name != tabular.game and type(made).__name__ != tabular.game:
         raise UserError(f"{path} is of {tabular.game}, not of {name}")
     return with_rules(tabular, made)

@@ -15,6 +15,7 @@ from counterplay.engine.rules import Phantom, is_dealt
 from counterplay.engine.size import SHORT, Size, admit, describe
 from counterplay.engine.tree import Tree, compile_tree
 from counterplay.engine.walk import TooManyNodes
+from counterplay.games import GAMES
 
 _DEALS = 100_000  # combinations of hands up to which a small tree's tables are small, too
 
@@ -63,3 +64,11 @@ def build_form(rules: Phantom, on_size: Callable[[str], None] | None = None) -> 
     Raises `ValueError` for one that does not fit, with what would.
     """
     return factored_form(rules)
+
+
+def name_of(made: Any) -> tuple[str, Any]:
+    """Return what a game is called, and the rules to keep of one that has no spec or whose spec files do not import."""
+    from counterplay.engine.catalogue import is_own
+
+    text = GAMES.spec_of(made)
+    return text or type(made).__name__, made if text is None or is_own(text) else None

@@ -98,6 +98,8 @@ class _Uses:
             return f"kernel {name_of(kind.dispatcher.py_func)}"
         if isinstance(kind, _types.BaseTuple):
             name = _fields(kind.instance_class) if isinstance(kind, _types.BaseNamedTuple) else "tuple"
+            for kernel in getattr(getattr(kind, "instance_class", None), "kernels", {}).values():  # `engine.stepped`
+                self.kernel(kernel)
             return f"{name}({', '.join(map(self.type, kind))})"
         if " at 0x" in str(kind):
             raise Unknown(f"an argument is {kind}")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 _LARGE = 2**20  # bytes; smaller arrays are read
-_DTYPES = {"F32": np.float32, "F64": np.float64, "I16": np.int16}
+_DTYPES = {"F32": np.float32, "F64": np.float64, "I16": np.int16, "U64": np.uint64}
 
 
 def mapped(path: Path) -> dict[str, npt.NDArray[Any]]:

@@ -68,6 +68,40 @@ class FactoredHeader(SolutionHeader):
     infosets: Some = 1  # mirror images counted
 
 
+class WinningsHeader(Struct):
+    """What a strategy earned in games played out (`solvers.winnings.Winnings`)."""
+
+    seats: Annotated[list[Real], Meta(min_length=1, max_length=255)]
+    errors: Annotated[list[Real], Meta(min_length=1, max_length=255)]
+    mean: Real
+    error: Annotated[float, Meta(ge=0, le=1.7e308)]
+    deals: Some
+    known: Annotated[float, Meta(ge=0, le=1)]
+
+
+class SteppedHeader(Struct):
+    """The header of a solution without a tree; a point is of `solvers.stepped_run.Point`."""
+
+    kind: Literal["stepped"]
+    game: Spec
+    method: MethodHeader
+    iterations: Count
+    seconds: Seconds
+    seed: Annotated[int, Meta(ge=0)]
+    processes: Annotated[int, Meta(ge=1, le=1024)]
+    stopped_by: Name
+    players: Annotated[int, Meta(ge=1, le=254)]
+    plain: bool
+    itself: WinningsHeader
+    winnings: WinningsHeader
+    points: list[tuple[Count, Seconds, Count, Count, Count, Real, Real]]
+
+    def __post_init__(self) -> None:
+        times = [point[0] for point in self.points]
+        if times != sorted(times) or max(times, default=0) > self.iterations:
+            raise ValueError("the points' iterations do not rise to those of the run")
+
+
 class PlanHeader(Struct):
     """How long a run trains (`agents.run.Plan`)."""
 

@@ -29,6 +29,8 @@ SHORT = 20_000  # nodes that are simply walked
 ENDLESS = 10**18  # nodes beyond which a probe goes no further
 DEALS = 4_000_000  # numbers in all tables of a chance event, up to which a walk may make them
 
+WALKED = "--algorithm mccfr-external"  # what needs no tree
+
 # Seconds that were measured on a machine of 2024, for what is not timed on the spot.
 FINISH, SWEEP, UNFOLD, TERM, ENTRY, HAND = 3e-7, 2e-6, 1e-6, 3e-7, 2e-8, 3e-6
 
@@ -99,8 +101,8 @@ def admit(rules: Any) -> Size:
     if reason is None:
         return size
     smaller = _smaller(rules)
-    advice = f"; {smaller} would fit" if smaller else "; take a smaller game"
-    raise UserError(f"the game has {describe(size)}: {reason}{advice}")
+    advice = f"{smaller} would fit" if smaller else "take a smaller game"
+    raise UserError(f"the game has {describe(size)}: {reason}; {advice}, or {WALKED} walks it as it is")
 
 
 def refusal(size: Size) -> str | None:

@@ -34,6 +34,15 @@ _ENTRIES = (
         ),
     ),
     Entry(
+        "limit_holdem",
+        "counterplay.games.limit_holdem:LimitHoldem",
+        "Heads-up limit hold'em: blinds, four streets, every card by itself; walked in steps",
+        (
+            "limit_holdem(ranks=3, suits=2, hole=1, board=(1, 1), bets=(2, 2, 4), raises=2)",
+            "limit_holdem(ranks=3, suits=2, board=(2,), bets=(2, 4), raises=3)",
+        ),
+    ),
+    Entry(
         "liars_dice",
         "counterplay.games.liars_dice:LiarsDice",
         "Liar's dice: hidden dice, rising bids, one call",

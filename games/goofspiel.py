@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF, Array, Ints
+from counterplay.games.goofspiel_steps import GoofspielSteps, in_steps, key_of, seen_at
 
 _ORDERS = ("descending", "ascending", "random")
 _RETURNS = ("win_loss", "point_difference", "total_points")
@@ -136,6 +137,16 @@ class Goofspiel:
     def frontier(self) -> "Bids":
         """Return these rules over many states at once."""
         return Bids(self)
+
+    def steps(self) -> GoofspielSteps:
+        orders, returns = _ORDERS.index(self.order), _RETURNS.index(self.returns)
+        return in_steps(self.players, self.cards, orders, int(self.hidden), returns)
+
+    def infoset(self, player: int, key: int) -> tuple[str, tuple[str, ...]]:
+        return seen_at(self.steps(), player, key)
+
+    def key_of(self, player: int, label: str) -> int:
+        return key_of(self.steps(), player, label)
 
 
 class Bids(NamedTuple):

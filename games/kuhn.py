@@ -3,11 +3,13 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from counterplay.engine import public_play, stepped
 from counterplay.engine.errors import UserError
-from counterplay.engine.rules import LEAF, Array, Outcome, lanes_of
+from counterplay.engine.rules import CHANCE, LEAF, Array, Outcome, lanes_of
 
 
 def rank_labels(ranks: int) -> list[str]:
@@ -95,3 +97,91 @@ class Kuhn:
             wins = cards[p] == highest if p in key or not key else False
             table[p] = np.where(wins, sum(paid) - paid[p], -paid[p])
         return table
+
+    def steps(self) -> "KuhnSteps":
+        return KuhnSteps(self.players, 4 + self.players, 2, 2 * self.players - 1, self.ranks)
+
+    def infoset(self, player: int, key: int) -> tuple[str, tuple[str, ...]]:
+        rest, hand = divmod(key, self.ranks)
+        return public_play.infoset(self, player, hand, rest, lambda _, rest: (rest % 2, rest // 2))
+
+    def key_of(self, player: int, label: str) -> int:
+        hand, moves = public_play.moves_to(self, player, label)
+        return (sum(move << i for i, (_, move) in enumerate(moves)) | 1 << len(moves)) * self.ranks + hand
+
+
+class KuhnSteps(NamedTuple):
+    """Kuhn poker in steps. A state is cards dealt, actions taken, which of them are bets, the first bet; the hands."""
+
+    players: int
+    words: int
+    widest: int
+    depth: int
+    ranks: int
+
+
+_DEALT, _ACTS, _BETS, _FIRST, _CARDS = range(5)
+
+
+def _setup(game: Any, state: Any) -> None:
+    for i in range(game.words):
+        state[i] = 0
+    state[_FIRST] = -1
+
+
+def _turn(game: Any, state: Any) -> Any:
+    if state[_DEALT] < game.players:
+        return CHANCE
+    acts = game.players if state[_FIRST] < 0 else state[_FIRST] + game.players
+    return LEAF if state[_ACTS] == acts else state[_ACTS] % game.players
+
+
+def _moves(game: Any, state: Any) -> Any:
+    return game.ranks if state[_DEALT] < game.players else 2
+
+
+def _chance(game: Any, state: Any, move: int) -> Any:
+    for p in range(state[_DEALT]):
+        if state[_CARDS + p] == move:
+            return 0.0
+    return 1.0 / (game.ranks - state[_DEALT])
+
+
+def _draw(game: Any, state: Any, random: Any) -> Any:
+    while True:
+        move = stepped.below(random, game.ranks)
+        if stepped.chance(game, state, move) > 0.0:
+            return move
+
+
+def _play(game: Any, state: Any, move: int) -> None:
+    if state[_DEALT] < game.players:
+        state[_CARDS + state[_DEALT]] = move
+        state[_DEALT] += 1
+        return
+    if move == 1 and state[_FIRST] < 0:
+        state[_FIRST] = state[_ACTS]
+    state[_BETS] |= move << state[_ACTS]
+    state[_ACTS] += 1
+
+
+def _payoff(game: Any, state: Any, player: int) -> Any:
+    pot, mine, best, winner = 0.0, 0.0, -1, -1
+    for p in range(game.players):
+        bet = (state[_BETS] >> p | state[_BETS] >> (p + game.players)) & 1
+        paid = 1.0 + bet
+        pot += paid
+        if p == player:
+            mine = paid
+        if (bet or state[_FIRST] < 0) and state[_CARDS + p] > best:
+            best, winner = state[_CARDS + p], p
+    return pot - mine if winner == player else -mine
+
+
+def _key(game: Any, state: Any) -> Any:
+    return (state[_BETS] | 1 << state[_ACTS]) * game.ranks + state[_CARDS + state[_ACTS] % game.players]
+
+
+stepped.register(
+    KuhnSteps, setup=_setup, turn=_turn, moves=_moves, chance=_chance, draw=_draw, play=_play, payoff=_payoff, key=_key
+)

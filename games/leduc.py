@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine import public_play
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF, Array, Outcome, lanes_of
 from counterplay.games.kuhn import rank_labels
+from counterplay.games.limit_steps import RANKS, LimitSteps, in_steps
 
 Cards = tuple[int, ...]  # ranks, lowest first
 
@@ -279,6 +281,61 @@ class Leduc:
             number = {strength: i for i, strength in enumerate(sorted(set(strengths)))}
             self._known_ranks[board] = np.array([number[strength] for strength in strengths])
         return self._known_ranks[board]
+
+    def steps(self) -> LimitSteps:
+        return self._in_steps(RANKS)
+
+    def _in_steps(self, ranking: int, **settings: Any) -> LimitSteps:
+        settings = {"paid": (self.ante,) * self.players, **settings}
+        deck = self.ranks, self.suits, self._copies, self.hole, self.board, self.bets, self.raises
+        return in_steps(ranking, self.players, *deck, **settings)
+
+    @cached_property
+    def _kinds(self) -> int:
+        return self.ranks * self.suits // self._copies
+
+    @cached_property
+    def _numbers(self) -> dict[Cards, int]:
+        """The numbers of hands and draws."""
+        every = {self.hole, *self.board}
+        return {draw: i for cards in every for i, draw in enumerate(self._draws(cards))}
+
+    def _digits(self, cards: int, rest: int) -> tuple[int, int]:
+        """Return the number of a draw whose cards are the lowest digits of `rest`, and the digits above."""
+        drawn = []
+        for _ in range(cards):
+            rest, card = divmod(rest, self._kinds)
+            drawn.append(card)
+        return self._numbers.get(tuple(drawn), -1), rest
+
+    def _bases(self, state: Betting) -> tuple[int, int]:
+        """Return how many moves of a decision play goes on after, and the first of them (`games.limit_steps`)."""
+        moves = self.moves(state)
+        ends = self.players == 2 and moves[0] == "fold"
+        return len(moves) - ends, int(ends)
+
+    def infoset(self, player: int, key: int) -> tuple[str, tuple[str, ...]]:
+        def move_of(state: Betting, rest: int) -> tuple[int, int]:
+            if state.deal:
+                return self._digits(self.board[state.street - 1], rest)
+            base, first = self._bases(state)
+            return rest % base + first, rest // base
+
+        hand, rest = self._digits(self.hole, key)
+        return public_play.infoset(self, player, hand, rest, move_of)
+
+    def key_of(self, player: int, label: str) -> int:
+        hand, moves = public_play.moves_to(self, player, label)
+        key, weight = 0, 1
+        for state, move in moves:
+            digits = self._draws(self.board[state.street - 1])[move] if state.deal else (move - self._bases(state)[1],)
+            for digit in digits:
+                key += digit * weight
+                weight *= self._kinds if state.deal else self._bases(state)[0]
+        key += weight
+        for card in reversed(self._hands[hand]):
+            key = key * self._kinds + card
+        return key
 
     @cached_property
     def _known_ranks(self) -> dict[Cards, npt.NDArray[np.int64]]:

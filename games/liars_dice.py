@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from counterplay.engine import public_play, stepped
 from counterplay.engine.errors import UserError
-from counterplay.engine.rules import LEAF, Array, Outcome, lanes_of
+from counterplay.engine.rules import CHANCE, LEAF, Array, Outcome, lanes_of
 
 
 class Bidding(NamedTuple):
@@ -126,3 +128,105 @@ class LiarsDice:
         table = np.zeros((self.players, *holds.shape))
         table[bidder], table[(bidder + 1) % self.players] = holds, -holds
         return table
+
+    def steps(self) -> "DiceSteps":
+        hands, bids = len(self._hands), len(self._bids)
+        stepped.check_bits(hands << bids, "liar's dice", "take fewer dice, faces or players")
+        counts = np.array([[hand.count(f + 1) for f in range(self.faces)] for hand in self._hands], np.int64)
+        if self.wild:
+            counts[:, :-1] += counts[:, -1:]
+        return DiceSteps(
+            self.players, 4 + self.players, bids, bids, self.faces, bids, hands, np.array(self._odds), counts.ravel()
+        )
+
+    def infoset(self, player: int, key: int) -> tuple[str, tuple[str, ...]]:
+        made, hand = divmod(key, len(self._hands))
+        bids = [bid for bid in range(len(self._bids)) if made >> bid & 1]
+        state = self.root()
+        for bid in bids:
+            state = self.play(state, bid - state.last - 1)
+        if made >> len(self._bids) or self.turn(state) != player or len(self.moves(state)) < 2:
+            raise stepped.Unread(f"player {player} has no information set of that key")
+        return f"{self.hands(player)[hand]} {self.sees(state)}".strip(), tuple(self.moves(state))
+
+    def key_of(self, player: int, label: str) -> int:
+        hand, moves = public_play.moves_to(self, player, label)
+        made = sum([1 << int(state.last) + 1 + move for state, move in moves])
+        return made * len(self._hands) + hand
+
+
+class DiceSteps(NamedTuple):
+    """Liar's dice in steps. A state is hands dealt, bids made, the last one (-1), the bids as a set, the hands.
+
+    After a call `last` is lower by all bids and one. Bids rise, so the set says their order.
+    """
+
+    players: int
+    words: int
+    widest: int
+    depth: int
+    faces: int
+    bids: int
+    hands: int
+    odds: npt.NDArray[np.float64]  # [W]
+    counts: npt.NDArray[np.int64]  # [W * faces] how many of a hand's dice count as a face
+
+
+_DEALT, _MADE, _LAST, _SET, _HANDS = range(5)
+
+
+def _setup(game: Any, state: Any) -> None:
+    for i in range(game.words):
+        state[i] = 0
+    state[_LAST] = -1
+
+
+def _turn(game: Any, state: Any) -> Any:
+    if state[_DEALT] < game.players:
+        return CHANCE
+    return LEAF if state[_LAST] < -1 else state[_MADE] % game.players
+
+
+def _moves(game: Any, state: Any) -> Any:
+    if state[_DEALT] < game.players:
+        return game.hands
+    return game.bids if state[_LAST] < 0 else game.bids - state[_LAST]  # the higher bids and the call
+
+
+def _chance(game: Any, state: Any, move: int) -> Any:
+    return game.odds[move]
+
+
+def _play(game: Any, state: Any, move: int) -> None:
+    if state[_DEALT] < game.players:
+        state[_HANDS + state[_DEALT]] = move
+        state[_DEALT] += 1
+        return
+    bid = state[_LAST] + 1 + move
+    if bid == game.bids:
+        state[_LAST] -= game.bids + 1
+        return
+    state[_LAST] = bid
+    state[_SET] |= 1 << bid
+    state[_MADE] += 1
+
+
+def _payoff(game: Any, state: Any, player: int) -> Any:
+    bid = state[_LAST] + game.bids + 1
+    bidder = (state[_MADE] - 1) % game.players
+    if player != bidder and player != (bidder + 1) % game.players:
+        return 0.0
+    matches = 0
+    for p in range(game.players):
+        matches += game.counts[state[_HANDS + p] * game.faces + bid % game.faces]
+    holds = matches >= bid // game.faces + 1
+    return 1.0 if holds == (player == bidder) else -1.0
+
+
+def _key(game: Any, state: Any) -> Any:
+    return state[_SET] * game.hands + state[_HANDS + state[_MADE] % game.players]
+
+
+stepped.register(
+    DiceSteps, setup=_setup, turn=_turn, moves=_moves, chance=_chance, play=_play, payoff=_payoff, key=_key
+)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from counterplay.engine.errors import UserError
 from counterplay.games.kuhn import rank_labels
 from counterplay.games.leduc import Cards, Leduc
+from counterplay.games.limit_steps import THREE_CARDS, LimitSteps
 
 _SUITS = "cdhs"
 _HIGH_CARD, _PAIR, _FLUSH, _STRAIGHT, _THREE, _STRAIGHT_FLUSH = range(6)
@@ -53,6 +54,9 @@ class RhodeIsland(Leduc):
     def _name(self, cards: Cards) -> str:
         labels = rank_labels(self.ranks)
         return "".join(labels[c // self.suits] + _SUITS[c % self.suits] for c in reversed(cards))
+
+    def steps(self) -> LimitSteps:
+        return self._in_steps(THREE_CARDS, strength=(self.suits,))
 
     def _strength(self, hand: Cards, board: Cards) -> tuple[int, ...]:
         return three_card_strength(tuple(sorted(hand + board)), self.ranks, self.suits)

@@ -11,6 +11,7 @@ from counterplay.engine.catalogue import Catalogue, Entry
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.rules import is_rules
 from counterplay.engine.spec import describe
+from counterplay.engine.stepped import is_steppable
 from counterplay.engine.text import count
 from counterplay.engine.text import size as size_in_words
 from counterplay.show.text import DIM, HEADING, Paint
@@ -106,3 +107,16 @@ def size_of(made: Any) -> Iterator[str]:
     found = size.estimate(made)
     reason = size.refusal(found)
     yield f"Size: {size.describe(found)}{'' if reason is None else f'; too large to solve as a whole: {reason}'}"
+    yield from _ways(made, reason is None)
+
+
+def _ways(made: Any, fits: bool) -> Iterator[str]:
+    """Yield in which ways a game can be solved."""
+    whole = "as a tree, by every algorithm; " if fits else ""
+    try:
+        steps = "in compiled steps" if is_steppable(made) and made.steps() else "in plain Python, slowly"
+    except ValueError as error:
+        yield f"Ways: {whole}not in steps: {error}"
+        return
+    limit = ", within --memory" if fits else ""
+    yield f"Ways: {whole}{steps}, {size.WALKED}{limit}"

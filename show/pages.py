@@ -22,10 +22,11 @@ STOPPED = {
     "interrupt": "interrupted",
     "floor": "rounding errors leave no better",
     "exact": "the exact answer, to rounding",
+    "memory": "its memory is full (--memory)",
 }
 
 # Imported when one is asked for: hold'em is much.
-_MODULES = {"tree": "tree_pages", "factored": "factored_pages", "holdem": "spot_pages"}
+_MODULES = {"tree": "tree_pages", "factored": "factored_pages", "holdem": "spot_pages", "stepped": "stepped_pages"}
 
 
 class Page(NamedTuple):
@@ -47,7 +48,8 @@ def of(solution: "Solution") -> Any:
 
     Its functions: `summary(solution, stopped, paint)`, `opening(solution)`, `strategy(solution, page)`,
     `told(solution, page)`, `judgement(solution, found, paint)`, `measured(solution, found)`, `holds(solution, found)`,
-    `run_outs(solution, line)`, `report(solution, line, rows, paint)` and `opponent(solution)`.
+    `run_outs(solution, line)`, `report(solution, line, rows, paint)` and `opponent(solution)`; and where head to head
+    is not exact, `duel(found, file, other)` and `head_to_head(found, against)`, which are else here.
     """
     return import_module(f"counterplay.show.{_MODULES[solution.kind]}")
 
@@ -70,8 +72,11 @@ def whats_next(solution: "Solution", out: str | None) -> Iterator[str]:
         yield f"  counterplay solve {game}--resume {quoted(out)} --out {quoted(out)}"
 
 
-def head_to_head(payoffs: Sequence[Sequence[float]], against: str) -> dict[str, Any]:
+def head_to_head(solution: "Solution", payoffs: Any, against: str) -> dict[str, Any]:
     """Return what two solutions earn head to head, for JSON."""
+    if hasattr(of(solution), "head_to_head"):
+        said: dict[str, Any] = of(solution).head_to_head(payoffs, against)
+        return said
     mine, _ = earnings(payoffs)
     return {"against": against, "earns": mine, "average": sum(mine) / len(mine), "payoffs": payoffs}
 
@@ -82,8 +87,11 @@ def earnings(payoffs: Sequence[Sequence[float]]) -> tuple[list[float], list[floa
     return mine, [(sum(earned) - earned[p]) / (len(earned) - 1) for p, earned in enumerate(payoffs)]
 
 
-def duel(payoffs: Sequence[Sequence[float]], file: str, other: str) -> Iterator[str]:
+def duel(solution: "Solution", payoffs: Any, file: str, other: str) -> Iterator[str]:
     """Yield what two solutions, named by their files, earn head to head."""
+    if hasattr(of(solution), "duel"):
+        yield from of(solution).duel(payoffs, file, other)
+        return
     mine, rest = earnings(payoffs)
     yield f"\nHead to head, exact expected payoffs: {file} in one seat, {other} in the rest"
     for p, (a, b) in enumerate(zip(mine, rest, strict=True)):

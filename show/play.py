@@ -40,14 +40,14 @@ class Finished(NamedTuple):
 class Opponent(NamedTuple):
     """Who plays a solution, what to say first, what payoffs do not count, and how to write them.
 
-    `best` is what perfect play against it would earn in each seat.
+    `best` is what perfect play against it would earn in each seat; None where nobody can tell.
     """
 
     policy: "Policy"
     intro: str
     share: float
     number: Callable[[float], str]
-    best: Sequence[float]
+    best: Sequence[float] | None
     view: Callable[[int, str], Sequence[str]] | None = None  # what a player sees, as a picture in place of its text
     shown: Callable[[Any], Sequence[str]] | None = None  # the last state of a game, as a picture
 
@@ -217,7 +217,8 @@ def play_session(session: Session, seat: int | None, hands: int | None, rng: np.
             session.say(session.heading(f"\nHand {played + 1}: you are {session.names[session.me]}", HEADING))
             hand = play_game(session.opponent.policy, (session.me,), session.ask, session.tell, rng)
             earned = hand.payoffs[session.me] + session.opponent.share
-            played, total, perfect = played + 1, total + earned, perfect + best[session.me]
+            played, total = played + 1, total + earned
+            perfect += 0.0 if best is None else best[session.me]
             for line in () if session.opponent.shown is None else session.opponent.shown(hand.state):
                 session.say(f"  {line}")
             session.say(f"  you get {number(earned)}; {number(total)} in {count(played, 'hand')}")
@@ -227,4 +228,5 @@ def play_session(session: Session, seat: int | None, hands: int | None, rng: np.
         session.say("")
     if played:
         average = f"you got {number(total / played)} a hand in {count(played, 'hand')}"
-        session.say(f"\n{average}; perfect play against this solution would average {number(perfect / played)}.")
+        could = "" if best is None else f"; perfect play against this solution would average {number(perfect / played)}"
+        session.say(f"\n{average}{could}.")

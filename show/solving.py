@@ -99,7 +99,7 @@ class SolveWatch:
             if clock - self.drawn > 0.1:
                 self.draw(now)
                 self.drawn = clock
-        elif now.trace and (now.iterations >= self.next_line[0] or seconds >= self.next_line[1]):
+        elif (now.trace or now.note) and (now.iterations >= self.next_line[0] or seconds >= self.next_line[1]):
             print(f"{self.name}: {self.line(now)}", file=sys.stderr, flush=True)
             self.next_line = (10 * now.iterations, max(seconds + 1.0, 1.1 * seconds))
 
@@ -121,6 +121,7 @@ class SolveWatch:
         best = min(now.trace, key=lambda c: c.exploitability, default=None)
         if best is not None and now.iterations > max(4 * best.iterations, 1000):
             parts[0] += f", no better since iteration {best.iterations:,}"
+        parts += [now.note] if now.note else []
         parts += [count(now.iterations, "iteration"), duration(now.seconds)]
         spent = now.seconds - self.since.seconds if self.since else 0.0
         if self.since and spent > 0.2 and now.iterations > self.since.iterations:

@@ -103,6 +103,7 @@ class Progress:
     limits: Limits
     trace: tuple[Check, ...]
     unit: Unit = PLAIN
+    note: str = ""  # what there is to tell where nothing is judged
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,231 @@
+"""Solutions of games that are walked and never laid out, as text: what was visited, earned and learned."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from counterplay.engine.errors import UserError
+from counterplay.engine.rules import join_label
+from counterplay.engine.text import count, duration, payoff, size, small
+from counterplay.show.play import Opponent
+from counterplay.show.strategy import Block, Row
+from counterplay.show.strategy import strategy as strategy_lines
+from counterplay.show.text import DIM, HEADING, Paint, check_player, table
+
+if TYPE_CHECKING:
+    from counterplay.api.stepped_solution import Bound, Measured, SteppedSolution
+    from counterplay.show.pages import Page
+    from counterplay.solvers.winnings import Winnings
+
+SEARCHED = 20_000  # information sets that are looked through for a text, those with the most visits
+_NEAR = 2.0  # times both intervals
+
+
+def earned(found: "Winnings") -> str:
+    """Return what a strategy earns in words."""
+    return f"{payoff(found.mean)} ± {small(found.error)}"
+
+
+def _values(found: "Winnings") -> str:
+    pairs = enumerate(zip(found.seats, found.errors, strict=True))
+    return " · ".join(f"player {p} {payoff(value)} ± {small(error)}" for p, (value, error) in pairs)
+
+
+def summary(solution: "SteppedSolution", stopped: str, paint: Paint) -> Iterator[str]:
+    """Yield what was solved and how far that came; `stopped` says why the run ended."""
+    last = solution.points[-1] if solution.points else None
+    met = f"{count(last.infosets, 'information set')} met, in {size(last.bytes)}" if last else "none"
+    walked = f"{count(last.visited, 'state')} visited" if last else ""
+    run = f"{count(solution.iterations, 'iteration')}, {walked} in {duration(solution.seconds)}: {stopped}"
+    yield from table(
+        [
+            ("game", solution.game),
+            ("size", met),
+            ("algorithm", f"{solution.algorithm}, {'in plain Python' if solution.names is not None else 'in steps'}"),
+            ("run", run),
+            ("value", _values(solution.itself)),
+            ("winnings", f"{earned(solution.winnings)} on average against uniform play"),
+        ],
+        paint,
+    )
+    yield ""
+    yield "Estimates are from games played out, with 95 % intervals. The game is too large to judge: 'counterplay"
+    yield "evaluate' plays more of them, and with --response a lower bound on exploitability is found."
+
+
+def holds(solution: "SteppedSolution", found: "Measured") -> bool:
+    """Tell whether what games played out now say is near what the solution claims."""
+    pairs = [(found.itself, solution.itself), (found.uniform, solution.winnings)]
+    ours = [(a.seats[0], a.errors[0], b.seats[0], b.errors[0]) for a, b in pairs]
+    return all(abs(a - b) <= _NEAR * (x + y) + 1e-9 for a, x, b, y in ours)
+
+
+def measured(solution: "SteppedSolution", found: "Measured") -> dict[str, Any]:
+    """Return what was measured, and whether it is near what the solution claims, for JSON."""
+    exact = found.exact
+    judged = {} if exact is None else {"exploitability": exact.exploitability, "value": exact.value}
+    return {
+        "value": list(found.itself.seats),
+        "value_error": list(found.itself.errors),
+        "winnings_against_uniform": found.uniform.mean,
+        "winnings_against_uniform_error": found.uniform.error,
+        "winnings_by_seat": list(found.uniform.seats),
+        "deals": found.uniform.deals,
+        "share_of_decisions_met": found.uniform.known,
+        "claimed": solution.winnings.mean,
+        "holds": holds(solution, found),
+        **judged,
+    }
+
+
+def judgement(solution: "SteppedSolution", found: "Measured", paint: Paint) -> Iterator[str]:
+    """Yield what was measured, beside what the solution claims."""
+    verdict = "it holds" if holds(solution, found) else "IT DOES NOT HOLD"
+    lines = [
+        ("game", solution.game),
+        ("value", _values(found.itself)),
+        ("winnings", f"{earned(found.uniform)} against uniform play: {_values(found.uniform)}"),
+        ("the file says", f"{earned(solution.winnings)}: {verdict}"),
+        ("decisions", f"{found.uniform.known:.1%} of them at information sets that the run has met"),
+    ]
+    if found.exact is not None:
+        lines.append(("exploitability", f"{small(found.exact.exploitability)}, exact: the game has a small tree"))
+    yield from table(lines, paint)
+    yield ""
+    yield f"Intervals of 95 %, from {count(found.uniform.deals, 'deal')}, each played once in every seat."
+
+
+def bounded(bound: "Bound") -> Iterator[str]:
+    """Yield a lower bound on exploitability."""
+    yield f"\nExploitability is at least {small(bound.exploitability_at_least)}: responses that were trained against the"
+    yield f"strategy gain {earned(bound.gain)} on average over the seats. Longer training may find more."
+
+
+def strategy(solution: "SteppedSolution", page: "Page") -> Iterator[str]:
+    """Yield the information sets with the most visits, or those with a text in their labels."""
+    kept, why = _blocks(solution, page)
+    yield f"{solution.game}: {solution.algorithm}, {count(solution.iterations, 'iteration')}; {why}"
+    for line in strategy_lines(kept, page.limit, page.width):
+        weight = HEADING if line.weight > 0 else DIM
+        yield page.paint(line.text, weight) if line.weight else line.text
+
+
+def _blocks(solution: "SteppedSolution", page: "Page") -> tuple[list[Block], str]:
+    """Return the tables that a page asks for, and how they were chosen."""
+    for name, value in (("node", page.node), ("hands", page.hands)):
+        if value is not None:
+            raise UserError(f"--{name} is for hold'em spots; of {solution.game} --infoset TEXT shows some rows")
+    player = check_player(page.player, solution.players)
+    if page.infoset is None:
+        why = "those with the most visits" if page.limit else f"at most {SEARCHED:,} a player, with the most visits"
+        limit = page.limit or SEARCHED
+        seats = range(solution.players) if player is None else (player,)
+        found = [met for p in seats for met in solution.most_visited(limit, p)]
+    else:
+        why = f"looked for among the {SEARCHED:,} with the most visits"
+        found = [met for met in solution.most_visited(SEARCHED, player) if page.infoset.lower() in met.label.lower()]
+        found = _named(solution, page.infoset, player) + found
+        if not found:
+            raise UserError(f"no information set contains {page.infoset!r}, of the {SEARCHED:,} with the most visits")
+    blocks: dict[tuple[int, tuple[str, ...]], list[Row]] = {}
+    for met in dict.fromkeys(found):
+        row = Row(met.label or "start", "", met.odds, f"{met.visits:,} visits" if met.visits else "never met")
+        blocks.setdefault((met.player, met.actions), []).append(row)
+    return [Block(p, "", actions, tuple(rows)) for (p, actions), rows in blocks.items()], why
+
+
+def _named(solution: "SteppedSolution", label: str, player: int | None) -> list[Any]:
+    """Return the information sets of just that label."""
+    found = []
+    for p in range(solution.players) if player is None else (player,):
+        try:
+            found.append(solution.book.find(p, " ".join(label.split())))
+        except UserError:
+            continue
+    return found
+
+
+def told(solution: "SteppedSolution", page: "Page") -> dict[str, Any]:
+    """Return what `strategy` shows, for JSON."""
+    kept, why = _blocks(solution, page)
+    tables = [
+        {
+            **{"player": block.player, "actions": list(block.actions)},
+            "rows": [
+                {
+                    **{"label": row.name, "visits": row.note},
+                    "strategy": dict(zip(block.actions, row.odds, strict=True)),
+                }
+                for row in block.rows
+            ],
+        }
+        for block in kept
+    ]
+    return {"tables": tables, "chosen": why}
+
+
+def opening(solution: "SteppedSolution") -> dict[str, Any]:
+    """Return nothing: the first decision is no more than the others."""
+    return {}
+
+
+def run_outs(solution: "SteppedSolution", line: str) -> NoReturn:
+    """Raise `ValueError`: there are no boards."""
+    raise UserError(f"reports are of hold'em spots, and this solution is of {solution.game}")
+
+
+def report(solution: "SteppedSolution", line: str, rows: Any, paint: Paint) -> NoReturn:
+    """Raise `ValueError`: there are no boards."""
+    run_outs(solution, line)
+
+
+class Learned:
+    """A strategy as a `Policy` for playing in a terminal."""
+
+    def __init__(self, solution: "SteppedSolution"):
+        self.solution, self.rules = solution, solution.made()
+        self.names = tuple(f"player {p}" for p in range(solution.players))
+
+    def _met(self, player: int, label: str, lane: int) -> Any:
+        hand = self.rules.hands(player)[lane] if hasattr(self.rules, "hands") else ""
+        return self.solution.book.find(player, join_label(hand, label) if hand else label)
+
+    def odds(self, player: int, label: str, lane: int, actions: tuple[str, ...]) -> tuple[float, ...]:
+        """Return the probability of each action: uniform where the run has never been."""
+        even = (1.0 / len(actions),) * len(actions)
+        if len(actions) < 2:
+            return even
+        try:
+            odds: tuple[float, ...] = self._met(player, label, lane).odds
+        except UserError:
+            return even
+        return odds
+
+    def note(self, player: int, label: str, lane: int | None) -> str:
+        """Say where the run has never been; of all hands together nothing is known."""
+        if lane is None:
+            return ""
+        try:
+            return "" if self._met(player, label, lane).visits else "never met"
+        except UserError:
+            return "never met"
+
+
+def opponent(solution: "SteppedSolution") -> Opponent:
+    """Return who plays the solution in a terminal."""
+    return Opponent(Learned(solution), "", 0.0, payoff, None)
+
+
+def duel(found: "Winnings", file: str, other: str) -> Iterator[str]:
+    """Yield what two solutions, named by their files, earn head to head."""
+    yield f"\nHead to head, {count(found.deals, 'deal')} played out: {file} in one seat, {other} in the rest"
+    for p, (value, error) in enumerate(zip(found.seats, found.errors, strict=True)):
+        yield f"  in seat {p}   {file} {payoff(value)} ± {small(error)}"
+    yield f"  on average  {file} {earned(found)} (95 %)"
+
+
+def head_to_head(found: "Winnings", against: str) -> dict[str, Any]:
+    """Return the same, for JSON."""
+    return {
+        **{"against": against, "earns": list(found.seats), "earns_error": list(found.errors)},
+        **{"average": found.mean, "average_error": found.error, "deals": found.deals},
+    }

@@ -1,0 +1,96 @@
+"""Playing stepped games out, compiled: what `solvers.winnings` is told of."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.jit import inlined, jit
+from counterplay.engine.raw import raw
+from counterplay.engine.rules import CHANCE, LEAF
+from counterplay.engine.stepped import draw, key, moves, payoff, pick, play, setup, turn
+from counterplay.solvers.infosets import Infosets, average, seek
+from counterplay.solvers.winnings import ASKED, DEALS, FOUND, SEATS, SQUARES, SUM, Winnings, generators, told
+
+
+@inlined
+def _play(
+    game: Any,
+    state: Any,
+    mine: Infosets,
+    rest: Infosets,
+    seat: int,
+    receiver: int,
+    instead: bool,
+    sigma: Any,
+    luck: Any,
+    random: Any,
+    sums: Any,
+) -> float:
+    """Play once, `mine` in a seat, and return what a player receives; `rest` plays `instead` where `mine` was never."""
+    setup(game, state)
+    while True:
+        who = turn(game, state)
+        if who == LEAF:
+            return payoff(game, state, receiver)
+        if who == CHANCE:
+            play(game, state, draw(game, state, luck))
+            continue
+        count = moves(game, state)
+        if count == 1:
+            play(game, state, 0)
+            continue
+        known = np.uint64(key(game, state))
+        if who == seat:
+            place = seek(mine, known, who)
+            sums[ASKED] += 1.0
+            if place >= 0:
+                sums[FOUND] += 1.0
+            if place >= 0 or not instead:
+                average(mine, place, count, sigma)
+            else:
+                average(rest, seek(rest, known, who), count, sigma)
+        else:
+            average(rest, seek(rest, known, who), count, sigma)
+        play(game, state, pick(sigma, count, random))
+
+
+@jit
+def measure(
+    rules: Any,
+    ours: Infosets,
+    theirs: Infosets,
+    above: bool,
+    seeds: npt.NDArray[np.uint64],
+    room: npt.NDArray[np.int64],
+    shares: npt.NDArray[np.float64],
+    deals: int,
+    sums: npt.NDArray[np.float64],
+) -> None:
+    """Play so many deals; `seeds` are the generators of deals, and of chance and the players in one of them."""
+    game, mine, rest, state, sigma, found = raw(rules), raw(ours), raw(theirs), raw(room), raw(shares), raw(sums)
+    luck, random = raw(seeds[1:2]), raw(seeds[2:3])
+    for _ in range(deals):
+        seeds[0] += np.uint64(0x9E3779B97F4A7C15)
+        total = 0.0
+        for seat in range(game.players):
+            luck[0], random[0] = seeds[0] * np.uint64(0xD1342543DE82EF95), seeds[0]
+            got = _play(game, state, mine, rest, seat, seat, above, sigma, luck, random, found)
+            if above:
+                luck[0], random[0] = seeds[0] * np.uint64(0xD1342543DE82EF95), seeds[0]
+                got -= _play(game, state, mine, rest, -1, seat, above, sigma, luck, random, found)
+            found[SEATS + seat] += got
+            found[SEATS + game.players + seat] += got * got
+            total += got
+        total /= game.players
+        found[DEALS] += 1.0
+        found[SUM] += total
+        found[SQUARES] += total * total
+
+
+def winnings(game: Any, ours: Infosets, theirs: Infosets, deals: int, seed: int = 0, above: bool = False) -> Winnings:
+    """Return what the average strategy of one table earns against that of another, in a stepped game."""
+    sums = np.zeros(SEATS + 2 * game.players)
+    room, shares = np.zeros(game.words, np.int64), np.zeros(game.widest)
+    measure(game, ours, theirs, above, generators(seed), room, shares, deals, sums)
+    return told(sums)

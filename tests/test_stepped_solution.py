@@ -1,0 +1,223 @@
+"""Solutions of games without a tree: what they learn is right, and they are saved, resumed, shown and played."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import counterplay
+from counterplay.api import stepped
+from counterplay.api.stepped_solution import SteppedSolution
+from counterplay.engine.errors import UserError
+from counterplay.solvers.stepped import rows
+
+
+@dataclass(frozen=True)
+class Pennies:
+    """Two secret coins, then a guess: rules in plain Python."""
+
+    sides: int = 2
+    players = 2
+
+    def root(self):
+        return ()
+
+    def turn(self, state):
+        return -2 if len(state) == 3 else (-1, 0, 1)[len(state)]
+
+    def moves(self, state):
+        return tuple(f"{'tfg'[len(state)]}{i}" for i in range(self.sides))
+
+    def chance(self, state):
+        return [1 / self.sides] * self.sides
+
+    def play(self, state, move):
+        return (*state, move)
+
+    def payoffs(self, state):
+        won = float((state[0] + state[1] + state[2]) % 2 == 0) - 0.5
+        return won, -won
+
+    def sees(self, state, player):
+        return f"coin {state[0]}" if player == 0 else "guess"
+
+
+@pytest.mark.parametrize("name", rows())
+@pytest.mark.parametrize("spec", ["kuhn", "leduc(raises=1)"])
+def test_averages_converge(name, spec):
+    """The strategy, written into the game's tree, is judged exactly."""
+    count = {"kuhn": 100_000, "leduc(raises=1)": 40_000}[spec]
+    solution = counterplay.solve(spec, name, iterations=count, memory="10MB")
+    assert solution.exact().exploitability < {"kuhn": 0.02, "leduc(raises=1)": 0.35}[spec]
+
+
+def test_games_of_every_kind_converge():
+    for spec, count, near in (
+        ("liars_dice(faces=3)", 50_000, 0.05),
+        ("goofspiel(cards=4)", 20_000, 0.12),
+        ("kuhn(players=3)", 100_000, 0.02),
+        ("limit_holdem(ranks=2, suits=2, hole=1, board=(1,), bets=(2, 4), raises=2)", 20_000, 0.15),
+    ):
+        assert counterplay.solve(spec, "mccfr-external", iterations=count, memory="20MB").exact().exploitability < near
+
+
+@pytest.mark.parametrize("name", ["mccfr-external", "mccfr-outcome-vr"])
+def test_a_resumed_run_is_the_same_bit_for_bit(name, tmp_path):
+    whole = counterplay.solve("kuhn", name, iterations=5000, seed=5, memory=10**6)
+    half = counterplay.solve("kuhn", name, iterations=2000, seed=5, memory=10**6)
+    half.save(tmp_path / "half.cps")
+    resumed = counterplay.solve(resume=counterplay.load(tmp_path / "half.cps"), iterations=5000)
+    assert np.array_equal(resumed.state["arena"], whole.state["arena"])
+    assert np.array_equal(resumed.state["random"], whole.state["random"])
+    again = counterplay.solve("kuhn", resume=half, iterations=5000, memory=10**6)
+    assert np.array_equal(again.state["arena"], whole.state["arena"])
+    other = counterplay.solve("kuhn", name, iterations=5000, seed=6, memory=10**6)
+    assert not np.array_equal(other.state["arena"], whole.state["arena"])
+
+
+def test_rules_in_plain_python(tmp_path):
+    whole = counterplay.solve(Pennies(), "mccfr-external", iterations=400, memory=10**6)
+    assert whole.exact().exploitability < 0.06
+    half = counterplay.solve(Pennies(), "mccfr-external", iterations=200, memory=10**6)
+    half.save(tmp_path / "half.cps")
+    read = counterplay.load(tmp_path / "half.cps", Pennies())
+    assert read.at("coin 0") == half.at("coin 0")
+    resumed = counterplay.solve(Pennies(), resume=read, iterations=400)
+    assert np.array_equal(resumed.state["arena"], whole.state["arena"])
+    with pytest.raises(UserError, match="never met"):
+        read.at("coin 7")
+    assert len(counterplay.load(tmp_path / "half.cps")) == 3  # labels are in the file
+
+
+def test_memory_ends_a_run_and_more_of_it_goes_on():
+    small = counterplay.solve("goofspiel(cards=6)", "mccfr-outcome", iterations=10**6, memory=200_000)
+    assert small.stopped_by == "memory"
+    assert small.points[-1].bytes <= 200_000
+    assert small.iterations < 10**6
+    more = counterplay.solve(resume=small, iterations=small.iterations + 1000, memory=10**7)
+    assert more.stopped_by == "iterations"
+    assert len(more) > len(small)
+    with pytest.raises(UserError, match="allow more"):
+        counterplay.solve(resume=more, iterations=10**6, memory=200_000)
+
+
+@pytest.fixture(scope="module")
+def goofspiel():
+    return counterplay.solve("goofspiel(cards=5)", "mccfr-external", iterations=500, memory="20MB")
+
+
+def test_information_sets_by_label(goofspiel):
+    assert isinstance(goofspiel, SteppedSolution)
+    first = goofspiel.at("5", player=0)
+    assert list(first) == ["1", "2", "3", "4", "5"]
+    assert abs(sum(first.values()) - 1) < 1e-9
+    assert goofspiel.visits("5", player=0) == 500
+    assert goofspiel[1, "5:1>0 4"] == goofspiel.at("5:1>0 4", player=1)
+    with pytest.raises(UserError, match="players 0 and 1 both"):
+        goofspiel.at("5")
+    with pytest.raises(UserError, match="no information set"):
+        goofspiel.at("5:6>0 4", player=0)
+    met = list(goofspiel)
+    assert len({(m.player, m.label) for m in met}) == len(met) == len(goofspiel)
+    assert [m.visits for m in goofspiel.most_visited(5, 0)] == sorted(m.visits for m in met if not m.player)[::-1][:5]
+
+
+def test_winnings_are_intervals(goofspiel):
+    found = goofspiel.judge()
+    assert abs(sum(found.itself.seats)) < 1e-9
+    assert found.uniform.mean - found.uniform.error > 0
+    assert found.exact is not None
+    even = goofspiel.against(goofspiel)
+    assert abs(even.mean) < 1e-9  # the same luck in every seat, and zero sum
+
+
+def test_what_is_not_to_be_had(goofspiel):
+    for options, said in (
+        ({"target": 0.1}, "nobody can measure"),
+        ({"algorithm": "cfr+"}, "memory goes with"),
+        ({"memory": "lots"}, "number of bytes"),
+        ({"memory": 10}, "100,000"),
+        ({"updates": "simultaneous"}, "no option"),
+    ):
+        with pytest.raises(UserError, match=said):
+            counterplay.solve("kuhn", **{"algorithm": "mccfr-external", "memory": "1MB", "iterations": 5} | options)
+    with pytest.raises(UserError, match="the run to resume is by"):
+        counterplay.solve(resume=goofspiel, algorithm="mccfr-outcome", iterations=10)
+    with pytest.raises(UserError, match="not of kuhn"):
+        counterplay.solve("kuhn", resume=goofspiel, iterations=10)
+
+
+def test_too_large_a_game_is_told_what_fits(run):
+    code, _, err = run("solve", "goofspiel(cards=10)")
+    assert code == 2
+    assert "or --algorithm mccfr-external walks it as it is" in err
+    code, out, _ = run("games", "limit_holdem")
+    assert code == 0
+    assert "in compiled steps" in out
+
+
+def test_the_command_line(run, tmp_path):
+    file, other = tmp_path / "a.cps", tmp_path / "b.cps"
+    options = ["--algorithm", "mccfr-external", "--memory", "20MB", "--iterations"]
+    code, out, err = run("solve", "goofspiel(cards=5)", *options, 300, "--out", file)
+    assert code == 0, err
+    assert "against uniform play" in out
+    assert run("solve", "goofspiel(cards=5)", *options, 100, "--out", other)[0] == 0
+    code, out, _ = run("show", file, "--limit", 3)
+    assert "visits" in out
+    code, out, _ = run("show", file, "--infoset", "5:1>0 4", "--json")
+    assert json.loads(out)["tables"]
+    code, out, _ = run("evaluate", file, "--against", other, "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told["holds"]
+    assert len(told["earns"]) == 2
+    assert "exploitability" in told  # exact: it has a small tree
+    code, out, _ = run("export", file, "--to", "csv", "--player", 0)
+    assert out.splitlines()[0] == "player,infoset,action,probability,visits"
+    code, out, _ = run("play", file, "--hands", 1, "--seed", 3, answers="1\n2\n3\n4\n5\n1\n2\n3\n4\n5\n" * 4)
+    assert "Hand 1" in out
+    code, _, err = run("solve", "--resume", file, "--iterations", 400, "--out", file)
+    assert code == 0, err
+    assert counterplay.load(file).iterations == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("state.arena", lambda a: a[:-1]),
+        ("state.arena", lambda a: a * 0),
+        ("state.arena", lambda a: np.concatenate([a, a])),
+        ("state.here", lambda a: a + 2**60),
+        ("state.random", lambda a: a[:0]),
+    ],
+)
+def test_damaged_files_are_refused(goofspiel, tmp_path, name, change):
+    from counterplay.engine.store import read, write
+
+    goofspiel.save(tmp_path / "good.cps")
+    arrays, header = read(tmp_path / "good.cps")
+    arrays[name] = change(arrays[name].copy())
+    write(tmp_path / "bad.cps", arrays, {k: v for k, v in header.items() if k != "format"})
+    with pytest.raises(UserError):
+        counterplay.solve(resume=counterplay.load(tmp_path / "bad.cps"), iterations=501)
+
+
+def test_memory_in_words():
+    assert stepped.bytes_of("1.5 MB") == 1_500_000
+    assert stepped.bytes_of("2MiB") == 2 * 2**20
+    assert stepped.bytes_of(123_456) == 123_456
+
+
+def test_the_bound_is_below_exploitability(run, goofspiel, tmp_path):
+    exact = goofspiel.exact().exploitability
+    found = goofspiel.exploitability_at_least(1.0, memory=2 * 10**7)
+    assert 0.5 * exact < found.exploitability_at_least <= exact
+    assert found.gain.mean - 2 * found.gain.error <= exact
+    plain = counterplay.solve(Pennies(), "mccfr-external", iterations=20, memory=10**6)
+    assert plain.exploitability_at_least(0.5).exploitability_at_least <= plain.exact().exploitability
+    goofspiel.save(tmp_path / "a.cps")
+    code, out, _ = run("evaluate", tmp_path / "a.cps", "--response", 0.5)
+    assert code == 0
+    assert "Exploitability is at least" in out
