@@ -88,7 +88,8 @@ def _without_tree(rules: Phantom, strategy: Any) -> Judgement | SeatJudgement:
         alike = isinstance(strategy, FactoredSolution) and strategy.is_of(rules)
         if not alike:
             raise UserError(f"the solution is of another game, {strategy.game}")
-        return strategy.judge()
+        measured: Judgement = strategy.judge()
+        return measured
     form, sigma, seats = as_vector(strategy, rules)
     found = value.judge(form, sigma)
     if len(seats) == form.players:

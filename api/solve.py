@@ -200,7 +200,7 @@ def _begin(
     if is_factored(made) and algorithm not in SAMPLINGS:
         form = build_form(made, on_size)
         chosen = method(kind_of(form), algorithm, iterations=limits.iterations, target=limits.target, **options)
-        return FactoredTask(*_name(made), form, chosen, seed)
+        return FactoredTask(*name_of(made), form, chosen, seed)
     said, began = list[str](), clock()
 
     def say(text: str) -> None:

@@ -96,8 +96,8 @@ def judgement(solution: "SteppedSolution", found: "Measured", paint: Paint) -> I
 
 def bounded(bound: "Bound") -> Iterator[str]:
     """Yield a lower bound on exploitability."""
-    yield f"\nExploitability is at least {small(bound.exploitability_at_least)}: responses that were trained against the"
-    yield f"strategy gain {earned(bound.gain)} on average over the seats. Longer training may find more."
+    yield f"\nExploitability is at least {small(bound.exploitability_at_least)}: responses trained against the strategy"
+    yield f"gain {earned(bound.gain)} on average over the seats. Longer training may find more."
 
 
 def strategy(solution: "SteppedSolution", page: "Page") -> Iterator[str]:
