@@ -13,6 +13,7 @@ from counterplay.engine.phantom_walks import (
     list_legal,
     number_orders,
     set_depths,
+    sort_by_part,
     walk_attempts,
     walk_orders,
 )
@@ -142,17 +143,16 @@ def _cuts(kinds: I64, sums: I64) -> I64:
 
 def _added(plex: Plex, begin: list[int], cuts: I64) -> tuple[npt.NDArray[np.uint32], I64]:
     """Sort each player's sequences that have a place by the part that it is of; see `FactoredForm`."""
-    found, shares, number = [], np.zeros((2, PARTS + 1), np.int64), 0
+    counts, nothing = np.zeros((2, PARTS), np.int64), np.zeros(0, np.uint32)
+    spans = [(int(plex.first[begin[p]]), int(plex.first[begin[p + 1]])) for p in range(2)]
     for p in range(2):
-        first, last = (int(plex.first[begin[q]]) for q in (p, p + 1))
-        own = np.append(np.uint32(p), np.arange(first, last, dtype=np.uint32))
-        place = plex.place[own]
-        own, place = own[place != NOWHERE], place[place != NOWHERE]
-        part = np.searchsorted(cuts[p, 1:].astype(np.uint32), place, side="right").astype(np.uint8)
-        found.append(own[np.argsort(part, kind="stable")])
-        shares[p] = number + np.append(0, np.cumsum(np.bincount(part, minlength=PARTS)))
-        number += len(own)
-    return np.concatenate(found), shares
+        sort_by_part(p, *spans[p], plex.place, cuts, counts[p], nothing)
+    ends = np.cumsum(counts).reshape(2, PARTS)
+    shares = np.hstack([ends - counts, ends[:, -1:]])
+    added = np.zeros(int(ends[-1, -1]), np.uint32)
+    for p in range(2):
+        sort_by_part(p, *spans[p], plex.place, cuts, shares[p, :-1].copy(), added)
+    return added, shares
 
 
 TRUNK = 2  # attempts before decisions at which subtrees begin that are handed out whole

@@ -358,6 +358,8 @@ def walk_attempts(
             False,
         )  # `there` is the slot; the other's stones, if not abrupt
         own[below], taken[below], fails[below] = own[depth], taken[depth], fails[depth]
+        if not board.abrupt and (fails[depth] == there if in_vain else taken[depth] + there + 2 >= cells):
+            continue  # all of the other's stones are known, or its next one fills the board
         if in_vain:
             for w in range(words):
                 still[w] = possible[depth, w] & board.has[c, w]
@@ -403,3 +405,23 @@ def set_depths(parent: npt.NDArray[np.uint32], first: npt.NDArray[np.uint32], de
         top += 1
         stack[top] = d
         depth[d] = top
+
+
+@jit
+def sort_by_part(
+    p: int, first: int, last: int, place: npt.NDArray[np.uint32], cuts: I64, counts: I64, added: npt.NDArray[np.uint32]
+) -> None:
+    """Write player p's sequences that have a place, by the part of the place, from `counts[part]` on; move these on.
+
+    Without room for them they are counted only.
+    """
+    for i in range(first - 1, last):
+        s = i if i >= first else p  # the empty sequence comes before the actions
+        if place[s] == NOWHERE:
+            continue
+        part = 0
+        while cuts[p, part + 1] <= place[s]:
+            part += 1
+        if added.size:
+            added[counts[part]] = s
+        counts[part] += 1
