@@ -13,6 +13,7 @@ from counterplay.engine.phantom_walks import (
     list_legal,
     number_orders,
     set_depths,
+    sort_by_part,
     walk_attempts,
     walk_orders,
 )
@@ -21,7 +22,8 @@ from counterplay.engine.rules import GOES_ON, Phantom
 MOST_SYMMETRIES = 62  # sets of them are bits of a number
 
 
-def _board(rules: Phantom, symmetric: bool) -> Board:
+def board_of(rules: Phantom, symmetric: bool) -> Board:
+    """Return what walks need to know of a game."""
     ends = np.ascontiguousarray(rules.ends(), np.int8)
     cells = len(rules.names)
     group = np.asarray(rules.symmetries(), np.int8)
@@ -36,13 +38,19 @@ def _board(rules: Phantom, symmetric: bool) -> Board:
         np.bitwise_or.at(has[c], held >> 6, bits[held])
     legal = np.zeros((2, len(sets), words), np.int64)
     list_legal(ends, cells, legal)
-    return Board(cells, np.ascontiguousarray(group), ends, has, legal)
+    members = np.array([int(s).bit_count() for s in sets])
+    above = np.zeros((cells + 2, words), np.int64)
+    for size in range(cells + 2):
+        held = sets[members >= size]
+        np.bitwise_or.at(above[size], held >> 6, bits[held])
+    return Board(cells, np.ascontiguousarray(group), ends, has, above, bool(rules.abrupt), legal)
 
 
-_NO_BLOCKS = Blocks(np.zeros(0, np.int32), np.zeros(0, np.int64), np.full((2, 1), -1))
+NO_BLOCKS = Blocks(np.zeros(0, np.int32), np.zeros(0, np.int64), np.full((2, 1), -1))
 
 
-def _no_plex(decisions: int = 0, sequences: int = 0) -> Plex:
+def no_plex(decisions: int = 0, sequences: int = 0) -> Plex:
+    """Return an empty treeplex of a size."""
     return Plex(
         np.zeros(decisions, np.uint32),
         np.zeros(decisions + 1, np.uint32),
@@ -76,28 +84,28 @@ def factored_form(rules: Phantom, symmetric: bool = True) -> FactoredForm:
     """Return the factored form of a game, of representatives under the board's symmetries or of all sequences."""
     if rules.abrupt:
         raise UserError("games in which an attempt in vain ends the turn are not solved without a tree yet")
-    board = _board(rules, symmetric)
+    board = board_of(rules, symmetric)
     used = np.zeros((2, board.cells + 1), np.bool_)
     nothing = np.zeros(0), np.zeros((2, 0), np.uint32), np.zeros(0, np.uint32)
-    _, orders, places0, places1 = walk_orders(board, _NO_BLOCKS, False, *nothing, used)
+    _, orders, places0, places1 = walk_orders(board, NO_BLOCKS, False, *nothing, used)
     blocks, kinds, sums = _number_blocks(board, used)
     pay, start = np.zeros(orders), np.zeros((2, orders + 1), np.uint32)
     start[:, -1] = places0, places0 + places1
     where = np.zeros(places0 + places1, np.uint32)
     walk_orders(board, blocks, True, pay, start, where, used)
-    counting = board if symmetric else _board(rules, True)  # a walk over representatives is the shorter one
+    counting = board if symmetric else board_of(rules, True)  # a walk over representatives is the shorter one
     decisions, sequences, begin = 0, 2, [0]
     for p in range(2):
-        *own, orbits, all_sequences = walk_attempts(counting, _NO_BLOCKS, p, 0, 0, False, 2**62, _no_plex())
+        *own, orbits, all_sequences = walk_attempts(counting, NO_BLOCKS, p, 0, 0, False, 1, no_plex())
         decisions += own[0] if symmetric else orbits
         sequences += own[1] if symmetric else all_sequences
         begin.append(decisions)
-    plex = _no_plex(decisions, sequences)
+    plex = no_plex(decisions, sequences)
     for p in range(2):
         if blocks.offset[p, 0] >= 0:
             plex.place[p] = blocks.offset[p, 0]
         following = 2 if p == 0 else int(plex.first[begin[1]])
-        _, plex.first[begin[p + 1]], *_ = walk_attempts(board, blocks, p, begin[p], following, True, 2**62, plex)
+        _, plex.first[begin[p + 1]], *_ = walk_attempts(board, blocks, p, begin[p], following, True, 1, plex)
     cuts = _cuts(kinds, sums)
     added, shares = _added(plex, begin, cuts)
     ranges, parts = _ranges(plex, begin)
@@ -135,17 +143,16 @@ def _cuts(kinds: I64, sums: I64) -> I64:
 
 def _added(plex: Plex, begin: list[int], cuts: I64) -> tuple[npt.NDArray[np.uint32], I64]:
     """Sort each player's sequences that have a place by the part that it is of; see `FactoredForm`."""
-    found, shares, number = [], np.zeros((2, PARTS + 1), np.int64), 0
+    counts, nothing = np.zeros((2, PARTS), np.int64), np.zeros(0, np.uint32)
+    spans = [(int(plex.first[begin[p]]), int(plex.first[begin[p + 1]])) for p in range(2)]
     for p in range(2):
-        first, last = (int(plex.first[begin[q]]) for q in (p, p + 1))
-        own = np.append(np.uint32(p), np.arange(first, last, dtype=np.uint32))
-        place = plex.place[own]
-        own, place = own[place != NOWHERE], place[place != NOWHERE]
-        part = np.searchsorted(cuts[p, 1:].astype(np.uint32), place, side="right").astype(np.uint8)
-        found.append(own[np.argsort(part, kind="stable")])
-        shares[p] = number + np.append(0, np.cumsum(np.bincount(part, minlength=PARTS)))
-        number += len(own)
-    return np.concatenate(found), shares
+        sort_by_part(p, *spans[p], plex.place, cuts, counts[p], nothing)
+    ends = np.cumsum(counts).reshape(2, PARTS)
+    shares = np.hstack([ends - counts, ends[:, -1:]])
+    added = np.zeros(int(ends[-1, -1]), np.uint32)
+    for p in range(2):
+        sort_by_part(p, *spans[p], plex.place, cuts, shares[p, :-1].copy(), added)
+    return added, shares
 
 
 TRUNK = 2  # attempts before decisions at which subtrees begin that are handed out whole

@@ -19,6 +19,7 @@ from counterplay.engine.rules import GOES_ON
 I64 = npt.NDArray[np.int64]
 
 MOST_CELLS = 12  # of boards that are solved whole: with more there are billions of lists of attempts
+SAMPLED = 4  # attempts before the subtrees of which a count may take a sample
 
 
 class Board(NamedTuple):
@@ -28,6 +29,8 @@ class Board(NamedTuple):
     group: npt.NDArray[np.int8]  # [G, cells] symmetries, the identity first
     ends: npt.NDArray[np.int8]  # [3 ** cells]
     has: I64  # [cells, words] bits of the sets of cells that hold the cell
+    above: I64  # [cells + 2, words] bits of the sets that hold so many cells or more
+    abrupt: bool
     legal: I64  # [2, 2 ** cells, words] bits of the other's sets at which play goes on, given a player's own set
 
 
@@ -247,44 +250,46 @@ def walk_orders(
 
 
 @inlined
-def _follow(board: Board, p: int, own: int, cell: int, before: I64, after: I64) -> bool:
-    """Set the other's possible sets after a success and a stone of the other's; tell whether there is any.
+def _reply(board: Board, p: int, own: Index, turns: Index, still: I64, after: I64) -> bool:
+    """Set the other's possible sets after its next turn, where play goes on; tell whether there are any.
 
-    `own` is the player's set with the cell; the sets before stand in `before`.
+    `still` are its possible sets before, at which play goes on, with the player's set `own`; the other had so many
+    turns. Where attempts in vain end its turn, it may have tried one of the player's cells that it had not tried.
     """
-    words = before.size
-    some = 0
-    for w in range(words):
-        after[w] = 0
-    for w in range(words):
-        still = before[w] & ~board.has[cell, w] & board.legal[p, own, w]
-        if still == 0:
+    some: Index = 0
+    missed: Index = turns + 1 - _ones(own)  # the fewest stones of the other's with which there is such a cell
+    for w in range(still.size):
+        after[w] = still[w] & board.above[max(missed, 0), w] if board.abrupt else 0
+    for w in range(still.size):
+        if still[w] == 0:
             continue
         for x in range(board.cells):
             if own >> x & 1:
                 continue
-            move = still & ~board.has[x, w]
+            move = still[w] & ~board.has[x, w]
             if x < 6:
-                after[w] |= move << (1 << x)
+                after[w] |= (move << (1 << x)) & board.legal[p, own, w]
             else:
-                after[w + (1 << (x - 6))] |= move
-    for w in range(words):
-        after[w] &= board.legal[p, own, w]
+                to = w + (1 << (x - 6))
+                if move:
+                    after[to] |= move & board.legal[p, own, to]
+    for w in range(still.size):
         some |= after[w]
-    return some != 0
+    return bool(some != 0)
 
 
 @jit
 def walk_attempts(
-    board: Board, blocks: Blocks, p: int, decisions: int, sequences: int, write: bool, limit: int, plex: Plex
+    board: Board, blocks: Blocks, p: int, decisions: int, sequences: int, write: bool, every: int, plex: Plex
 ) -> Any:
     """Walk player p's treeplex depth-first, from these numbers of decisions and sequences on; fill it or count it.
 
-    Returns the numbers after it, and those that its orbits stand for; the walk ends early beyond `limit` decisions.
+    Returns the numbers after it, and those that its orbits stand for. Of the subtrees after `SAMPLED` attempts only
+    each `every`-th is walked, and then the latter numbers are estimates.
     """
     cells, group = board.cells, board.group
     symmetries, words = group.shape[0], board.has.shape[1]
-    possible = np.zeros((cells + 1, words), np.int64)  # the other's sets, by depth
+    possible, still = np.zeros((cells + 1, words), np.int64), np.zeros(words, np.int64)  # the other's sets, by depth
     memory, lists = np.zeros((9, cells + 1), np.int64), np.zeros((3, cells + 1), np.int64)
     own, tried, taken, fails = memory[0], memory[1], memory[2], memory[3]  # two sets, stones, attempts in vain
     fixing, least = memory[4], memory[5]  # symmetries that leave all cells tried, and that make own stones smallest
@@ -303,12 +308,13 @@ def walk_attempts(
             if possible[1, 0] and board.legal[1, 0, word] & bit:
                 possible[0, word] |= bit
                 opens = True
-    begun, all_decisions, all_sequences = decisions, 0, 0
+    all_decisions, all_sequences, weight, subtree = 0, 0, 1, 0
     depth, entering, parent, in_vain = 0 if opens else -1, True, p, False
-    while depth >= 0 and decisions - begun <= limit:
+    while depth >= 0:
         if entering:
             entering = False
-            all_decisions += symmetries // _ones(fixing[depth])
+            weight = every if depth >= SAMPLED else 1
+            all_decisions += weight * (symmetries // _ones(fixing[depth]))
             if write:
                 plex.parent[decisions], plex.failed[decisions] = parent, in_vain
                 plex.first[decisions] = sequences
@@ -325,7 +331,7 @@ def walk_attempts(
                     if fixing[depth] >> g & 1 and group[g, c] == c:
                         fix |= 1 << g
                 share = symmetries // _ones(fix)
-                all_sequences += share
+                all_sequences += weight * share
                 if write:
                     plex.cell[sequences], plex.share[sequences] = c, share
                     n = taken[depth] + 1
@@ -346,28 +352,41 @@ def walk_attempts(
         i, in_vain = following[depth] >> 1, bool(following[depth] & 1)
         following[depth] += 1
         c, parent = actions[depth, i], lowest[depth] + i
-        there = taken[depth] + p  # the other's stones on the board, which is also the slot
-        below = depth + 1
+        there, below, some = (
+            taken[depth] + p,
+            depth + 1,
+            False,
+        )  # `there` is the slot; the other's stones, if not abrupt
+        own[below], taken[below], fails[below] = own[depth], taken[depth], fails[depth]
+        if not board.abrupt and (fails[depth] == there if in_vain else taken[depth] + there + 2 >= cells):
+            continue  # all of the other's stones are known, or its next one fills the board
         if in_vain:
-            some = 0
-            if fails[depth] < there:
-                for w in range(words):
-                    possible[below, w] = possible[depth, w] & board.has[c, w]
-                    some |= possible[below, w]
-            if some == 0:
+            for w in range(words):
+                still[w] = possible[depth, w] & board.has[c, w]
+                some |= still[w] != 0
+            if not some:
                 continue
             failed[fails[depth]], slots[fails[depth]] = c, there
-            own[below], taken[below], fails[below] = own[depth], taken[depth], fails[depth] + 1
+            fails[below] += 1
             least[below] = least[depth]
         else:
-            if taken[depth] + there + 2 >= cells:  # the other's next stone fills the board, or there is no room for it
-                continue
-            own[below] = own[depth] | 1 << c
-            if not _follow(board, p, own[below], c, possible[depth], possible[below]):
+            own[below] |= 1 << c
+            for w in range(words):
+                still[w] = possible[depth, w] & ~board.has[c, w] & board.legal[p, own[below], w]
+                some |= still[w] != 0
+            if not some:
                 continue
             stones[taken[depth]] = c
-            taken[below], fails[below] = taken[depth] + 1, fails[depth]
+            taken[below] += 1
             least[below] = _images(group, least[depth], c)[1]
+        if in_vain and not board.abrupt:
+            possible[below] = still
+        elif not _reply(board, p, own[below], depth + p, still, possible[below]):
+            continue
+        if below == SAMPLED:
+            subtree += 1
+            if subtree % every:
+                continue
         tried[below], fixing[below] = tried[depth] | 1 << c, fixes[depth, i]
         depth, entering = below, True
     return decisions, sequences, all_decisions, all_sequences
@@ -386,3 +405,23 @@ def set_depths(parent: npt.NDArray[np.uint32], first: npt.NDArray[np.uint32], de
         top += 1
         stack[top] = d
         depth[d] = top
+
+
+@jit
+def sort_by_part(
+    p: int, first: int, last: int, place: npt.NDArray[np.uint32], cuts: I64, counts: I64, added: npt.NDArray[np.uint32]
+) -> None:
+    """Write player p's sequences that have a place, by the part of the place, from `counts[part]` on; move these on.
+
+    Without room for them they are counted only.
+    """
+    for i in range(first - 1, last):
+        s = i if i >= first else p  # the empty sequence comes before the actions
+        if place[s] == NOWHERE:
+            continue
+        part = 0
+        while cuts[p, part + 1] <= place[s]:
+            part += 1
+        if added.size:
+            added[counts[part]] = s
+        counts[part] += 1

@@ -108,7 +108,7 @@ def refusal(size: Size) -> str | None:
     if size.nodes / (1 + 2 * size.error) > MAX_NODES:
         return f"at most {MAX_NODES:,} nodes can be solved as a whole"
     free = available()
-    return f"at most {_bytes(free)} are free" if size.build > free else None
+    return f"at most {byte_words(free)} are free" if size.build > free else None
 
 
 def describe(size: Size) -> str:
@@ -117,8 +117,8 @@ def describe(size: Size) -> str:
         return f"more than 10^{int(math.log10(size.nodes / (1 + size.error)))} nodes"
     about = "" if size.exact else "about "
     spread = f" (give or take {size.error:.0%})" if size.error >= 0.05 else ""
-    seconds = "less than 1 s" if size.seconds < 1 else f"{_round(size.seconds)} s"
-    return f"{about}{_number(size.nodes)} nodes{spread}, {_bytes(size.build)}, {seconds} to build"
+    nodes, memory, seconds = number_words(size.nodes), byte_words(size.build), second_words(size.seconds)
+    return f"{about}{nodes} nodes{spread}, {memory}, {seconds} to build"
 
 
 def _size(
@@ -373,7 +373,7 @@ def _fits(rules: Any, name: str, value: int, patience: float = PATIENCE / 10) ->
     return refusal(estimate(smaller, patience)) is None
 
 
-def _number(number: int) -> str:
+def number_words(number: int) -> str:
     """Return a number with two figures where it is large, and in words."""
     return f"{_round(number / 10**6)} million" if number >= 10**6 else f"{number:,}"
 
@@ -382,7 +382,13 @@ def _round(number: float) -> str:
     return f"{number:.2g}" if number < 100 else f"{number:,.0f}"
 
 
-def _bytes(number: float) -> str:
+def second_words(seconds: float) -> str:
+    """Return seconds with two figures."""
+    return "less than 1 s" if seconds < 1 else f"{_round(seconds)} s"
+
+
+def byte_words(number: float) -> str:
+    """Return bytes with two figures and a fitting unit."""
     for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if number >= scale:
             return f"{_round(number / scale)} {unit}"

@@ -149,6 +149,9 @@ def kind_of(game: Tree | FactoredForm) -> Kind:
     return Kind(game.players, game.zero_sum, game.lanes > 1 and bool((game.player == CHANCE).any()))
 
 
+FACTORED_COARSE = 5e-4  # the same, of games in factored form
+
+
 def choose(kind: Kind, algorithm: str, target: float | None = None, iterations: int | None = None) -> str:
     """Return the algorithm that "auto" stands for: the one that needed the fewest iterations on games of its kind.
 
@@ -159,6 +162,8 @@ def choose(kind: Kind, algorithm: str, target: float | None = None, iterations: 
         return algorithm
     if kind.players != 2 or not kind.zero_sum:
         return "pdcfr+"
+    if kind.factored:
+        return "dcfr3" if target is not None and target < FACTORED_COARSE else "dcfr+"
     coarse = iterations is None if target is None else target >= COARSE
     if kind.board_cards:
         return "dcfr+" if coarse else "pdcfr+third"

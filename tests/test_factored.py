@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from counterplay.engine import factored
+from counterplay.engine import factored_size as factored_sizes
 from counterplay.engine.attempts import attempts_of, children, depths, expand, locate, paths, representatives
 from counterplay.engine.errors import UserError
+from counterplay.engine.factored_size import admit_factored, describe_factored, factored_size
 from counterplay.engine.form import sequence_form
 from counterplay.engine.phantom import factored_form
 from counterplay.engine.rules import GOES_ON, LEAF
@@ -300,3 +302,23 @@ def test_methods_say_what_fits():
 def test_magnitude_is_that_of_the_tree():
     _, plain = compiled(GAMES[0])
     assert magnitude(factored_form(GAMES[0], symmetric=False)) == pytest.approx(magnitude(plain))
+
+
+def test_sizes_are_told_before(monkeypatch):
+    for game in GAMES[:9]:
+        size, form = factored_size(game), factored_form(game, symmetric=False)
+        assert size.exact
+        assert (size.infosets, size.sequences) == (form.infosets, form.sequences)
+        assert admit_factored(game) == size
+    large = any_game(16, 6, (tuple(range(6)),), 0.9)
+    counted = factored_size(large)
+    monkeypatch.setitem(factored_sizes.SAMPLE, 6, (5, 5))
+    sampled = factored_size(large)
+    assert not sampled.exact
+    assert sampled.infosets == pytest.approx(counted.infosets, rel=0.2)
+    assert describe_factored(sampled).startswith("about ")
+    monkeypatch.setattr(factored_sizes, "available", lambda: 1000)
+    with pytest.raises(UserError, match="free; take a smaller board"):
+        admit_factored(large)
+    with pytest.raises(UserError, match="12 cells"):
+        factored_size(InTheDark(13, (GOES_ON,), (tuple(range(13)),)))
