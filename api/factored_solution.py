@@ -23,6 +23,7 @@ from counterplay.engine.batches import Batch, attempts_in, batch_of, batches, im
 from counterplay.engine.compiling import tell
 from counterplay.engine.errors import UserError
 from counterplay.engine.factored import FactoredForm
+from counterplay.engine.factored_size import factored_size
 from counterplay.engine.phantom import factored_form
 from counterplay.engine.rules import Phantom, is_phantom
 from counterplay.engine.store import write
@@ -37,6 +38,7 @@ from counterplay.solvers.value import Judgement, judge
 
 _COLUMNS = ("player", "infoset", "hand", "action", "probability", "reach", "note")  # as of games with a tree
 _ROW = 400  # bytes that a row as a dictionary takes
+_QUICK = 9  # cells up to which a form is built in seconds, unless the game is abrupt
 _MANY, _TEXT = 1_000_000, 75  # rows from which on the size of a text is told, and about what each takes
 _PIECE = 4096  # rows of text that are handed on together
 
@@ -443,9 +445,19 @@ def _named(names: tuple[str, ...], tried: Attempts, row: Sequence[float]) -> dic
 
 
 def rebuilt(rules: Phantom, solution: FactoredSolution) -> FactoredForm:
-    """Return the form of rules if a solution is of their game; raises `ValueError` if not."""
+    """Return the form of rules if a solution is of their game; raises `ValueError` if not.
+
+    A file may name a game far larger than its strategy is: one that takes long to build is counted first.
+    """
+    other = UserError(f"the rules of {solution.game} are not those that this solution was made for")
+    if len(rules.names) > _QUICK or rules.abrupt:
+        counted = factored_size(rules)
+        if not 0.5 < solution.infosets / counted.infosets < 2 or (
+            counted.exact and solution.infosets != counted.infosets
+        ):
+            raise other
     form = factored_form(rules)
     fits = len(solution.strategy) == form.sequences and whole(form) == solution.infosets
     if not fits or not is_profile(form, solution.strategy):
-        raise UserError(f"the rules of {solution.game} are not those that this solution was made for")
+        raise other
     return form
