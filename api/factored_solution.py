@@ -452,9 +452,8 @@ def rebuilt(rules: Phantom, solution: FactoredSolution) -> FactoredForm:
     other = UserError(f"the rules of {solution.game} are not those that this solution was made for")
     if len(rules.names) > _QUICK or rules.abrupt:
         counted = factored_size(rules)
-        if not 0.5 < solution.infosets / counted.infosets < 2 or (
-            counted.exact and solution.infosets != counted.infosets
-        ):
+        ratio = solution.infosets / counted.infosets
+        if not (ratio == 1 if counted.exact else 0.5 < ratio < 2):
             raise other
     form = factored_form(rules)
     fits = len(solution.strategy) == form.sequences and whole(form) == solution.infosets
