@@ -6,6 +6,8 @@ import pytest
 
 import counterplay
 from counterplay.engine import store
+from counterplay.show import factored_pages
+from counterplay.show.pages import Page
 
 TEXT = "dark_hex(size=(2, 3))"
 
@@ -79,10 +81,10 @@ def test_show_refuses(run, file, arguments, said):
     assert len(told.splitlines()) == 1
 
 
-def test_long_rows_fit_the_terminal(run, file, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "60")
-    text = run("show", file, "--limit", "60")[1]
-    assert max(len(line) for line in text.splitlines()[2:]) <= 60
+@pytest.mark.parametrize("width", [40, 60])
+def test_long_rows_fit_the_terminal(file, width):
+    lines = list(factored_pages.strategy(counterplay.load(file), Page(limit=60, width=width)))
+    assert max(map(len, lines[2:])) <= width
 
 
 def test_export(run, file, tmp_path):
