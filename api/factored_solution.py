@@ -33,7 +33,6 @@ from counterplay.engine.text import as_json, size
 from counterplay.games.in_the_dark import IN_VAIN, NOTHING, read, written
 from counterplay.show.text import check_player
 from counterplay.solvers.reach import factored_reach, note
-from counterplay.solvers.run import Ending, Method, start
 from counterplay.solvers.value import Judgement, judge
 
 _COLUMNS = ("player", "infoset", "hand", "action", "probability", "reach", "note")  # as of games with a tree
@@ -372,60 +371,6 @@ class FactoredSolution(Solved):
         from counterplay.games.foreign.dark_openspiel import dark_policy
 
         return dark_policy(self.phantom, self.odds, self.infosets)
-
-
-@dataclass(frozen=True)
-class FactoredTask:
-    """A game in factored form that is ready to be solved, and how."""
-
-    game: str
-    rules: Any  # None where the game has a spec
-    form: FactoredForm
-    method: Method
-    seed: int
-
-    @property
-    def certain(self) -> bool:
-        """Tell that a run without limits ends at an exploitability."""
-        return True
-
-    @property
-    def largest(self) -> float:
-        """Return what the largest payoff is at least, up to its sign: payoffs are whole numbers."""
-        return 1.0
-
-    def start(self) -> Any:
-        """Return a fresh solver."""
-        return start(None, self.form, self.method, self.seed)
-
-    def shows(self, profile: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return a solver's profile as a solution's strategy has it."""
-        shown = profile.copy()
-        shown[: self.form.players] = 1.0
-        return shown
-
-    def solution(
-        self, ending: Ending, profile: npt.NDArray[np.float64], iterations: int, state: dict[str, Any]
-    ) -> FactoredSolution:
-        """Return what a run found as a solution."""
-        solved = FactoredSolution(
-            game=self.game,
-            method=self.method,
-            iterations=iterations,
-            seconds=ending.trace[-1].seconds if ending.trace else 0.0,
-            seed=self.seed,
-            stopped_by=ending.stopped_by,
-            value=ending.judgement.value,
-            best=ending.judgement.best,
-            figures=ending.figures,
-            trace=ending.trace,
-            strategy=self.shows(profile),
-            state=state,
-            rules=self.rules,
-            infosets=whole(self.form),
-        )
-        vars(solved)["form"] = self.form  # it need not be built again
-        return solved
 
 
 def whole(form: FactoredForm) -> int:
