@@ -10,6 +10,7 @@ from typing import Any
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.factored import FactoredForm
+from counterplay.engine.factored_size import admit_factored, describe_factored
 from counterplay.engine.phantom import factored_form
 from counterplay.engine.rules import Phantom, is_dealt
 from counterplay.engine.size import SHORT, Size, admit, describe
@@ -61,8 +62,11 @@ def size_of(tree: Tree, seconds: float) -> str:
 def build_form(rules: Phantom, on_size: Callable[[str], None] | None = None) -> FactoredForm:
     """Return a game's factored form with its symmetries; `on_size` is told first how large it is.
 
-    Raises `ValueError` for one that does not fit, with what would.
+    Raises `ValueError` for one that does not fit, before its memory is taken.
     """
+    found = admit_factored(rules)
+    if on_size is not None:
+        on_size(describe_factored(found))
     return factored_form(rules)
 
 

@@ -93,14 +93,16 @@ def _following(solution: "FactoredSolution", player: int, tried: "Attempts", pag
 
 def _row(row: "Marked", head: int, width: int) -> Iterator[str]:
     """Yield one decision: what was tried, how often a game gets there, and what is tried next."""
-    start = f"  {row.infoset.label:<{head}}  {100 * row.reach:6.2f}%  "
-    indent, line = " " * (len(start) if len(start) < width // 2 else 6), start
-    for k, part in enumerate(_shares(row.infoset.strategy)):
-        joined = f"{line}{' · ' if k and line.strip() else ''}{part}"
+    line = f"  {row.infoset.label:<{head}}  {100 * row.reach:6.2f}%  "
+    parts = list(_shares(row.infoset.strategy))
+    indent = len(line) if len(line) + max(map(len, parts)) <= width else 6
+    fresh = True  # whether nothing stands on the line that a dot would divide
+    for part in parts:
+        joined = line + ("" if fresh else " · ") + part
         if len(joined) > width and line.strip():
             yield line.rstrip()
-            joined = indent + part
-        line = joined
+            joined = " " * indent + part
+        line, fresh = joined, False
     yield line
 
 

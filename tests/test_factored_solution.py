@@ -256,37 +256,36 @@ def test_solutions_of_other_games_are_refused(hex23):
         hex23.against(3)
 
 
-def test_head_to_head(hex23, uneven):
-    first, second = hex23.against(uneven)
-    tree = compile_tree(make(TEXT))
-    owner = tree.owner.repeat(np.diff(tree.first))
-    one, other = on_tree(hex23, tree), on_tree(uneven, tree)
-    form = sequence_form(tree)
-    for earned, table in (
-        (first, np.where(owner[:, None] == 0, one, other)),
-        (second, np.where(owner[:, None] == 1, one, other)),
-    ):
+def test_head_to_head(no_trees, small):
+    one, other = (counterplay.solve(small, algorithm="cfr", iterations=n) for n in (2, 30))
+    tree = compile_tree(small)
+    owner, form = tree.owner.repeat(np.diff(tree.first)), sequence_form(tree)
+    for seat, earned in enumerate(one.against(other)):
+        table = np.where(owner[:, None] == seat, on_tree(one, tree), on_tree(other, tree))
         assert earned == pytest.approx(judge_table(form, table).value, abs=1e-12)
 
 
-def test_as_a_policy_of_openspiel(uneven):
+def test_as_a_policy_of_openspiel(no_trees, small):
     pyspiel = pytest.importorskip("pyspiel")
-    policy = uneven.to_openspiel()
-    game = pyspiel.load_game("dark_hex(num_rows=2,num_cols=3)")
+    solution = counterplay.solve(small, algorithm="cfr", iterations=2)
+    policy = solution.to_openspiel()
+    game = pyspiel.load_game("dark_hex(num_rows=2,num_cols=2)")
     value = pyspiel.expected_returns(game.new_initial_state(), policy, -1, True)
-    assert uneven.value == pytest.approx(value, abs=1e-9)
-    assert counterplay.judge(TEXT, policy).exploitability == pytest.approx(uneven.exploitability, abs=1e-12)
+    assert solution.value == pytest.approx(value, abs=1e-9)
+    assert counterplay.judge(small, policy).exploitability == pytest.approx(solution.exploitability, abs=1e-12)
 
 
 def test_as_a_policy_of_openspiel_where_it_is_asked_state_by_state(uneven, monkeypatch):
     pyspiel = pytest.importorskip("pyspiel")
     pytest.importorskip("open_spiel.python.policy")
-    table = dict(uneven.to_openspiel().policy_table())
     monkeypatch.setattr("counterplay.games.foreign.dark_openspiel.SMALL", 100)
     policy = uneven.to_openspiel()
     state = pyspiel.load_game("dark_hex(num_rows=2,num_cols=3)").new_initial_state()
-    for action in (3, 3, 1, 1):
-        assert policy.action_probabilities(state) == pytest.approx(dict(table[state.information_state_string()]))
+    for action, label in ((3, "start"), (3, "start"), (1, "a2x"), (1, "a2")):
+        mix = uneven.at(label, player=state.current_player())
+        found = policy.action_probabilities(state)
+        assert list(found.values()) == list(mix.values())
+        assert list(found) == state.legal_actions()
         state.apply_action(action)
     with pytest.raises(ValueError, match="is not to act"):
         policy.action_probabilities(state, 1 - state.current_player())
