@@ -4,7 +4,7 @@ An iteration draws, for each player in turn, the hands and one way of chance thr
 player as *traverser*. What is sampled is corrected by its probability, so that the expectation of what an information
 set is told is the counterfactual regret of full-width CFR (Lanctot et al., NIPS 2009, lemma 1). With q(a) the
 probability that the traverser, or somebody else, takes action a in the sample, and b a *baseline*, any function of
-information set and action, the estimate of a history's value is
+information set, action and the traverser's hand, the estimate of a history's value is
 
     v(h, a) = b(a) + [a was sampled] (v(ha) - b(a)) / q(a)        v(h) = sum over a of sigma(a) v(h, a)
 
@@ -50,7 +50,7 @@ class Scratch(NamedTuple):
     """Where a walk keeps the decisions that it is inside of, by depth."""
 
     node: I64  # [depth]
-    at: I64  # [depth] the first row of the decision, times W, and its lane
+    at: I64  # [depth] the first row of the decision, times W, and the traverser's lane
     action: I64  # [depth] the action whose value is awaited
     other: F64  # [depth] probability of the others' actions to here over that of drawing them
     drawn: F64  # [depth] probability of drawing the traverser's actions to here
@@ -228,6 +228,7 @@ def sample(
                         else:
                             for a in range(count):
                                 chance[a] = 1.0
+                        at = walks.first[i] * w + (j // walks.stride[p]) % walks.lanes[p]  # of its baseline
                     scratch.node[d], scratch.at[d], scratch.action[d] = n, at, -1
                     scratch.other[d], scratch.drawn[d] = other, drawn
                     d += 1

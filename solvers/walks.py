@@ -115,7 +115,7 @@ class Tables(NamedTuple):
 
     regret: F64  # [R * W]
     total: F64  # [R * W] the numerator of the average strategy
-    baseline: F64  # [P, R * W], or nothing; of traverser p what an action is worth to it
+    baseline: F64  # [P, R * W], or nothing; what an action, be it another's, is worth to p with a hand of its own
     seen: (
         F64  # [I * W + 1], or nothing; the mass of the row above that `total` has taken, at last that of all iterations
     )

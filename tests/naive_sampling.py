@@ -124,14 +124,14 @@ def walk(tree, below, row, t, p, regret, total, baseline, limit, draw):
                 q = np.where(np.arange(len(sigma)) == draw(list(sigma)), sigma, 0.0)
         found = np.zeros(len(sigma))
         for a, m in enumerate(below[n]):
-            b = baseline[p, at.start + a, lane] if row.rate else 0.0
+            b = baseline[p, at.start + a, hands[p]] if row.rate else 0.0
             found[a] = b
             if q[a] > 0:
                 reached = other * sigma[a] if turn != p and row.others_all else other
                 v = value(m, reached, drawn * q[a] if turn == p else drawn)
                 found[a] += (v - b) / q[a]
                 if row.rate:
-                    baseline[p, at.start + a, lane] += row.rate * (v - b)
+                    baseline[p, at.start + a, hands[p]] += row.rate * (v - b)
         mean = float(sigma @ found)
         if turn == p:
             told[at, lane] += np.where(out[at, lane], 0.0, t**row.weight * other / drawn * (found - mean))

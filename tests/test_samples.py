@@ -119,13 +119,15 @@ def test_all_samples_together_are_right(name, seed):
 
 
 @pytest.mark.parametrize("name", ["mccfr-external", "mccfr-outcome"])
-@pytest.mark.parametrize("game", ["kuhn", "one_card(cards=3)"])
+@pytest.mark.parametrize("game", ["kuhn", "one_card(cards=4)"])
 def test_baselines_lower_the_variance_of_all_samples(name, game):
     tree = compile_tree(make(game))
     form = sequence_form(tree)
-    learned = MCCFR(tree, form, SAMPLINGS[f"{name}-vr"], seed=1)
-    learned.advance(20_000)
-    regret = learned.tables.regret / np.abs(learned.tables.regret).max()
+    learned = MCCFR(tree, form, replace(SAMPLINGS[f"{name}-vr"], rate=0.05), seed=1)
+    regret = np.random.default_rng(3).uniform(0, 1, tree.rows * tree.lanes)
+    for _ in range(3000):  # baselines of strategies that stand still
+        learned.tables.regret[:] = regret
+        learned.advance(1)
     before = np.stack([regret, np.zeros(len(regret))]).reshape(2, tree.rows, tree.lanes)
     spread = []
     for row in (SAMPLINGS[name], SAMPLINGS[f"{name}-vr"]):
@@ -134,7 +136,7 @@ def test_baselines_lower_the_variance_of_all_samples(name, game):
         chances, found = enumerate_walks(solver, before, baseline if row.rate else baseline[:0], 5000)
         mean = np.tensordot(chances, found[:, 0], 1)
         spread.append(float(np.tensordot(chances, (found[:, 0] - mean) ** 2, 1).sum()))
-    assert spread[1] < (0.95 if name == "mccfr-external" else 0.8) * spread[0]
+    assert spread[1] < 0.9 * spread[0]
 
 
 @pytest.mark.parametrize("name", [name for name, row in SAMPLINGS.items() if row.lazy])
