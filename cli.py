@@ -101,6 +101,7 @@ def _spot_flags(command: Any) -> Any:
 @click.option("--updates", metavar="ORDER", help="alternating or simultaneous.")
 @click.option("--temperature", type=float, metavar="T", help="With mmd: find the quantal-response equilibrium of T.")
 @click.option("--memory", metavar="BYTES", help="Without a tree: take at most so much, as 4GB; half of what is free.")
+@click.option("--processes", type=int, metavar="N", help="Without a tree: processes that share the memory; 1.")
 @click.option("--out", metavar="FILE", help="Save the solution; a long run is also saved once a minute.")
 @click.option("--resume", metavar="FILE", help="Go on from a saved solution; GAME may be left out.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
@@ -185,9 +186,7 @@ def report(file: str, node: str, as_json: bool, no_pager: bool) -> None:
 @cli.command()
 @click.argument("file", metavar="FILE|DIR")
 @click.option("--against", metavar="FILE", help="Also play that solution head to head: exact expected payoffs.")
-@click.option(
-    "--response", type=float, metavar="S", help="In steps: train responses for S seconds; tells a bound."
-)
+@click.option("--response", type=float, metavar="S", help="In steps: train responses for S seconds; tells a bound.")
 @click.option("--game", metavar="GAME", help=_GAME)
 @click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes without exploring; 100.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Runs: of these episodes; 0.")
