@@ -101,6 +101,7 @@ def _spot_flags(command: Any) -> Any:
 @click.option("--updates", metavar="ORDER", help="alternating or simultaneous.")
 @click.option("--temperature", type=float, metavar="T", help="With mmd: find the quantal-response equilibrium of T.")
 @click.option("--memory", metavar="BYTES", help="Without a tree: take at most so much, as 4GB; half of what is free.")
+@click.option("--processes", type=int, metavar="N", help="Without a tree: processes that share the memory; 1.")
 @click.option("--out", metavar="FILE", help="Save the solution; a long run is also saved once a minute.")
 @click.option("--resume", metavar="FILE", help="Go on from a saved solution; GAME may be left out.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")

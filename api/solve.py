@@ -58,6 +58,7 @@ def solve(
     compress: bool = False,
     threads: int | None = None,
     memory: int | str | None = None,
+    processes: int | None = None,
     resume: Solution | None = None,
     checkpoint: str | Path | None = None,
     on_size: Callable[[str], None] | None = None,
@@ -86,25 +87,19 @@ def solve(
     The target of a spot is chips, or per cent of the pot as in "0.5%", which is the default; `compress` keeps its
     tables in 16 bits, and `threads` (all cores) share its turns and rivers.
 
+    A game whose tree is too large is walked in steps by the algorithms that sample (mccfr-external, ...), and so is any
+    with `memory`, the most bytes that it takes ("4GB"; half of what is free), or `processes` that share them. The
+    result is a `SteppedSolution`. It runs for a minute unless told otherwise; there is no target, as nobody can judge.
+
     Raises `ValueError` for games, algorithms and limits that do not fit, with what would.
     """
     _check(algorithm, seed, temperature, compress, threads, checkpoint, on_size, on_tree, on_progress)
+    made, kind = _given(game, resume)
     before: Any = resume
-    kind = None if before is None else getattr(before, "kind", "")
-    if kind not in (None, TREE, HOLDEM, FACTORED, STEPPED):
-        raise UserError(f"resume takes a solution, as solve and load return it, not {type(resume).__name__}")
-    if isinstance(game, str) and game.strip().lower().endswith(".cps"):
-        raise UserError(
-            f"{game} is a solution, not a game: --resume {game} goes on with it (in Python resume=load(...)), "
-            "'counterplay show' shows it"
-        )
-    made: Any = None if game is None else GAMES.make(game)
     limits: dict[str, Any] = {"iterations": iterations, "target": target, "time": time}
     calls: dict[str, Any] = {"checkpoint": checkpoint, "on_progress": on_progress}
     if kind == HOLDEM if made is None else not is_rules(made):  # what is not rules is a spot
-        for name, value in (("updates", updates), ("temperature", temperature)):
-            if value is not None:
-                raise UserError(f"{name} is no option of hold'em spots: updates alternate, and payoffs are plain chips")
+        _no_options(updates=updates, temperature=temperature, memory=memory, processes=processes)
         if kind not in (None, HOLDEM):
             raise UserError(f"the run to resume is of {before.game}, which is another game")
         from counterplay.api import spots  # hold'em is much to import for those who play something else
@@ -112,8 +107,6 @@ def solve(
         return spots.solve(
             made, algorithm, compress=compress, threads=threads, resume=before, on_size=on_size, **limits, **calls
         )
-    if made is None and resume is None:
-        raise UserError("solve needs a game, for example 'leduc'")
     if compress or threads is not None:
         raise UserError(f"{'compress' if compress else 'threads'} goes with hold'em spots, not with other games")
     if kind == HOLDEM:
@@ -121,15 +114,41 @@ def solve(
     check_algorithm(algorithm)
     wanted = Limits(iterations, None if target is None else _number(target), time)
     options: dict[str, Any] = {"updates": updates, "temperature": temperature}
-    if kind == STEPPED or (kind is None and stepped.goes_in_steps(made, algorithm, memory)):
-        return stepped.begin(made, before, algorithm, wanted, memory, seed=seed, on_size=on_size, **options, **calls)
-    if kind == TREE and memory is not None:
-        raise UserError(f"the run to resume, of {before.game}, has a tree: memory is no option of it")
+    if kind == STEPPED or (kind is None and stepped.goes_in_steps(made, algorithm, memory, processes)):
+        calls |= {"memory": memory, "processes": processes, "seed": seed, "on_size": on_size}
+        return stepped.begin(made, before, algorithm, wanted, **options, **calls)
     if resume is None:
         task = _begin(made, algorithm, wanted, seed, on_size, on_tree, **options)
     else:
         task = _go_on(before, made, algorithm, **options)
     return _run(task, wanted, before, **calls)
+
+
+def _given(game: Any, resume: Any) -> tuple[Any, str | None]:
+    """Return the game that is meant, if one is given, and the kind of the solution to go on with."""
+    kind = None if resume is None else getattr(resume, "kind", "")
+    if kind not in (None, TREE, HOLDEM, FACTORED, STEPPED):
+        raise UserError(f"resume takes a solution, as solve and load return it, not {type(resume).__name__}")
+    if isinstance(game, str) and game.strip().lower().endswith(".cps"):
+        raise UserError(
+            f"{game} is a solution, not a game: --resume {game} goes on with it (in Python resume=load(...)), "
+            "'counterplay show' shows it"
+        )
+    if game is None and resume is None:
+        raise UserError("solve needs a game, for example 'leduc'")
+    return None if game is None else GAMES.make(game), kind
+
+
+def _no_options(**options: Any) -> None:
+    """Raise `ValueError` for options that hold'em spots do not have."""
+    for name, value in options.items():
+        if value is not None:
+            why = (
+                "updates alternate, and payoffs are plain chips"
+                if name in ("updates", "temperature")
+                else ("it goes with games that are walked and not laid out")
+            )
+            raise UserError(f"{name} is no option of hold'em spots: {why}")
 
 
 @dataclass(frozen=True)

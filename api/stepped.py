@@ -21,11 +21,12 @@ from counterplay.engine.system import available, interrupts
 from counterplay.engine.text import size
 from counterplay.games import GAMES
 from counterplay.solvers import infosets, stepped_run
+from counterplay.solvers.crew import Crew
 from counterplay.solvers.plain_games import OfRules, plain_winnings
 from counterplay.solvers.plain_walk import PlainWalker
 from counterplay.solvers.playouts import winnings
 from counterplay.solvers.run import Limits, Method, Progress
-from counterplay.solvers.samplings import SAMPLINGS
+from counterplay.solvers.samplings import SAMPLINGS, Sampling
 from counterplay.solvers.stepped import Walker, rows, takes
 from counterplay.solvers.stepped_run import Point
 from counterplay.solvers.winnings import Winnings
@@ -35,18 +36,19 @@ DEFAULT_SECONDS = 60.0
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
-def goes_in_steps(made: Any, algorithm: str, memory: Any) -> bool:
+def goes_in_steps(made: Any, algorithm: str, memory: Any, processes: Any) -> bool:
     """Tell whether rules are to be walked in steps: where an algorithm samples and no tree fits, or it is asked for.
 
-    Raises `ValueError` for memory that is set of another algorithm.
+    Raises `ValueError` for memory or processes that are set of another algorithm.
     """
+    given = [name for name, value in (("memory", memory), ("processes", processes)) if value is not None]
     if algorithm not in SAMPLINGS:
-        if memory is not None:
+        if given:
             raise UserError(
-                "memory goes with games that are walked and not laid out: take --algorithm mccfr-external with it"
+                f"{given[0]} goes with games that are walked and not laid out: take --algorithm mccfr-external with it"
             )
         return False
-    return memory is not None or refusal(estimate(made)) is not None
+    return bool(given) or refusal(estimate(made)) is not None
 
 
 def bytes_of(memory: Any) -> int:
@@ -101,7 +103,7 @@ class _Run:
             iterations=self.sampler.iterations,
             seconds=points[-1].seconds if points else 0.0,
             seed=self.seed,
-            processes=1,
+            processes=getattr(self.sampler, "count", 1),
             stopped_by=reason,
             itself=itself,
             winnings=uniform,
@@ -117,7 +119,6 @@ def begin(
     resume: SteppedSolution | None,
     algorithm: str,
     limits: Limits,
-    memory: Any,
     *,
     updates: str | None,
     temperature: float | None,
@@ -128,14 +129,14 @@ def begin(
         if value is not None:
             raise UserError(f"{option} is no option of the algorithms that sample")
     if resume is None:
-        return solve(*name_of(made), made, algorithm, limits, memory=memory, **calls)
+        return solve(*name_of(made), made, algorithm, limits, **calls)
     if made is not None:
         resume = with_rules(resume, made)
     if algorithm not in ("auto", resume.algorithm):
         raise UserError(f"the run to resume is by {resume.algorithm}, not {algorithm}")
     name, rules, made = resume.game, resume.rules, resume.made()
     calls["seed"] = resume.seed
-    return solve(name, rules, made, resume.algorithm, limits, memory=memory, resume=resume, **calls)
+    return solve(name, rules, made, resume.algorithm, limits, resume=resume, **calls)
 
 
 def with_rules(solution: SteppedSolution, made: Any) -> SteppedSolution:
@@ -165,6 +166,7 @@ def solve(
     *,
     seed: int,
     memory: Any = None,
+    processes: int | None = None,
     resume: SteppedSolution | None = None,
     checkpoint: str | Path | None = None,
     on_size: Callable[[str], None] | None = None,
@@ -186,25 +188,35 @@ def solve(
     most = int(available() * SHARE) if memory is None else bytes_of(memory)
     if on_size is not None:
         on_size(_said(made, most, memory is None))
-    sampling = SAMPLINGS[algorithm]
-    sampler: Any
-    if is_steppable(made):
-        sampler = Walker(made.steps(), sampling, seed, infosets.empty(most))
-        if resume is not None:
-            sampler.restore(dict(resume.state))
-    else:
-        sampler = PlainWalker(OfRules(histories(made)), sampling, seed, most)
-        if resume is not None:
-            sampler.restore(dict(resume.state), resume.names or (), resume.moves)
+    sampler = _sampler(made, SAMPLINGS[algorithm], seed, most, processes)
+    if resume is not None and isinstance(sampler, PlainWalker):
+        sampler.restore(dict(resume.state), resume.names or (), resume.moves)
+    elif resume is not None:
+        sampler.restore(dict(resume.state))
     if resume is not None and sampler.iterations != resume.iterations:
         raise UserError(f"the run to resume, of {resume.game}, has other iterations than its solution says")
     run = _Run(name, rules, made, Method(algorithm), seed, sampler)
     keep = keeper(run.solution, checkpoint)
-    with interrupts() as stop:
-        deals = PLAIN_DEALS if run.plain else stepped_run.DEALS
-        before = () if resume is None else resume.points
-        solution = run.solution(*stepped_run.run(sampler, limits, before, on_progress, keep, deals))
+    try:
+        with interrupts() as stop:
+            deals = PLAIN_DEALS if run.plain else stepped_run.DEALS
+            before = () if resume is None else resume.points
+            solution = run.solution(*stepped_run.run(sampler, limits, before, on_progress, keep, deals))
+    finally:
+        if isinstance(sampler, Crew):
+            sampler.close()
     return answered(solution, checkpoint, stop)
+
+
+def _sampler(made: Any, sampling: Sampling, seed: int, most: int, processes: int | None) -> Any:
+    """Return who walks: in one process or several, or in plain Python."""
+    count = 1 if processes is None else arguments.whole("processes", processes, 1, min(arguments.THREADS, 250))
+    if not is_steppable(made):
+        if count > 1:
+            raise UserError("several processes walk games that are compiled in steps; rules in plain Python have one")
+        return PlainWalker(OfRules(histories(made)), sampling, seed, most)
+    game = made.steps()
+    return Walker(game, sampling, seed, infosets.empty(most)) if count == 1 else Crew(game, sampling, seed, most, count)
 
 
 def _said(made: Any, most: int, by_default: bool) -> str:

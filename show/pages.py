@@ -22,6 +22,7 @@ STOPPED = {
     "interrupt": "interrupted",
     "floor": "rounding errors leave no better",
     "exact": "the exact answer, to rounding",
+    "lost": "a process of it was ended from outside",
     "memory": "its memory is full (--memory)",
 }
 

@@ -48,8 +48,8 @@ def summary(solution: "SteppedSolution", stopped: str, paint: Paint) -> Iterator
         paint,
     )
     yield ""
-    yield "Estimates are from games played out, with 95 % intervals. The game is too large to judge: 'counterplay"
-    yield "evaluate' plays more of them, and with --response a lower bound on exploitability is found."
+    yield "Estimates are from games played out, with 95 % intervals; there is no exploitability where no tree is laid"
+    yield "out. 'counterplay evaluate' plays again, and with --response S it finds a lower bound on exploitability."
 
 
 def holds(solution: "SteppedSolution", found: "Measured") -> bool:

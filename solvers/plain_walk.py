@@ -30,8 +30,6 @@ class Halted(Exception):
 class PlainWalker:
     """A run of one sampling over a dictionary; of at most `most` bytes, as records count them."""
 
-    between = True  # it stops after whole iterations alone
-
     def __init__(
         self,
         game: Game,
@@ -67,8 +65,12 @@ class PlainWalker:
             return
         self.iterations += 1
 
+    def settle(self, give_up: Callable[[], bool]) -> bool:
+        """Do nothing: it stops after whole iterations alone, or gives up by itself."""
+        return True
+
     def abandon(self) -> None:
-        """Do nothing: no walk is under way."""
+        """Do nothing."""
 
     def winnings(self, deals: int, seed: int) -> Winnings:
         """Return what the average strategy earns against uniform play."""

@@ -8,6 +8,7 @@ that are not in it, and tells them nothing.
 A walker can also train a response: one seat learns, the others play the average strategies of another table.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -352,6 +353,14 @@ class Walker:
             end,
             budget,
         )
+
+    def settle(self, give_up: Callable[[], bool]) -> bool:
+        """Let the walk under way come to its end; return whether it came there before it was to be given up."""
+        while not self.between and not give_up():
+            self.advance(self.iterations + 1)
+        came = self.between
+        self.abandon()
+        return came
 
     def abandon(self) -> None:
         """Give up the walk that is under way: the iteration is not counted, what it has told stays."""

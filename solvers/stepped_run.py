@@ -47,10 +47,8 @@ class Sampler(Protocol):
     def bytes(self) -> int: ...
     @property
     def full(self) -> bool: ...
-    @property
-    def between(self) -> bool: ...
     def advance(self, end: int, budget: int = ...) -> None: ...
-    def abandon(self) -> None: ...
+    def settle(self, give_up: Callable[[], bool]) -> bool: ...
     def winnings(self, deals: int, seed: int) -> Winnings: ...
 
 
@@ -95,6 +93,8 @@ def run(
                 return "memory"
             if sampler.iterations >= end:
                 return "iterations"
+            if getattr(sampler, "lost", False):
+                return "lost"
             return "time" if limits.seconds is not None and spent() >= limits.seconds else ""
 
         def give_up() -> bool:
@@ -115,15 +115,12 @@ def run(
                 wait, told = wait * GROWTH, spent()
                 note = told_of(trace[-1])
             if not reason and on_checkpoint is not None and spent() - kept >= pause:
-                kept = spent()
+                at = spent()
+                sampler.settle(lambda at=at: spent() >= at + GRACE)  # type: ignore[misc]
                 on_checkpoint("checkpoint", (*trace, point()))
-                pause, kept = max(CHECKPOINT, COSTLY * (spent() - kept)), spent()
+                pause, kept = max(CHECKPOINT, COSTLY * (spent() - at)), spent()
             progress(note)
-        while not sampler.between:
-            if give_up():
-                sampler.abandon()
-            else:
-                sampler.advance(sampler.iterations + 1)
+        sampler.settle(give_up)
         if not trace or trace[-1].iterations < sampler.iterations:
             trace = (*trace, point())
     return reason, trace
