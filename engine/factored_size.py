@@ -10,8 +10,8 @@ from counterplay.engine.rules import Phantom
 from counterplay.engine.size import byte_words, number_words, second_words
 from counterplay.engine.system import available
 
-# Bytes and seconds that were measured on a machine of 2024, by sequence.
-SOLVE, JUDGE, BUILD = 85, 85, 2e-7
+# Bytes and seconds that were measured on a machine of 2024, by sequence, in plain games and in abrupt ones.
+BYTES, SECONDS = (85, 550), (2e-7, 1.2e-5)
 # Of how many subtrees one is walked, by cells: what is not counted whole is estimated, so that it takes a second.
 SAMPLE = {9: (1, 7), 10: (11, 97), 11: (499, 4999), 12: (9973, 99991)}
 
@@ -52,24 +52,27 @@ def factored_size(rules: Phantom) -> FactoredSize:
         sequences=sequences,
         symmetries=len(board.group),
         exact=every == 1,
-        solve=int(SOLVE * part),
-        judge=JUDGE * sequences,
-        seconds=BUILD * part,
+        solve=int(BYTES[rules.abrupt] * part),
+        judge=BYTES[rules.abrupt] * sequences,
+        seconds=SECONDS[rules.abrupt] * part,
     )
 
 
-def refused(size: FactoredSize) -> str | None:
-    """Return why a game cannot be solved as a whole, or None if it can."""
-    free = available()
-    return f"at most {byte_words(free)} are free" if size.solve > free else None
+def admit_factored(rules: Any, judging: bool = False) -> FactoredSize:
+    """Return the size of a game that fits; raise `ValueError`, in a sentence, for one that does not.
 
-
-def admit_factored(rules: Any) -> FactoredSize:
-    """Return the size of a game that fits; raise `ValueError`, in a sentence, for one that does not."""
-    size = factored_size(rules)
-    reason = refused(size)
-    if reason is not None:
-        raise UserError(f"the game has {describe_factored(size)}: {reason}; take a smaller board")
+    With `judging` a strategy is to be judged that symmetries may change.
+    """
+    size, free = factored_size(rules), available()
+    if judging and size.judge > free:
+        raise UserError(
+            f"judging a strategy of {number_words(size.infosets)} information sets takes {byte_words(size.judge)}, "
+            f"and at most {byte_words(free)} are free; judge a solution of this program, which is symmetric"
+        )
+    if not judging and size.solve > free:
+        raise UserError(
+            f"the game has {describe_factored(size)}: at most {byte_words(free)} are free; take a smaller board"
+        )
     return size
 
 

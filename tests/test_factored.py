@@ -1,6 +1,6 @@
 """Factored payoffs against the tree and sequence form of the same rules."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import permutations
 
@@ -18,6 +18,7 @@ from counterplay.engine.rules import GOES_ON, LEAF
 from counterplay.engine.strategy import is_profile, random, to_table
 from counterplay.engine.sweeps import normalise, realise, respond
 from counterplay.engine.tree import compile_tree
+from counterplay.games import make
 from counterplay.solvers.cfr import CFR
 from counterplay.solvers.mmd import MMD
 from counterplay.solvers.run import Limits, Method, kind_of, method, run, start
@@ -32,8 +33,8 @@ class InTheDark:
     cells: int
     paid: tuple[int, ...]
     group: tuple[tuple[int, ...], ...]
+    abrupt: bool = False
     players = 2
-    abrupt = False
 
     @cached_property
     def names(self):
@@ -66,7 +67,7 @@ class InTheDark:
         cell = self._left(state)[move]
         in_vain = (cell, False) in tried[1 - p]
         mine = (*tried[p], (cell, in_vain))
-        return p if in_vain else 1 - p, (mine, tried[1]) if p == 0 else (tried[0], mine)
+        return p if in_vain and not self.abrupt else 1 - p, (mine, tried[1]) if p == 0 else (tried[0], mine)
 
     def payoffs(self, state):
         return float(self._at(state)), -float(self._at(state))
@@ -116,7 +117,8 @@ def games():
     yield any_game(15, 3, line, 0.0)
 
 
-GAMES = list(games())
+PATIENT = list(games())  # an attempt in vain does not end the turn
+GAMES = PATIENT + [replace(game, abrupt=True) for game in PATIENT if game.cells < 5]
 
 
 @lru_cache
@@ -227,7 +229,8 @@ def test_decisions_are_found_by_their_attempts():
 def test_iterations_are_those_of_the_tree(name, alternating):
     updates = "alternating" if alternating else "simultaneous"
     square = GAMES[0].group
-    for game in (any_game(seed, 4, square[:1], share, 99) for seed, share in ((1, 0.3), (2, 0.5), (3, 0.6))):
+    patient = [any_game(seed, 4, square[:1], share, 99) for seed, share in ((1, 0.3), (2, 0.5), (3, 0.6))]
+    for game in (*patient, replace(patient[0], abrupt=True)):
         tree, plain = compiled(game)
         form = factored_form(game, symmetric=False)
         ours = start(None, form, Method(name, updates, horizon=20))
@@ -267,8 +270,9 @@ def test_mirror_descent_steps_as_on_the_tree():
         MMD(form, 0.5)
 
 
-def test_threads_change_nothing(monkeypatch):
-    form = factored_form(GAMES[10])
+@pytest.mark.parametrize("game", [GAMES[10], GAMES[-12]])
+def test_threads_change_nothing(game, monkeypatch):
+    form = factored_form(game)
     found = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(factored, "_SMALL", 0)
@@ -320,5 +324,44 @@ def test_sizes_are_told_before(monkeypatch):
     monkeypatch.setattr(factored_sizes, "available", lambda: 1000)
     with pytest.raises(UserError, match="free; take a smaller board"):
         admit_factored(large)
+    with pytest.raises(UserError, match="judging a strategy"):
+        admit_factored(large, judging=True)
     with pytest.raises(UserError, match="12 cells"):
         factored_size(InTheDark(13, (GOES_ON,), (tuple(range(13)),)))
+
+
+@pytest.mark.parametrize(("version", "abrupt"), [("cdh", False), ("adh", True)])
+def test_judgement_is_that_of_openspiel(version, abrupt):
+    pyspiel = pytest.importorskip("pyspiel")
+    from open_spiel.python.algorithms.exploitability import exploitability
+    from open_spiel.python.policy import UniformRandomPolicy
+
+    theirs = pyspiel.load_game(f"dark_hex(num_rows=2,num_cols=2,gameversion={version})")
+    form = factored_form(make(f"dark_hex(size=2, abrupt={str(abrupt).lower()})"))
+    uniform = normalise(form, form.share.astype(float))
+    assert judge(form, uniform).exploitability == pytest.approx(exploitability(theirs, UniformRandomPolicy(theirs)))
+
+
+@pytest.mark.slow
+def test_phantom_games_are_of_the_size_that_is_known():
+    """Information sets as of Rudolph et al. 2025, arXiv 2502.08938, section 4; uniform play by random fillings."""
+    known = {
+        "phantom_tic_tac_toe": (5_990_669, 0.296825, 0.953125, 0.624339),
+        "dark_hex": (6_072_917, 1 / 3, 1.0, 0.832804),
+    }
+    for name, (infosets, value, first, second) in known.items():
+        form = factored_form(make(name), symmetric=False)
+        assert form.infosets == infosets
+        judged = judge(form, normalise(form, np.zeros(form.sequences)))
+        assert judged.value[0] == pytest.approx(value, abs=1e-6)
+        assert judged.best == pytest.approx((first, second), abs=1e-6)
+        small = factored_form(make(name))
+        assert judge(small, normalise(small, small.share.astype(float))).best == pytest.approx(judged.best)
+
+
+@pytest.mark.slow
+def test_phantom_tic_tac_toe_is_solved():
+    form = factored_form(make("phantom_tic_tac_toe"))
+    ending = run(start(None, form, method(kind_of(form), target=1e-3)), Limits(target=1e-3))
+    assert ending.stopped_by == "target"
+    assert ending.judgement.value[0] == pytest.approx(0.6667, abs=1e-3)
