@@ -12,6 +12,8 @@ cell was tried in vain, "never" last. Plans are added up at those places, sums a
 down, and mass(H) stands at the place of its smallest slots. Values go the same way back. So a pass costs a few
 additions a sequence, however many histories there are.
 
+In abrupt games leaves are told apart by more than H, and are listed instead (`engine.abrupt`).
+
 Symmetries of the board act on both players at once. With them the form holds one *representative* of each orbit of
 attempts: the plan of a representative is that of the whole orbit, each of whose members has the same share of it.
 Shape letters: D decisions, S sequences, H orders, E places of orders, K kinds of blocks, U ranges.
@@ -34,7 +36,32 @@ Vector = npt.NDArray[np.float64]
 NOWHERE = 2**32 - 1  # the place of a sequence on which no play that is paid for ends
 BUNDLE = 4  # blocks that lie side by side, so that their sums are taken by vector instructions
 _1, _2, _3 = np.uint64(1), np.uint64(2), np.uint64(3)  # unsigned, as all indices: see `lanes`
+BLOCK = 4096  # leaves of a list whose classes lie near each other
 PARTS = 8  # that passes are split in, whatever the number of threads: so sums do not depend on it
+
+
+class Listed(NamedTuple):
+    """The leaves of an abrupt game: pairs of classes, and the sequences of each class (`engine.abrupt`).
+
+    Shape letters: C classes of both players, M members, L leaves, B blocks of leaves.
+    """
+
+    base: npt.NDArray[np.int64]  # [2] where the classes of a player begin in `begin`
+    begin: npt.NDArray[np.uint32]  # [C + 1] the sequences of class c are members[begin[c]] .. members[begin[c + 1]]
+    members: npt.NDArray[np.uint32]  # [M]
+    pairs: npt.NDArray[np.uint32]  # [2, L] each player's class of the leaf, of its own classes
+    paid: npt.NDArray[np.int16]  # [L] what the first player receives, for the whole orbit
+    bounds: npt.NDArray[np.uint32]  # [2, B, 2] the smallest and the largest class in `BLOCK` leaves
+
+
+NO_LEAVES = Listed(
+    np.zeros(2, np.int64),
+    np.zeros(1, np.uint32),
+    np.zeros(0, np.uint32),
+    np.zeros((2, 0), np.uint32),
+    np.zeros(0, np.int16),
+    np.zeros((2, 0, 2), np.uint32),
+)
 
 
 class FactoredForm(NamedTuple):
@@ -60,7 +87,8 @@ class FactoredForm(NamedTuple):
     ranges: npt.NDArray[np.uint32]  # [U, 2] decisions first .. last of whole subtrees, or of the trunk above them
     parts: npt.NDArray[np.int64]  # [2, PARTS + 2] which ranges each part has, and at last the trunk
     group: npt.NDArray[np.int8]  # [G, cells] the symmetries that were used, the identity first
-    largest: float  # payoff of an order, signs left out
+    largest: float  # payoff of a leaf, signs left out
+    listed: Listed  # the leaves, where they are no orders: then the sums of a player are those of its classes
 
     @property
     def players(self) -> int:
@@ -90,7 +118,7 @@ class FactoredForm(NamedTuple):
     @property
     def nbytes(self) -> int:
         """Return the bytes of all arrays."""
-        return sum(array.nbytes for array in self if isinstance(array, np.ndarray))
+        return sum(array.nbytes for array in (*self, *self.listed) if isinstance(array, np.ndarray))
 
 
 class Sums(NamedTuple):
@@ -98,6 +126,8 @@ class Sums(NamedTuple):
 
     plans: Vector
     values: Vector
+    scaled: Vector  # [S] plans of single sequences, not of what they represent; empty without lists, as the next
+    scattered: Vector  # [PARTS, S of the player with more] what each part adds to the values of sequences
 
 
 @inlined
@@ -175,17 +205,85 @@ def deliver(form: FactoredForm, p: int, part: int, sums: Sums, value: Vector) ->
         value[p] = found[place[p]] if place[p] != NOWHERE else 0.0
 
 
+@jit
+def _scale(form: FactoredForm, p: int, part: int, plan: Vector, sums: Sums) -> None:
+    """Set player p's plans of single sequences, those of a part of its decisions."""
+    if part == PARTS:
+        sums.scaled[p] = plan[p]
+    for r in range(form.parts[p, part], form.parts[p, part + 1]):
+        for s in range(form.first[form.ranges[r, 0]], form.first[form.ranges[r, 1]]):
+            sums.scaled[s] = plan[s] / form.share[s]
+
+
+@jit
+def _collect_listed(form: FactoredForm, p: int, part: int, sums: Sums) -> None:
+    """Set the masses of a part of player p's classes."""
+    begin, members, base = form.listed.begin, form.listed.members, form.listed.base[p]
+    for c in range(form.cuts[p, part], form.cuts[p, part + 1]):
+        mass = 0.0
+        for i in range(begin[base + c], begin[base + c + 1]):
+            mass += sums.scaled[members[i]]
+        sums.plans[c] = mass
+
+
+@jit
+def _spread_listed(form: FactoredForm, p: int, part: int, sums: Sums) -> None:
+    """Turn the other's masses into the values of a part of player p's classes, and add these to their sequences."""
+    low, high = form.cuts[p, part], form.cuts[p, part + 1]
+    found, mass, bounds = sums.values, sums.plans, form.listed.bounds
+    own, other, paid = form.listed.pairs[p], form.listed.pairs[1 - p], form.listed.paid
+    sign = 1.0 if p == 0 else -1.0
+    for c in range(low, high):
+        found[c] = 0.0
+    for b in range(bounds.shape[1]):
+        if bounds[p, b, 1] < low or bounds[p, b, 0] >= high:
+            continue
+        for i in range(b * BLOCK, min((b + 1) * BLOCK, paid.size)):
+            at = np.int64(own[i])
+            if low <= at < high:
+                found[at] += sign * paid[i] * mass[other[i]]
+    begin, members, base = form.listed.begin, form.listed.members, form.listed.base[p]
+    added, before = sums.scattered[part], np.int64(form.first[form.begin[p]]) - 1  # the empty sequence comes first
+    added[: np.int64(form.first[form.begin[p + 1]]) - before] = 0.0
+    for c in range(low, high):
+        for i in range(begin[base + c], begin[base + c + 1]):
+            added[max(np.int64(members[i]) - before, 0)] += found[c]
+
+
+@jit
+def _deliver_listed(form: FactoredForm, p: int, part: int, sums: Sums, value: Vector) -> None:
+    """Set the values of player p's sequences, those of a part of its decisions."""
+    before = np.int64(form.first[form.begin[p]]) - 1
+    for r in range(form.parts[p, part], form.parts[p, part + 1]):
+        for s in range(form.first[form.ranges[r, 0]], form.first[form.ranges[r, 1]]):
+            total = 0.0
+            for k in range(PARTS):
+                total += sums.scattered[k, s - before]
+            value[s] = total / form.share[s]
+    if part == PARTS:
+        value[p] = sums.scattered[:, 0].sum()
+
+
 def new_sums(form: FactoredForm) -> Sums:
     """Return working memory for the passes."""
     size = int(form.cuts[:, -1].max())
-    return Sums(np.zeros(size), np.zeros(size))
+    if not form.listed.paid.size:
+        return Sums(np.zeros(size), np.zeros(size), np.zeros(0), np.zeros((PARTS, 0)))
+    actions = np.diff(form.first[form.begin].astype(np.int64)).max()
+    return Sums(np.zeros(size), np.zeros(size), np.zeros(form.sequences), np.zeros((PARTS, int(actions) + 1)))
 
 
 def gather_factored(form: FactoredForm, p: int, plan: Vector, value: Vector, sums: Sums) -> None:
     """Set player p's values to those of the leaves that follow its sequences without another action of its own."""
-    in_parts(collect, form, 1 - p, plan, sums)
-    in_parts(spread, form, p, sums)
-    in_parts(deliver, form, p, sums, value, trunk=TRUNK_LAST)
+    if form.listed.paid.size:
+        in_parts(_scale, form, 1 - p, plan, sums, trunk=TRUNK_LAST)
+        in_parts(_collect_listed, form, 1 - p, sums)
+        in_parts(_spread_listed, form, p, sums)
+        in_parts(_deliver_listed, form, p, sums, value, trunk=TRUNK_LAST)
+    else:
+        in_parts(collect, form, 1 - p, plan, sums)
+        in_parts(spread, form, p, sums)
+        in_parts(deliver, form, p, sums, value, trunk=TRUNK_LAST)
 
 
 TRUNK_FIRST, TRUNK_LAST = "first", "last"  # when the decisions above all subtrees have their turn, if at all

@@ -10,8 +10,8 @@ from counterplay.engine.rules import Phantom
 from counterplay.engine.size import byte_words, number_words, second_words
 from counterplay.engine.system import available
 
-# Bytes and seconds that were measured on a machine of 2024, by sequence.
-SOLVE, JUDGE, BUILD = 85, 85, 2e-7
+# Bytes and seconds that were measured on a machine of 2024, by sequence, in plain games and in abrupt ones.
+BYTES, SECONDS = (85, 550), (2e-7, 1.2e-5)
 # Of how many subtrees one is walked, by cells: what is not counted whole is estimated, so that it takes a second.
 SAMPLE = {9: (1, 7), 10: (11, 97), 11: (499, 4999), 12: (9973, 99991)}
 
@@ -52,9 +52,9 @@ def factored_size(rules: Phantom) -> FactoredSize:
         sequences=sequences,
         symmetries=len(board.group),
         exact=every == 1,
-        solve=int(SOLVE * part),
-        judge=JUDGE * sequences,
-        seconds=BUILD * part,
+        solve=int(BYTES[rules.abrupt] * part),
+        judge=BYTES[rules.abrupt] * sequences,
+        seconds=SECONDS[rules.abrupt] * part,
     )
 
 

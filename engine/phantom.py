@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.errors import UserError
-from counterplay.engine.factored import BUNDLE, NOWHERE, PARTS, FactoredForm
+from counterplay.engine.abrupt import list_leaves
+from counterplay.engine.factored import BUNDLE, NO_LEAVES, NOWHERE, PARTS, FactoredForm
 from counterplay.engine.phantom_walks import (
     I64,
     Blocks,
@@ -18,6 +18,8 @@ from counterplay.engine.phantom_walks import (
     walk_orders,
 )
 from counterplay.engine.rules import GOES_ON, Phantom
+
+U32 = npt.NDArray[np.uint32]
 
 MOST_SYMMETRIES = 62  # sets of them are bits of a number
 
@@ -82,17 +84,13 @@ def _number_blocks(board: Board, used: npt.NDArray[np.bool_]) -> tuple[Blocks, I
 
 def factored_form(rules: Phantom, symmetric: bool = True) -> FactoredForm:
     """Return the factored form of a game, of representatives under the board's symmetries or of all sequences."""
-    if rules.abrupt:
-        raise UserError("games in which an attempt in vain ends the turn are not solved without a tree yet")
     board = board_of(rules, symmetric)
-    used = np.zeros((2, board.cells + 1), np.bool_)
-    nothing = np.zeros(0), np.zeros((2, 0), np.uint32), np.zeros(0, np.uint32)
-    _, orders, places0, places1 = walk_orders(board, NO_BLOCKS, False, *nothing, used)
-    blocks, kinds, sums = _number_blocks(board, used)
-    pay, start = np.zeros(orders), np.zeros((2, orders + 1), np.uint32)
-    start[:, -1] = places0, places0 + places1
-    where = np.zeros(places0 + places1, np.uint32)
-    walk_orders(board, blocks, True, pay, start, where, used)
+    if board.abrupt:
+        blocks = Blocks(np.zeros(0, np.int32), np.zeros(0, np.int64), np.full((2, board.cells + 1), -1))
+        pay, start, where = np.zeros(0), np.zeros((2, 1), np.uint32), np.zeros(0, np.uint32)
+        kinds, sums = np.zeros((0, 5), np.int64), np.zeros(2, np.int64)
+    else:
+        blocks, kinds, sums, pay, start, where = _orders(board)
     counting = board if symmetric else board_of(rules, True)  # a walk over representatives is the shorter one
     decisions, sequences, begin = 0, 2, [0]
     for p in range(2):
@@ -106,7 +104,7 @@ def factored_form(rules: Phantom, symmetric: bool = True) -> FactoredForm:
             plex.place[p] = blocks.offset[p, 0]
         following = 2 if p == 0 else int(plex.first[begin[1]])
         _, plex.first[begin[p + 1]], *_ = walk_attempts(board, blocks, p, begin[p], following, True, 1, plex)
-    cuts = _cuts(kinds, sums)
+    listed, cuts = list_leaves(board, plex) if board.abrupt else (NO_LEAVES, _cuts(kinds, sums))
     added, shares = _added(plex, begin, cuts)
     ranges, parts = _ranges(plex, begin)
     return FactoredForm(
@@ -128,7 +126,21 @@ def factored_form(rules: Phantom, symmetric: bool = True) -> FactoredForm:
         parts=parts,
         group=board.group,
         largest=float(np.abs(board.ends[board.ends != GOES_ON]).max(initial=0)) or 1.0,
+        listed=listed,
     )
+
+
+def _orders(board: Board) -> tuple[Blocks, I64, I64, npt.NDArray[np.float64], npt.NDArray[np.uint32], U32]:
+    """Return the blocks of a game that is not abrupt, and its leaves: see `FactoredForm`."""
+    used = np.zeros((2, board.cells + 1), np.bool_)
+    nothing = np.zeros(0), np.zeros((2, 0), np.uint32), np.zeros(0, np.uint32)
+    _, orders, places0, places1 = walk_orders(board, NO_BLOCKS, False, *nothing, used)
+    blocks, kinds, sums = _number_blocks(board, used)
+    pay, start = np.zeros(orders), np.zeros((2, orders + 1), np.uint32)
+    start[:, -1] = places0, places0 + places1
+    where = np.zeros(places0 + places1, np.uint32)
+    walk_orders(board, blocks, True, pay, start, where, used)
+    return blocks, kinds, sums, pay, start, where
 
 
 def _cuts(kinds: I64, sums: I64) -> I64:

@@ -54,7 +54,7 @@ class Plex(NamedTuple):
 
 
 @inlined
-def _ones(bits: Index) -> int:
+def ones(bits: Index) -> int:
     """Return how many bits are set."""
     count = 0
     while bits:
@@ -64,7 +64,7 @@ def _ones(bits: Index) -> int:
 
 
 @inlined
-def _images(group: npt.NDArray[np.int8], symmetries: int, cell: Index) -> tuple[Index, Index]:
+def images(group: npt.NDArray[np.int8], symmetries: int, cell: Index) -> tuple[Index, Index]:
     """Return the smallest cell that a set of symmetries takes a cell to, and the set of those that do."""
     least, those = np.int64(group.shape[1]), 0
     for g in range(group.shape[0]):
@@ -83,7 +83,7 @@ def list_legal(ends: npt.NDArray[np.int8], cells: int, legal: I64) -> None:
     three = np.zeros(1 << cells, np.int64)  # of a set, the sum of 3 ** c
     for own in range(1, 1 << cells):
         bit = own & -own
-        three[own] = three[own ^ bit] + 3 ** _ones(bit - 1)
+        three[own] = three[own ^ bit] + 3 ** ones(bit - 1)
     full = (1 << cells) - 1
     for own in range(1 << cells):
         rest = full & ~own
@@ -118,7 +118,7 @@ def number_orders(group: npt.NDArray[np.int8], length: int, number: npt.NDArray[
         for c in range(last + 1, cells):
             if used >> c & 1:
                 continue
-            least, _ = _images(group, fixing[depth], c)
+            least, _ = images(group, fixing[depth], c)
             if least == c:
                 stack[depth] = c
                 break
@@ -206,7 +206,7 @@ def walk_orders(
             taken ^= 1 << last
         stack[depth] = -1
         for c in range(last + 1, cells):
-            if not taken >> c & 1 and _images(group, fixing[depth], c)[0] == c:
+            if not taken >> c & 1 and images(group, fixing[depth], c)[0] == c:
                 stack[depth] = c
                 break
         c = stack[depth]
@@ -221,18 +221,18 @@ def walk_orders(
             if fixing[depth] >> g & 1 and group[g, c] == c:
                 fix |= 1 << g
         least[depth + 1, 1 - p] = least[depth, 1 - p]
-        least[depth + 1, p] = _images(group, least[depth, p], c)[1]
+        least[depth + 1, p] = images(group, least[depth, p], c)[1]
         here = position[depth] + (1 + p) * power[c]
         if ends[here] == GOES_ON:
             depth += 1
             fixing[depth], position[depth] = fix, here
             continue
-        total += symmetries // _ones(fix)
+        total += symmetries // ones(fix)
         if ends[here] == 0:
             continue
         n0, n1 = (depth + 2) >> 1, (depth + 1) >> 1
         if write:
-            pay[count] = ends[here] / (_ones(fix) * symmetries)
+            pay[count] = ends[here] / (ones(fix) * symmetries)
             start[0, count], start[1, count] = places0, second + places1
             for g in range(symmetries):
                 if least[depth + 1, 0] >> g & 1:
@@ -243,8 +243,8 @@ def walk_orders(
                     places1 += 1
         else:
             used[0, n0], used[1, n1] = True, True
-            places0 += _ones(least[depth + 1, 0])
-            places1 += _ones(least[depth + 1, 1])
+            places0 += ones(least[depth + 1, 0])
+            places1 += ones(least[depth + 1, 1])
         count += 1
     return total, count, places0, places1
 
@@ -257,7 +257,7 @@ def _reply(board: Board, p: int, own: Index, turns: Index, still: I64, after: I6
     turns. Where attempts in vain end its turn, it may have tried one of the player's cells that it had not tried.
     """
     some: Index = 0
-    missed: Index = turns + 1 - _ones(own)  # the fewest stones of the other's with which there is such a cell
+    missed: Index = turns + 1 - ones(own)  # the fewest stones of the other's with which there is such a cell
     for w in range(still.size):
         after[w] = still[w] & board.above[max(missed, 0), w] if board.abrupt else 0
     for w in range(still.size):
@@ -314,7 +314,7 @@ def walk_attempts(
         if entering:
             entering = False
             weight = every if depth >= SAMPLED else 1
-            all_decisions += weight * (symmetries // _ones(fixing[depth]))
+            all_decisions += weight * (symmetries // ones(fixing[depth]))
             if write:
                 plex.parent[decisions], plex.failed[decisions] = parent, in_vain
                 plex.first[decisions] = sequences
@@ -323,22 +323,22 @@ def walk_attempts(
             for c in range(cells):
                 if tried[depth] >> c & 1:
                     continue
-                low, _ = _images(group, fixing[depth], c)
+                low, _ = images(group, fixing[depth], c)
                 if low != c:
                     continue
                 fix = 0
                 for g in range(symmetries):
                     if fixing[depth] >> g & 1 and group[g, c] == c:
                         fix |= 1 << g
-                share = symmetries // _ones(fix)
+                share = symmetries // ones(fix)
                 all_sequences += weight * share
                 if write:
                     plex.cell[sequences], plex.share[sequences] = c, share
                     n = taken[depth] + 1
                     at = np.int64(NOWHERE)
                     if blocks.offset[p, n] >= 0:
-                        _, those = _images(group, least[depth], c)
-                        g = _ones((those & -those) - 1)
+                        _, those = images(group, least[depth], c)
+                        g = ones((those & -those) - 1)
                         stones[n - 1] = c
                         at = _place(board, blocks, p, g, stones, n, failed, slots, fails[depth])
                     plex.place[sequences] = at
@@ -378,7 +378,7 @@ def walk_attempts(
                 continue
             stones[taken[depth]] = c
             taken[below] += 1
-            least[below] = _images(group, least[depth], c)[1]
+            least[below] = images(group, least[depth], c)[1]
         if in_vain and not board.abrupt:
             possible[below] = still
         elif not _reply(board, p, own[below], depth + p, still, possible[below]):

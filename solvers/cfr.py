@@ -265,7 +265,7 @@ class CFR:
         self.mass = np.zeros(1)  # the sum of the average's weights
         self.value = np.zeros_like(self.sigma)
         self.plan = realise(self.form, self.sigma)
-        self.sums = new_sums(form) if isinstance(form, FactoredForm) else Sums(np.empty(0), np.empty(0))
+        self.sums = new_sums(form) if isinstance(form, FactoredForm) else None
 
     @cached_property
     def floor(self) -> float:
@@ -278,6 +278,7 @@ class CFR:
         form, step, alternating = self.form, self.variant.step, self.variant.alternating
         vectors = self.regret, self.total, self.sigma, self.plan, self.value
         if isinstance(form, FactoredForm):
+            assert self.sums is not None
             iterate_factored(form, *vectors, self.sums, rows, step, alternating)
         else:
             iterate(form, *vectors, self.faced, self.earned, rows, step, alternating, form.lanes)

@@ -60,7 +60,8 @@ def magnitude(form: AnyForm) -> float:
     if isinstance(form, SequenceForm):
         plain = form._replace(scale=np.abs(form.scale), tables=np.abs(form.tables))
     else:
-        plain = form._replace(pay=np.abs(form.pay))
+        listed = form.listed._replace(paid=np.abs(form.listed.paid))
+        plain = form._replace(pay=np.abs(form.pay), listed=listed)
     uniform = normalise(form, np.zeros(form.sequences * form.origin.shape[1]))
     return max(judge(plain, uniform).value)
 

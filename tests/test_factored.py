@@ -1,6 +1,6 @@
 """Factored payoffs against the tree and sequence form of the same rules."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import permutations
 
@@ -32,8 +32,8 @@ class InTheDark:
     cells: int
     paid: tuple[int, ...]
     group: tuple[tuple[int, ...], ...]
+    abrupt: bool = False
     players = 2
-    abrupt = False
 
     @cached_property
     def names(self):
@@ -66,7 +66,7 @@ class InTheDark:
         cell = self._left(state)[move]
         in_vain = (cell, False) in tried[1 - p]
         mine = (*tried[p], (cell, in_vain))
-        return p if in_vain else 1 - p, (mine, tried[1]) if p == 0 else (tried[0], mine)
+        return p if in_vain and not self.abrupt else 1 - p, (mine, tried[1]) if p == 0 else (tried[0], mine)
 
     def payoffs(self, state):
         return float(self._at(state)), -float(self._at(state))
@@ -116,7 +116,8 @@ def games():
     yield any_game(15, 3, line, 0.0)
 
 
-GAMES = list(games())
+PATIENT = list(games())  # an attempt in vain does not end the turn
+GAMES = PATIENT + [replace(game, abrupt=True) for game in PATIENT if game.cells < 5]
 
 
 @lru_cache
@@ -227,7 +228,8 @@ def test_decisions_are_found_by_their_attempts():
 def test_iterations_are_those_of_the_tree(name, alternating):
     updates = "alternating" if alternating else "simultaneous"
     square = GAMES[0].group
-    for game in (any_game(seed, 4, square[:1], share, 99) for seed, share in ((1, 0.3), (2, 0.5), (3, 0.6))):
+    patient = [any_game(seed, 4, square[:1], share, 99) for seed, share in ((1, 0.3), (2, 0.5), (3, 0.6))]
+    for game in (*patient, replace(patient[0], abrupt=True)):
         tree, plain = compiled(game)
         form = factored_form(game, symmetric=False)
         ours = start(None, form, Method(name, updates, horizon=20))
@@ -267,8 +269,9 @@ def test_mirror_descent_steps_as_on_the_tree():
         MMD(form, 0.5)
 
 
-def test_threads_change_nothing(monkeypatch):
-    form = factored_form(GAMES[10])
+@pytest.mark.parametrize("game", [GAMES[10], GAMES[-12]])
+def test_threads_change_nothing(game, monkeypatch):
+    form = factored_form(game)
     found = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(factored, "_SMALL", 0)
