@@ -47,7 +47,7 @@ def strategy(solution: "FactoredSolution", page: "Page") -> Iterator[str]:
     for player, tried in wanted:
         yield ""
         title = written(names, tried)
-        yield page.paint(f"player {player}, {'first to try' if title == NOTHING else f'after {title}'}", HEADING)
+        yield page.paint(f"player {player}, {'first attempt' if title == NOTHING else f'after {title}'}", HEADING)
         yield from _board(solution, player, tried)
         often = solution.reach_of(player, tried)
         if tried:

@@ -42,7 +42,7 @@ def test_show_draws_boards(run, file):
     lines = text.splitlines()
     assert lines[0].startswith(f"{TEXT}: cfr, 3 iterations, exploitability")
     assert "of up to 2 decisions that are mirror images of each other, one is shown" in lines[1]
-    first = lines.index("player 0, first to try")
+    first = lines.index("player 0, first attempt")
     assert lines[first + 1].split() == ["a", "b", "c"]
     assert lines[first + 3].split()[0] == "2"
     assert "reached" in lines[first + 5]
