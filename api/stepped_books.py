@@ -88,7 +88,12 @@ class StepsBook(_Records):
 
     def find(self, player: int, label: str) -> Met:
         """Return a player's information set; one that was never met is played uniformly. Raises `ValueError`."""
-        key = self.rules.key_of(player, label)
+        try:
+            key = self.rules.key_of(player, label)
+        except (ValueError, LookupError) as error:  # somebody's own may say it as it comes
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"no information set of player {player} is called {label!r}") from error
         label, actions = self.rules.infoset(player, key)
         place = infosets.place_of(self.table, key, player)
         if place < 0:
