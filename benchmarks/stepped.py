@@ -4,9 +4,9 @@
     python benchmarks/stepped.py --quick        # one short round, printed only
     python benchmarks/stepped.py --table        # renew the tables from the results
 
-Seconds are processor time of one thread, but for several processes, where they are the clock's. A run of a large game is
-stopped at a quarter of its time, and what it had learned by then is kept: at the end it plays against that. Contenders
-on Leduc poker take turns, round after round; figures are medians over the rounds.
+Seconds are processor time of one thread, but for several processes, where they are the clock's. A run of a large game
+is stopped at a quarter of its time, and what it had learned by then is kept: at the end it plays against that.
+Contenders on Leduc poker take turns, round after round; figures are medians over the rounds.
 """
 
 import argparse
@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
-    found = report.load("stepped") if options.table else measure(1, 4.0) if options.quick else measure(5, 40.0)
+    found = report.load("stepped") if options.table else measure(1, 4.0) if options.quick else measure(3, 30.0)
     written = tables(found)
     if options.quick:
         print(*written.values(), sep="\n\n")
