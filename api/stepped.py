@@ -184,11 +184,11 @@ def solve(
         )
     if not takes(SAMPLINGS[algorithm]):
         raise UserError(f"{algorithm} needs the whole tree; games in steps are solved by {', '.join(rows())}")
-    if limits.iterations is None and limits.seconds is None:
-        limits = Limits(seconds=DEFAULT_SECONDS)
+    unlimited = limits.iterations is None and limits.seconds is None
+    limits = Limits(seconds=DEFAULT_SECONDS) if unlimited else limits
     most = int(available() * SHARE) if memory is None else bytes_of(memory)
     if on_size is not None:
-        on_size(_said(made, most, memory is None))
+        on_size(_said(made, most, memory is None) + (f", for {DEFAULT_SECONDS:.0f} s (--time)" if unlimited else ""))
     sampler = _sampler(made, SAMPLINGS[algorithm], seed, most, processes)
     if resume is not None and isinstance(sampler, PlainWalker):
         sampler.restore(dict(resume.state), resume.names or (), resume.moves)
