@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from counterplay.api.solution import Solution
     from counterplay.api.solve import load, solve
     from counterplay.api.spots import SpotSolution
+    from counterplay.api.stepped_solution import SteppedSolution
     from counterplay.api.sweep import sweep
     from counterplay.api.tree_solution import TreeSolution
     from counterplay.engine.errors import UserError
@@ -34,6 +35,7 @@ __all__ = [
     "Solution",
     "Spot",
     "SpotSolution",
+    "SteppedSolution",
     "TreeSolution",
     "UserError",
     "judge",
@@ -57,6 +59,7 @@ _HOMES = {
     "Solution": "api.solution",
     "Spot": "games.holdem.spot",
     "SpotSolution": "api.spots",
+    "SteppedSolution": "api.stepped_solution",
     "TreeSolution": "api.tree_solution",
     "UserError": "engine.errors",
     "judge": "api.judge",

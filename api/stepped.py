@@ -10,7 +10,7 @@ import numpy as np
 
 from counterplay.api.keeping import answered, keeper
 from counterplay.api.stepped_solution import DEALS, PLAIN_DEALS, SteppedSolution
-from counterplay.api.trees import name_of
+from counterplay.api.trees import blamed, name_of
 from counterplay.engine import arguments, schema
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import histories, is_rules
@@ -48,7 +48,8 @@ def goes_in_steps(made: Any, algorithm: str, memory: Any, processes: Any) -> boo
                 f"{given[0]} goes with games that are walked and not laid out: take --algorithm mccfr-external with it"
             )
         return False
-    return bool(given) or refusal(estimate(made)) is not None
+    with blamed(made, "its size is estimated"):
+        return bool(given) or refusal(estimate(made)) is not None
 
 
 def bytes_of(memory: Any) -> int:
@@ -183,11 +184,11 @@ def solve(
         )
     if not takes(SAMPLINGS[algorithm]):
         raise UserError(f"{algorithm} needs the whole tree; games in steps are solved by {', '.join(rows())}")
-    if limits.iterations is None and limits.seconds is None:
-        limits = Limits(seconds=DEFAULT_SECONDS)
+    unlimited = limits.iterations is None and limits.seconds is None
+    limits = Limits(seconds=DEFAULT_SECONDS) if unlimited else limits
     most = int(available() * SHARE) if memory is None else bytes_of(memory)
     if on_size is not None:
-        on_size(_said(made, most, memory is None))
+        on_size(_said(made, most, memory is None) + (f", for {DEFAULT_SECONDS:.0f} s (--time)" if unlimited else ""))
     sampler = _sampler(made, SAMPLINGS[algorithm], seed, most, processes)
     if resume is not None and isinstance(sampler, PlainWalker):
         sampler.restore(dict(resume.state), resume.names or (), resume.moves)
@@ -198,7 +199,7 @@ def solve(
     run = _Run(name, rules, made, Method(algorithm), seed, sampler)
     keep = keeper(run.solution, checkpoint)
     try:
-        with interrupts() as stop:
+        with interrupts() as stop, blamed(made, "it is walked"):
             deals = PLAIN_DEALS if run.plain else stepped_run.DEALS
             before = () if resume is None else resume.points
             solution = run.solution(*stepped_run.run(sampler, limits, before, on_progress, keep, deals))
@@ -220,9 +221,10 @@ def _sampler(made: Any, sampling: Sampling, seed: int, most: int, processes: int
 
 
 def _said(made: Any, most: int, by_default: bool) -> str:
+    found = describe(estimate(made)).split(", ")[0]
     share = f", {SHARE:.0%} of what is free" if by_default else ""
     how = "walked in compiled steps" if is_steppable(made) else "played in plain Python, slowly"
-    return f"{describe(estimate(made))[0:40].split(',')[0]}: {how}, in {size(most)} at most{share} (--memory)"
+    return f"{found}: {how}, in {size(most)} at most{share} (--memory)"
 
 
 def read(path: str | Path, arrays: Arrays, header: dict[str, Any], rules: Any = None) -> SteppedSolution:

@@ -88,7 +88,12 @@ class StepsBook(_Records):
 
     def find(self, player: int, label: str) -> Met:
         """Return a player's information set; one that was never met is played uniformly. Raises `ValueError`."""
-        key = self.rules.key_of(player, label)
+        try:
+            key = self.rules.key_of(player, label)
+        except (ValueError, LookupError) as error:  # somebody's own may say it as it comes
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"no information set of player {player} is called {label!r}") from error
         label, actions = self.rules.infoset(player, key)
         place = infosets.place_of(self.table, key, player)
         if place < 0:
@@ -112,7 +117,7 @@ class StepsBook(_Records):
 
 
 class PlainBook(_Records):
-    """What was learned in plain Python; records are numbered, and have names and moves."""
+    """What was learned in plain Python; records are numbered, and have names and moves. Rules are asked for to play."""
 
     def __init__(self, rules: Any, arena: U64, stride: int, players: int, names: Sequence[tuple[int, str]], moves: Any):
         self.rules, self.names, self.moves = rules, names, moves
@@ -149,11 +154,11 @@ class PlainBook(_Records):
     def winnings(self, other: Any, deals: int, seed: int) -> Winnings:
         """Return what this strategy earns against another of its kind, or uniform play."""
         theirs = {} if other is None else other.records
-        return plain_winnings(OfRules(histories(self.rules)), self.records, theirs, deals, seed)
+        return plain_winnings(OfRules(histories(self.rules())), self.records, theirs, deals, seed)
 
     def responded(self, sampling: Sampling, seconds: float, most: int, deals: int, seed: int) -> Winnings:
         """Return what responses gain that were trained for so long, on deals that they were not trained on."""
-        game, learned = OfRules(histories(self.rules)), dict[Any, Record]()
+        game, learned = OfRules(histories(self.rules())), dict[Any, Record]()
         for hero in range(self.players):
             walker = PlainWalker(game, sampling, seed + hero, most // self.players, self.records, hero)
             _train(walker, seconds / self.players)

@@ -129,8 +129,7 @@ class SteppedSolution:
         """Return what was learned, to look up and to play; raises `ValueError` where it does not fit the rules."""
         arena, stride = self.state["arena"], stride_of(SAMPLINGS[self.algorithm], self.players)
         if self.names is not None:
-            rules = self.rules if self.rules is not None or not GAMES.knows(self.game) else self.made()
-            return PlainBook(rules, arena, stride, self.players, self.names, self.moves)
+            return PlainBook(self.made, arena, stride, self.players, self.names, self.moves)
         rules = self.made()
         if rules.players != self.players or not hasattr(rules, "steps"):
             raise UserError(f"the rules of {self.game} are not those that this solution was made for")

@@ -20,7 +20,7 @@ from counterplay.solvers.samplings import ALL, ONE, Sampling
 from counterplay.solvers.stepped import LIKE, stride_of
 from counterplay.solvers.winnings import Winnings
 
-LONGEST = 900  # moves of a play
+LONGEST = 10_000  # moves of a play
 
 
 class Halted(Exception):
@@ -109,6 +109,10 @@ class PlainWalker:
             if found.moves != tuple(moves):
                 raise UserError(f"an information set has different moves: player {name[0]} at {name[1]!r}")
             return found
+        if len(moves) >= 2**16:
+            raise UserError(
+                f"player {name[0]} has {len(moves):,} moves at {name[1]!r}, and at most 65,535 are learned of"
+            )
         size = self._size(len(moves))
         if self.bytes + size > self.most:
             self.full = True

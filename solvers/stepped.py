@@ -33,7 +33,7 @@ U64 = npt.NDArray[np.uint64]
 BUDGET = 1 << 20  # states that a call visits at most: a fraction of a second
 
 ITERATION, PLAYER, PHASE, DEPTH, VISITED, STEP = range(6)  # in `Scratch.here`
-_BEGIN, _DOWN, _UP = range(3)  # phases of a walk
+_BEGIN, _DOWN, _UP, _BROKEN = range(4)  # phases of a walk; the last is of a game with more moves than it says
 
 
 class Scratch(NamedTuple):
@@ -181,6 +181,9 @@ def walk(
             if count == 1:
                 play(game, state, 0)
                 continue
+            if d >= game.depth or count > wide:
+                s.here[PHASE] = _BROKEN
+                return
             known = key(game, state)
             sigma, chance = shift(s.sigma, d * wide), shift(s.chance, d * wide)
             place = -1
@@ -353,6 +356,11 @@ class Walker:
             end,
             budget,
         )
+        if self.scratch.here[PHASE] == _BROKEN:
+            raise UserError(
+                f"{type(self.game).__name__} has a decision with more than {self.game.widest} moves, or a play with "
+                f"more than {self.game.depth} decisions: its fields widest and depth have to say the most"
+            )
 
     def settle(self, give_up: Callable[[], bool]) -> bool:
         """Let the walk under way come to its end; return whether it came there before it was to be given up."""
