@@ -107,13 +107,11 @@ def size_of(made: Any) -> Iterator[str]:
         return
     if is_factored(made):
         try:
-            large = factored_size.factored_size(made)
+            large = factored_size.admit_factored(made)
         except UserError as error:
             yield f"Size: {error}"
-            return
-        reason = factored_size.refused(large)
-        fits = "solved whole, without a tree" if reason is None else f"too large to solve as a whole: {reason}"
-        yield f"Size: {factored_size.describe_factored(large)}; {fits}"
+        else:
+            yield f"Size: {factored_size.describe_factored(large)}; solved whole, without a tree"
         return
     found = size.estimate(made)
     reason = size.refusal(found)
