@@ -23,6 +23,7 @@ from counterplay.engine.batches import Batch, attempts_in, batch_of, batches, im
 from counterplay.engine.compiling import tell
 from counterplay.engine.errors import UserError
 from counterplay.engine.factored import FactoredForm
+from counterplay.engine.factored_size import describe_factored, factored_size, refused
 from counterplay.engine.phantom import factored_form
 from counterplay.engine.rules import Phantom, is_phantom
 from counterplay.engine.store import write
@@ -32,11 +33,12 @@ from counterplay.engine.text import as_json, size
 from counterplay.games.in_the_dark import IN_VAIN, NOTHING, read, written
 from counterplay.show.text import check_player
 from counterplay.solvers.reach import factored_reach, note
-from counterplay.solvers.run import Ending, Method, start
 from counterplay.solvers.value import Judgement, judge
 
 _COLUMNS = ("player", "infoset", "hand", "action", "probability", "reach", "note")  # as of games with a tree
 _ROW = 400  # bytes that a row as a dictionary takes
+_LONG = 5.0  # seconds from which on building is worth a word
+_QUICK = 9  # cells up to which a form is built in seconds, unless the game is abrupt
 _MANY, _TEXT = 1_000_000, 75  # rows from which on the size of a text is told, and about what each takes
 _PIECE = 4096  # rows of text that are handed on together
 
@@ -372,60 +374,6 @@ class FactoredSolution(Solved):
         return dark_policy(self.phantom, self.odds, self.infosets)
 
 
-@dataclass(frozen=True)
-class FactoredTask:
-    """A game in factored form that is ready to be solved, and how."""
-
-    game: str
-    rules: Any  # None where the game has a spec
-    form: FactoredForm
-    method: Method
-    seed: int
-
-    @property
-    def certain(self) -> bool:
-        """Tell that a run without limits ends at an exploitability."""
-        return True
-
-    @property
-    def largest(self) -> float:
-        """Return what the largest payoff is at least, up to its sign: payoffs are whole numbers."""
-        return 1.0
-
-    def start(self) -> Any:
-        """Return a fresh solver."""
-        return start(None, self.form, self.method, self.seed)
-
-    def shows(self, profile: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return a solver's profile as a solution's strategy has it."""
-        shown = profile.copy()
-        shown[: self.form.players] = 1.0
-        return shown
-
-    def solution(
-        self, ending: Ending, profile: npt.NDArray[np.float64], iterations: int, state: dict[str, Any]
-    ) -> FactoredSolution:
-        """Return what a run found as a solution."""
-        solved = FactoredSolution(
-            game=self.game,
-            method=self.method,
-            iterations=iterations,
-            seconds=ending.trace[-1].seconds if ending.trace else 0.0,
-            seed=self.seed,
-            stopped_by=ending.stopped_by,
-            value=ending.judgement.value,
-            best=ending.judgement.best,
-            figures=ending.figures,
-            trace=ending.trace,
-            strategy=self.shows(profile),
-            state=state,
-            rules=self.rules,
-            infosets=whole(self.form),
-        )
-        vars(solved)["form"] = self.form  # it need not be built again
-        return solved
-
-
 def whole(form: FactoredForm) -> int:
     """Return how many information sets the decisions of a form stand for."""
     return int(form.share[form.parent].sum(dtype=np.int64))
@@ -443,9 +391,22 @@ def _named(names: tuple[str, ...], tried: Attempts, row: Sequence[float]) -> dic
 
 
 def rebuilt(rules: Phantom, solution: FactoredSolution) -> FactoredForm:
-    """Return the form of rules if a solution is of their game; raises `ValueError` if not."""
+    """Return the form of rules if a solution is of their game; raises `ValueError` if not.
+
+    A file may name a game far larger than its strategy is: one that takes long to build is counted first.
+    """
+    other = UserError(f"the rules of {solution.game} are not those that this solution was made for")
+    if len(rules.names) > _QUICK or rules.abrupt:
+        counted = factored_size(rules)
+        ratio = solution.infosets / counted.infosets
+        if not (ratio == 1 if counted.exact else 0.5 < ratio < 2):
+            raise other
+        if (reason := refused(counted)) is not None:
+            raise UserError(f"the game of the solution has {describe_factored(counted)}: {reason}")
+        if counted.seconds > _LONG:
+            tell(f"building the game of the solution: {describe_factored(counted)}")
     form = factored_form(rules)
     fits = len(solution.strategy) == form.sequences and whole(form) == solution.infosets
     if not fits or not is_profile(form, solution.strategy):
-        raise UserError(f"the rules of {solution.game} are not those that this solution was made for")
+        raise other
     return form

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.api.factored_solution import FactoredSolution, FactoredTask
+from counterplay.api.factored_solution import FactoredSolution
+from counterplay.api.factored_task import FactoredTask
 from counterplay.api.keeping import answered, keeper
 from counterplay.api.solution import FACTORED, HOLDEM, TREE, Solution
 from counterplay.api.tree_solution import TreeSolution, earns_alike, rebuilt

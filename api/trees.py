@@ -10,9 +10,11 @@ from typing import Any
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.factored import FactoredForm
+from counterplay.engine.factored_size import admit_factored, describe_factored, factored_size
 from counterplay.engine.phantom import factored_form
 from counterplay.engine.rules import Phantom, is_dealt
-from counterplay.engine.size import SHORT, Size, admit, describe
+from counterplay.engine.size import SHORT, Size, admit, byte_words, describe
+from counterplay.engine.system import available
 from counterplay.engine.tree import Tree, compile_tree
 from counterplay.engine.walk import TooManyNodes
 
@@ -60,6 +62,23 @@ def size_of(tree: Tree, seconds: float) -> str:
 def build_form(rules: Phantom, on_size: Callable[[str], None] | None = None) -> FactoredForm:
     """Return a game's factored form with its symmetries; `on_size` is told first how large it is.
 
-    Raises `ValueError` for one that does not fit, with what would.
+    Raises `ValueError` for one that does not fit, before its memory is taken.
     """
+    found = admit_factored(rules)
+    if on_size is not None:
+        on_size(describe_factored(found))
     return factored_form(rules)
+
+
+def whole_form(rules: Phantom) -> FactoredForm:
+    """Return a game's factored form without symmetries, in which any strategy can be judged.
+
+    Raises `ValueError` where it does not fit, before its memory is taken.
+    """
+    needed, free = factored_size(rules).judge, available()
+    if needed > free:
+        raise UserError(
+            f"to judge a strategy without the board's symmetries takes {byte_words(needed)}, and {byte_words(free)} "
+            "are free; a solution is judged with them, for less"
+        )
+    return factored_form(rules, symmetric=False)

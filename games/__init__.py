@@ -59,7 +59,7 @@ _ENTRIES = (
         "dark_hex",
         "counterplay.games.dark_hex:DarkHex",
         "Dark hex: join two sides of a board without seeing the other's stones",
-        ("dark_hex", "dark_hex(size=2)", "dark_hex(size=2, abrupt=true)", "dark_hex(size=(3, 4))"),
+        ("dark_hex", "dark_hex(size=2)", "dark_hex(size=2, abrupt=true)", "dark_hex(size=(2, 4))"),
     ),
     Entry(
         "pushfold",

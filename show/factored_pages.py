@@ -47,7 +47,7 @@ def strategy(solution: "FactoredSolution", page: "Page") -> Iterator[str]:
     for player, tried in wanted:
         yield ""
         title = written(names, tried)
-        yield page.paint(f"player {player}, {'first to try' if title == NOTHING else f'after {title}'}", HEADING)
+        yield page.paint(f"player {player}, {'first attempt' if title == NOTHING else f'after {title}'}", HEADING)
         yield from _board(solution, player, tried)
         often = solution.reach_of(player, tried)
         if tried:
@@ -93,14 +93,16 @@ def _following(solution: "FactoredSolution", player: int, tried: "Attempts", pag
 
 def _row(row: "Marked", head: int, width: int) -> Iterator[str]:
     """Yield one decision: what was tried, how often a game gets there, and what is tried next."""
-    start = f"  {row.infoset.label:<{head}}  {100 * row.reach:6.2f}%  "
-    indent, line = " " * (len(start) if len(start) < width // 2 else 6), start
-    for k, part in enumerate(_shares(row.infoset.strategy)):
-        joined = f"{line}{' · ' if k and line.strip() else ''}{part}"
+    line = f"  {row.infoset.label:<{head}}  {100 * row.reach:6.2f}%  "
+    parts = list(_shares(row.infoset.strategy))
+    indent = len(line) if len(line) + max(map(len, parts)) <= width else 6
+    fresh = True  # whether nothing stands on the line that a dot would divide
+    for part in parts:
+        joined = line + ("" if fresh else " · ") + part
         if len(joined) > width and line.strip():
             yield line.rstrip()
-            joined = indent + part
-        line = joined
+            joined = " " * indent + part
+        line, fresh = joined, False
     yield line
 
 
@@ -151,11 +153,18 @@ class _Player:
         return tuple((row / row.sum()).tolist())
 
     def note(self, player: int, label: str, lane: int | None) -> str:
-        """Say where nobody goes, or hardly ever."""
-        return note(self.solution.reach(label, player=player))
+        """Say where nobody goes, or hardly ever; in abrupt games, where that takes a minute, its own choices tell."""
+        if not self.rules.abrupt:
+            return note(self.solution.reach(label, player=player))
+        own, tried = 1.0, read(self.rules.names, label)
+        for k, (cell, _) in enumerate(tried):
+            row = self.solution.odds(player, tried[:k])
+            own *= 0.0 if row is None else float(row[cell])
+        return note(own)
 
 
 def opponent(solution: "FactoredSolution") -> Opponent:
     """Return who plays the solution in a terminal; raises `ValueError` where the rules do not fit it."""
-    _ = solution.reached  # what takes a second is done before the first question
+    if not solution.phantom.abrupt:
+        _ = solution.reached  # what takes a second is done before the first question
     return in_the_dark(solution.phantom, _Player(solution), solution.best)

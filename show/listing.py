@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 from typing import Any
 
-from counterplay.engine import size
+from counterplay.engine import factored_size, size
 from counterplay.engine.catalogue import Catalogue, Entry
 from counterplay.engine.env import EnvSpec
-from counterplay.engine.rules import is_rules
+from counterplay.engine.errors import UserError
+from counterplay.engine.rules import is_factored, is_rules
 from counterplay.engine.spec import describe
 from counterplay.engine.text import count
 from counterplay.engine.text import size as size_in_words
@@ -102,6 +103,16 @@ def size_of(made: Any) -> Iterator[str]:
         from counterplay.games.holdem.places import least_bytes
 
         yield f"Size: {size_in_words(2 * least_bytes(made))} of tables at least, half of that in 16 bits (--compress)"
+        return
+    if is_factored(made):
+        try:
+            large = factored_size.factored_size(made)
+        except UserError as error:
+            yield f"Size: {error}"
+            return
+        reason = factored_size.refused(large)
+        fits = "solved whole, without a tree" if reason is None else f"too large to solve as a whole: {reason}"
+        yield f"Size: {factored_size.describe_factored(large)}; {fits}"
         return
     found = size.estimate(made)
     reason = size.refusal(found)

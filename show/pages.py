@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from counterplay.engine.catalogue import is_own
-from counterplay.engine.text import payoff
+from counterplay.engine.text import payoff, size
 from counterplay.engine.writing import is_stream
 from counterplay.show.listing import quoted
 from counterplay.show.text import Paint, plain
@@ -26,6 +26,9 @@ STOPPED = {
 
 # Imported when one is asked for: hold'em is much.
 _MODULES = {"tree": "tree_pages", "factored": "factored_pages", "holdem": "spot_pages"}
+
+
+_LARGE = 10 * 2**20  # bytes of a file that are worth a word
 
 
 class Page(NamedTuple):
@@ -60,9 +63,11 @@ def whats_next(solution: "Solution", out: str | None) -> Iterator[str]:
         yield f"Not saved: --out {name.strip('_')}.cps keeps it, to show, evaluate, play against or resume."
         return
     file = quoted(out) + (f" --game {quoted(solution.game)}" if is_own(solution.game) else "")
-    yield f"Saved to {out}." + ("" if is_stream(Path(out)) else " Next:")
     if is_stream(Path(out)):
+        yield f"Saved to {out}."
         return
+    length = Path(out).stat().st_size
+    yield f"Saved to {out}{f', {size(length)}' if length >= _LARGE else ''}. Next:"
     yield f"  counterplay show {file}"
     yield f"  counterplay play {file}"
     if solution.stopped_by == "interrupt":

@@ -51,13 +51,15 @@ def on_tree(solution, tree):
     return table
 
 
-def test_every_decision_of_the_tree_is_found(no_trees, small):
+@pytest.mark.parametrize(("abrupt", "infosets"), [(False, 70), (True, 94)])
+def test_every_decision_of_the_tree_is_found(no_trees, abrupt, infosets):
+    small = DarkHex(2, abrupt)
     solution, tree = counterplay.solve(small, algorithm="cfr", iterations=3), compile_tree(small)
     table = on_tree(solution, tree)
     found = judge_table(sequence_form(tree), table)
     assert solution.value == pytest.approx(found.value, abs=1e-12)
     assert solution.best == pytest.approx(found.best, abs=1e-12)
-    assert len(solution) == len(tree.labels) == 70
+    assert len(solution) == len(tree.labels) == infosets
     often = marks(tree, table)[0][:, 0]
     for owner, label, reach in zip(tree.owner.tolist(), tree.labels, often.tolist(), strict=True):
         assert solution.reach(label, player=owner) == pytest.approx(reach, abs=1e-12)
@@ -256,37 +258,36 @@ def test_solutions_of_other_games_are_refused(hex23):
         hex23.against(3)
 
 
-def test_head_to_head(hex23, uneven):
-    first, second = hex23.against(uneven)
-    tree = compile_tree(make(TEXT))
-    owner = tree.owner.repeat(np.diff(tree.first))
-    one, other = on_tree(hex23, tree), on_tree(uneven, tree)
-    form = sequence_form(tree)
-    for earned, table in (
-        (first, np.where(owner[:, None] == 0, one, other)),
-        (second, np.where(owner[:, None] == 1, one, other)),
-    ):
+def test_head_to_head(no_trees, small):
+    one, other = (counterplay.solve(small, algorithm="cfr", iterations=n) for n in (2, 30))
+    tree = compile_tree(small)
+    owner, form = tree.owner.repeat(np.diff(tree.first)), sequence_form(tree)
+    for seat, earned in enumerate(one.against(other)):
+        table = np.where(owner[:, None] == seat, on_tree(one, tree), on_tree(other, tree))
         assert earned == pytest.approx(judge_table(form, table).value, abs=1e-12)
 
 
-def test_as_a_policy_of_openspiel(uneven):
+def test_as_a_policy_of_openspiel(no_trees, small):
     pyspiel = pytest.importorskip("pyspiel")
-    policy = uneven.to_openspiel()
-    game = pyspiel.load_game("dark_hex(num_rows=2,num_cols=3)")
+    solution = counterplay.solve(small, algorithm="cfr", iterations=2)
+    policy = solution.to_openspiel()
+    game = pyspiel.load_game("dark_hex(num_rows=2,num_cols=2)")
     value = pyspiel.expected_returns(game.new_initial_state(), policy, -1, True)
-    assert uneven.value == pytest.approx(value, abs=1e-9)
-    assert counterplay.judge(TEXT, policy).exploitability == pytest.approx(uneven.exploitability, abs=1e-12)
+    assert solution.value == pytest.approx(value, abs=1e-9)
+    assert counterplay.judge(small, policy).exploitability == pytest.approx(solution.exploitability, abs=1e-12)
 
 
 def test_as_a_policy_of_openspiel_where_it_is_asked_state_by_state(uneven, monkeypatch):
     pyspiel = pytest.importorskip("pyspiel")
     pytest.importorskip("open_spiel.python.policy")
-    table = dict(uneven.to_openspiel().policy_table())
     monkeypatch.setattr("counterplay.games.foreign.dark_openspiel.SMALL", 100)
     policy = uneven.to_openspiel()
     state = pyspiel.load_game("dark_hex(num_rows=2,num_cols=3)").new_initial_state()
-    for action in (3, 3, 1, 1):
-        assert policy.action_probabilities(state) == pytest.approx(dict(table[state.information_state_string()]))
+    for action, label in ((3, "start"), (3, "start"), (1, "a2x"), (1, "a2")):
+        mix = uneven.at(label, player=state.current_player())
+        found = policy.action_probabilities(state)
+        assert list(found.values()) == list(mix.values())
+        assert list(found) == state.legal_actions()
         state.apply_action(action)
     with pytest.raises(ValueError, match="is not to act"):
         policy.action_probabilities(state, 1 - state.current_player())
@@ -323,6 +324,27 @@ def test_what_memory_does_not_hold(hex23, monkeypatch):
         hex23.rows()
     with pytest.raises(ValueError, match="the dictionary would have"):
         hex23.to_dict()
+
+
+def test_a_form_that_memory_does_not_hold_is_refused(hex23, monkeypatch):
+    monkeypatch.setattr("counterplay.api.trees.available", lambda: 1000)
+    with pytest.raises(ValueError, match=r"without the board's symmetries takes .*, and .* are free"):
+        counterplay.judge(TEXT, lambda player, label, actions: [1.0 / len(actions)] * len(actions))
+    assert counterplay.judge(TEXT, hex23.strategy) == hex23.judge()
+
+
+def test_an_abrupt_game_is_kept_and_played(run, tmp_path):
+    abrupt = "dark_hex(size=(2, 3), abrupt=true)"
+    solution = counterplay.solve(abrupt, target=0.01)
+    solution.save(tmp_path / "a.cps")
+    again = counterplay.load(tmp_path / "a.cps")
+    assert again.judge() == solution.judge()
+    assert again.at("start", player=0) == solution.at("start", player=0)
+    code, text, _ = run(
+        "play", tmp_path / "a.cps", "--seat", "1", "--seed", "3", answers="b2\nb1\na1\nc1\na2\nc2\n?\nq\n"
+    )
+    assert code == 0
+    assert "you get" in text
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ def saved(tmp_path_factory):
         ("cfr", "kuhn", {}),
         ("joint", "kuhn(players=3)", {}),
         ("mmd", "kuhn", {"algorithm": "mmd", "temperature": 0.5}),
+        ("dark", "dark_hex(size=(2, 3))", {}),
         ("river", RIVER, {}),
         ("river16", RIVER, {"compress": True}),
     ):
@@ -36,7 +37,7 @@ def saved(tmp_path_factory):
     return found
 
 
-NAMES = ("cfr", "joint", "mmd", "river", "river16")
+NAMES = ("cfr", "joint", "mmd", "dark", "river", "river16")
 
 
 def used(path):
