@@ -23,7 +23,7 @@ from counterplay.engine.batches import Batch, attempts_in, batch_of, batches, im
 from counterplay.engine.compiling import tell
 from counterplay.engine.errors import UserError
 from counterplay.engine.factored import FactoredForm
-from counterplay.engine.factored_size import factored_size
+from counterplay.engine.factored_size import describe_factored, factored_size, refused
 from counterplay.engine.phantom import factored_form
 from counterplay.engine.rules import Phantom, is_phantom
 from counterplay.engine.store import write
@@ -37,6 +37,7 @@ from counterplay.solvers.value import Judgement, judge
 
 _COLUMNS = ("player", "infoset", "hand", "action", "probability", "reach", "note")  # as of games with a tree
 _ROW = 400  # bytes that a row as a dictionary takes
+_LONG = 5.0  # seconds from which on building is worth a word
 _QUICK = 9  # cells up to which a form is built in seconds, unless the game is abrupt
 _MANY, _TEXT = 1_000_000, 75  # rows from which on the size of a text is told, and about what each takes
 _PIECE = 4096  # rows of text that are handed on together
@@ -400,6 +401,10 @@ def rebuilt(rules: Phantom, solution: FactoredSolution) -> FactoredForm:
         ratio = solution.infosets / counted.infosets
         if not (ratio == 1 if counted.exact else 0.5 < ratio < 2):
             raise other
+        if (reason := refused(counted)) is not None:
+            raise UserError(f"the game of the solution has {describe_factored(counted)}: {reason}")
+        if counted.seconds > _LONG:
+            tell(f"building the game of the solution: {describe_factored(counted)}")
     form = factored_form(rules)
     fits = len(solution.strategy) == form.sequences and whole(form) == solution.infosets
     if not fits or not is_profile(form, solution.strategy):

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.api.strategies import as_array, odds_of, policy_table
+from counterplay.api.trees import whole_form
 from counterplay.engine.attempts import attempts_of, children, locate
 from counterplay.engine.batches import attempts_in, batches
 from counterplay.engine.compiling import tell
@@ -49,18 +50,18 @@ def as_vector(strategy: Any, rules: Phantom) -> tuple[FactoredForm, Vector, set[
     """
     both = {0, 1}
     if isinstance(strategy, Mapping):
-        form = factored_form(rules, symmetric=False)
+        form = whole_form(rules)
         return form, *_from_mapping(strategy, rules, form)
     if hasattr(strategy, "action_probabilities") or hasattr(strategy, "policy_table"):
-        form = factored_form(rules, symmetric=False)
+        form = whole_form(rules)
         return form, _from_policy(strategy, rules, form), both
     if callable(strategy):
-        form = factored_form(rules, symmetric=False)
+        form = whole_form(rules)
         return form, _from_function(strategy, rules, form), both
     array = as_array(strategy).ravel()
     forms = [factored_form(rules, symmetric=True)]
     if len(array) != forms[0].sequences:
-        forms.append(factored_form(rules, symmetric=False))
+        forms.append(whole_form(rules))
     if len(array) != forms[-1].sequences:
         sizes = " or ".join(f"{form.sequences:,}" for form in forms)
         raise UserError(

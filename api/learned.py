@@ -2,9 +2,9 @@
 
 from counterplay.agents.run import Run
 from counterplay.api.factored_strategies import Asked
+from counterplay.api.trees import whole_form
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
-from counterplay.engine.phantom import factored_form
 from counterplay.games.envs.encoding import behaviour_strategy, observations
 from counterplay.games.envs.phantom import StonesInTheDark, behaviour
 from counterplay.games.envs.tree import TurnBased
@@ -35,7 +35,7 @@ def judge(run: Run) -> Judgement:
     agents that remember.
     """
     if isinstance(run.task, StonesInTheDark):
-        form = factored_form(run.task.rules, symmetric=False)
+        form = whole_form(run.task.rules)
         return value.judge(form, behaviour(form, run.decide, Asked("policy", form.infosets)))
     if not isinstance(run.task, TurnBased):
         raise UserError(f"exploitability is of turn-based games, and {run.env} is none")

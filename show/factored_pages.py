@@ -153,11 +153,18 @@ class _Player:
         return tuple((row / row.sum()).tolist())
 
     def note(self, player: int, label: str, lane: int | None) -> str:
-        """Say where nobody goes, or hardly ever."""
-        return note(self.solution.reach(label, player=player))
+        """Say where nobody goes, or hardly ever; in abrupt games, where that takes a minute, its own choices tell."""
+        if not self.rules.abrupt:
+            return note(self.solution.reach(label, player=player))
+        own, tried = 1.0, read(self.rules.names, label)
+        for k, (cell, _) in enumerate(tried):
+            row = self.solution.odds(player, tried[:k])
+            own *= 0.0 if row is None else float(row[cell])
+        return note(own)
 
 
 def opponent(solution: "FactoredSolution") -> Opponent:
     """Return who plays the solution in a terminal; raises `ValueError` where the rules do not fit it."""
-    _ = solution.reached  # what takes a second is done before the first question
+    if not solution.phantom.abrupt:
+        _ = solution.reached  # what takes a second is done before the first question
     return in_the_dark(solution.phantom, _Player(solution), solution.best)

@@ -246,7 +246,7 @@ def test_iterations_are_those_of_the_tree(name, alternating):
         assert ours.floor == pytest.approx(theirs.floor)
 
 
-@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("game", GAMES[::4])
 def test_symmetric_runs_converge_to_the_value(game):
     _, plain = compiled(game)
     exact = CFR(plain, VARIANTS["pdcfr+"], 0)
@@ -324,8 +324,6 @@ def test_sizes_are_told_before(monkeypatch):
     monkeypatch.setattr(factored_sizes, "available", lambda: 1000)
     with pytest.raises(UserError, match="free; take a smaller board"):
         admit_factored(large)
-    with pytest.raises(UserError, match="judging a strategy"):
-        admit_factored(large, judging=True)
     with pytest.raises(UserError, match="12 cells"):
         factored_size(InTheDark(13, (GOES_ON,), (tuple(range(13)),)))
 

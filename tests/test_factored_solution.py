@@ -51,13 +51,15 @@ def on_tree(solution, tree):
     return table
 
 
-def test_every_decision_of_the_tree_is_found(no_trees, small):
+@pytest.mark.parametrize(("abrupt", "infosets"), [(False, 70), (True, 94)])
+def test_every_decision_of_the_tree_is_found(no_trees, abrupt, infosets):
+    small = DarkHex(2, abrupt)
     solution, tree = counterplay.solve(small, algorithm="cfr", iterations=3), compile_tree(small)
     table = on_tree(solution, tree)
     found = judge_table(sequence_form(tree), table)
     assert solution.value == pytest.approx(found.value, abs=1e-12)
     assert solution.best == pytest.approx(found.best, abs=1e-12)
-    assert len(solution) == len(tree.labels) == 70
+    assert len(solution) == len(tree.labels) == infosets
     often = marks(tree, table)[0][:, 0]
     for owner, label, reach in zip(tree.owner.tolist(), tree.labels, often.tolist(), strict=True):
         assert solution.reach(label, player=owner) == pytest.approx(reach, abs=1e-12)
@@ -322,6 +324,27 @@ def test_what_memory_does_not_hold(hex23, monkeypatch):
         hex23.rows()
     with pytest.raises(ValueError, match="the dictionary would have"):
         hex23.to_dict()
+
+
+def test_a_form_that_memory_does_not_hold_is_refused(hex23, monkeypatch):
+    monkeypatch.setattr("counterplay.api.trees.available", lambda: 1000)
+    with pytest.raises(ValueError, match=r"without the board's symmetries takes .*, and .* are free"):
+        counterplay.judge(TEXT, lambda player, label, actions: [1.0 / len(actions)] * len(actions))
+    assert counterplay.judge(TEXT, hex23.strategy) == hex23.judge()
+
+
+def test_an_abrupt_game_is_kept_and_played(run, tmp_path):
+    abrupt = "dark_hex(size=(2, 3), abrupt=true)"
+    solution = counterplay.solve(abrupt, target=0.01)
+    solution.save(tmp_path / "a.cps")
+    again = counterplay.load(tmp_path / "a.cps")
+    assert again.judge() == solution.judge()
+    assert again.at("start", player=0) == solution.at("start", player=0)
+    code, text, _ = run(
+        "play", tmp_path / "a.cps", "--seat", "1", "--seed", "3", answers="b2\nb1\na1\nc1\na2\nc2\n?\nq\n"
+    )
+    assert code == 0
+    assert "you get" in text
 
 
 @dataclass(frozen=True)
