@@ -323,13 +323,11 @@ def walk_attempts(
             for c in range(cells):
                 if tried[depth] >> c & 1:
                     continue
-                low, _ = images(group, fixing[depth], c)
-                if low != c:
-                    continue
-                fix = 0
-                for g in range(symmetries):
-                    if fixing[depth] >> g & 1 and group[g, c] == c:
-                        fix |= 1 << g
+                fix: Index = fixing[depth]
+                if fix != 1:  # where it is 1, nothing but the identity is left
+                    low, fix = images(group, fix, c)
+                    if low != c:
+                        continue
                 share = symmetries // ones(fix)
                 all_sequences += weight * share
                 if write:

@@ -131,6 +131,7 @@ def check_algorithm(algorithm: str) -> None:
 
 
 COARSE = 1e-5  # exploitability from which on `auto` counts a target as a coarse one
+FACTORED_COARSE = 5e-4  # the same, of games in factored form
 
 
 class Kind(NamedTuple):
@@ -149,9 +150,6 @@ def kind_of(game: Tree | FactoredForm) -> Kind:
     return Kind(game.players, game.zero_sum, game.lanes > 1 and bool((game.player == CHANCE).any()))
 
 
-FACTORED_COARSE = 5e-4  # the same, of games in factored form
-
-
 def choose(kind: Kind, algorithm: str, target: float | None = None, iterations: int | None = None) -> str:
     """Return the algorithm that "auto" stands for: the one that needed the fewest iterations on games of its kind.
 
@@ -163,7 +161,7 @@ def choose(kind: Kind, algorithm: str, target: float | None = None, iterations: 
     if kind.players != 2 or not kind.zero_sum:
         return "pdcfr+"
     if kind.factored:
-        return "dcfr3" if target is not None and target < FACTORED_COARSE else "dcfr+"
+        return "dcfr+" if target is not None and target >= FACTORED_COARSE else "dcfr3"
     coarse = iterations is None if target is None else target >= COARSE
     if kind.board_cards:
         return "dcfr+" if coarse else "pdcfr+third"

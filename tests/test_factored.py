@@ -18,6 +18,7 @@ from counterplay.engine.rules import GOES_ON, LEAF
 from counterplay.engine.strategy import is_profile, random, to_table
 from counterplay.engine.sweeps import normalise, realise, respond
 from counterplay.engine.tree import compile_tree
+from counterplay.games import make
 from counterplay.solvers.cfr import CFR
 from counterplay.solvers.mmd import MMD
 from counterplay.solvers.run import Limits, Method, kind_of, method, run, start
@@ -245,7 +246,7 @@ def test_iterations_are_those_of_the_tree(name, alternating):
         assert ours.floor == pytest.approx(theirs.floor)
 
 
-@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("game", GAMES[::4])
 def test_symmetric_runs_converge_to_the_value(game):
     _, plain = compiled(game)
     exact = CFR(plain, VARIANTS["pdcfr+"], 0)
@@ -323,5 +324,44 @@ def test_sizes_are_told_before(monkeypatch):
     monkeypatch.setattr(factored_sizes, "available", lambda: 1000)
     with pytest.raises(UserError, match="free; take a smaller board"):
         admit_factored(large)
+    with pytest.raises(UserError, match="judging a strategy"):
+        admit_factored(large, judging=True)
     with pytest.raises(UserError, match="12 cells"):
         factored_size(InTheDark(13, (GOES_ON,), (tuple(range(13)),)))
+
+
+@pytest.mark.parametrize(("version", "abrupt"), [("cdh", False), ("adh", True)])
+def test_judgement_is_that_of_openspiel(version, abrupt):
+    pyspiel = pytest.importorskip("pyspiel")
+    from open_spiel.python.algorithms.exploitability import exploitability
+    from open_spiel.python.policy import UniformRandomPolicy
+
+    theirs = pyspiel.load_game(f"dark_hex(num_rows=2,num_cols=2,gameversion={version})")
+    form = factored_form(make(f"dark_hex(size=2, abrupt={str(abrupt).lower()})"))
+    uniform = normalise(form, form.share.astype(float))
+    assert judge(form, uniform).exploitability == pytest.approx(exploitability(theirs, UniformRandomPolicy(theirs)))
+
+
+@pytest.mark.slow
+def test_phantom_games_are_of_the_size_that_is_known():
+    """Information sets as of Rudolph et al. 2025, arXiv 2502.08938, section 4; uniform play by random fillings."""
+    known = {
+        "phantom_tic_tac_toe": (5_990_669, 0.296825, 0.953125, 0.624339),
+        "dark_hex": (6_072_917, 1 / 3, 1.0, 0.832804),
+    }
+    for name, (infosets, value, first, second) in known.items():
+        form = factored_form(make(name), symmetric=False)
+        assert form.infosets == infosets
+        judged = judge(form, normalise(form, np.zeros(form.sequences)))
+        assert judged.value[0] == pytest.approx(value, abs=1e-6)
+        assert judged.best == pytest.approx((first, second), abs=1e-6)
+        small = factored_form(make(name))
+        assert judge(small, normalise(small, small.share.astype(float))).best == pytest.approx(judged.best)
+
+
+@pytest.mark.slow
+def test_phantom_tic_tac_toe_is_solved():
+    form = factored_form(make("phantom_tic_tac_toe"))
+    ending = run(start(None, form, method(kind_of(form), target=1e-3)), Limits(target=1e-3))
+    assert ending.stopped_by == "target"
+    assert ending.judgement.value[0] == pytest.approx(0.6667, abs=1e-3)
