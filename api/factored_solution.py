@@ -23,7 +23,7 @@ from counterplay.engine.batches import Batch, attempts_in, batch_of, batches, im
 from counterplay.engine.compiling import tell
 from counterplay.engine.errors import UserError
 from counterplay.engine.factored import FactoredForm
-from counterplay.engine.factored_size import describe_factored, factored_size, refused
+from counterplay.engine.factored_size import admit_factored, describe_factored, factored_size
 from counterplay.engine.phantom import factored_form
 from counterplay.engine.rules import Phantom, is_phantom
 from counterplay.engine.store import write
@@ -401,8 +401,7 @@ def rebuilt(rules: Phantom, solution: FactoredSolution) -> FactoredForm:
         ratio = solution.infosets / counted.infosets
         if not (ratio == 1 if counted.exact else 0.5 < ratio < 2):
             raise other
-        if (reason := refused(counted)) is not None:
-            raise UserError(f"the game of the solution has {describe_factored(counted)}: {reason}")
+        admit_factored(rules)
         if counted.seconds > _LONG:
             tell(f"building the game of the solution: {describe_factored(counted)}")
     form = factored_form(rules)

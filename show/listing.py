@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from textwrap import wrap
 from typing import Any
 
-from counterplay.engine import factored_size, size
+from counterplay.engine import size
 from counterplay.engine.catalogue import Catalogue, Entry
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.errors import UserError
+from counterplay.engine.factored_size import admit_factored, describe_factored
 from counterplay.engine.rules import is_factored, is_rules
 from counterplay.engine.spec import describe
 from counterplay.engine.stepped import is_steppable
@@ -107,11 +108,9 @@ def size_of(made: Any) -> Iterator[str]:
         return
     if is_factored(made):
         try:
-            large = factored_size.admit_factored(made)
+            yield f"Size: {describe_factored(admit_factored(made))}; solved whole, without a tree"
         except UserError as error:
-            yield f"Size: {error}"
-        else:
-            yield f"Size: {factored_size.describe_factored(large)}; solved whole, without a tree"
+            yield f"Size: too large to solve as a whole: {error}"
         return
     found = size.estimate(made)
     reason = size.refusal(found)
