@@ -184,6 +184,8 @@ def solve(
         )
     if not takes(SAMPLINGS[algorithm]):
         raise UserError(f"{algorithm} needs the whole tree; games in steps are solved by {', '.join(rows())}")
+    if is_steppable(made):
+        made.steps()  # where keys do not fit, that is said first
     unlimited = limits.iterations is None and limits.seconds is None
     limits = Limits(seconds=DEFAULT_SECONDS) if unlimited else limits
     most = int(available() * SHARE) if memory is None else bytes_of(memory)
