@@ -1,8 +1,8 @@
 """From rules to a tree, with its size told first."""
 
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from math import prod
 from pathlib import Path
@@ -30,14 +30,21 @@ def build(
     `ValueError` for one that does not fit, before its memory is taken, with what would fit; where the rules contradict
     themselves; and where code of somebody's own fails, with the place.
     """
-    try:
+    with blamed(rules):
         return _build(rules, on_size, on_tree)
+
+
+@contextmanager
+def blamed(rules: Any, doing: str = "its tree is built") -> Iterator[None]:
+    """Tell faults of somebody's own rules as a `UserError`, with the place; our own stay faults."""
+    try:
+        yield
     except (TypeError, AttributeError, LookupError, AssertionError, ArithmeticError, RuntimeError) as error:
         if type(rules).__module__.startswith("counterplay."):
             raise
         where = traceback.extract_tb(error.__traceback__)[-1]
         raise UserError(
-            f"{type(rules).__name__} fails while its tree is built: {type(error).__name__}: {error} "
+            f"{type(rules).__name__} fails while {doing}: {type(error).__name__}: {error} "
             f"({Path(where.filename).name}, line {where.lineno}, in {where.name})"
         ) from error
 
