@@ -109,5 +109,6 @@ def test_a_game_in_the_script_itself_is_compiled_each_time(tmp_path):
     path = os.pathsep.join([str(tmp_path), *sys.path])
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": path}
     for _ in range(2):
-        ran = subprocess.run([sys.executable, tmp_path / "script.py"], env=environment, capture_output=True, text=True)
-        assert json.loads(ran.stdout) == {"value": -1.0, "missed": True}, ran.stderr
+        command = [sys.executable, tmp_path / "script.py"]
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert json.loads(ran.stdout) == {"value": -1.0, "missed": True}
