@@ -4,12 +4,13 @@
     python benchmarks/stepped.py --quick        # one short round, printed only
     python benchmarks/stepped.py --table        # renew the tables from the results
 
-Seconds are processor time of one thread, but for several processes, where they are the clock's. A run of a large game
+Seconds are processor time: of one thread, or of all processes together. A run of a large game
 is stopped at a quarter of its time, and what it had learned by then is kept: at the end it plays against that.
 Contenders on Leduc poker take turns, round after round; figures are medians over the rounds.
 """
 
 import argparse
+import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -107,26 +108,32 @@ def contenders() -> dict[str, Callable[[int], object]]:
 
 
 def together(processes: int, seconds: float) -> float:
-    """Return states a second of the clock that so many processes visit."""
-    spec = "goofspiel(cards=10)"
+    """Return the states that so many processes visit in a second of processor time, all of theirs added."""
+    spec, who = "goofspiel(cards=10)", resource.RUSAGE_SELF if processes == 1 else resource.RUSAGE_CHILDREN
+    before = resource.getrusage(who)
     done = counterplay.solve(spec, LARGE[spec], time=seconds, memory=MEMORY, processes=processes)
-    return done.points[-1].visited / done.points[-1].seconds
+    after = resource.getrusage(who)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return done.points[-1].visited / spent
+
+
+def shared(rounds: int, seconds: float) -> dict[str, float]:
+    """Return the medians of one process and two, in turn."""
+    found = [{str(count): together(count, seconds) for count in (1, 2)} for _ in range(rounds)]
+    return {count: statistics.median(each[count] for each in found) for count in found[0]}
 
 
 def measure(rounds: int, seconds: float) -> dict[str, Any]:
     """Return all figures."""
     racers = contenders()
     rates: dict[str, list[float]] = {name: [] for name in racers}
-    shared: dict[str, list[float]] = {"1": [], "2": []}
     for _ in range(rounds):
         for name, step in racers.items():
             rates[name].append(rate(step, min(2.0, seconds / 5)))
-        for count, found in shared.items():
-            found.append(together(int(count), seconds / 5))
     return {
         "machine": report.machine(("open_spiel",)),
         "rates": {name: statistics.median(found) for name, found in rates.items()},
-        "processes": {count: statistics.median(found) for count, found in shared.items()},
+        "processes": shared(rounds, seconds / 4),
         "large": {spec: large(spec, name, seconds) for spec, name in LARGE.items()},
     }
 
@@ -157,7 +164,7 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
         "stepped": report.table(head, rows, 2),
         "beside": report.table(["external sampling on Leduc poker", "iterations a second", "ratio"], beside),
         "together": report.table(
-            ["processes, goofspiel(cards=10)", "states a second"],
+            ["processes, `goofspiel(cards=10)`", "states a second of processor time"],
             [[count, f"{x / 1e6:.2f} M"] for count, x in found["processes"].items()],
         ),
     }
@@ -168,8 +175,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--processes", action="store_true", help="measure several processes anew, and nothing else")
     options = parser.parse_args()
-    found = report.load("stepped") if options.table else measure(1, 4.0) if options.quick else measure(3, 30.0)
+    if options.table or options.processes:
+        found = report.load("stepped")
+        found |= {"processes": shared(3, 8.0)} if options.processes else {}
+    else:
+        found = measure(1, 4.0) if options.quick else measure(3, 30.0)
     written = tables(found)
     if options.quick:
         print(*written.values(), sep="\n\n")

@@ -96,6 +96,8 @@ class _Uses:
         if isinstance(kind, _types.Dispatcher):
             self.kernel(kind.dispatcher)
             return f"kernel {name_of(kind.dispatcher.py_func)}"
+        if getattr(getattr(kind, "instance_class", None), "__module__", "") == "__main__":
+            raise Unknown("a type of the script that runs: what is read back would be of another one by its name")
         if isinstance(kind, _types.BaseTuple):
             name = _fields(kind.instance_class) if isinstance(kind, _types.BaseNamedTuple) else "tuple"
             for kernel in getattr(getattr(kind, "instance_class", None), "kernels", {}).values():  # `engine.stepped`

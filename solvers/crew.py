@@ -25,11 +25,12 @@ from counterplay.solvers.samplings import Sampling
 from counterplay.solvers.stepped import ITERATION, VISITED, Walker, scratch
 from counterplay.solvers.winnings import Winnings
 
-_RUN, _REST, _GIVE_UP, _END = range(4)  # commands
+_RUN, _REST, _GIVE_UP, _PAUSE, _END = range(5)  # commands; who pauses may be in the middle of a walk
+_EACH_COMMAND = 8
 _COMMAND, _LIMIT, _FIRST = 0, 1, 2  # in the control numbers; then of each process:
 _RESTS, _AT, _SEEN, _EACH = 0, 1, 2, 3
 _PAGE = 4096
-_BUDGET = 1 << 18  # states between two looks at the commands
+_BUDGET = 1 << 16  # states between two looks at the commands
 _LOOK = 0.05  # seconds between two looks of the parent
 _DIES_WITH_PARENT = 1  # of Linux's prctl
 
@@ -75,6 +76,12 @@ class Crew:
         """Tell whether an information set found no room."""
         return self.walker.full
 
+    def _tell(self, command: int) -> None:
+        """Give a command; each has a number of its own, by which processes say that they rest at it."""
+        word = int(self.control[_COMMAND])
+        if word % _EACH_COMMAND != command:
+            self.control[_COMMAND] = (word // _EACH_COMMAND + 1) * _EACH_COMMAND + command
+
     def _of(self, k: int, number: int) -> int:
         return int(self.control[_FIRST + _EACH * k + number])
 
@@ -96,21 +103,36 @@ class Crew:
     def advance(self, end: int, budget: int = 0) -> None:
         """Let the processes work for a moment."""
         self.control[_LIMIT] = end
-        self.control[_COMMAND] = _RUN
+        self._tell(_RUN)
         if not self.workers:
             self._start()
         time.sleep(_LOOK)
+        if infosets.is_crowded(self.table):
+            self._tell(_PAUSE)
+            self._wait()
+            infosets.enlarge(self.table, self.walker.stride)
+            self._tell(_RUN)
         self.lost = not all(worker.is_alive() for worker in self.workers)
 
     def settle(self, give_up: Callable[[], bool]) -> bool:
         """Let walks come to their ends, or give them up; return whether all have come there."""
-        self.control[_COMMAND] = _REST
+        self._tell(_REST)
         came = True
-        while any(not self._of(k, _RESTS) and worker.is_alive() for k, worker in enumerate(self.workers)):
+        while not self._wait(1):
             if came and give_up():
-                came, self.control[_COMMAND] = False, _GIVE_UP
-            time.sleep(_LOOK / 10)
+                came = False
+                self._tell(_GIVE_UP)
         return came
+
+    def _wait(self, looks: int | None = None) -> bool:
+        """Wait until all processes rest, or for so many looks; return whether they do."""
+        word = int(self.control[_COMMAND])
+        while any(self._of(k, _RESTS) != word and worker.is_alive() for k, worker in enumerate(self.workers)):
+            if looks == 0:
+                return False
+            looks = None if looks is None else looks - 1
+            time.sleep(_LOOK / 10)
+        return True
 
     def _start(self) -> None:
         context: Any = multiprocessing.get_context("fork")
@@ -122,7 +144,7 @@ class Crew:
 
     def close(self) -> None:
         """End the processes."""
-        self.control[_COMMAND] = _END
+        self._tell(_END)
         for worker in self.workers:
             worker.join(1.0)
             if worker.is_alive():
@@ -140,12 +162,15 @@ class Crew:
         walker.scratch = scratch(self.game, self.seed, k + self.count * self.began, self.count)
         walker.scratch.here[ITERATION] = self.began + k
         mine = self.control[_FIRST + _EACH * k : _FIRST + _EACH * (k + 1)]
-        while os.getppid() == parent and self.control[_COMMAND] != _END:
-            command, limit = self.control[_COMMAND], int(self.control[_LIMIT])
+        while os.getppid() == parent:
+            word, limit = int(self.control[_COMMAND]), int(self.control[_LIMIT])
+            command = word % _EACH_COMMAND
+            if command == _END:
+                return
             if command == _GIVE_UP:
                 walker.abandon()
-            resting = walker.between and (command != _RUN or walker.iterations >= limit)
-            mine[_RESTS] = resting
+            resting = command == _PAUSE or (walker.between and (command != _RUN or walker.iterations >= limit))
+            mine[_RESTS] = word if resting else -1
             if resting:
                 time.sleep(_LOOK / 10)
                 continue

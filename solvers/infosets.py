@@ -25,7 +25,7 @@ U64 = npt.NDArray[np.uint64]
 HEAD = 2  # numbers before a record's regrets
 NOBODY = 255  # the player of a record that another process was quicker to make
 COUNT, USED, CAPACITY, FULL, GROWS, SLOTS, ROOM = range(7)  # in `Infosets.counts`; slots and numbers at the most
-_FIRST = 1 << 10  # slots at first
+_FIRST, _SHARED = 1 << 10, 1 << 20  # slots at first, of one process and of several
 _PLAYER, _MOVES, _VISIT = 8, 16, 24  # bits of a head: player, moves, visits
 _PLACE = 40  # bits of a slot that say where a record begins, plus one; those above are the hash's
 
@@ -42,7 +42,7 @@ class Infosets(NamedTuple):
 def empty(most: int, shared: Any = None) -> Infosets:
     """Return a table that takes so many bytes at the most; raises `ValueError` where the system does not have them.
 
-    `shared` is a buffer of zeros of that size, which several processes have; its slots do not grow.
+    `shared` is a buffer of zeros of that size, which several processes have; there slots grow only when told to.
     """
     slots = 1 << max(int(most // 32).bit_length() - 1, 10)  # an eighth to a quarter of the bytes
     room = most // 8 - slots - 8
@@ -57,7 +57,7 @@ def empty(most: int, shared: Any = None) -> Infosets:
     if shared is None:
         counts[CAPACITY], counts[GROWS] = _FIRST, 1
     else:
-        counts[CAPACITY] = slots
+        counts[CAPACITY] = min(slots, _SHARED)
     heads = words[8 + slots : 8 + slots + room]
     return Infosets(words[8 : 8 + slots], heads.view(np.float64), heads, counts)
 
@@ -141,12 +141,16 @@ def _enter(table: Infosets, place: Index, player: Index) -> Index:
 
 @jit
 def add(table: Infosets, key: Any, player: int, count: int, stride: int) -> Index:
-    """Return where the record of a new information set begins, -1 where there is no room for it."""
+    """Return where the record of a new information set begins, -1 where there is no room for it (or not yet)."""
     size = HEAD + count * stride
     if table.counts[FULL]:
         return -1
+    capacity = table.counts[CAPACITY]
+    crowded = table.counts[COUNT] * 20 > capacity * 17
+    if crowded and capacity < table.counts[SLOTS]:
+        return -1  # until slots are told to grow
     place = atomics.add(table.counts, USED, size)
-    if place + size > table.counts[ROOM] or table.counts[COUNT] * 20 > table.counts[SLOTS] * 17:
+    if crowded or place + size > table.counts[ROOM]:
         atomics.add(table.counts, USED, -size)
         table.counts[FULL] = 1
         return -1
@@ -174,8 +178,18 @@ def visit(table: Infosets, place: int) -> None:
 
 @jit
 def _enlarge(table: Infosets, stride: int) -> None:
-    """Double the slots, told from Python."""
     _grow(raw(table), stride)
+
+
+def is_crowded(table: Infosets) -> bool:
+    """Tell whether the slots of several processes are half full, and can be more."""
+    capacity = table.counts[CAPACITY]
+    return bool(table.counts[COUNT] * 2 > capacity and capacity < table.counts[SLOTS])
+
+
+def enlarge(table: Infosets, stride: int) -> None:
+    """Double the slots, while nobody uses them."""
+    _enlarge(table, stride)
 
 
 @jit
@@ -280,7 +294,7 @@ def restore(table: Infosets, arena: U64, stride: int, players: int, widest: int)
     copy(table.heads[: len(arena)], arena)
     table.counts[USED], table.counts[COUNT] = len(arena), count
     capacity = int(table.counts[CAPACITY])
-    while table.counts[GROWS] and count * 10 > capacity * 7 and capacity < table.counts[SLOTS]:
+    while count * 10 > capacity * 7 and capacity < table.counts[SLOTS]:
         capacity *= 2
     table.counts[CAPACITY] = capacity // 2
     _entered(table, stride)

@@ -100,3 +100,15 @@ def test_an_edit_of_a_game_compiles_its_walker_anew(tmp_path):
     assert other["missed"]
     assert other["value"] == 7.0
     assert call(GAME) == first | {"missed": False}  # back again: nothing was lost
+
+
+def test_a_game_in_the_script_itself_is_compiled_each_time(tmp_path):
+    """Its type would be read back as another one of the same name."""
+    (tmp_path / "walker.py").write_text(WALKER)
+    (tmp_path / "script.py").write_text(GAME + MAIN.replace("from coin import Coin\n", ""))
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": path}
+    for _ in range(2):
+        command = [sys.executable, tmp_path / "script.py"]
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert json.loads(ran.stdout) == {"value": -1.0, "missed": True}
