@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 @click.argument("name", required=False)
 def games(name: str | None) -> None:
     """List the games, or explain one of them."""
+    from counterplay.engine.spec import describe
     from counterplay.games import GAMES
     from counterplay.show import guide, listing
 
@@ -64,7 +65,8 @@ def games(name: str | None) -> None:
         put(listing.size_of(made))
     else:
         entry = GAMES.find(name)
-        made = GAMES.make(name if "(" in name else entry.examples[0])  # what is no game is refused before it is told of
+        needs = "(" not in name and "=..." in describe(entry.load())  # parameters without a default
+        made = GAMES.make(entry.examples[0] if needs else name)  # what is no game is refused before it is told of
         put(listing.explanation(entry, "counterplay solve", width(), paint))
         put(listing.size_of(made))
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from counterplay.engine.deals import Deals, Singles
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import padded
-from counterplay.engine.rules import CHANCE, LEAF, chance_of, has_arrays, has_frontier, has_future, is_dealt
+from counterplay.engine.rules import CHANCE, LEAF, chance_of, has_arrays, has_frontier, has_future, histories, is_dealt
 from counterplay.engine.system import available
 from counterplay.engine.tree import MAX_NODES
 from counterplay.engine.walk import TooManyNodes, walk
@@ -29,7 +29,7 @@ SHORT = 20_000  # nodes that are simply walked
 ENDLESS = 10**18  # nodes beyond which a probe goes no further
 DEALS = 4_000_000  # numbers in all tables of a chance event, up to which a walk may make them
 
-WALKED = "--algorithm mccfr-external"  # what needs no tree
+LONG = 30_000  # plays that the traverser may try in a walk of external sampling, up to which it is advised
 
 # Seconds that were measured on a machine of 2024, for what is not timed on the spot.
 FINISH, SWEEP, UNFOLD, TERM, ENTRY, HAND = 3e-7, 2e-6, 1e-6, 3e-7, 2e-8, 3e-6
@@ -102,7 +102,27 @@ def admit(rules: Any) -> Size:
         return size
     smaller = _smaller(rules)
     advice = f"{smaller} would fit" if smaller else "take a smaller game"
-    raise UserError(f"the game has {describe(size)}: {reason}; {advice}, or {WALKED} walks it as it is")
+    raise UserError(f"the game has {describe(size)}: {reason}; {advice}, or {walked(rules)} walks it as it is")
+
+
+def walked(rules: Any) -> str:
+    """Return the option by which a game is walked without a tree: the sampling that suits the length of its walks.
+
+    External sampling tries all actions of one player; how many plays these make is told from random ones (Knuth 1975).
+    """
+    game, draw, deadline = histories(rules), random.Random(1), time.perf_counter() + PATIENCE
+    tried: list[float] = []
+    while len(tried) < PROBES and time.perf_counter() < deadline:
+        state, plays = game.root(), [1.0] * game.players
+        while (turn := game.turn(state)) != LEAF and time.perf_counter() < deadline:
+            moves = range(len(game.moves(state)))
+            if turn == CHANCE:
+                state = game.play(state, draw.choices(moves, game.chance(state))[0])
+            else:
+                plays[turn] *= len(moves)
+                state = game.play(state, draw.choice(moves))
+        tried.append(max(plays))
+    return f"--algorithm {'mccfr-outcome' if sum(tried) > LONG * len(tried) else 'mccfr-external'}"
 
 
 def refusal(size: Size) -> str | None:

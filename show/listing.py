@@ -127,4 +127,4 @@ def _ways(made: Any, fits: bool) -> Iterator[str]:
         yield f"Ways: {whole}not in steps: {error}"
         return
     limit = ", within --memory" if fits else ""
-    yield f"Ways: {whole}{steps}, {size.WALKED}{limit}"
+    yield f"Ways: {whole}{steps}, {size.walked(made)}{limit}"

@@ -267,7 +267,7 @@ def walk(
 
 def takes(sampling: Sampling) -> bool:
     """Tell whether a row of the samplings is one for games in steps: those of whole trees are not."""
-    return not any(getattr(sampling, name, 0) for name in ("public", "lazy", "period", "prune"))
+    return not (sampling.public or sampling.lazy or sampling.period or sampling.prune)
 
 
 def rows() -> list[str]:

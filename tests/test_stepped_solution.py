@@ -151,7 +151,7 @@ def test_what_is_not_to_be_had(goofspiel):
 def test_too_large_a_game_is_told_what_fits(run):
     code, _, err = run("solve", "goofspiel(cards=10)")
     assert code == 2
-    assert "or --algorithm mccfr-external walks it as it is" in err
+    assert "or --algorithm mccfr-outcome walks it as it is" in err  # external sampling would try ten million plays
     code, out, _ = run("games", "limit_holdem")
     assert code == 0
     assert "in compiled steps" in out
