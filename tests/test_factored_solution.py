@@ -11,6 +11,7 @@ import counterplay
 from counterplay.engine.form import sequence_form
 from counterplay.engine.phantom import factored_form
 from counterplay.engine.strategy import random
+from counterplay.engine.sweeps import normalise
 from counterplay.engine.tree import compile_tree
 from counterplay.games import make
 from counterplay.games.dark_hex import DarkHex
@@ -388,7 +389,8 @@ def test_phantom_tic_tac_toe(tmp_path):
     solution = counterplay.solve("phantom_tic_tac_toe", target=0.02)
     assert len(solution) == 5_990_669
     assert solution.value[0] == pytest.approx(0.6667, abs=0.03)
-    uniform = counterplay.judge("phantom_tic_tac_toe", lambda player, label, actions: [1 / len(actions)] * len(actions))
+    form = factored_form(solution.phantom, symmetric=False)
+    uniform = counterplay.judge("phantom_tic_tac_toe", normalise(form, np.zeros(form.sequences)))
     assert uniform.value[0] == pytest.approx(0.296825, abs=1e-6)
     assert uniform.best == pytest.approx((0.953125, 0.624339), abs=1e-6)
     solution.save(tmp_path / "p.cps")
