@@ -58,21 +58,18 @@ def factored_size(rules: Phantom) -> FactoredSize:
     )
 
 
-def admit_factored(rules: Any, judging: bool = False) -> FactoredSize:
-    """Return the size of a game that fits; raise `ValueError`, in a sentence, for one that does not.
+def refused(size: FactoredSize) -> str | None:
+    """Return why a game cannot be solved as a whole, or None if it can."""
+    free = available()
+    return f"at most {byte_words(free)} are free" if size.solve > free else None
 
-    With `judging` a strategy is to be judged that symmetries may change.
-    """
-    size, free = factored_size(rules), available()
-    if judging and size.judge > free:
-        raise UserError(
-            f"judging a strategy of {number_words(size.infosets)} information sets takes {byte_words(size.judge)}, "
-            f"and at most {byte_words(free)} are free; judge a solution of this program, which is symmetric"
-        )
-    if not judging and size.solve > free:
-        raise UserError(
-            f"the game has {describe_factored(size)}: at most {byte_words(free)} are free; take a smaller board"
-        )
+
+def admit_factored(rules: Any) -> FactoredSize:
+    """Return the size of a game that fits; raise `ValueError`, in a sentence, for one that does not."""
+    size = factored_size(rules)
+    reason = refused(size)
+    if reason is not None:
+        raise UserError(f"the game has {describe_factored(size)}: {reason}; take a smaller board")
     return size
 
 

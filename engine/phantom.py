@@ -48,7 +48,7 @@ def board_of(rules: Phantom, symmetric: bool) -> Board:
     return Board(cells, np.ascontiguousarray(group), ends, has, above, bool(rules.abrupt), legal)
 
 
-NO_BLOCKS = Blocks(np.zeros(0, np.int32), np.zeros(0, np.int64), np.full((2, 1), -1))
+NO_BLOCKS = Blocks(np.zeros(0, np.int32), np.zeros(0, np.int64), np.full((2, 1), -1), np.zeros((0, 0), np.int64))
 
 
 def no_plex(decisions: int = 0, sequences: int = 0) -> Plex:
@@ -79,14 +79,15 @@ def _number_blocks(board: Board, used: npt.NDArray[np.bool_]) -> tuple[Blocks, I
             offset[p, k] = sums[p]
             kinds.append((p, int(sums[p]), bundles, length, axes))
             sums[p] += BUNDLE * bundles * length**axes
-    return Blocks(number, base[:-1], offset), np.array(kinds, np.int64).reshape(-1, 5), sums
+    power = np.arange(cells + 2)[:, None] ** np.arange(cells + 1)
+    return Blocks(number, base[:-1], offset, power), np.array(kinds, np.int64).reshape(-1, 5), sums
 
 
 def factored_form(rules: Phantom, symmetric: bool = True) -> FactoredForm:
     """Return the factored form of a game, of representatives under the board's symmetries or of all sequences."""
     board = board_of(rules, symmetric)
     if board.abrupt:
-        blocks = Blocks(np.zeros(0, np.int32), np.zeros(0, np.int64), np.full((2, board.cells + 1), -1))
+        blocks = NO_BLOCKS._replace(offset=np.full((2, board.cells + 1), -1))
         pay, start, where = np.zeros(0), np.zeros((2, 1), np.uint32), np.zeros(0, np.uint32)
         kinds, sums = np.zeros((0, 5), np.int64), np.zeros(2, np.int64)
     else:

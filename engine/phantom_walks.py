@@ -40,6 +40,7 @@ class Blocks(NamedTuple):
     number: npt.NDArray[np.int32]  # [...] for each length the number of each order of own stones that is smallest
     base: I64  # [cells + 1] where the numbers of orders of a length begin; an order is a number in base `cells`
     offset: I64  # [2, cells + 1] the first place of the blocks of orders of a length; -1 where no such order ends
+    power: I64  # [n, k] n ** k
 
 
 class Plex(NamedTuple):
@@ -161,14 +162,14 @@ def _place(
     for i in range(count):
         code = code * cells + np.int64(group[g, own[i]])
     length = np.int64(count + p)
-    size = length ** (cells - count)
+    size = blocks.power[length, cells - count]
     number, at = np.int64(blocks.number[blocks.base[count] + code]), size - 1
     for f in range(failures):
         if slot[f] < length:
             cell, axis = np.int64(group[g, tried[f]]), np.int64(group[g, tried[f]])
             for i in range(count):
                 axis -= np.int64(group[g, own[i]]) < cell
-            at -= (length - slot[f]) * length**axis
+            at -= (length - slot[f]) * blocks.power[length, axis]
     return blocks.offset[p, count] + BUNDLE * (number // BUNDLE * size + at) + number % BUNDLE
 
 

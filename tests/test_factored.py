@@ -324,8 +324,6 @@ def test_sizes_are_told_before(monkeypatch):
     monkeypatch.setattr(factored_sizes, "available", lambda: 1000)
     with pytest.raises(UserError, match="free; take a smaller board"):
         admit_factored(large)
-    with pytest.raises(UserError, match="judging a strategy"):
-        admit_factored(large, judging=True)
     with pytest.raises(UserError, match="12 cells"):
         factored_size(InTheDark(13, (GOES_ON,), (tuple(range(13)),)))
 
