@@ -10,10 +10,11 @@ from typing import Any
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.factored import FactoredForm
-from counterplay.engine.factored_size import admit_factored, describe_factored
+from counterplay.engine.factored_size import admit_factored, describe_factored, factored_size
 from counterplay.engine.phantom import factored_form
 from counterplay.engine.rules import Phantom, is_dealt
-from counterplay.engine.size import SHORT, Size, admit, describe
+from counterplay.engine.size import SHORT, Size, admit, byte_words, describe
+from counterplay.engine.system import available
 from counterplay.engine.tree import Tree, compile_tree
 from counterplay.engine.walk import TooManyNodes
 from counterplay.games import GAMES
@@ -82,7 +83,12 @@ def whole_form(rules: Phantom) -> FactoredForm:
 
     Raises `ValueError` where it does not fit, before its memory is taken.
     """
-    admit_factored(rules, judging=True)
+    needed, free = factored_size(rules).judge, available()
+    if needed > free:
+        raise UserError(
+            f"to judge a strategy without the board's symmetries takes {byte_words(needed)}, and {byte_words(free)} "
+            "are free; a solution is judged with them, for less"
+        )
     return factored_form(rules, symmetric=False)
 
 

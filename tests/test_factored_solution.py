@@ -11,6 +11,7 @@ import counterplay
 from counterplay.engine.form import sequence_form
 from counterplay.engine.phantom import factored_form
 from counterplay.engine.strategy import random
+from counterplay.engine.sweeps import normalise
 from counterplay.engine.tree import compile_tree
 from counterplay.games import make
 from counterplay.games.dark_hex import DarkHex
@@ -327,8 +328,8 @@ def test_what_memory_does_not_hold(hex23, monkeypatch):
 
 
 def test_a_form_that_memory_does_not_hold_is_refused(hex23, monkeypatch):
-    monkeypatch.setattr("counterplay.engine.factored_size.available", lambda: 1000)
-    with pytest.raises(ValueError, match=r"judging a strategy of 2,508 information sets takes .* are free"):
+    monkeypatch.setattr("counterplay.api.trees.available", lambda: 1000)
+    with pytest.raises(ValueError, match=r"without the board's symmetries takes .*, and .* are free"):
         counterplay.judge(TEXT, lambda player, label, actions: [1.0 / len(actions)] * len(actions))
     assert counterplay.judge(TEXT, hex23.strategy) == hex23.judge()
 
@@ -388,7 +389,8 @@ def test_phantom_tic_tac_toe(tmp_path):
     solution = counterplay.solve("phantom_tic_tac_toe", target=0.02)
     assert len(solution) == 5_990_669
     assert solution.value[0] == pytest.approx(0.6667, abs=0.03)
-    uniform = counterplay.judge("phantom_tic_tac_toe", lambda player, label, actions: [1 / len(actions)] * len(actions))
+    form = factored_form(solution.phantom, symmetric=False)
+    uniform = counterplay.judge("phantom_tic_tac_toe", normalise(form, np.zeros(form.sequences)))
     assert uniform.value[0] == pytest.approx(0.296825, abs=1e-6)
     assert uniform.best == pytest.approx((0.953125, 0.624339), abs=1e-6)
     solution.save(tmp_path / "p.cps")
