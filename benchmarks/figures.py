@@ -1,6 +1,6 @@
-"""Draw the figures of README.md and docs/architecture.md.
+"""Draw the figures of README.md, docs/architecture.md and docs/large.md.
 
-python benchmarks/figures.py         # needs matplotlib; the curve is drawn from benchmarks/results/solvers.json
+python benchmarks/figures.py         # needs matplotlib; curves are drawn from benchmarks/results/
 """
 
 from collections.abc import Callable
@@ -208,6 +208,21 @@ def curve() -> None:
     save(figure, "leduc.svg")
 
 
+def phantom() -> None:
+    """Draw exploitability in phantom games against time."""
+    figure, axis = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
+    for name, found in report.load("phantom")["curves"].items():
+        _, times, gaps = zip(*(check for check in found["trace"] if check[1] > 0), strict=True)
+        axis.loglog(times, gaps, label=f"{name}: {found['infosets'] / 1e6:.1f} M information sets", linewidth=1.6)
+    axis.set_xlabel("seconds of solving on two cores, judgements included")
+    axis.set_ylabel("exploitability, wins a game")
+    axis.set_title("Phantom games solved whole", fontsize=10)
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False, fontsize=8)
+    save(figure, "phantom.svg")
+
+
 if __name__ == "__main__":
     architecture()
     curve()
+    phantom()

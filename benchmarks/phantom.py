@@ -3,7 +3,8 @@
     python benchmarks/phantom.py                     # measure, write results/phantom.json, renew the table in the docs
     python benchmarks/phantom.py --game dark_hex     # one game, printed only
     python benchmarks/phantom.py --peer BUILD        # beside exp-a-spiel, whose compiled library lies in this folder
-    python benchmarks/phantom.py --table             # renew the table from the results
+    python benchmarks/phantom.py --curve a.cps b.cps # add the curves of these solutions (`counterplay solve ... --out`)
+    python benchmarks/phantom.py --table             # renew the tables from the results
 
 Each game is measured in a process of its own, so that memory is its own; kernels are compiled before the clock starts.
 A judgement is of the strategy that plays every cell alike, all sequences at their place, no symmetry used; its seconds
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import report
+
+import counterplay
 
 GAMES = ("phantom_tic_tac_toe", "dark_hex")
 GOALS = (0.1, 0.01, 0.001)
@@ -123,18 +126,51 @@ def tables(result: dict[str, Any]) -> str:
     return report.table(header, rows)
 
 
+def curve(file: str) -> tuple[str, dict[str, Any]]:
+    """Return the game of a solution, and how its exploitability fell: seconds of the clock, building left out."""
+    solution = counterplay.load(file)
+    return solution.game, {
+        "algorithm": solution.algorithm,
+        "infosets": len(solution),
+        "iterations": solution.iterations,
+        "value": solution.value[0],
+        "trace": [(check.iterations, check.seconds, check.exploitability) for check in solution.trace],
+    }
+
+
+def curves(result: dict[str, Any]) -> str:
+    """Return the table of how exploitability fell."""
+    header = ["game", "information sets", "algorithm", *(f"to {goal:g}" for goal in GOALS), "at the end", "value"]
+    rows = []
+    for name, found in result.get("curves", {}).items():
+        cells = []
+        for goal in GOALS:
+            at = next((c for c in found["trace"] if c[2] <= goal), None)
+            cells.append(f"{at[0]:,} iterations, {report.seconds(at[1])}" if at else "")
+        last = found["trace"][-1]
+        end = f"{last[2]:.2g} after {last[0]:,}, {report.seconds(last[1])}"
+        sets = f"{found['infosets']:,}"
+        rows.append([f"`{name}`", sets, f"`{found['algorithm']}`", *cells, end, f"{found['value']:.4f}"])
+    return report.table(header, rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--game", choices=GAMES)
     parser.add_argument("--peer", type=Path, help="the folder with exp-a-spiel's compiled library")
+    parser.add_argument("--curve", nargs="+", metavar="FILE", help="solutions whose curves are added to the results")
     parser.add_argument("--table", action="store_true", help="renew the table from the results")
     parser.add_argument("--here", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.here:
         print(json.dumps(measure(options.here)))
         return
-    if options.table:
-        report.put("docs/large.md", "phantom", tables(report.load("phantom")))
+    if options.table or options.curve:
+        kept = report.load("phantom")
+        kept.setdefault("curves", {}).update(map(curve, options.curve or ()))
+        report.save("phantom", kept)
+        report.put("docs/large.md", "phantom", tables(kept))
+        report.put("docs/large.md", "phantom-curves", curves(kept))
         return
     result: dict[str, Any] = {"machine": report.machine(), "games": {}}
     for text in (options.game,) if options.game else GAMES:
@@ -145,6 +181,7 @@ def main() -> None:
         print(text, json.dumps(found), flush=True)
     print(tables(result))
     if not options.game:
+        result["curves"] = report.load("phantom").get("curves", {})
         report.save("phantom", result)
         report.put("docs/large.md", "phantom", tables(result))
 

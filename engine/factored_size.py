@@ -28,6 +28,8 @@ class FactoredSize:
     judge: int  # bytes while a strategy is judged that symmetries may change
     seconds: float  # to build what is solved
 
+WALKED = "--algorithm mccfr-outcome walks it in plain Python, slowly"  # what needs no form
+
 
 def factored_size(rules: Phantom) -> FactoredSize:
     """Return the size of a game, in about a second; nothing large is built.
@@ -38,7 +40,7 @@ def factored_size(rules: Phantom) -> FactoredSize:
     if cells > MOST_CELLS:
         raise UserError(
             f"a board of {cells} cells has too many information sets to be solved whole: "
-            f"boards of up to {MOST_CELLS} cells can be counted; take a smaller one"
+            f"boards of up to {MOST_CELLS} cells can be counted; take a smaller one, or {WALKED}"
         )
     every = SAMPLE.get(cells, (1, 1))[bool(rules.abrupt)]
     board = board_of(rules, symmetric=True)
@@ -71,7 +73,8 @@ def admit_factored(rules: Any, judging: bool = False) -> FactoredSize:
         )
     if not judging and size.solve > free:
         raise UserError(
-            f"the game has {describe_factored(size)}: at most {byte_words(free)} are free; take a smaller board"
+            f"the game has {describe_factored(size)}: at most {byte_words(free)} are free; take a smaller board, "
+            f"or {WALKED}"
         )
     return size
 
