@@ -22,6 +22,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import DealtRules, Rules, join_label
 from counterplay.engine.size import estimate, refusal
+from counterplay.engine.stepped import is_steppable
 from counterplay.engine.store import pack, write
 from counterplay.engine.strategy import uniform
 from counterplay.engine.system import available
@@ -115,7 +116,7 @@ class SteppedSolution:
         if self.rules is not None:
             return self.rules
         try:
-            return GAMES.make(self.game, own=False)
+            made = GAMES.make(self.game, own=False)
         except ValueError as error:
             if GAMES.knows(self.game):
                 raise
@@ -123,6 +124,12 @@ class SteppedSolution:
                 f"no game here goes by {self.game!r}, and a file does not hold its rules: name the game too "
                 "(--game GAME, solve GAME --resume FILE, load(path, game=...))"
             ) from error
+        if made.players != self.players or (self.names is None) != is_steppable(made):
+            raise self._other()
+        return made
+
+    def _other(self) -> UserError:
+        return UserError(f"the rules of {self.game} are not those that this solution was made for")
 
     @cached_property
     def book(self) -> Book:
@@ -130,10 +137,7 @@ class SteppedSolution:
         arena, stride = self.state["arena"], stride_of(SAMPLINGS[self.algorithm], self.players)
         if self.names is not None:
             return PlainBook(self.made, arena, stride, self.players, self.names, self.moves)
-        rules = self.made()
-        if rules.players != self.players or not hasattr(rules, "steps"):
-            raise UserError(f"the rules of {self.game} are not those that this solution was made for")
-        return StepsBook(rules, arena, stride)
+        return StepsBook(self.made(), arena, stride)
 
     def _met(self, where: tuple[str, ...], player: int | None) -> Met:
         if not where or not all(isinstance(part, str) for part in where):
@@ -228,6 +232,8 @@ class SteppedSolution:
                     met = self.book.find(player, join_label(hand, label) if hand else label)
                 except UserError:  # plain rules: never met
                     continue
+                if len(met.odds) != rows.stop - rows.start:
+                    raise self._other()
                 table[rows, lane] = met.odds
         return judge_table(sequence_form(tree), table)
 

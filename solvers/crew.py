@@ -47,7 +47,6 @@ class Crew:
         self.walker = Walker(game, sampling, seed, self.table)  # compiles the kernel
         self.began = self.visited_before = 0
         self.workers: list[Any] = []
-        self.lost = False
 
     @property
     def iterations(self) -> int:
@@ -75,6 +74,11 @@ class Crew:
         """Tell whether an information set found no room."""
         return self.walker.full
 
+    @property
+    def lost(self) -> bool:
+        """Tell whether a process has ended that should not have."""
+        return not all(worker.is_alive() for worker in self.workers)
+
     def _of(self, k: int, number: int) -> int:
         return int(self.control[_FIRST + _EACH * k + number])
 
@@ -87,7 +91,10 @@ class Crew:
         """Return all that a run needs that goes on; its random numbers begin anew."""
         here = np.array([self.iterations, self.visited], np.uint64)
         random = np.random.SeedSequence(self.seed, spawn_key=(self.iterations,)).generate_state(1, np.uint64)
-        return {**self.walker.state(), "here": here, "random": random.astype(np.uint64)}
+        state = self.walker.state()
+        if self.lost:  # it may have been killed while it made a record
+            state["arena"] = state["arena"][: infosets.repair(self.table, self.walker.stride)]
+        return {**state, "here": here, "random": random.astype(np.uint64)}
 
     def winnings(self, deals: int, seed: int) -> Winnings:
         """Return what the average strategy earns against uniform play."""
@@ -100,7 +107,6 @@ class Crew:
         if not self.workers:
             self._start()
         time.sleep(_LOOK)
-        self.lost = not all(worker.is_alive() for worker in self.workers)
 
     def settle(self, give_up: Callable[[], bool]) -> bool:
         """Let walks come to their ends, or give them up; return whether all have come there."""
