@@ -93,7 +93,7 @@ class StepsBook(_Records):
         except (ValueError, LookupError) as error:  # somebody's own may say it as it comes
             if isinstance(error, UserError):
                 raise
-            raise UserError(f"no information set of player {player} is called {label!r}") from error
+            raise UserError(f"no information set of player {player} is called {label[:200]!r}") from error
         label, actions = self.rules.infoset(player, key)
         place = infosets.place_of(self.table, key, player, len(actions))
         if place < 0:
@@ -137,7 +137,7 @@ class PlainBook(_Records):
         number = self.index.get((player, label))
         if number is None:
             close = suggestion(label, [name for p, name in self.names[:100_000] if p == player])
-            raise UserError(f"the run never met an information set {label!r} of player {player}{close}")
+            raise UserError(f"the run never met an information set {label[:200]!r} of player {player}{close}")
         return self.read(number)
 
     @cached_property

@@ -7,6 +7,7 @@ are compiled, end with the process that began them, and leave Ctrl-C to it.
 """
 
 import ctypes
+import math
 import mmap
 import multiprocessing
 import os
@@ -30,8 +31,17 @@ _COMMAND, _LIMIT, _FIRST = 0, 1, 2  # in the control numbers; then of each proce
 _RESTS, _AT, _SEEN, _EACH = 0, 1, 2, 3
 _PAGE = 4096
 _BUDGET = 1 << 18  # states between two looks at the commands
+_PATIENCE = 0.5  # seconds; 10 of these and one for each process are what giving up may take
 _LOOK = 0.05  # seconds between two looks of the parent
 _DIES_WITH_PARENT = 1  # of Linux's prctl
+
+
+def _shared(size: int) -> mmap.mmap:
+    """Return so many bytes that processes share; raises `ValueError` where the system does not have them."""
+    try:
+        return mmap.mmap(-1, size)
+    except OSError:
+        raise UserError(f"the system does not give {size:,} bytes to one process: take less with --memory") from None
 
 
 class Crew:
@@ -42,8 +52,8 @@ class Crew:
             raise UserError("several processes share memory on Linux and macOS alone: leave --processes out")
         self.game, self.sampling, self.seed, self.count = game, sampling, seed, processes
         most -= most % 8
-        self.table = infosets.empty(most, mmap.mmap(-1, most))
-        self.control: npt.NDArray[np.int64] = np.frombuffer(mmap.mmap(-1, _PAGE * processes), np.int64)
+        self.table = infosets.empty(most, _shared(most))
+        self.control: npt.NDArray[np.int64] = np.frombuffer(_shared(_PAGE * processes), np.int64)
         self.walker = Walker(game, sampling, seed, self.table)  # compiles the kernel
         self.began = self.visited_before = 0
         self.workers: list[Any] = []
@@ -109,12 +119,20 @@ class Crew:
         time.sleep(_LOOK)
 
     def settle(self, give_up: Callable[[], bool]) -> bool:
-        """Let walks come to their ends, or give them up; return whether all have come there."""
+        """Let walks come to their ends, or give them up; return whether all have come there.
+
+        A process that does not even give up, such as one that was stopped from outside, is ended.
+        """
         self.control[_COMMAND] = _REST
-        came = True
-        while any(not self._of(k, _RESTS) and worker.is_alive() for k, worker in enumerate(self.workers)):
+        came, end = True, math.inf
+        while busy := [w for k, w in enumerate(self.workers) if not self._of(k, _RESTS) and w.is_alive()]:
             if came and give_up():
                 came, self.control[_COMMAND] = False, _GIVE_UP
+                end = time.monotonic() + _PATIENCE * (10 + self.count)
+            if time.monotonic() > end:
+                for worker in busy:
+                    worker.kill()
+                    worker.join()
             time.sleep(_LOOK / 10)
         return came
 
@@ -123,7 +141,13 @@ class Crew:
         for k in range(self.count):
             self.control[_FIRST + _EACH * k + _AT] = self.began + k
             worker = context.Process(target=self._work, args=(k, os.getpid()), daemon=True)
-            worker.start()
+            try:
+                worker.start()
+            except OSError as error:
+                raise UserError(
+                    f"the system does not start {self.count} processes ({error.strerror or error}): "
+                    "take fewer with --processes"
+                ) from None
             self.workers.append(worker)
 
     def close(self) -> None:

@@ -1,6 +1,8 @@
 """Solutions of games without a tree, in files from strangers: tables, keys and sizes that no run wrote."""
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -14,7 +16,8 @@ from counterplay.engine.factored_size import factored_size
 from counterplay.engine.jit import jit
 from counterplay.engine.raw import raw
 from counterplay.games import GAMES
-from counterplay.solvers import infosets
+from counterplay.solvers import crew, infosets
+from counterplay.solvers.samplings import SAMPLINGS
 
 STRIDE = 2  # numbers of an action in records of external sampling
 GOLDEN, M1, M2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -227,6 +230,42 @@ def test_games_far_larger_than_a_file(tmp_path):
     write(tmp_path / "y.cps", arrays, claims)
     with pytest.raises(UserError, match="not those that this solution was made for"):
         check_size(rules, counterplay.load(tmp_path / "y.cps"))
+
+
+def test_what_the_system_does_not_give(monkeypatch):
+    def refuse(*_):
+        raise OSError(12, "Cannot allocate memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(crew.mmap, "mmap", refuse)
+        with pytest.raises(UserError, match="less with --memory"):
+            counterplay.solve("kuhn", "mccfr-external", iterations=9, memory=10**6, processes=2)
+    with monkeypatch.context() as patch:
+        patch.setattr("multiprocessing.context.ForkProcess.start", refuse)
+        with pytest.raises(UserError, match="fewer with --processes"):
+            counterplay.solve("kuhn", "mccfr-external", iterations=9, memory=10**6, processes=2)
+
+
+def test_a_process_that_was_stopped_is_ended(monkeypatch):
+    monkeypatch.setattr(crew, "_PATIENCE", 0.05)
+    rules = GAMES.make("goofspiel(cards=6)")
+    run = crew.Crew(rules.steps(), SAMPLINGS["mccfr-external"], 0, 10**7, 2)
+    try:
+        run.advance(10**9)
+        os.kill(run.workers[0].pid, signal.SIGSTOP)
+        assert not run.settle(lambda: True)
+        assert run.lost
+        assert run.state()["arena"].size
+    finally:
+        run.close()
+    assert not any(worker.is_alive() for worker in run.workers)
+
+
+def test_memory_of_a_run_that_takes_none():
+    run = counterplay.solve("kuhn", iterations=2)
+    for option in ({"memory": "1GB"}, {"processes": 2}):
+        with pytest.raises(UserError, match="goes with runs in steps"):
+            counterplay.solve(resume=run, iterations=4, **option)
 
 
 def test_memory_beyond_all_numbers():
