@@ -131,8 +131,8 @@ def read(names: Sequence[str], text: str) -> tuple[Attempt, ...]:
     for word in words:
         if word not in known:
             raise UserError(
-                f"{word[:40]!r} is no cell: a decision is named by the cells that its player tried, in order, those in vain "
-                f"with an x, such as '{names[0]} {names[1]}x', or by 'start'; the cells are {', '.join(names)}"
+                f"{word[:40]!r} is no cell: a decision is named by the cells that its player tried, in order, those in "
+                f"vain with an x, such as '{names[0]} {names[1]}x', or by 'start'; the cells are {', '.join(names)}"
             )
     attempts = tuple(known[word] for word in words)
     if len({attempt.cell for attempt in attempts}) < len(attempts):
