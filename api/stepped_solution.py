@@ -209,9 +209,14 @@ class SteppedSolution:
             for action, odds in zip(met.actions, met.odds, strict=True)
         ]
 
+    def _played(self, deals: int | None, seed: int, times: int = 1) -> tuple[int, int]:
+        """Return how many deals are played out, so often the usual number by default, and the seed."""
+        usual = times * (DEALS if self.names is None else PLAIN_DEALS)
+        return usual if deals is None else arguments.whole("deals", deals, 1), arguments.whole("seed", seed)
+
     def judge(self, deals: int | None = None, seed: int = 1) -> Measured:
         """Measure the strategy again, in games played out, and exactly if the game has a small tree."""
-        deals = deals or (DEALS if self.names is None else PLAIN_DEALS)
+        deals, seed = self._played(deals, seed)
         itself, uniform = self.book.winnings(self.book, deals, seed), self.book.winnings(None, deals, seed)
         return Measured(itself, uniform, self.exact(SMALL))
 
@@ -247,8 +252,10 @@ class SteppedSolution:
         0 at the least. The longer responses are trained, the nearer it comes; how near, nobody knows.
         """
         arguments.number("seconds", seconds, above=0)
-        deals = deals or (5 * DEALS if self.names is None else 5 * PLAIN_DEALS)
-        sampling, most = SAMPLINGS[self.algorithm], memory or available() // 4
+        deals, seed = self._played(deals, seed, 5)
+        free = available()
+        most = free // 4 if memory is None else arguments.whole("memory", memory, 100_000, free)
+        sampling = SAMPLINGS[self.algorithm]
         gain = self.book.responded(sampling, seconds, most, deals, seed)
         return Bound(max(0.0, gain.mean - gain.error), gain)
 
@@ -261,7 +268,7 @@ class SteppedSolution:
             raise UserError(f"the solutions are of different games, {self.game} and {getattr(other, 'game', other)}")
         if (self.names is None) != (other.names is None):
             raise UserError("one of the solutions was learned in plain Python, and the other in steps")
-        return self.book.winnings(other.book, deals or (DEALS if self.names is None else PLAIN_DEALS), seed)
+        return self.book.winnings(other.book, *self._played(deals, seed))
 
     def export(self, to: str = "csv", *, line: str | None = None, player: int | str | None = None) -> str:
         """Return the strategy, or a player's, as text; "csv" has a line for each of `rows`, "json" an object each."""

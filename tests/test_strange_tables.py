@@ -268,6 +268,17 @@ def test_memory_of_a_run_that_takes_none():
             counterplay.solve(resume=run, iterations=4, **option)
 
 
+@pytest.mark.parametrize("wrong", [{"deals": 0}, {"deals": "x"}, {"deals": 1.5}, {"seed": -1}, {"seed": "x"}])
+def test_numbers_of_games_played_out(wrong):
+    run = counterplay.solve("kuhn", "mccfr-external", iterations=9, memory=10**6)
+    for act in (run.judge, lambda **k: run.against(run, **k), lambda **k: run.exploitability_at_least(0.01, **k)):
+        with pytest.raises(UserError, match="must be a whole number"):
+            act(**wrong)
+    for memory in ("1GB", -1, 10**20):
+        with pytest.raises(UserError, match="memory"):
+            run.exploitability_at_least(0.01, memory=memory)
+
+
 def test_memory_beyond_all_numbers():
     with pytest.raises(UserError, match="memory"):
         counterplay.solve("kuhn", "mccfr-external", iterations=1, memory="9" * 400 + "GB")
