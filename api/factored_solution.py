@@ -93,8 +93,9 @@ class FactoredSolution(Solved):
 
     def _place(self, player: int, tried: Attempts) -> tuple[int, npt.NDArray[np.int8]] | None:
         """Return a player's decision after such attempts, and the symmetry that takes cells there; None without."""
+        form, after = self.form, self._children  # what is wrong with these is told
         try:
-            return locate(self.form, player, tried, self._children)
+            return locate(form, player, tried, after)
         except UserError:
             return None
 
@@ -289,7 +290,7 @@ class FactoredSolution(Solved):
 
     def is_of(self, rules: Phantom) -> bool:
         """Tell whether the solution is of a game, by its board, its rules and what it pays."""
-        mine = self.phantom
+        check_size(mine := self.phantom, self)
         same = mine.names == rules.names and mine.abrupt == rules.abrupt
         alike = same and np.array_equal(mine.ends(), rules.ends())
         return alike and np.array_equal(mine.symmetries(), rules.symmetries())
@@ -390,10 +391,11 @@ def _named(names: tuple[str, ...], tried: Attempts, row: Sequence[float]) -> dic
     return {name: row[cell] for cell, name in enumerate(names) if cell not in known}
 
 
-def rebuilt(rules: Phantom, solution: FactoredSolution) -> FactoredForm:
-    """Return the form of rules if a solution is of their game; raises `ValueError` if not.
+def check_size(rules: Phantom, solution: FactoredSolution) -> UserError:
+    """Raise `ValueError` where a solution is of another size than rules; return it, to be raised for other reasons.
 
-    A file may name a game far larger than its strategy is: one that takes long to build is counted first.
+    Nothing is built. A decision stands for as many information sets as there are symmetries at the most, and has a
+    probability for one cell at least, so that a file with few of these cannot claim to be of a large game.
     """
     other = UserError(f"the rules of {solution.game} are not those that this solution was made for")
     if len(rules.names) > _QUICK or rules.abrupt:
@@ -401,9 +403,20 @@ def rebuilt(rules: Phantom, solution: FactoredSolution) -> FactoredForm:
         ratio = solution.infosets / counted.infosets
         if not (ratio == 1 if counted.exact else 0.5 < ratio < 2):
             raise other
+        if len(solution.strategy) * counted.symmetries < solution.infosets:
+            raise other
         admit_factored(rules)
         if counted.seconds > _LONG:
             tell(f"building the game of the solution: {describe_factored(counted)}")
+    return other
+
+
+def rebuilt(rules: Phantom, solution: FactoredSolution) -> FactoredForm:
+    """Return the form of rules if a solution is of their game; raises `ValueError` if not.
+
+    A file may name a game far larger than its strategy is: one that takes long to build is counted first.
+    """
+    other = check_size(rules, solution)
     form = factored_form(rules)
     fits = len(solution.strategy) == form.sequences and whole(form) == solution.infosets
     if not fits or not is_profile(form, solution.strategy):

@@ -120,6 +120,9 @@ def solve(
     if resume is None:
         task = _begin(made, algorithm, wanted, seed, on_size, on_tree, **options)
     else:
+        for name, value in (("memory", memory), ("processes", processes)):
+            if value is not None:
+                raise UserError(f"{name} goes with runs in steps, which the run to resume, of {before.game}, is not")
         task = _go_on(before, made, algorithm, **options)
     return _run(task, wanted, before, **calls)
 

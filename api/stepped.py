@@ -55,7 +55,7 @@ def goes_in_steps(made: Any, algorithm: str, memory: Any, processes: Any) -> boo
 def bytes_of(memory: Any) -> int:
     """Return a number of bytes, given as that or as a text such as "4GB"; raises `ValueError` for anything else."""
     if isinstance(memory, str):
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", memory.lower())
+        found = re.fullmatch(r"\s*(\d{1,20}(?:\.\d{1,20})?)\s*([kmgt]?)(i?)b?\s*", memory.lower())
         if not found:
             raise UserError(f"memory is a number of bytes, such as 4GB or 500MB, not {memory!r}")
         memory = int(float(found[1]) * (1024 ** "_kmgt".index(found[2] or "_") if found[3] else _UNITS[found[2]]))

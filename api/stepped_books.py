@@ -93,15 +93,13 @@ class StepsBook(_Records):
         except (ValueError, LookupError) as error:  # somebody's own may say it as it comes
             if isinstance(error, UserError):
                 raise
-            raise UserError(f"no information set of player {player} is called {label!r}") from error
+            raise UserError(f"no information set of player {player} is called {label[:200]!r}") from error
         label, actions = self.rules.infoset(player, key)
-        place = infosets.place_of(self.table, key, player)
+        place = infosets.place_of(self.table, key, player, len(actions))
         if place < 0:
             return Met(player, label, actions, (1.0 / len(actions),) * len(actions), 0)
-        head = int(self.table.heads[place + 1])
-        if head >> 8 & 0xFFFF != len(actions):
-            raise UserError(f"player {player} has {len(actions)} moves at {label!r}: the file is damaged")
-        return Met(player, label, actions, self.odds(place, len(actions)), head >> 24)
+        visits = int(self.table.heads[place + 1]) >> 24
+        return Met(player, label, actions, self.odds(place, len(actions)), visits)
 
     def winnings(self, other: Any, deals: int, seed: int) -> Winnings:
         """Return what this strategy earns against another of its kind, or uniform play."""
@@ -123,7 +121,7 @@ class PlainBook(_Records):
         self.rules, self.names, self.moves = rules, names, moves
         super().__init__(arena, stride, players, WIDEST)
         found = self.listed
-        fits = sorted(found.key.tolist()) == list(range(len(names)))
+        fits = found.key.tolist() == list(range(len(names)))
         if not fits or [*map(len, moves)] != found.moves.tolist() or [p for p, _ in names] != found.player.tolist():
             raise UserError("labels, moves and records are not of the same information sets")
         self.index = {name: i for i, name in enumerate(names)}
@@ -139,7 +137,7 @@ class PlainBook(_Records):
         number = self.index.get((player, label))
         if number is None:
             close = suggestion(label, [name for p, name in self.names[:100_000] if p == player])
-            raise UserError(f"the run never met an information set {label!r} of player {player}{close}")
+            raise UserError(f"the run never met an information set {label[:200]!r} of player {player}{close}")
         return self.read(number)
 
     @cached_property

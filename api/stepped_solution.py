@@ -22,6 +22,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import DealtRules, Rules, join_label
 from counterplay.engine.size import estimate, refusal
+from counterplay.engine.stepped import is_steppable
 from counterplay.engine.store import pack, write
 from counterplay.engine.strategy import uniform
 from counterplay.engine.system import available
@@ -115,7 +116,7 @@ class SteppedSolution:
         if self.rules is not None:
             return self.rules
         try:
-            return GAMES.make(self.game, own=False)
+            made = GAMES.make(self.game, own=False)
         except ValueError as error:
             if GAMES.knows(self.game):
                 raise
@@ -123,6 +124,12 @@ class SteppedSolution:
                 f"no game here goes by {self.game!r}, and a file does not hold its rules: name the game too "
                 "(--game GAME, solve GAME --resume FILE, load(path, game=...))"
             ) from error
+        if made.players != self.players or (self.names is None) != is_steppable(made):
+            raise self._other()
+        return made
+
+    def _other(self) -> UserError:
+        return UserError(f"the rules of {self.game} are not those that this solution was made for")
 
     @cached_property
     def book(self) -> Book:
@@ -130,10 +137,7 @@ class SteppedSolution:
         arena, stride = self.state["arena"], stride_of(SAMPLINGS[self.algorithm], self.players)
         if self.names is not None:
             return PlainBook(self.made, arena, stride, self.players, self.names, self.moves)
-        rules = self.made()
-        if rules.players != self.players or not hasattr(rules, "steps"):
-            raise UserError(f"the rules of {self.game} are not those that this solution was made for")
-        return StepsBook(rules, arena, stride)
+        return StepsBook(self.made(), arena, stride)
 
     def _met(self, where: tuple[str, ...], player: int | None) -> Met:
         if not where or not all(isinstance(part, str) for part in where):
@@ -205,9 +209,14 @@ class SteppedSolution:
             for action, odds in zip(met.actions, met.odds, strict=True)
         ]
 
+    def _played(self, deals: int | None, seed: int, times: int = 1) -> tuple[int, int]:
+        """Return how many deals are played out, so often the usual number by default, and the seed."""
+        usual = times * (DEALS if self.names is None else PLAIN_DEALS)
+        return usual if deals is None else arguments.whole("deals", deals, 1), arguments.whole("seed", seed)
+
     def judge(self, deals: int | None = None, seed: int = 1) -> Measured:
         """Measure the strategy again, in games played out, and exactly if the game has a small tree."""
-        deals = deals or (DEALS if self.names is None else PLAIN_DEALS)
+        deals, seed = self._played(deals, seed)
         itself, uniform = self.book.winnings(self.book, deals, seed), self.book.winnings(None, deals, seed)
         return Measured(itself, uniform, self.exact(SMALL))
 
@@ -228,6 +237,8 @@ class SteppedSolution:
                     met = self.book.find(player, join_label(hand, label) if hand else label)
                 except UserError:  # plain rules: never met
                     continue
+                if len(met.odds) != rows.stop - rows.start:
+                    raise self._other()
                 table[rows, lane] = met.odds
         return judge_table(sequence_form(tree), table)
 
@@ -241,8 +252,10 @@ class SteppedSolution:
         0 at the least. The longer responses are trained, the nearer it comes; how near, nobody knows.
         """
         arguments.number("seconds", seconds, above=0)
-        deals = deals or (5 * DEALS if self.names is None else 5 * PLAIN_DEALS)
-        sampling, most = SAMPLINGS[self.algorithm], memory or available() // 4
+        deals, seed = self._played(deals, seed, 5)
+        free = available()
+        most = free // 4 if memory is None else arguments.whole("memory", memory, 100_000, free)
+        sampling = SAMPLINGS[self.algorithm]
         gain = self.book.responded(sampling, seconds, most, deals, seed)
         return Bound(max(0.0, gain.mean - gain.error), gain)
 
@@ -255,7 +268,7 @@ class SteppedSolution:
             raise UserError(f"the solutions are of different games, {self.game} and {getattr(other, 'game', other)}")
         if (self.names is None) != (other.names is None):
             raise UserError("one of the solutions was learned in plain Python, and the other in steps")
-        return self.book.winnings(other.book, deals or (DEALS if self.names is None else PLAIN_DEALS), seed)
+        return self.book.winnings(other.book, *self._played(deals, seed))
 
     def export(self, to: str = "csv", *, line: str | None = None, player: int | str | None = None) -> str:
         """Return the strategy, or a player's, as text; "csv" has a line for each of `rows`, "json" an object each."""

@@ -28,6 +28,7 @@ class FactoredSize:
     judge: int  # bytes while a strategy is judged that symmetries may change
     seconds: float  # to build what is solved
 
+
 WALKED = "--algorithm mccfr-outcome walks it in plain Python, slowly"  # what needs no form
 
 

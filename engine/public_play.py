@@ -47,7 +47,7 @@ def moves_to(rules: DealtRules, player: int, label: str) -> tuple[int, list[tupl
             found = _search(rules, player, label[len(name) :].strip(), rules.root(), [])
             if found is not None:
                 return hand, found
-    raise Unread(f"no information set of player {player} is called {label!r}{_hint(rules, player)}")
+    raise Unread(f"no information set of player {player} is called {label[:200]!r}{_hint(rules, player)}")
 
 
 def _hint(rules: DealtRules, player: int) -> str:

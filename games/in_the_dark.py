@@ -131,12 +131,12 @@ def read(names: Sequence[str], text: str) -> tuple[Attempt, ...]:
     for word in words:
         if word not in known:
             raise UserError(
-                f"{word!r} is no cell: a decision is named by the cells that its player tried, in order, those in vain "
-                f"with an x, such as '{names[0]} {names[1]}x', or by 'start'; the cells are {', '.join(names)}"
+                f"{word[:40]!r} is no cell: a decision is named by the cells that its player tried, in order, those in "
+                f"vain with an x, such as '{names[0]} {names[1]}x', or by 'start'; the cells are {', '.join(names)}"
             )
     attempts = tuple(known[word] for word in words)
     if len({attempt.cell for attempt in attempts}) < len(attempts):
-        raise UserError(f"{text!r} has a cell twice, and nobody tries a cell again")
+        raise UserError(f"{text[:200]!r} has a cell twice, and nobody tries a cell again")
     return attempts
 
 

@@ -31,8 +31,17 @@ _COMMAND, _LIMIT, _FIRST = 0, 1, 2  # in the control numbers; then of each proce
 _RESTS, _AT, _SEEN, _EACH = 0, 1, 2, 3
 _PAGE = 4096
 _BUDGET = 1 << 16  # states between two looks at the commands
+_PATIENCE = 0.5  # seconds; 10 of these and one for each process are what giving up may take
 _LOOK = 0.05  # seconds between two looks of the parent
 _DIES_WITH_PARENT = 1  # of Linux's prctl
+
+
+def _shared(size: int) -> mmap.mmap:
+    """Return so many bytes that processes share; raises `ValueError` where the system does not have them."""
+    try:
+        return mmap.mmap(-1, size)
+    except OSError:
+        raise UserError(f"the system does not give {size:,} bytes to one process: take less with --memory") from None
 
 
 class Crew:
@@ -43,12 +52,11 @@ class Crew:
             raise UserError("several processes share memory on Linux and macOS alone: leave --processes out")
         self.game, self.sampling, self.seed, self.count = game, sampling, seed, processes
         most -= most % 8
-        self.table = infosets.empty(most, mmap.mmap(-1, most))
-        self.control: npt.NDArray[np.int64] = np.frombuffer(mmap.mmap(-1, _PAGE * processes), np.int64)
+        self.table = infosets.empty(most, _shared(most))
+        self.control: npt.NDArray[np.int64] = np.frombuffer(_shared(_PAGE * processes), np.int64)
         self.walker = Walker(game, sampling, seed, self.table)  # compiles the kernel
         self.began = self.visited_before = 0
         self.workers: list[Any] = []
-        self.lost = False
 
     @property
     def iterations(self) -> int:
@@ -82,6 +90,11 @@ class Crew:
         if word % _EACH_COMMAND != command:
             self.control[_COMMAND] = (word // _EACH_COMMAND + 1) * _EACH_COMMAND + command
 
+    @property
+    def lost(self) -> bool:
+        """Tell whether a process has ended that should not have."""
+        return not all(worker.is_alive() for worker in self.workers)
+
     def _of(self, k: int, number: int) -> int:
         return int(self.control[_FIRST + _EACH * k + number])
 
@@ -94,7 +107,10 @@ class Crew:
         """Return all that a run needs that goes on; its random numbers begin anew."""
         here = np.array([self.iterations, self.visited], np.uint64)
         random = np.random.SeedSequence(self.seed, spawn_key=(self.iterations,)).generate_state(1, np.uint64)
-        return {**self.walker.state(), "here": here, "random": random.astype(np.uint64)}
+        state = self.walker.state()
+        if self.lost:  # it may have been killed while it made a record
+            state["arena"] = state["arena"][: infosets.repair(self.table, self.walker.stride)]
+        return {**state, "here": here, "random": random.astype(np.uint64)}
 
     def winnings(self, deals: int, seed: int) -> Winnings:
         """Return what the average strategy earns against uniform play."""
@@ -109,37 +125,52 @@ class Crew:
         time.sleep(_LOOK)
         if infosets.is_crowded(self.table):
             self._tell(_PAUSE)
-            self._wait()
-            infosets.enlarge(self.table, self.walker.stride)
+            self._wait(self._end())
+            if not self.lost:  # a record that a lost process was making may be half made
+                infosets.enlarge(self.table, self.walker.stride)
             self._tell(_RUN)
-        self.lost = not all(worker.is_alive() for worker in self.workers)
 
     def settle(self, give_up: Callable[[], bool]) -> bool:
         """Let walks come to their ends, or give them up; return whether all have come there."""
         self._tell(_REST)
-        came = True
-        while not self._wait(1):
-            if came and give_up():
-                came = False
+        while self._busy():
+            if give_up():
                 self._tell(_GIVE_UP)
-        return came
-
-    def _wait(self, looks: int | None = None) -> bool:
-        """Wait until all processes rest, or for so many looks; return whether they do."""
-        word = int(self.control[_COMMAND])
-        while any(self._of(k, _RESTS) != word and worker.is_alive() for k, worker in enumerate(self.workers)):
-            if looks == 0:
+                self._wait(self._end())
                 return False
-            looks = None if looks is None else looks - 1
             time.sleep(_LOOK / 10)
         return True
+
+    def _busy(self) -> list[Any]:
+        """Return the processes that do not rest yet at the last command."""
+        word = int(self.control[_COMMAND])
+        return [w for k, w in enumerate(self.workers) if self._of(k, _RESTS) != word and w.is_alive()]
+
+    def _end(self) -> float:
+        """Return up to when processes are waited for that are to rest at once."""
+        return time.monotonic() + _PATIENCE * (10 + self.count)
+
+    def _wait(self, end: float) -> None:
+        """Wait until all processes rest; one that does not by then, such as one stopped from outside, is ended."""
+        while busy := self._busy():
+            if time.monotonic() > end:
+                for worker in busy:
+                    worker.kill()
+                    worker.join()
+            time.sleep(_LOOK / 10)
 
     def _start(self) -> None:
         context: Any = multiprocessing.get_context("fork")
         for k in range(self.count):
             self.control[_FIRST + _EACH * k + _AT] = self.began + k
             worker = context.Process(target=self._work, args=(k, os.getpid()), daemon=True)
-            worker.start()
+            try:
+                worker.start()
+            except OSError as error:
+                raise UserError(
+                    f"the system does not start {self.count} processes ({error.strerror or error}): "
+                    "take fewer with --processes"
+                ) from None
             self.workers.append(worker)
 
     def close(self) -> None:

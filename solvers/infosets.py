@@ -5,8 +5,12 @@ number of moves A, visits), A regrets, A sums of the average strategy, and with 
 reserved at once, but the system gives memory only where something was written. Slots, addressed by a hash of key and
 player (open addressing, linear probing), say where records begin; they double in place. So nothing ever moves, several
 processes can work in one table, and a file is the arena as it is.
+
+Files come from strangers, so a record is that of an information set only if it has as many moves as the game says, and
+hashes of what was read are salted: nobody can make keys that all fall on one slot.
 """
 
+import secrets
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,9 +28,11 @@ U64 = npt.NDArray[np.uint64]
 
 HEAD = 2  # numbers before a record's regrets
 NOBODY = 255  # the player of a record that another process was quicker to make
-COUNT, USED, CAPACITY, FULL, GROWS, SLOTS, ROOM = range(7)  # in `Infosets.counts`; slots and numbers at the most
+COUNT, USED, CAPACITY, FULL, GROWS, SLOTS, ROOM, SALT = range(8)  # in `Infosets.counts`; slots, numbers at the most
 _FIRST, _SHARED = 1 << 10, 1 << 20  # slots at first, of one process and of several
 _PLAYER, _MOVES, _VISIT = 8, 16, 24  # bits of a head: player, moves, visits
+_WHOSE = (1 << _VISIT) - 1  # those of player and moves, which say with the key which information set it is
+MOST_VISITS = (1 << 40) - 1
 _PLACE = 40  # bits of a slot that say where a record begins, plus one; those above are the hash's
 
 
@@ -73,32 +79,32 @@ def taken(table: Infosets) -> int:
 
 
 @inlined
-def _hash(key: Any, player: int) -> Any:
+def _hash(table: Infosets, key: Any, player: int) -> Any:
     """Return 64 bits (the finaliser of SplitMix64)."""
-    z = key + np.uint64(player) * np.uint64(0x9E3779B97F4A7C15)
+    z = (key ^ np.uint64(table.counts[SALT])) + np.uint64(player) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
 
 
 @inlined
-def _at(table: Infosets, held: Any, hashed: Any, key: Any, player: int) -> Index:
-    """Return where the record of a slot begins if it is that of the key, else -1."""
+def _at(table: Infosets, held: Any, hashed: Any, key: Any, whose: Any) -> Index:
+    """Return where the record of a slot begins if it is that of the key, of that player and moves, else -1."""
     if (held ^ hashed) >> np.uint64(_PLACE) == np.uint64(0):
         place = np.int64(held & np.uint64((1 << _PLACE) - 1)) - 1
-        if table.heads[place] == key and table.heads[place + 1] & np.uint64(255) == np.uint64(player):
+        if table.heads[place] == key and table.heads[place + 1] & np.uint64(_WHOSE) == whose:
             return place
     return -1
 
 
 @inlined
-def seek(table: Infosets, key: Any, player: int) -> Index:
-    """Return where the record of an information set begins, -1 if there is none."""
-    hashed = _hash(key, player)
+def seek(table: Infosets, key: Any, player: Any, count: Any) -> Index:
+    """Return where the record of an information set with so many moves begins, -1 if there is none."""
+    hashed, whose = _hash(table, key, player), np.uint64(player | count << _PLAYER)
     mask = table.counts[CAPACITY] - 1
     slot: Index = np.int64(hashed & np.uint64(mask))
     while table.slots[slot] != np.uint64(0):
-        place = _at(table, table.slots[slot], hashed, key, player)
+        place = _at(table, table.slots[slot], hashed, key, whose)
         if place >= 0:
             return place
         slot = (slot + 1) & mask
@@ -124,8 +130,8 @@ def _grow(table: Infosets, stride: int) -> None:
 @inlined
 def _enter(table: Infosets, place: Index, player: Index) -> Index:
     """Let a slot say where a record is; return where, or where another process has put the same one."""
-    key = table.heads[place]
-    hashed = _hash(key, player)
+    key, whose = table.heads[place], table.heads[place + 1] & np.uint64(_WHOSE)
+    hashed = _hash(table, key, player)
     mask = table.counts[CAPACITY] - 1
     slot: Index = np.int64(hashed & np.uint64(mask))
     mine = (hashed >> np.uint64(_PLACE)) << np.uint64(_PLACE) | np.uint64(place + 1)
@@ -133,7 +139,7 @@ def _enter(table: Infosets, place: Index, player: Index) -> Index:
         held = atomics.swap(table.slots, slot, np.uint64(0), mine)
         if held == np.uint64(0):
             return place
-        other = _at(table, held, hashed, key, player)
+        other = _at(table, held, hashed, key, whose)
         if other >= 0:
             return other
         slot = (slot + 1) & mask
@@ -149,11 +155,15 @@ def add(table: Infosets, key: Any, player: int, count: int, stride: int) -> Inde
     crowded = table.counts[COUNT] * 20 > capacity * 17
     if crowded and capacity < table.counts[SLOTS]:
         return -1  # until slots are told to grow
-    place = atomics.add(table.counts, USED, size)
-    if crowded or place + size > table.counts[ROOM]:
-        atomics.add(table.counts, USED, -size)
-        table.counts[FULL] = 1
-        return -1
+    place: Index = table.counts[USED]
+    while True:  # what is given out is never taken back: another process may have the numbers after it
+        if crowded or place + size > table.counts[ROOM]:
+            table.counts[FULL] = 1
+            return -1
+        held = atomics.swap(table.counts, USED, place, place + size)
+        if held == place:
+            break
+        place = held
     table.heads[place] = key
     table.heads[place + 1] = np.uint64(player | count << _PLAYER)
     found = _enter(table, place, player)
@@ -277,8 +287,33 @@ def over(arena: U64, stride: int, players: int, widest: int) -> Infosets:
     if count < 0:
         raise UserError("the saved run does not fit: its information sets are damaged")
     slots = np.zeros(1 << max((2 * count).bit_length(), 1), np.uint64)
-    counts = np.array([count, len(arena), len(slots) // 2, 1, 0, len(slots), len(arena), 0], np.int64)
+    counts = np.array([count, len(arena), len(slots) // 2, 1, 0, len(slots), len(arena), _salt()], np.int64)
     return _entered(Infosets(slots, arena.view(np.float64), arena, counts), stride)
+
+
+@jit
+def _repair(arrays: Infosets, stride: int) -> Index:
+    """Return where a record is that was never written, and make those nobody's that no slot has."""
+    table = raw(arrays)
+    place: Index = 0
+    while place < table.counts[USED]:
+        head = table.heads[place + 1]
+        player, moves = np.int64(head & np.uint64(255)), np.int64(head >> np.uint64(_PLAYER) & np.uint64(0xFFFF))
+        if moves == 0:
+            break
+        if player != NOBODY and seek(table, table.heads[place], player, moves) != place:
+            table.heads[place + 1] = np.uint64(NOBODY | moves << _PLAYER)
+        place += HEAD + moves * stride
+    return place
+
+
+def repair(table: Infosets, stride: int) -> int:
+    """Return up to where records are whole, after a process was killed that may have been making one.
+
+    What others have put after it is lost: nobody knows where it begins.
+    """
+    place: int = _repair(table, stride)
+    return place
 
 
 def restore(table: Infosets, arena: U64, stride: int, players: int, widest: int) -> None:
@@ -296,8 +331,12 @@ def restore(table: Infosets, arena: U64, stride: int, players: int, widest: int)
     capacity = int(table.counts[CAPACITY])
     while count * 10 > capacity * 7 and capacity < table.counts[SLOTS]:
         capacity *= 2
-    table.counts[CAPACITY] = capacity // 2
+    table.counts[CAPACITY], table.counts[SALT] = capacity // 2, _salt()
     _entered(table, stride)
+
+
+def _salt() -> int:
+    return secrets.randbits(62)
 
 
 def _entered(table: Infosets, stride: int) -> Infosets:
@@ -308,13 +347,13 @@ def _entered(table: Infosets, stride: int) -> Infosets:
 
 
 @jit
-def _seek(table: Infosets, key: Any, player: int) -> Index:
-    return seek(raw(table), key, player)
+def _seek(table: Infosets, key: Any, player: int, count: int) -> Index:
+    return seek(raw(table), key, player, count)
 
 
-def place_of(table: Infosets, key: int, player: int) -> int:
-    """Return where the record of an information set begins, -1 if there is none."""
-    found: int = _seek(table, np.uint64(key), player)
+def place_of(table: Infosets, key: int, player: int, count: int) -> int:
+    """Return where the record of an information set with so many moves begins, -1 if there is none."""
+    found: int = _seek(table, np.uint64(key), player, count)
     return found
 
 

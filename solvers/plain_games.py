@@ -8,6 +8,7 @@ import numpy as np
 
 from counterplay.engine import stepped
 from counterplay.engine.deals import check_odds, check_payoffs
+from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF, chance_of
 from counterplay.solvers.winnings import ASKED, DEALS, FOUND, SEATS, SQUARES, SUM, Winnings, generators, told
 
@@ -141,6 +142,20 @@ def shares(values: Sequence[float]) -> list[float]:
     return [x / norm if norm > 0.0 else 1.0 / len(values) for x in positive]
 
 
+def played(record: Record | None, count: int) -> list[float]:
+    """Return the average strategy at an information set of so many moves, uniform where there is no record.
+
+    Raises `ValueError` where the record is of other rules.
+    """
+    if record is None:
+        return [1.0 / count] * count
+    if len(record.moves) != count:
+        raise UserError(
+            f"the rules have {count} moves where the solution has {', '.join(record.moves)}: it is of others"
+        )
+    return record.average()
+
+
 def plain_winnings(
     game: Game,
     ours: Mapping[Name, Record],
@@ -168,7 +183,7 @@ def plain_winnings(
                 sums[FOUND] += record is not None
             if record is None and above:
                 record = theirs.get(known)
-            odds = record.average() if record is not None else [1.0 / len(names)] * len(names)
+            odds = played(record, len(names))
             state = game.play(state, random.drawn(odds) if len(names) > 1 else 0)
         return game.payoff(state, receiver)
 

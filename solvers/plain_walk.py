@@ -12,12 +12,11 @@ import numpy.typing as npt
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF
-from counterplay.engine.schema import fit
 from counterplay.solvers import infosets
 from counterplay.solvers.infosets import HEAD
-from counterplay.solvers.plain_games import Game, Name, Numbers, Record, plain_winnings, shares
+from counterplay.solvers.plain_games import Game, Name, Numbers, Record, plain_winnings, played, shares
 from counterplay.solvers.samplings import ALL, ONE, Sampling
-from counterplay.solvers.stepped import LIKE, stride_of
+from counterplay.solvers.stepped import rest_of, stride_of
 from counterplay.solvers.winnings import Winnings
 
 LONGEST = 10_000  # moves of a play
@@ -88,14 +87,14 @@ class PlainWalker:
         stride = stride_of(self.sampling, self.game.players)
         table = infosets.over(state["arena"], stride, self.game.players, max(map(len, moves), default=2))
         found = infosets.listed(table, stride)
-        if sorted(found.key.tolist()) != list(range(len(names))) or [*map(len, moves)] != found.moves.tolist():
+        if found.key.tolist() != list(range(len(names))) or [*map(len, moves)] != found.moves.tolist():
             raise UserError("the saved run does not fit: its information sets are not those of its labels")
         for place, key, count, visits in zip(found.place, found.key, found.moves, found.visits, strict=True):
             values = table.values[place + HEAD : place + HEAD + count * stride].reshape(stride, count).tolist()
             record = Record(moves[key], values[0], values[1], values[2:], int(visits))
             self.records[names[key]] = record
             self.bytes += self._size(len(record.moves))
-        saved = fit({n: a for n, a in state.items() if n != "arena"}, LIKE, "the saved run")
+        saved = rest_of(state)
         self.random.state[:] = saved["random"]
         self.iterations, self.visited = map(int, saved["here"])
 
@@ -161,9 +160,7 @@ class PlainWalker:
                 continue
             name = who, game.knows(state, who)
             if self.hero >= 0 and who != p:
-                known = self.book.get(name)
-                odds = known.average() if known else [1.0 / len(moves)] * len(moves)
-                state = game.play(state, self.random.drawn(odds))
+                state = game.play(state, self.random.drawn(played(self.book.get(name), len(moves))))
                 continue
             record = self._record(name, moves)
             sigma = shares(record.regret if record else [0.0] * len(moves))
@@ -213,7 +210,7 @@ def packed(records: dict[Name, Record]) -> npt.NDArray[np.uint64]:
     """Return records as those of a table, one after another, by running numbers."""
     parts: list[npt.NDArray[np.uint64]] = []
     for i, ((player, _), r) in enumerate(records.items()):
-        head = np.array([i, player | len(r.moves) << 8 | r.visits << 24], np.uint64)
+        head = np.array([i, player | len(r.moves) << 8 | min(r.visits, infosets.MOST_VISITS) << 24], np.uint64)
         values = np.array([*r.regret, *r.total, *(x for each in r.baseline for x in each)], np.float64)
         parts += [head, values.view(np.uint64)]
     return np.concatenate(parts) if parts else np.zeros(0, np.uint64)

@@ -42,16 +42,16 @@ def _play(
             continue
         known = np.uint64(key(game, state))
         if who == seat:
-            place = seek(mine, known, who)
+            place = seek(mine, known, who, count)
             sums[ASKED] += 1.0
             if place >= 0:
                 sums[FOUND] += 1.0
             if place >= 0 or not instead:
                 average(mine, place, count, sigma)
             else:
-                average(rest, seek(rest, known, who), count, sigma)
+                average(rest, seek(rest, known, who, count), count, sigma)
         else:
-            average(rest, seek(rest, known, who), count, sigma)
+            average(rest, seek(rest, known, who, count), count, sigma)
         play(game, state, pick(sigma, count, random))
 
 

@@ -188,10 +188,10 @@ def walk(
             sigma, chance = shift(s.sigma, d * wide), shift(s.chance, d * wide)
             place = -1
             if hero >= 0 and who != p:
-                average(book, seek(book, np.uint64(known), who), count, sigma)
+                average(book, seek(book, np.uint64(known), who, count), count, sigma)
                 play(game, state, pick(sigma, count, random))
                 continue
-            place = seek(table, np.uint64(known), who)
+            place = seek(table, np.uint64(known), who, count)
             if place < 0:
                 place = add(table, np.uint64(known), who, count, stride)
             shares(table.values, place + HEAD if place >= 0 else -1, count, sigma)
@@ -286,7 +286,15 @@ def stride_of(sampling: Sampling, players: int) -> int:
     return 2 + (players if sampling.rate else 0)
 
 
-LIKE = {"random": np.zeros(1, np.uint64), "here": np.zeros(2, np.uint64)}  # what a saved run has beside its arena
+_LIKE = {"random": np.zeros(1, np.uint64), "here": np.zeros(2, np.uint64)}  # what a saved run has beside its arena
+
+
+def rest_of(state: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Return what a saved run has beside its arena; raises `ValueError` for what no run has."""
+    saved = fit({n: a for n, a in state.items() if n != "arena"}, _LIKE, "the saved run")
+    if saved["here"].max() >= 2**53:
+        raise UserError("the saved run does not fit: it has more iterations than any run")
+    return saved
 
 
 class Walker:
@@ -386,9 +394,7 @@ class Walker:
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Go on from what `state` gave; raises `ValueError` for what no run is."""
-        saved = fit({n: a for n, a in state.items() if n != "arena"}, LIKE, "the saved run")
+        saved = rest_of(state)
         infosets.restore(self.table, state["arena"], self.stride, self.game.players, self.game.widest)
-        if saved["here"].max() >= 2**53:
-            raise UserError("the saved run does not fit: it has more iterations than any run")
         self.scratch.random[:] = saved["random"]
         self.scratch.here[[ITERATION, VISITED]] = saved["here"].astype(np.int64)
