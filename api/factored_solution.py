@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.api.export import claims
-from counterplay.api.solution import FACTORED, Solution
+from counterplay.api.solution import FACTORED, Solution, not_comparable
 from counterplay.api.solved import Solved
 from counterplay.api.tree_solution import Infoset
 from counterplay.engine import arguments
@@ -303,7 +303,7 @@ class FactoredSolution(Solved):
         if not isinstance(other, Solution):
             raise UserError(f"against takes a solution, as solve and load return it, not {type(other).__name__}")
         if not isinstance(other, FactoredSolution) or not self.is_of(other.phantom):
-            raise UserError(f"the solutions are of different games, {self.game} and {other.game}")
+            raise not_comparable(self, other)
         second = int(self.form.first[self.form.begin[1]])  # sequences of the second player follow
         seated = [np.concatenate([a.strategy[:second], b.strategy[second:]]) for a, b in ((self, other), (other, self))]
         return tuple(judge(self.form, profile).value for profile in seated)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from counterplay.api.factored_solution import FactoredSolution
 from counterplay.api.factored_strategies import as_vector
-from counterplay.api.solution import HOLDEM, Solution
+from counterplay.api.solution import HOLDEM, STEPPED, Solution
 from counterplay.api.strategies import as_table
 from counterplay.api.tree_solution import TreeSolution
 from counterplay.api.trees import build
@@ -58,6 +58,16 @@ def judge(game: Any, strategy: Any = None) -> Any:
         if (game if getattr(game, "kind", "") == HOLDEM else GAMES.make(game)) not in (strategy, strategy.spot):
             raise UserError(f"the solution is of another game, {strategy.game}")
         return strategy.judge()
+    if getattr(strategy, "kind", "") == STEPPED:
+        if _rules_of(game) != strategy.made():
+            raise UserError(f"the solution is of another game, {strategy.game}")
+        found = strategy.exact()
+        if found is None:
+            raise UserError(
+                f"{strategy.game} has no tree that fits, by which the strategy could be judged exactly: winnings and "
+                "exploitability_at_least() of the solution tell what can be told"
+            )
+        return found
     if not isinstance(game, TreeSolution):
         game = game.phantom if isinstance(game, FactoredSolution) else GAMES.make(game)
         if is_factored(game):
@@ -76,6 +86,11 @@ def judge(game: Any, strategy: Any = None) -> Any:
     return seat(form, tree, table, next(iter(seats)))
 
 
+def _rules_of(game: Any) -> Any:
+    """Return the rules of a game or of a solution."""
+    return game.made() if getattr(game, "kind", HOLDEM) != HOLDEM else GAMES.make(game)
+
+
 def seat(form: SequenceForm, tree: Tree, table: npt.NDArray[np.float64], player: int) -> SeatJudgement:
     """Return what one player's part of a table guarantees."""
     response, profile = best_response(form, tree, table, 1 - player)
@@ -85,7 +100,11 @@ def seat(form: SequenceForm, tree: Tree, table: npt.NDArray[np.float64], player:
 def _without_tree(rules: Phantom, strategy: Any) -> Judgement | SeatJudgement:
     """Judge a strategy of a game in its factored form."""
     if isinstance(strategy, Solution):
-        alike = isinstance(strategy, FactoredSolution) and strategy.is_of(rules)
+        if isinstance(strategy, FactoredSolution):
+            alike = strategy.is_of(rules)
+        else:
+            made: Any = strategy.made() if isinstance(strategy, TreeSolution) else None
+            alike = made == rules
         if not alike:
             raise UserError(f"the solution is of another game, {strategy.game}")
         measured: Judgement = strategy.judge()

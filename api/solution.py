@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
+from counterplay.engine.errors import UserError
 from counterplay.solvers.run import Check
 
 TREE, HOLDEM, FACTORED, STEPPED = "tree", "holdem", "factored", "stepped"  # kinds of solutions
@@ -94,6 +95,24 @@ class Solution(Protocol):
 
     def facts(self) -> Facts:
         """Return what there is to say of the solution in a few lines, as names and texts."""
+
+
+_FOUND = {
+    TREE: "on a tree",
+    HOLDEM: "street by street",
+    FACTORED: "without a tree",
+    STEPPED: "in steps",
+}
+
+
+def not_comparable(one: Any, other: Any) -> UserError:
+    """Return why two solutions cannot be compared: they are of different games, or were found in different ways."""
+    if one.game == other.game and one.kind != other.kind:
+        return UserError(
+            f"both solutions are of {one.game}, but one was found {_FOUND[one.kind]} and the other "
+            f"{_FOUND[other.kind]}: solve it in the same way to compare them"
+        )
+    return UserError(f"the solutions are of different games, {one.game} and {other.game}")
 
 
 def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

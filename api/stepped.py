@@ -33,7 +33,6 @@ from counterplay.solvers.winnings import Winnings
 
 SHARE = 0.5  # of free memory that a run may take unless told otherwise
 DEFAULT_SECONDS = 60.0
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
 def goes_in_steps(made: Any, algorithm: str, memory: Any, processes: Any) -> bool:
@@ -45,7 +44,8 @@ def goes_in_steps(made: Any, algorithm: str, memory: Any, processes: Any) -> boo
     if algorithm not in SAMPLINGS:
         if given:
             raise UserError(
-                f"{given[0]} goes with games that are walked and not laid out: take --algorithm mccfr-external with it"
+                f"{given[0]} is an option of the algorithms that sample and walk a game without its tree, such as "
+                "--algorithm mccfr-external; this one takes what it needs"
             )
         return False
     with blamed(made, "its size is estimated"):
@@ -55,10 +55,10 @@ def goes_in_steps(made: Any, algorithm: str, memory: Any, processes: Any) -> boo
 def bytes_of(memory: Any) -> int:
     """Return a number of bytes, given as that or as a text such as "4GB"; raises `ValueError` for anything else."""
     if isinstance(memory, str):
-        found = re.fullmatch(r"\s*(\d{1,20}(?:\.\d{1,20})?)\s*([kmgt]?)(i?)b?\s*", memory.lower())
+        found = re.fullmatch(r"\s*(\d{1,20}(?:\.\d{1,20})?)\s*([kmgt]?)i?b?\s*", memory.lower())
         if not found:
             raise UserError(f"memory is a number of bytes, such as 4GB or 500MB, not {memory!r}")
-        memory = int(float(found[1]) * (1024 ** "_kmgt".index(found[2] or "_") if found[3] else _UNITS[found[2]]))
+        memory = int(float(found[1]) * 1024 ** "_kmgt".index(found[2] or "_"))  # as `engine.text.size` tells it
     most = arguments.whole("memory", memory, 100_000)
     free = available()
     if most > free:

@@ -32,6 +32,11 @@ class Met(NamedTuple):
     odds: tuple[float, ...]
     visits: int  # by its own player's walks
 
+    @property
+    def strategy(self) -> dict[str, float]:
+        """Return the probability of each action."""
+        return dict(zip(self.actions, self.odds, strict=True))
+
 
 class Book(Protocol):
     """What was learned."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.api.export import as_csv, card, claims, version
-from counterplay.api.solution import STEPPED, Facts
+from counterplay.api.solution import STEPPED, Facts, not_comparable
 from counterplay.api.stepped_books import Book, Met, PlainBook, StepsBook, most_visited
 from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
@@ -265,7 +265,7 @@ class SteppedSolution:
         Raises `ValueError` if the games differ.
         """
         if not isinstance(other, SteppedSolution) or other.game != self.game:
-            raise UserError(f"the solutions are of different games, {self.game} and {getattr(other, 'game', other)}")
+            raise not_comparable(self, other)
         if (self.names is None) != (other.names is None):
             raise UserError("one of the solutions was learned in plain Python, and the other in steps")
         return self.book.winnings(other.book, *self._played(deals, seed))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.api.export import as_csv, claims
-from counterplay.api.solution import TREE, Solution
+from counterplay.api.solution import TREE, Solution, not_comparable
 from counterplay.api.solved import Solved
 from counterplay.api.strategies import Lookup
 from counterplay.api.trees import build
@@ -194,7 +194,7 @@ class TreeSolution(Solved):
         if not isinstance(other, Solution):
             raise UserError(f"against takes a solution, as solve and load return it, not {type(other).__name__}")
         if not isinstance(other, TreeSolution) or not self.shares_game(other):
-            raise UserError(f"the solutions are of different games, {self.game} and {other.game}")
+            raise not_comparable(self, other)
         tables = [
             seated(self.tree, [self.strategy if q == p else other.strategy for q in range(self.players)])
             for p in range(self.players)

@@ -28,7 +28,7 @@ class LimitHoldem(Leduc):
     abstracted. `ranks` and `suits` make the deck smaller (the highest ranks stay), `board` lists the cards of later
     streets, `bets` the sizes.
 
-    The whole game has more than 10^17 nodes: it is walked, not laid out (--algorithm mccfr-external).
+    The whole game has no tree that fits: it is walked, not laid out (--algorithm mccfr-external).
     """
 
     players: int = 2

@@ -108,23 +108,25 @@ def size_of(made: Any) -> Iterator[str]:
         return
     if is_factored(made):
         try:
-            yield f"Size: {describe_factored(admit_factored(made))}; solved whole, without a tree"
+            yield f"Size: {describe_factored(admit_factored(made))}"
+            whole = "whole, without a tree, by every variant of CFR and mmd; "
         except UserError as error:
             yield f"Size: too large to solve as a whole: {error}"
+            whole = ""
+        yield from _ways(made, whole)
         return
     found = size.estimate(made)
     reason = size.refusal(found)
     yield f"Size: {size.describe(found)}{'' if reason is None else f'; too large to solve as a whole: {reason}'}"
-    yield from _ways(made, reason is None)
+    yield from _ways(made, "as a tree, by every algorithm; " if reason is None else "")
 
 
-def _ways(made: Any, fits: bool) -> Iterator[str]:
-    """Yield in which ways a game can be solved."""
-    whole = "as a tree, by every algorithm; " if fits else ""
+def _ways(made: Any, whole: str) -> Iterator[str]:
+    """Yield in which ways a game can be solved; `whole` says how it is where it fits."""
     try:
         steps = "in compiled steps" if is_steppable(made) and made.steps() else "in plain Python, slowly"
     except ValueError as error:
         yield f"Ways: {whole}not in steps: {error}"
         return
-    limit = ", within --memory" if fits else ""
+    limit = ", within --memory" if whole else ""
     yield f"Ways: {whole}{steps}, {size.walked(made)}{limit}"

