@@ -32,6 +32,8 @@ class LiarsDice:
     A bid "q-f" claims that at least q of all dice show face f; each bid must be higher, by quantity and then by face.
     Instead of bidding, a player may call the last bid: the bidder wins one from the caller if it holds, else the
     caller wins one from the bidder. With `wild`, the highest face counts as every face.
+
+    What a player knows reads "26 1-6 2-2": it holds a two and a six, and the bids were one six and two twos.
     """
 
     players: int = 2
