@@ -102,12 +102,8 @@ def _spot_flags(command: Any) -> Any:
 )
 @click.option("--updates", metavar="ORDER", help="alternating or simultaneous.")
 @click.option("--temperature", type=float, metavar="T", help="With mmd: find the quantal-response equilibrium of T.")
-@click.option(
-    "--memory", metavar="BYTES", help="Walk the game without a tree, by mccfr-..., in so much memory at most, as 4GB."
-)
-@click.option(
-    "--processes", type=int, metavar="N", help="Walk it without a tree by so many processes, which share the memory."
-)
+@click.option("--memory", metavar="BYTES", help="With mccfr-...: walk the game without a tree, in so much (4GB).")
+@click.option("--processes", type=int, metavar="N", help="Walk it so by N processes that share memory.")
 @click.option("--out", metavar="FILE", help="Save the solution; a long run is also saved once a minute.")
 @click.option("--resume", metavar="FILE", help="Go on from a saved solution; GAME may be left out.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
@@ -123,7 +119,8 @@ def solve(
     run to 0.5% of the pot unless told otherwise.
 
     Without any of the three, two-player zero-sum games run to an exploitability of 0.0001, others for 10,000
-    iterations, and games that are walked without a tree for a minute. Exploitability is NashConv divided by the number of players. Ctrl-C ends a run and keeps what there is.
+    iterations, and games that are walked without a tree for a minute. Exploitability is NashConv divided by the number
+    of players. Ctrl-C ends a run and keeps what there is.
     """
     if game is None and resume is None:
         raise UserError("name a game to solve, such as 'counterplay solve leduc'; 'counterplay games' lists them")

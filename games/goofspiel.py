@@ -43,8 +43,8 @@ class Goofspiel:
     Payoffs by `returns`: `win_loss` (those with the most points share 1, the others share -1; 0 if all are equal),
     `point_difference` (points less the mean of all players' points) or `total_points` (points, not zero-sum).
 
-    What a player knows reads "4:2>1 3": for the prize of 4 points it bid 2 (with open bids, all bids stand there), player
-    1 took it ("-" where nobody did), and the prize of 3 is up.
+    What a player knows reads "4:2>1 3": for the prize of 4 points it bid 2 (with open bids, all bids stand there),
+    player 1 took it ("-" where nobody did), and the prize of 3 is up.
     """
 
     cards: int = 4
