@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import join_label
+from counterplay.engine.size import walked
 from counterplay.engine.text import count, duration, payoff, size, small
 from counterplay.show.play import Opponent
 from counterplay.show.strategy import Block, Row
@@ -48,8 +49,17 @@ def summary(solution: "SteppedSolution", stopped: str, paint: Paint) -> Iterator
         paint,
     )
     yield ""
+    if not solution.iterations:
+        yield unfinished(solution)
     yield "Estimates are from games played out, with 95 % intervals; there is no exploitability where no tree is laid"
     yield "out. 'counterplay evaluate' plays again, and with --response S it finds a lower bound on exploitability."
+
+
+def unfinished(solution: "SteppedSolution") -> str:
+    """Return what a run is worth that finished no iteration, and what would do better."""
+    advice = walked(solution.made())
+    better = "give it more --time" if advice.endswith(f" {solution.algorithm}") else f"{advice} suits its length"
+    return f"NO ITERATION WAS FINISHED: the strategy is uniform or nearly so, nothing is learned; {better}."
 
 
 def holds(solution: "SteppedSolution", found: "Measured") -> bool:
@@ -164,8 +174,8 @@ def told(solution: "SteppedSolution", page: "Page") -> dict[str, Any]:
 
 
 def opening(solution: "SteppedSolution") -> dict[str, Any]:
-    """Return nothing: the first decision is no more than the others."""
-    return {}
+    """Return no decision, as the first is no more than the others; but say where nothing is learned."""
+    return {} if solution.iterations else {"warning": unfinished(solution)}
 
 
 def run_outs(solution: "SteppedSolution", line: str) -> NoReturn:

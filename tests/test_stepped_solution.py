@@ -10,6 +10,8 @@ import counterplay
 from counterplay.api import stepped
 from counterplay.api.stepped_solution import SteppedSolution
 from counterplay.engine.errors import UserError
+from counterplay.show import stepped_pages
+from counterplay.solvers import stepped_run
 from counterplay.solvers.stepped import rows
 
 
@@ -181,6 +183,19 @@ def test_the_command_line(run, tmp_path):
     code, _, err = run("solve", "--resume", file, "--iterations", 400, "--out", file)
     assert code == 0, err
     assert counterplay.load(file).iterations == 400
+
+
+def test_a_run_without_a_finished_iteration_says_so(run, goofspiel, monkeypatch):
+    """Of a walk that was given up nothing was learned: it is said, with the sampling that would finish some."""
+    monkeypatch.setattr(stepped_run, "GRACE", 0.1)
+    options = ["phantom_tic_tac_toe", "--algorithm", "mccfr-external", "--memory", "1GB", "--time", 0.1]
+    code, out, err = run("solve", *options)
+    assert code == 0, err
+    assert "NO ITERATION WAS FINISHED" in out
+    assert "--algorithm mccfr-outcome" in out
+    _, out, _ = run("solve", *options, "--json")
+    assert "NO ITERATION WAS FINISHED" in json.loads(out)["warning"]
+    assert "more --time" in stepped_pages.unfinished(goofspiel)  # its sampling is the one that suits
 
 
 @pytest.mark.parametrize(
