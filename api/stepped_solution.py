@@ -203,7 +203,7 @@ class SteppedSolution:
         return [
             {
                 **{"player": met.player, "infoset": met.label, "action": action},
-                **{"probability": odds, "visits": met.visits},
+                **{"probability": odds, "visits": met.visits, "note": met.note},
             }
             for met in self.most_visited(limit, player)
             for action, odds in zip(met.actions, met.odds, strict=True)
@@ -279,10 +279,10 @@ class SteppedSolution:
         seat = check_player(player, self.players)
         rows = self.rows(player=seat)
         if to == "csv":
-            return as_csv(rows, ("player", "infoset", "action", "probability", "visits"))
+            return as_csv(rows, ("player", "infoset", "action", "probability", "visits", "note"))
         sets = [
             {
-                **{"player": met.player, "infoset": met.label, "visits": met.visits},
+                **{"player": met.player, "infoset": met.label, "visits": met.visits, "note": met.note},
                 "strategy": dict(zip(met.actions, met.odds, strict=True)),
             }
             for met in self.most_visited(player=seat)

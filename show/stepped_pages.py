@@ -13,11 +13,13 @@ from counterplay.show.strategy import strategy as strategy_lines
 from counterplay.show.text import DIM, HEADING, Paint, check_player, table
 
 if TYPE_CHECKING:
+    from counterplay.api.stepped_books import Met
     from counterplay.api.stepped_solution import Bound, Measured, SteppedSolution
     from counterplay.show.pages import Page
     from counterplay.solvers.winnings import Winnings
 
 SEARCHED = 20_000  # information sets that are looked through for a text, those with the most visits
+NEVER_MET, UNAVERAGED = "never met", "nothing averaged"  # why the strategy of an information set is uniform
 _NEAR = 2.0  # times both intervals
 
 
@@ -112,15 +114,21 @@ def bounded(bound: "Bound") -> Iterator[str]:
 
 def strategy(solution: "SteppedSolution", page: "Page") -> Iterator[str]:
     """Yield the information sets with the most visits, or those with a text in their labels."""
-    kept, why = _blocks(solution, page)
+    tables, why = _tables(solution, page)
+    kept = [Block(p, "", actions, tuple(map(_row, found))) for (p, actions), found in tables.items()]
     yield f"{solution.game}: {solution.algorithm}, {count(solution.iterations, 'iteration')}; {why}"
     for line in strategy_lines(kept, page.limit, page.width):
         weight = HEADING if line.weight > 0 else DIM
         yield page.paint(line.text, weight) if line.weight else line.text
 
 
-def _blocks(solution: "SteppedSolution", page: "Page") -> tuple[list[Block], str]:
-    """Return the tables that a page asks for, and how they were chosen."""
+def _row(met: "Met") -> Row:
+    note = met.note if met.note == NEVER_MET else ", ".join(filter(None, (count(met.visits, "visit"), met.note)))
+    return Row(met.label or "start", "", met.odds, note)
+
+
+def _tables(solution: "SteppedSolution", page: "Page") -> tuple[dict[tuple[int, tuple[str, ...]], list["Met"]], str]:
+    """Return the information sets that a page asks for, by player and actions, and how they were chosen."""
     for name, value in (("node", page.node), ("hands", page.hands)):
         if value is not None:
             raise UserError(f"--{name} is for hold'em spots; of {solution.game} --infoset TEXT shows some rows")
@@ -136,11 +144,10 @@ def _blocks(solution: "SteppedSolution", page: "Page") -> tuple[list[Block], str
         found = _named(solution, page.infoset, player) + found
         if not found:
             raise UserError(f"no information set contains {page.infoset!r}, of the {SEARCHED:,} with the most visits")
-    blocks: dict[tuple[int, tuple[str, ...]], list[Row]] = {}
+    tables: dict[tuple[int, tuple[str, ...]], list[Met]] = {}
     for met in dict.fromkeys(found):
-        row = Row(met.label or "start", "", met.odds, f"{met.visits:,} visits" if met.visits else "never met")
-        blocks.setdefault((met.player, met.actions), []).append(row)
-    return [Block(p, "", actions, tuple(rows)) for (p, actions), rows in blocks.items()], why
+        tables.setdefault((met.player, met.actions), []).append(met)
+    return tables, why
 
 
 def _named(solution: "SteppedSolution", label: str, player: int | None) -> list[Any]:
@@ -156,19 +163,19 @@ def _named(solution: "SteppedSolution", label: str, player: int | None) -> list[
 
 def told(solution: "SteppedSolution", page: "Page") -> dict[str, Any]:
     """Return what `strategy` shows, for JSON."""
-    kept, why = _blocks(solution, page)
+    found, why = _tables(solution, page)
     tables = [
         {
-            **{"player": block.player, "actions": list(block.actions)},
+            **{"player": player, "actions": list(actions)},
             "rows": [
                 {
-                    **{"label": row.name, "visits": row.note},
-                    "strategy": dict(zip(block.actions, row.odds, strict=True)),
+                    **{"label": met.label or "start", "visits": met.visits, "note": met.note},
+                    "strategy": dict(zip(actions, met.odds, strict=True)),
                 }
-                for row in block.rows
+                for met in sets
             ],
         }
-        for block in kept
+        for (player, actions), sets in found.items()
     ]
     return {"tables": tables, "chosen": why}
 
@@ -211,13 +218,14 @@ class Learned:
         return odds
 
     def note(self, player: int, label: str, lane: int | None) -> str:
-        """Say where the run has never been; of all hands together nothing is known."""
+        """Say where the run has never been, or learned nothing; of all hands together nothing is known."""
         if lane is None:
             return ""
         try:
-            return "" if self._met(player, label, lane).visits else "never met"
+            note: str = self._met(player, label, lane).note
         except UserError:
-            return "never met"
+            return NEVER_MET
+        return note
 
 
 def opponent(solution: "SteppedSolution") -> Opponent:

@@ -177,12 +177,39 @@ def test_the_command_line(run, tmp_path):
     assert len(told["earns"]) == 2
     assert "exploitability" in told  # exact: it has a small tree
     code, out, _ = run("export", file, "--to", "csv", "--player", 0)
-    assert out.splitlines()[0] == "player,infoset,action,probability,visits"
+    assert out.splitlines()[0] == "player,infoset,action,probability,visits,note"
     code, out, _ = run("play", file, "--hands", 1, "--seed", 3, answers="1\n2\n3\n4\n5\n1\n2\n3\n4\n5\n" * 4)
     assert "Hand 1" in out
     code, _, err = run("solve", "--resume", file, "--iterations", 400, "--out", file)
     assert code == 0, err
     assert counterplay.load(file).iterations == 400
+
+
+def test_pages_tell_what_was_not_learned(run, tmp_path):
+    """An average is written by the others' walks: where none came by, uniform play is not what was learned."""
+    solution = counterplay.solve("goofspiel(cards=5)", "mccfr-outcome", iterations=200, memory="20MB")
+    solution.save(tmp_path / "a.cps")
+    notes = {}
+    for met in solution:
+        count = len(met.actions)
+        notes.setdefault(met.note, []).append(met)
+        assert met.note == "" or met.odds == (1 / count,) * count
+        assert met.note in ("", "nothing averaged")
+    assert all(met.visits for met in notes["nothing averaged"])
+    assert any(met.visits == 0 for met in notes[""])
+    bare, averaged = notes["nothing averaged"][0], notes[""][0]
+    for label, seat, visits, note in (
+        (bare.label, bare.player, bare.visits, "nothing averaged"),
+        (averaged.label, averaged.player, averaged.visits, ""),
+        ("5:1>0 4:2>0 3:3>0 2", 0, 0, "never met"),
+    ):
+        _, out, err = run("show", tmp_path / "a.cps", "--infoset", label, "--player", seat, "--json")
+        rows = [row for part in json.loads(out)["tables"] for row in part["rows"] if row["label"] == label]
+        assert [(row["visits"], row["note"]) for row in rows] == [(visits, note)], err
+    _, out, _ = run("show", tmp_path / "a.cps", "--infoset", bare.label, "--player", bare.player)
+    assert f"{bare.visits} visit" in out
+    assert "nothing averaged" in out
+    assert {row["note"] for row in solution.rows()} == {"", "nothing averaged"}
 
 
 def test_a_run_without_a_finished_iteration_says_so(run, goofspiel, monkeypatch):
