@@ -52,7 +52,7 @@ def summary(solution: "SteppedSolution", stopped: str, paint: Paint) -> Iterator
     )
     yield ""
     if not solution.iterations:
-        yield unfinished(solution)
+        yield from unfinished(solution).replace("; ", ";\n", 1).splitlines()
     yield "Estimates are from games played out, with 95 % intervals; there is no exploitability where no tree is laid"
     yield "out. 'counterplay evaluate' plays again, and with --response S it finds a lower bound on exploitability."
 
@@ -61,7 +61,7 @@ def unfinished(solution: "SteppedSolution") -> str:
     """Return what a run is worth that finished no iteration, and what would do better."""
     advice = walked(solution.made())
     better = "give it more --time" if advice.endswith(f" {solution.algorithm}") else f"{advice} suits its length"
-    return f"NO ITERATION WAS FINISHED: the strategy is uniform or nearly so, nothing is learned; {better}."
+    return f"NO ITERATION WAS FINISHED: the strategy is uniform, or nearly so, and not learned; {better}."
 
 
 def holds(solution: "SteppedSolution", found: "Measured") -> bool:

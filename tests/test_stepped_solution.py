@@ -212,6 +212,20 @@ def test_pages_tell_what_was_not_learned(run, tmp_path):
     assert {row["note"] for row in solution.rows()} == {"", "nothing averaged"}
 
 
+def test_an_export_may_be_of_the_most_visited(run, goofspiel, tmp_path, monkeypatch):
+    goofspiel.save(tmp_path / "a.cps")
+    _, out, err = run("export", tmp_path / "a.cps", "--to", "json", "--limit", 5)
+    told = [(x["player"], x["infoset"], x["visits"]) for x in json.loads(out)["infosets"]]
+    assert told == [(m.player, m.label, m.visits) for m in goofspiel.most_visited(5)], err
+    assert goofspiel.export("csv", limit=5) == run("export", tmp_path / "a.cps", "--to", "csv", "--limit", 5)[1]
+    assert len(goofspiel.export("csv", limit=5).splitlines()) == 1 + len(goofspiel.rows(5))
+    monkeypatch.setattr("counterplay.api.stepped_solution.MOST", 100)
+    for form in ("csv", "json"):
+        code, _, err = run("export", tmp_path / "a.cps", "--to", form)
+        assert (code, "--limit N" in err) == (2, True)
+        assert run("export", tmp_path / "a.cps", "--to", form, "--limit", 100)[0] == 0
+
+
 def test_a_run_without_a_finished_iteration_says_so(run, goofspiel, monkeypatch):
     """Of a walk that was given up nothing was learned: it is said, with the sampling that would finish some."""
     monkeypatch.setattr(stepped_run, "GRACE", 0.1)
