@@ -104,6 +104,47 @@ def test_memory_ends_a_run_and_more_of_it_goes_on():
         counterplay.solve(resume=more, iterations=10**6, memory=200_000)
 
 
+@pytest.mark.parametrize("most", [140_000, 200_000, 300_000])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_full_run_ends_with_its_iteration_and_stays_full(most, processes):
+    options = {"memory": most, "processes": processes}
+    full = counterplay.solve("goofspiel(cards=6)", "mccfr-outcome", iterations=10**6, **options)
+    assert full.stopped_by == "memory"
+    if processes == 1:  # one iteration less, and there was room
+        before = counterplay.solve("goofspiel(cards=6)", "mccfr-outcome", iterations=full.iterations - 1, **options)
+        assert before.stopped_by == "iterations"
+        again = counterplay.solve("goofspiel(cards=6)", "mccfr-outcome", iterations=full.iterations, memory="20MB")
+        assert len(again) - 12 < len(full) <= len(again)
+    still = counterplay.solve(resume=full, iterations=10**6, **options)
+    assert (still.stopped_by, still.iterations) == ("memory", full.iterations)
+    assert np.array_equal(np.sort(still.state["arena"]), np.sort(full.state["arena"]))
+    more = counterplay.solve(resume=full, iterations=full.iterations + 20, memory=10**6, processes=processes)
+    assert more.stopped_by == "iterations"
+
+
+def test_a_run_that_is_short_of_slots_stays_full():
+    full = counterplay.solve("limit_holdem", "mccfr-outcome", iterations=10**6, memory=262_000)
+    assert len(full) * 20 > 4096 * 17
+    still = counterplay.solve(resume=full, iterations=10**6, memory=262_000)
+    assert (still.stopped_by, still.iterations) == ("memory", full.iterations)
+
+
+def test_a_full_run_in_plain_python_stays_full():
+    full = counterplay.solve("phantom_tic_tac_toe", "mccfr-outcome", iterations=10**6, memory=200_000)
+    assert full.stopped_by == "memory"
+    still = counterplay.solve(resume=full, iterations=10**6, memory=200_000)
+    assert (still.stopped_by, still.iterations) == ("memory", full.iterations)
+    more = counterplay.solve(resume=full, iterations=full.iterations + 1, memory=10**6)
+    assert more.stopped_by == "iterations"
+
+
+def test_the_page_of_a_full_run_says_how_to_go_on(run, tmp_path):
+    file = tmp_path / "a.cps"
+    options = ["--algorithm", "mccfr-outcome", "--memory", "200kB"]
+    _, out, err = run("solve", "goofspiel(cards=6)", *options, "--iterations", 10**6, "--out", file)
+    assert f"counterplay solve --resume {file} --memory 1MB --out {file}" in out, err
+
+
 @pytest.fixture(scope="module")
 def goofspiel():
     return counterplay.solve("goofspiel(cards=5)", "mccfr-external", iterations=500, memory="20MB")
