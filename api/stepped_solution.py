@@ -225,11 +225,19 @@ class SteppedSolution:
         itself, uniform = self.book.winnings(self.book, deals, seed), self.book.winnings(None, deals, seed)
         return Measured(itself, uniform, self.exact(SMALL))
 
+    @property
+    def has_small_tree(self) -> bool:
+        """Tell whether `judge` also judges exactly."""
+        return self._fits(self.made(), SMALL)
+
+    def _fits(self, rules: Any, nodes: int | None) -> bool:
+        found = estimate(rules)
+        return refusal(found) is None and (nodes is None or found.nodes <= nodes)
+
     def exact(self, nodes: int | None = None) -> Judgement | None:
         """Judge the strategy exactly, by the game's tree: None where that does not fit, or has more nodes."""
         rules = self.made()
-        found = estimate(rules)
-        if refusal(found) is not None or (nodes is not None and found.nodes > nodes):
+        if not self._fits(rules, nodes):
             return None
         tree = compile_tree(rules)
         table = uniform(tree)

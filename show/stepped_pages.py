@@ -53,6 +53,10 @@ def summary(solution: "SteppedSolution", stopped: str, paint: Paint) -> Iterator
     yield ""
     if not solution.iterations:
         yield from unfinished(solution).replace("; ", ";\n", 1).splitlines()
+    if solution.has_small_tree:
+        yield "Estimates are from games played out, with 95 % intervals. The game has a small tree: 'counterplay"
+        yield "evaluate' judges the strategy exactly by it, and tells its exploitability."
+        return
     yield "Estimates are from games played out, with 95 % intervals; there is no exploitability where no tree is laid"
     yield "out. 'counterplay evaluate' plays again, and with --response S it finds a lower bound on exploitability."
 
@@ -72,9 +76,15 @@ def holds(solution: "SteppedSolution", found: "Measured") -> bool:
 
 
 def measured(solution: "SteppedSolution", found: "Measured") -> dict[str, Any]:
-    """Return what was measured, and whether it is near what the solution claims, for JSON."""
+    """Return what was measured, and whether it is near what the solution claims, for JSON.
+
+    Where the game has a small tree, exploitability and value are exact, and the value has no error.
+    """
     exact = found.exact
-    judged = {} if exact is None else {"exploitability": exact.exploitability, "value": exact.value}
+    judged: dict[str, Any] = {}
+    if exact is not None:
+        judged = {"exploitability": exact.exploitability, "value": list(exact.value)}
+        judged["value_error"] = [0.0] * len(judged["value"])
     return {
         "value": list(found.itself.seats),
         "value_error": list(found.itself.errors),

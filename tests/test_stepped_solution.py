@@ -206,6 +206,8 @@ def test_the_command_line(run, tmp_path):
     code, out, err = run("solve", "goofspiel(cards=5)", *options, 300, "--out", file)
     assert code == 0, err
     assert "against uniform play" in out
+    assert "judges the strategy exactly" in out
+    assert "no exploitability" not in out
     assert run("solve", "goofspiel(cards=5)", *options, 100, "--out", other)[0] == 0
     code, out, _ = run("show", file, "--limit", 3)
     assert "visits" in out
@@ -216,7 +218,9 @@ def test_the_command_line(run, tmp_path):
     assert code == 0
     assert told["holds"]
     assert len(told["earns"]) == 2
-    assert "exploitability" in told  # exact: it has a small tree
+    assert told["exploitability"] == counterplay.load(file).exact().exploitability  # it has a small tree
+    assert told["value"] == list(counterplay.load(file).exact().value)
+    assert told["value_error"] == [0.0, 0.0]
     code, out, _ = run("export", file, "--to", "csv", "--player", 0)
     assert out.splitlines()[0] == "player,infoset,action,probability,visits,note"
     code, out, _ = run("play", file, "--hands", 1, "--seed", 3, answers="1\n2\n3\n4\n5\n1\n2\n3\n4\n5\n" * 4)
@@ -274,6 +278,7 @@ def test_a_run_without_a_finished_iteration_says_so(run, goofspiel, monkeypatch)
     code, out, err = run("solve", *options)
     assert code == 0, err
     assert "NO ITERATION WAS FINISHED" in out
+    assert "there is no exploitability" in out
     assert "--algorithm mccfr-outcome" in out
     _, out, _ = run("solve", *options, "--json")
     assert "NO ITERATION WAS FINISHED" in json.loads(out)["warning"]
