@@ -270,7 +270,10 @@ def show(file: str, game: str | None, as_json: bool, no_pager: bool, **wanted: A
 @click.option("--node", metavar="LINE", help="Spots: the line of play whose decision is exported; the first one.")
 @click.option("--player", metavar="P", help="Only this player's, counted from 0; spots: oop's or ip's; who acts.")
 @click.option(
-    "--limit", type=click.IntRange(min=1), metavar="N", help="Phantom games: the N most often reached of a player."
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Phantom games: the N most often reached of a player; in steps: the N with the most visits.",
 )
 def export(file: str, kind: str, out: str | None, node: str | None, player: str | None, limit: int | None) -> None:
     """Export the strategy in FILE: the probability of every action, for each information set and hand.
@@ -282,8 +285,12 @@ def export(file: str, kind: str, out: str | None, node: str | None, player: str 
         pieces = solution.pieces(kind, line=node, player=player, limit=limit)
     elif limit is None:
         pieces = [solution.export(kind, line=node, player=player)]
+    elif hasattr(solution, "most_visited"):
+        pieces = [solution.export(kind, line=node, player=player, limit=limit)]
     else:
-        raise UserError(f"--limit is for phantom games without a tree, and {file} is of {solution.game}")
+        raise UserError(
+            f"--limit is for phantom games without a tree and games in steps, and {file} is of {solution.game}"
+        )
     if out is None:
         for piece in pieces:
             put_export(piece)

@@ -192,10 +192,9 @@ def solve(
     if on_size is not None:
         on_size(_said(made, most, memory is None) + (f", for {DEFAULT_SECONDS:.0f} s (--time)" if unlimited else ""))
     sampler = _sampler(made, SAMPLINGS[algorithm], seed, most, processes)
-    if resume is not None and isinstance(sampler, PlainWalker):
-        sampler.restore(dict(resume.state), resume.names or (), resume.moves)
-    elif resume is not None:
-        sampler.restore(dict(resume.state))
+    if resume is not None:
+        named = (resume.names or (), resume.moves) if isinstance(sampler, PlainWalker) else ()
+        sampler.restore(dict(resume.state), *named, was_full=resume.stopped_by == "memory")
     if resume is not None and sampler.iterations != resume.iterations:
         raise UserError(f"the run to resume, of {resume.game}, has other iterations than its solution says")
     run = _Run(name, rules, made, Method(algorithm), seed, sampler)

@@ -11,6 +11,7 @@ from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import histories
 from counterplay.engine.spec import suggestion
+from counterplay.show.stepped_pages import NEVER_MET, UNAVERAGED
 from counterplay.solvers import infosets
 from counterplay.solvers.plain_games import OfRules, Record, plain_winnings
 from counterplay.solvers.plain_walk import PlainWalker
@@ -31,6 +32,7 @@ class Met(NamedTuple):
     actions: tuple[str, ...]
     odds: tuple[float, ...]
     visits: int  # by its own player's walks
+    note: str = ""  # why the odds are uniform, where nothing was learned
 
     @property
     def strategy(self) -> dict[str, float]:
@@ -70,9 +72,12 @@ class _Records:
         """Return all information sets."""
         return infosets.listed(self.table, self.stride)
 
-    def odds(self, place: int, count: int) -> tuple[float, ...]:
-        """Return the average strategy of a record."""
-        return tuple(infosets.average_of(self.table, place, count).tolist())
+    def met(self, player: int, label: str, actions: tuple[str, ...], place: int) -> Met:
+        """Return the information set of a record; a player's average is written by the others' walks alone."""
+        odds = tuple(infosets.average_of(self.table, place, len(actions)).tolist())
+        begin = place + infosets.HEAD + len(actions)
+        note = "" if self.table.values[begin : begin + len(actions)].any() else UNAVERAGED
+        return Met(player, label, actions, odds, int(self.table.heads[place + 1]) >> 24, note)
 
 
 class StepsBook(_Records):
@@ -89,7 +94,7 @@ class StepsBook(_Records):
         label, actions = self.rules.infoset(player, int(found.key[i]))
         if len(actions) != count:
             raise UserError(f"player {player} has {len(actions)} moves at {label!r}, not {count}: the file is damaged")
-        return Met(player, label, actions, self.odds(int(found.place[i]), count), int(found.visits[i]))
+        return self.met(player, label, actions, int(found.place[i]))
 
     def find(self, player: int, label: str) -> Met:
         """Return a player's information set; one that was never met is played uniformly. Raises `ValueError`."""
@@ -102,9 +107,8 @@ class StepsBook(_Records):
         label, actions = self.rules.infoset(player, key)
         place = infosets.place_of(self.table, key, player, len(actions))
         if place < 0:
-            return Met(player, label, actions, (1.0 / len(actions),) * len(actions), 0)
-        visits = int(self.table.heads[place + 1]) >> 24
-        return Met(player, label, actions, self.odds(place, len(actions)), visits)
+            return Met(player, label, actions, (1.0 / len(actions),) * len(actions), 0, NEVER_MET)
+        return self.met(player, label, actions, place)
 
     def winnings(self, other: Any, deals: int, seed: int) -> Winnings:
         """Return what this strategy earns against another of its kind, or uniform play."""
@@ -133,9 +137,8 @@ class PlainBook(_Records):
 
     def read(self, number: int) -> Met:
         """Return an information set, by its number in the list."""
-        found, (player, label) = self.listed, self.names[number]
-        odds = self.odds(int(found.place[number]), len(self.moves[number]))
-        return Met(player, label, self.moves[number], odds, int(found.visits[number]))
+        player, label = self.names[number]
+        return self.met(player, label, self.moves[number], int(self.listed.place[number]))
 
     def find(self, player: int, label: str) -> Met:
         """Return a player's information set; raises `ValueError` for one that was never met."""

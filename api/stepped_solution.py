@@ -193,21 +193,26 @@ class SteppedSolution:
 
         Raises `ValueError` where that is more than a million of them: give a limit, or a player.
         """
+        return [
+            {
+                **{"player": met.player, "infoset": met.label, "action": action},
+                **{"probability": odds, "visits": met.visits, "note": met.note},
+            }
+            for met in self._listed(limit, player)
+            for action, odds in zip(met.actions, met.odds, strict=True)
+        ]
+
+    def _listed(self, limit: int | None, player: int | None) -> Iterator[Met]:
+        """Return what is listed of the most visited; raises `ValueError` where that is more than a million."""
+        limit = None if limit is None else arguments.whole("limit", limit, 0)
         found = self.book.listed
         many = len(found.key) if player is None else int(np.count_nonzero(found.player == player))
         if min(many, MOST + 1 if limit is None else limit) > MOST:
             raise UserError(
                 f"the solution has {many:,} information sets, and at most {MOST:,} are listed: "
-                "in Python, rows(limit=...) lists those with the most visits"
+                "--limit N (in Python, limit=N) lists those with the most visits"
             )
-        return [
-            {
-                **{"player": met.player, "infoset": met.label, "action": action},
-                **{"probability": odds, "visits": met.visits},
-            }
-            for met in self.most_visited(limit, player)
-            for action, odds in zip(met.actions, met.odds, strict=True)
-        ]
+        return self.most_visited(limit, player)
 
     def _played(self, deals: int | None, seed: int, times: int = 1) -> tuple[int, int]:
         """Return how many deals are played out, so often the usual number by default, and the seed."""
@@ -220,11 +225,19 @@ class SteppedSolution:
         itself, uniform = self.book.winnings(self.book, deals, seed), self.book.winnings(None, deals, seed)
         return Measured(itself, uniform, self.exact(SMALL))
 
+    @property
+    def has_small_tree(self) -> bool:
+        """Tell whether `judge` also judges exactly."""
+        return self._fits(self.made(), SMALL)
+
+    def _fits(self, rules: Any, nodes: int | None) -> bool:
+        found = estimate(rules)
+        return refusal(found) is None and (nodes is None or found.nodes <= nodes)
+
     def exact(self, nodes: int | None = None) -> Judgement | None:
         """Judge the strategy exactly, by the game's tree: None where that does not fit, or has more nodes."""
         rules = self.made()
-        found = estimate(rules)
-        if refusal(found) is not None or (nodes is not None and found.nodes > nodes):
+        if not self._fits(rules, nodes):
             return None
         tree = compile_tree(rules)
         table = uniform(tree)
@@ -270,22 +283,31 @@ class SteppedSolution:
             raise UserError("one of the solutions was learned in plain Python, and the other in steps")
         return self.book.winnings(other.book, *self._played(deals, seed))
 
-    def export(self, to: str = "csv", *, line: str | None = None, player: int | str | None = None) -> str:
-        """Return the strategy, or a player's, as text; "csv" has a line for each of `rows`, "json" an object each."""
+    def export(
+        self,
+        to: str = "csv",
+        *,
+        line: str | None = None,
+        player: int | str | None = None,
+        limit: int | None = None,
+    ) -> str:
+        """Return the strategy, or a player's, as text; "csv" has a line for each of `rows`, "json" an object a set.
+
+        With a limit it is that of so many information sets, those with the most visits.
+        """
         if line is not None:
             raise UserError(f"a line of play (--node) is for hold'em spots, and this solution is of {self.game}")
         if to not in ("csv", "json"):
             raise UserError(f"solutions are exported to csv or json, not to {to!r}")
         seat = check_player(player, self.players)
-        rows = self.rows(player=seat)
         if to == "csv":
-            return as_csv(rows, ("player", "infoset", "action", "probability", "visits"))
+            return as_csv(self.rows(limit, seat), ("player", "infoset", "action", "probability", "visits", "note"))
         sets = [
             {
-                **{"player": met.player, "infoset": met.label, "visits": met.visits},
+                **{"player": met.player, "infoset": met.label, "visits": met.visits, "note": met.note},
                 "strategy": dict(zip(met.actions, met.odds, strict=True)),
             }
-            for met in self.most_visited(player=seat)
+            for met in self._listed(limit, seat)
         ]
         return as_json({**claims(self), "infosets": sets}, indent=1) + "\n"
 

@@ -73,9 +73,10 @@ def whats_next(solution: "Solution", out: str | None) -> Iterator[str]:
     yield f"Saved to {out}{f', {size(length)}' if length >= _LARGE else ''}. Next:"
     yield f"  counterplay show {file}"
     yield f"  counterplay play {file}"
-    if solution.stopped_by == "interrupt":
+    if solution.stopped_by in ("interrupt", "memory"):
         game = f"{quoted(solution.game)} " if is_own(solution.game) else ""
-        yield f"  counterplay solve {game}--resume {quoted(out)} --out {quoted(out)}"
+        more = f" --memory {2 * solution.figures['bytes'] // 10**6 + 1}MB" if solution.stopped_by == "memory" else ""
+        yield f"  counterplay solve {game}--resume {quoted(out)}{more} --out {quoted(out)}"
 
 
 def head_to_head(solution: "Solution", payoffs: Any, against: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import join_label
+from counterplay.engine.size import walked
 from counterplay.engine.text import count, duration, payoff, size, small
 from counterplay.show.play import Opponent
 from counterplay.show.strategy import Block, Row
@@ -12,11 +13,13 @@ from counterplay.show.strategy import strategy as strategy_lines
 from counterplay.show.text import DIM, HEADING, Paint, check_player, table
 
 if TYPE_CHECKING:
+    from counterplay.api.stepped_books import Met
     from counterplay.api.stepped_solution import Bound, Measured, SteppedSolution
     from counterplay.show.pages import Page
     from counterplay.solvers.winnings import Winnings
 
 SEARCHED = 20_000  # information sets that are looked through for a text, those with the most visits
+NEVER_MET, UNAVERAGED = "never met", "nothing averaged"  # why the strategy of an information set is uniform
 _NEAR = 2.0  # times both intervals
 
 
@@ -48,8 +51,21 @@ def summary(solution: "SteppedSolution", stopped: str, paint: Paint) -> Iterator
         paint,
     )
     yield ""
+    if not solution.iterations:
+        yield from unfinished(solution).replace("; ", ";\n", 1).splitlines()
+    if solution.has_small_tree:
+        yield "Estimates are from games played out, with 95 % intervals. The game has a small tree: 'counterplay"
+        yield "evaluate' judges the strategy exactly by it, and tells its exploitability."
+        return
     yield "Estimates are from games played out, with 95 % intervals; there is no exploitability where no tree is laid"
     yield "out. 'counterplay evaluate' plays again, and with --response S it finds a lower bound on exploitability."
+
+
+def unfinished(solution: "SteppedSolution") -> str:
+    """Return what a run is worth that finished no iteration, and what would do better."""
+    advice = walked(solution.made())
+    better = "give it more --time" if advice.endswith(f" {solution.algorithm}") else f"{advice} suits its length"
+    return f"NO ITERATION WAS FINISHED: the strategy is uniform, or nearly so, and not learned; {better}."
 
 
 def holds(solution: "SteppedSolution", found: "Measured") -> bool:
@@ -60,9 +76,15 @@ def holds(solution: "SteppedSolution", found: "Measured") -> bool:
 
 
 def measured(solution: "SteppedSolution", found: "Measured") -> dict[str, Any]:
-    """Return what was measured, and whether it is near what the solution claims, for JSON."""
+    """Return what was measured, and whether it is near what the solution claims, for JSON.
+
+    Where the game has a small tree, exploitability and value are exact, and the value has no error.
+    """
     exact = found.exact
-    judged = {} if exact is None else {"exploitability": exact.exploitability, "value": exact.value}
+    judged: dict[str, Any] = {}
+    if exact is not None:
+        judged = {"exploitability": exact.exploitability, "value": list(exact.value)}
+        judged["value_error"] = [0.0] * len(judged["value"])
     return {
         "value": list(found.itself.seats),
         "value_error": list(found.itself.errors),
@@ -102,15 +124,21 @@ def bounded(bound: "Bound") -> Iterator[str]:
 
 def strategy(solution: "SteppedSolution", page: "Page") -> Iterator[str]:
     """Yield the information sets with the most visits, or those with a text in their labels."""
-    kept, why = _blocks(solution, page)
+    tables, why = _tables(solution, page)
+    kept = [Block(p, "", actions, tuple(map(_row, found))) for (p, actions), found in tables.items()]
     yield f"{solution.game}: {solution.algorithm}, {count(solution.iterations, 'iteration')}; {why}"
     for line in strategy_lines(kept, page.limit, page.width):
         weight = HEADING if line.weight > 0 else DIM
         yield page.paint(line.text, weight) if line.weight else line.text
 
 
-def _blocks(solution: "SteppedSolution", page: "Page") -> tuple[list[Block], str]:
-    """Return the tables that a page asks for, and how they were chosen."""
+def _row(met: "Met") -> Row:
+    note = met.note if met.note == NEVER_MET else ", ".join(filter(None, (count(met.visits, "visit"), met.note)))
+    return Row(met.label or "start", "", met.odds, note)
+
+
+def _tables(solution: "SteppedSolution", page: "Page") -> tuple[dict[tuple[int, tuple[str, ...]], list["Met"]], str]:
+    """Return the information sets that a page asks for, by player and actions, and how they were chosen."""
     for name, value in (("node", page.node), ("hands", page.hands)):
         if value is not None:
             raise UserError(f"--{name} is for hold'em spots; of {solution.game} --infoset TEXT shows some rows")
@@ -126,11 +154,10 @@ def _blocks(solution: "SteppedSolution", page: "Page") -> tuple[list[Block], str
         found = _named(solution, page.infoset, player) + found
         if not found:
             raise UserError(f"no information set contains {page.infoset!r}, of the {SEARCHED:,} with the most visits")
-    blocks: dict[tuple[int, tuple[str, ...]], list[Row]] = {}
+    tables: dict[tuple[int, tuple[str, ...]], list[Met]] = {}
     for met in dict.fromkeys(found):
-        row = Row(met.label or "start", "", met.odds, f"{met.visits:,} visits" if met.visits else "never met")
-        blocks.setdefault((met.player, met.actions), []).append(row)
-    return [Block(p, "", actions, tuple(rows)) for (p, actions), rows in blocks.items()], why
+        tables.setdefault((met.player, met.actions), []).append(met)
+    return tables, why
 
 
 def _named(solution: "SteppedSolution", label: str, player: int | None) -> list[Any]:
@@ -146,26 +173,26 @@ def _named(solution: "SteppedSolution", label: str, player: int | None) -> list[
 
 def told(solution: "SteppedSolution", page: "Page") -> dict[str, Any]:
     """Return what `strategy` shows, for JSON."""
-    kept, why = _blocks(solution, page)
+    found, why = _tables(solution, page)
     tables = [
         {
-            **{"player": block.player, "actions": list(block.actions)},
+            **{"player": player, "actions": list(actions)},
             "rows": [
                 {
-                    **{"label": row.name, "visits": row.note},
-                    "strategy": dict(zip(block.actions, row.odds, strict=True)),
+                    **{"label": met.label or "start", "visits": met.visits, "note": met.note},
+                    "strategy": dict(zip(actions, met.odds, strict=True)),
                 }
-                for row in block.rows
+                for met in sets
             ],
         }
-        for block in kept
+        for (player, actions), sets in found.items()
     ]
     return {"tables": tables, "chosen": why}
 
 
 def opening(solution: "SteppedSolution") -> dict[str, Any]:
-    """Return nothing: the first decision is no more than the others."""
-    return {}
+    """Return no decision, as the first is no more than the others; but say where nothing is learned."""
+    return {} if solution.iterations else {"warning": unfinished(solution)}
 
 
 def run_outs(solution: "SteppedSolution", line: str) -> NoReturn:
@@ -201,13 +228,14 @@ class Learned:
         return odds
 
     def note(self, player: int, label: str, lane: int | None) -> str:
-        """Say where the run has never been; of all hands together nothing is known."""
+        """Say where the run has never been, or learned nothing; of all hands together nothing is known."""
         if lane is None:
             return ""
         try:
-            return "" if self._met(player, label, lane).visits else "never met"
+            note: str = self._met(player, label, lane).note
         except UserError:
-            return "never met"
+            return NEVER_MET
+        return note
 
 
 def opponent(solution: "SteppedSolution") -> Opponent:

@@ -98,9 +98,9 @@ class Crew:
     def _of(self, k: int, number: int) -> int:
         return int(self.control[_FIRST + _EACH * k + number])
 
-    def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
-        """Go on from what `state` gave; raises `ValueError` for what no run is."""
-        self.walker.restore(state)
+    def restore(self, state: dict[str, npt.NDArray[Any]], was_full: bool = False) -> None:
+        """Go on from what `state` gave, as `Walker.restore`."""
+        self.walker.restore(state, was_full)
         self.began, self.visited_before = self.walker.iterations, self.walker.visited
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
@@ -200,7 +200,8 @@ class Crew:
                 return
             if command == _GIVE_UP:
                 walker.abandon()
-            resting = command == _PAUSE or (walker.between and (command != _RUN or walker.iterations >= limit))
+            ended = command != _RUN or walker.iterations >= limit or walker.full
+            resting = command == _PAUSE or (walker.between and ended)
             mine[_RESTS] = word if resting else -1
             if resting:
                 time.sleep(_LOOK / 10)

@@ -321,7 +321,7 @@ def restore(table: Infosets, arena: U64, stride: int, players: int, widest: int)
     count = _check(arena, arena.view(np.float64), stride, players, widest)
     if count < 0:
         raise UserError("the saved run does not fit: its information sets are damaged")
-    if len(arena) > table.counts[ROOM] or count * 20 > table.counts[SLOTS] * 17:
+    if len(arena) > table.counts[ROOM] or count * 10 > table.counts[SLOTS] * 9:  # full ones may be crowded
         raise UserError(
             f"the saved run has {count:,} information sets in {8 * len(arena):,} bytes, more than the run may take: "
             "allow more with --memory"
@@ -333,6 +333,12 @@ def restore(table: Infosets, arena: U64, stride: int, players: int, widest: int)
         capacity *= 2
     table.counts[CAPACITY], table.counts[SALT] = capacity // 2, _salt()
     _entered(table, stride)
+
+
+def has_room(table: Infosets, size: int) -> bool:
+    """Tell whether a record of so many numbers has room, and a slot."""
+    counts = table.counts
+    return bool(counts[USED] + size <= counts[ROOM] and counts[COUNT] * 20 <= counts[SLOTS] * 17)
 
 
 def _salt() -> int:

@@ -81,9 +81,16 @@ class PlainWalker:
         return {"arena": packed(self.records), "random": self.random.state.copy(), "here": here}
 
     def restore(
-        self, state: dict[str, npt.NDArray[Any]], names: Sequence[Name], moves: Sequence[tuple[str, ...]]
+        self,
+        state: dict[str, npt.NDArray[Any]],
+        names: Sequence[Name],
+        moves: Sequence[tuple[str, ...]],
+        was_full: bool = False,
     ) -> None:
-        """Go on from what `state` gave, with the names of its records; raises `ValueError` for what no run is."""
+        """Go on from what `state` gave, with the names of its records; raises `ValueError` for what no run is.
+
+        A run that was full still is, unless another information set as wide as the widest has room.
+        """
         stride = stride_of(self.sampling, self.game.players)
         table = infosets.over(state["arena"], stride, self.game.players, max(map(len, moves), default=2))
         found = infosets.listed(table, stride)
@@ -94,6 +101,7 @@ class PlainWalker:
             record = Record(moves[key], values[0], values[1], values[2:], int(visits))
             self.records[names[key]] = record
             self.bytes += self._size(len(record.moves))
+        self.full = was_full and self.bytes + self._size(max(map(len, moves), default=2)) > self.most
         saved = rest_of(state)
         self.random.state[:] = saved["random"]
         self.iterations, self.visited = map(int, saved["here"])

@@ -150,6 +150,7 @@ def walk(
 ) -> None:
     """Walk for every player in turn, an iteration, until so many iterations are done or states are visited.
 
+    Where the table is full, the end of the iteration under way is also an end.
     With a `hero`, only that player learns, and the others play what is in `fixed`; its average is of its strategies at
     each information set, as often as it was there. `numbers` are a sampling's
     explore, bonus, threshold, power, weight and rate. Of a record, `stride` numbers belong to an action.
@@ -260,6 +261,8 @@ def walk(
             if p == last:
                 p = first
                 t += s.here[STEP]
+                if table.counts[FULL]:
+                    break
     s.here[ITERATION], s.here[PLAYER], s.here[PHASE], s.here[DEPTH] = t, p, phase, d
     s.values[0], s.values[1], s.values[2] = other, drawn, value
     s.here[VISITED] += visited
@@ -392,9 +395,14 @@ class Walker:
         here = np.array([self.iterations, self.visited], np.uint64)
         return {"arena": self.table.heads[:used], "random": self.scratch.random, "here": here}
 
-    def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
-        """Go on from what `state` gave; raises `ValueError` for what no run is."""
+    def restore(self, state: dict[str, npt.NDArray[Any]], was_full: bool = False) -> None:
+        """Go on from what `state` gave; raises `ValueError` for what no run is.
+
+        A run that was full still is, unless the table has room for every new information set.
+        """
         saved = rest_of(state)
         infosets.restore(self.table, state["arena"], self.stride, self.game.players, self.game.widest)
+        if was_full and not infosets.has_room(self.table, HEAD + self.game.widest * self.stride):
+            self.table.counts[FULL] = 1
         self.scratch.random[:] = saved["random"]
         self.scratch.here[[ITERATION, VISITED]] = saved["here"].astype(np.int64)

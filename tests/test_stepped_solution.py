@@ -10,6 +10,8 @@ import counterplay
 from counterplay.api import stepped
 from counterplay.api.stepped_solution import SteppedSolution
 from counterplay.engine.errors import UserError
+from counterplay.show import stepped_pages
+from counterplay.solvers import stepped_run
 from counterplay.solvers.stepped import rows
 
 
@@ -102,6 +104,47 @@ def test_memory_ends_a_run_and_more_of_it_goes_on():
         counterplay.solve(resume=more, iterations=10**6, memory=200_000)
 
 
+@pytest.mark.parametrize("most", [140_000, 200_000, 300_000])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_full_run_ends_with_its_iteration_and_stays_full(most, processes):
+    options = {"memory": most, "processes": processes}
+    full = counterplay.solve("goofspiel(cards=6)", "mccfr-outcome", iterations=10**6, **options)
+    assert full.stopped_by == "memory"
+    if processes == 1:  # one iteration less, and there was room
+        before = counterplay.solve("goofspiel(cards=6)", "mccfr-outcome", iterations=full.iterations - 1, **options)
+        assert before.stopped_by == "iterations"
+        again = counterplay.solve("goofspiel(cards=6)", "mccfr-outcome", iterations=full.iterations, memory="20MB")
+        assert len(again) - 12 < len(full) <= len(again)
+    still = counterplay.solve(resume=full, iterations=10**6, **options)
+    assert (still.stopped_by, still.iterations) == ("memory", full.iterations)
+    assert np.array_equal(np.sort(still.state["arena"]), np.sort(full.state["arena"]))
+    more = counterplay.solve(resume=full, iterations=full.iterations + 20, memory=10**6, processes=processes)
+    assert more.stopped_by == "iterations"
+
+
+def test_a_run_that_is_short_of_slots_stays_full():
+    full = counterplay.solve("limit_holdem", "mccfr-outcome", iterations=10**6, memory=262_000)
+    assert len(full) * 20 > 4096 * 17
+    still = counterplay.solve(resume=full, iterations=10**6, memory=262_000)
+    assert (still.stopped_by, still.iterations) == ("memory", full.iterations)
+
+
+def test_a_full_run_in_plain_python_stays_full():
+    full = counterplay.solve("phantom_tic_tac_toe", "mccfr-outcome", iterations=10**6, memory=200_000)
+    assert full.stopped_by == "memory"
+    still = counterplay.solve(resume=full, iterations=10**6, memory=200_000)
+    assert (still.stopped_by, still.iterations) == ("memory", full.iterations)
+    more = counterplay.solve(resume=full, iterations=full.iterations + 1, memory=10**6)
+    assert more.stopped_by == "iterations"
+
+
+def test_the_page_of_a_full_run_says_how_to_go_on(run, tmp_path):
+    file = tmp_path / "a.cps"
+    options = ["--algorithm", "mccfr-outcome", "--memory", "200kB"]
+    _, out, err = run("solve", "goofspiel(cards=6)", *options, "--iterations", 10**6, "--out", file)
+    assert f"counterplay solve --resume {file} --memory 1MB --out {file}" in out, err
+
+
 @pytest.fixture(scope="module")
 def goofspiel():
     return counterplay.solve("goofspiel(cards=5)", "mccfr-external", iterations=500, memory="20MB")
@@ -163,6 +206,8 @@ def test_the_command_line(run, tmp_path):
     code, out, err = run("solve", "goofspiel(cards=5)", *options, 300, "--out", file)
     assert code == 0, err
     assert "against uniform play" in out
+    assert "judges the strategy exactly" in out
+    assert "no exploitability" not in out
     assert run("solve", "goofspiel(cards=5)", *options, 100, "--out", other)[0] == 0
     code, out, _ = run("show", file, "--limit", 3)
     assert "visits" in out
@@ -173,14 +218,71 @@ def test_the_command_line(run, tmp_path):
     assert code == 0
     assert told["holds"]
     assert len(told["earns"]) == 2
-    assert "exploitability" in told  # exact: it has a small tree
+    assert told["exploitability"] == counterplay.load(file).exact().exploitability  # it has a small tree
+    assert told["value"] == list(counterplay.load(file).exact().value)
+    assert told["value_error"] == [0.0, 0.0]
     code, out, _ = run("export", file, "--to", "csv", "--player", 0)
-    assert out.splitlines()[0] == "player,infoset,action,probability,visits"
+    assert out.splitlines()[0] == "player,infoset,action,probability,visits,note"
     code, out, _ = run("play", file, "--hands", 1, "--seed", 3, answers="1\n2\n3\n4\n5\n1\n2\n3\n4\n5\n" * 4)
     assert "Hand 1" in out
     code, _, err = run("solve", "--resume", file, "--iterations", 400, "--out", file)
     assert code == 0, err
     assert counterplay.load(file).iterations == 400
+
+
+def test_pages_tell_what_was_not_learned(run, tmp_path):
+    """An average is written by the others' walks: where none came by, uniform play is not what was learned."""
+    solution = counterplay.solve("goofspiel(cards=5)", "mccfr-outcome", iterations=200, memory="20MB")
+    solution.save(tmp_path / "a.cps")
+    notes = {}
+    for met in solution:
+        count = len(met.actions)
+        notes.setdefault(met.note, []).append(met)
+        assert met.note == "" or met.odds == (1 / count,) * count
+        assert met.note in ("", "nothing averaged")
+    assert all(met.visits for met in notes["nothing averaged"])
+    assert any(met.visits == 0 for met in notes[""])
+    bare, averaged = notes["nothing averaged"][0], notes[""][0]
+    for label, seat, visits, note in (
+        (bare.label, bare.player, bare.visits, "nothing averaged"),
+        (averaged.label, averaged.player, averaged.visits, ""),
+        ("5:1>0 4:2>0 3:3>0 2", 0, 0, "never met"),
+    ):
+        _, out, err = run("show", tmp_path / "a.cps", "--infoset", label, "--player", seat, "--json")
+        rows = [row for part in json.loads(out)["tables"] for row in part["rows"] if row["label"] == label]
+        assert [(row["visits"], row["note"]) for row in rows] == [(visits, note)], err
+    _, out, _ = run("show", tmp_path / "a.cps", "--infoset", bare.label, "--player", bare.player)
+    assert f"{bare.visits} visit" in out
+    assert "nothing averaged" in out
+    assert {row["note"] for row in solution.rows()} == {"", "nothing averaged"}
+
+
+def test_an_export_may_be_of_the_most_visited(run, goofspiel, tmp_path, monkeypatch):
+    goofspiel.save(tmp_path / "a.cps")
+    _, out, err = run("export", tmp_path / "a.cps", "--to", "json", "--limit", 5)
+    told = [(x["player"], x["infoset"], x["visits"]) for x in json.loads(out)["infosets"]]
+    assert told == [(m.player, m.label, m.visits) for m in goofspiel.most_visited(5)], err
+    assert goofspiel.export("csv", limit=5) == run("export", tmp_path / "a.cps", "--to", "csv", "--limit", 5)[1]
+    assert len(goofspiel.export("csv", limit=5).splitlines()) == 1 + len(goofspiel.rows(5))
+    monkeypatch.setattr("counterplay.api.stepped_solution.MOST", 100)
+    for form in ("csv", "json"):
+        code, _, err = run("export", tmp_path / "a.cps", "--to", form)
+        assert (code, "--limit N" in err) == (2, True)
+        assert run("export", tmp_path / "a.cps", "--to", form, "--limit", 100)[0] == 0
+
+
+def test_a_run_without_a_finished_iteration_says_so(run, goofspiel, monkeypatch):
+    """Of a walk that was given up nothing was learned: it is said, with the sampling that would finish some."""
+    monkeypatch.setattr(stepped_run, "GRACE", 0.1)
+    options = ["phantom_tic_tac_toe", "--algorithm", "mccfr-external", "--memory", "1GB", "--time", 0.1]
+    code, out, err = run("solve", *options)
+    assert code == 0, err
+    assert "NO ITERATION WAS FINISHED" in out
+    assert "there is no exploitability" in out
+    assert "--algorithm mccfr-outcome" in out
+    _, out, _ = run("solve", *options, "--json")
+    assert "NO ITERATION WAS FINISHED" in json.loads(out)["warning"]
+    assert "more --time" in stepped_pages.unfinished(goofspiel)  # its sampling is the one that suits
 
 
 @pytest.mark.parametrize(
