@@ -24,6 +24,7 @@ class Record:
     total: list[float]
     baseline: list[list[float]]  # a list for each traverser, where there are any
     visits: int = 0
+    before: int | None = None  # a hash of what its player saw and did last before it, once a walk has been there
 
     def average(self) -> list[float]:
         """Return the average strategy."""

@@ -59,7 +59,7 @@ class PlainWalker:
             return
         try:
             for p in range(self.game.players) if self.hero < 0 else (self.hero,):
-                self._value(self.game.root(), p, 1.0, 1.0, 0)
+                self._value(self.game.root(), p, 1.0, 1.0, 0, (0,) * self.game.players)
         except Halted:
             return
         self.iterations += 1
@@ -130,6 +130,16 @@ class PlainWalker:
         self.records[name] = Record(tuple(moves), [*zeros], [*zeros], baseline)
         return self.records[name]
 
+    def _remembers(self, record: Record | None, name: Name, before: int) -> None:
+        """Raise `ValueError` where an information set is reached in another way than before, for all its player did."""
+        if record is None or record.before == before:
+            return
+        if record.before is not None:
+            raise UserError(
+                f"player {name[0]} forgets at {name[1]!r} what it did before: the game has imperfect recall"
+            )
+        record.before = before
+
     def _included(self, record: Record | None, sigma: Sequence[float]) -> list[float]:
         """Return with what probability each of the traverser's actions is drawn; 0 for those not in the sample."""
         s, count = self.sampling, len(sigma)
@@ -146,8 +156,11 @@ class PlainWalker:
         each = [min(max(s.explore, (s.bonus + s.threshold * x) / (s.bonus + mass)), 1.0) for x in totals]
         return [x if self.random.unit() < x else 0.0 for x in each]
 
-    def _value(self, state: Any, p: int, other: float, drawn: float, depth: int) -> float:
-        """Return the estimate of what a state is worth to the traverser, and tell what is met below."""
+    def _value(self, state: Any, p: int, other: float, drawn: float, depth: int, last: tuple[int, ...]) -> float:
+        """Return the estimate of what a state is worth to the traverser, and tell what is met below.
+
+        `last` are hashes of what each player saw and did last: its information set and action, with single moves since.
+        """
         game, s, t = self.game, self.sampling, float(self.iterations + 1)
         while True:
             self.visited += 1
@@ -163,14 +176,16 @@ class PlainWalker:
                 state = game.play(state, game.draw(state, self.random))
                 continue
             moves = game.moves(state)
+            name = who, game.knows(state, who)
             if len(moves) == 1:
+                last = _done(last, who, hash((last[who], name)))
                 state = game.play(state, 0)
                 continue
-            name = who, game.knows(state, who)
             if self.hero >= 0 and who != p:
                 state = game.play(state, self.random.drawn(played(self.book.get(name), len(moves))))
                 continue
             record = self._record(name, moves)
+            self._remembers(record, name, last[who])
             sigma = shares(record.regret if record else [0.0] * len(moves))
             if who == p:
                 chance = self._included(record, sigma)
@@ -188,13 +203,15 @@ class PlainWalker:
             if s.rate:
                 chance = [x if a == chosen else 0.0 for a, x in enumerate(sigma)]
                 break
+            last = _done(last, who, hash((name, chosen)))
             state = game.play(state, chosen)
         values, total = [0.0] * len(moves), 0.0
         for a, q in enumerate(chance):
             if q > 0.0:
                 further = (1.0 if who == p else sigma[a]) if s.others_all else 1.0
                 after = drawn * q if who == p else drawn
-                values[a] = self._value(game.play(state, a), p, other * further, after, depth)
+                now = _done(last, who, hash((name, a)))
+                values[a] = self._value(game.play(state, a), p, other * further, after, depth, now)
         for a, q in enumerate(chance):
             b = record.baseline[p][a] if record and s.rate else 0.0
             if q > 0.0:
@@ -209,6 +226,11 @@ class PlainWalker:
                 record.regret[a] += other / drawn * t**s.weight * (values[a] - total)
             record.visits += 1
         return total
+
+
+def _done(last: tuple[int, ...], player: int, what: int) -> tuple[int, ...]:
+    """Return what players did last, once one has done something."""
+    return (*last[:player], what, *last[player + 1 :])
 
 
 PYTHON = 110  # bytes that a number of a record takes here, about: it is an object, in a list, and has a label

@@ -10,6 +10,7 @@ import counterplay
 from counterplay.api import stepped
 from counterplay.api.stepped_solution import SteppedSolution
 from counterplay.engine.errors import UserError
+from counterplay.engine.tree import compile_tree
 from counterplay.show import stepped_pages
 from counterplay.solvers import stepped_run
 from counterplay.solvers.stepped import rows
@@ -102,6 +103,43 @@ def test_memory_ends_a_run_and_more_of_it_goes_on():
     assert len(more) > len(small)
     with pytest.raises(UserError, match="allow more"):
         counterplay.solve(resume=more, iterations=10**6, memory=200_000)
+
+
+class Absent(Pennies):
+    """The guesser guesses twice, and has forgotten its first guess when it makes the second."""
+
+    def turn(self, state):
+        return -2 if len(state) == 4 else (-1, 0, 1, 1)[len(state)]
+
+    def moves(self, state):
+        return tuple(f"{'tfgh'[len(state)]}{i}" for i in range(self.sides))
+
+    def sees(self, state, player):
+        return f"coin {state[0]}" if player == 0 else f"guess {len(state)}"
+
+
+class Forced(Absent):
+    """Only a single move in between tells what it was."""
+
+    def turn(self, state):
+        return -2 if len(state) == 5 else (-1, 0, 1, 1, 1)[len(state)]
+
+    def moves(self, state):
+        return ("on",) if len(state) == 3 else tuple(f"m{i}" for i in range(self.sides))
+
+    def sees(self, state, player):
+        return f"guess {len(state)} {state[2] if len(state) == 3 else ''}" if player else f"coin {state[0]}"
+
+
+@pytest.mark.parametrize("name", rows())
+@pytest.mark.parametrize("game", [Absent(), Forced()])
+def test_imperfect_recall_is_refused(name, game):
+    with pytest.raises(UserError) as by_tree:
+        compile_tree(game)
+    with pytest.raises(UserError) as walking:
+        counterplay.solve(game, name, iterations=200, memory=10**6)
+    assert "player 1 forgets at" in str(by_tree.value)
+    assert str(by_tree.value) in str(walking.value)
 
 
 @pytest.mark.parametrize("most", [140_000, 200_000, 300_000])
