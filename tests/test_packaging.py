@@ -102,7 +102,7 @@ def test_readme_begins_with_two_commands():
     assert solve[0].startswith("pip install .")
     assert "counterplay solve leduc" in solve[0]
     assert tests[0].startswith('pip install ".[test]"')
-    assert tests[0].endswith("pytest")
+    assert tests[0].endswith("pytest -n auto")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
