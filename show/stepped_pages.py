@@ -1,6 +1,7 @@
 """Solutions of games that are walked and never laid out, as text: what was visited, earned and learned."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from counterplay.engine.errors import UserError
@@ -64,8 +65,12 @@ def summary(solution: "SteppedSolution", stopped: str, paint: Paint) -> Iterator
 def unfinished(solution: "SteppedSolution") -> str:
     """Return what a run is worth that finished no iteration, and what would do better."""
     advice = walked(solution.made())
-    better = "give it more --time" if advice.endswith(f" {solution.algorithm}") else f"{advice} suits its length"
-    return f"NO ITERATION WAS FINISHED: the strategy is uniform, or nearly so, and not learned; {better}."
+    shorter = advice.endswith("outcome") and not solution.algorithm.startswith("mccfr-outcome")
+    better = f"{advice} has shorter walks" if shorter else "give it more --time"
+    other = sum(max(met.odds) - min(met.odds) > 1e-9 for met in islice(solution, SEARCHED))
+    at = "" if len(solution) <= SEARCHED else f" at the first {SEARCHED:,} information sets"
+    but = f" but for {other:,} that a part of one has changed" if other else ""
+    return f"NO ITERATION WAS FINISHED: the strategy is uniform{at}{but}, and no result; {better}."
 
 
 def holds(solution: "SteppedSolution", found: "Measured") -> bool:

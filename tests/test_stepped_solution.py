@@ -315,12 +315,15 @@ def test_a_run_without_a_finished_iteration_says_so(run, goofspiel, monkeypatch)
     options = ["phantom_tic_tac_toe", "--algorithm", "mccfr-external", "--memory", "1GB", "--time", 0.1]
     code, out, err = run("solve", *options)
     assert code == 0, err
-    assert "NO ITERATION WAS FINISHED" in out
+    assert "NO ITERATION WAS FINISHED: the strategy is uniform" in out
     assert "there is no exploitability" in out
     assert "--algorithm mccfr-outcome" in out
     _, out, _ = run("solve", *options, "--json")
     assert "NO ITERATION WAS FINISHED" in json.loads(out)["warning"]
-    assert "more --time" in stepped_pages.unfinished(goofspiel)  # its sampling is the one that suits
+    said = stepped_pages.unfinished(goofspiel)  # its sampling is the one that suits
+    assert "more --time" in said
+    other = sum(max(met.odds) - min(met.odds) > 1e-9 for met in goofspiel)
+    assert f"uniform but for {other:,} that" in said
 
 
 @pytest.mark.parametrize(
