@@ -52,7 +52,7 @@ def complaint(run, folder, monkeypatch):
         assert out == ""
         assert len(lines) == 1, err
         assert lines[0].startswith("counterplay: ")
-        assert 20 < len(lines[0]) < 400
+        assert 20 < len(lines[0]) < 500
         assert "Traceback" not in err
         assert sorted(folder.iterdir()) == before
         return lines[0].removeprefix("counterplay: ")
