@@ -216,7 +216,7 @@ def test_winnings_are_intervals(goofspiel):
 def test_what_is_not_to_be_had(goofspiel):
     for options, said in (
         ({"target": 0.1}, "nobody can measure"),
-        ({"algorithm": "cfr+"}, "memory goes with"),
+        ({"algorithm": "cfr+"}, "memory is an option of"),
         ({"memory": "lots"}, "number of bytes"),
         ({"memory": 10}, "100,000"),
         ({"updates": "simultaneous"}, "no option"),

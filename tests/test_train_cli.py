@@ -136,7 +136,7 @@ def test_mistakes(run, arguments, says):
     assert says in err
     assert err.startswith("counterplay: ")
     assert (out, err.count("\n")) == ("", 1)
-    assert len(err) < 500
+    assert len(err) < 600
 
 
 def test_a_folder_that_holds_a_run(run, folder):
