@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from counterplay.api.export import card, version
 from counterplay.api.solution import Facts, frozen
+from counterplay.api.trees import named
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import DealtRules, Rules
 from counterplay.engine.text import count, payoff, small
-from counterplay.games import GAMES
 from counterplay.solvers.run import Check, Method
 from counterplay.solvers.value import exploitability, nash_conv
 
@@ -98,17 +98,7 @@ class Solved:
 
     def made(self) -> Rules | DealtRules:
         """Return the game's rules; raises `ValueError` for one's own game, which no file can make (`load(game=)`)."""
-        if self.rules is not None:
-            return self.rules
-        try:
-            made: Rules | DealtRules = GAMES.make(self.game, own=False)
-        except ValueError as error:
-            if GAMES.knows(self.game):
-                raise
-            raise UserError(
-                f"no game here goes by {self.game!r}, and a file does not hold its rules: name the game too "
-                "(--game GAME, solve GAME --resume FILE, load(path, game=...))"
-            ) from error
+        made: Rules | DealtRules = self.rules if self.rules is not None else named(self.game)
         return made
 
     def header(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.solution import STEPPED, Facts, not_comparable
 from counterplay.api.stepped_books import Book, Met, PlainBook, StepsBook, most_visited
+from counterplay.api.trees import named
 from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
@@ -28,7 +29,6 @@ from counterplay.engine.strategy import uniform
 from counterplay.engine.system import available
 from counterplay.engine.text import as_json, count, payoff, size, small
 from counterplay.engine.tree import compile_tree
-from counterplay.games import GAMES
 from counterplay.show.text import check_player
 from counterplay.solvers.run import Method
 from counterplay.solvers.samplings import SAMPLINGS
@@ -115,15 +115,7 @@ class SteppedSolution:
         """Return the game's rules; raises `ValueError` for one's own game, which no file can make (`load(game=)`)."""
         if self.rules is not None:
             return self.rules
-        try:
-            made = GAMES.make(self.game, own=False)
-        except ValueError as error:
-            if GAMES.knows(self.game):
-                raise
-            raise UserError(
-                f"no game here goes by {self.game!r}, and a file does not hold its rules: name the game too "
-                "(--game GAME, solve GAME --resume FILE, load(path, game=...))"
-            ) from error
+        made = named(self.game)
         if made.players != self.players or (self.names is None) != is_steppable(made):
             raise self._other()
         return made

@@ -10,11 +10,10 @@ from typing import Any
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.factored import FactoredForm
-from counterplay.engine.factored_size import admit_factored, describe_factored, factored_size
+from counterplay.engine.factored_size import admit_factored, describe_factored
 from counterplay.engine.phantom import factored_form
 from counterplay.engine.rules import Phantom, is_dealt
-from counterplay.engine.size import SHORT, Size, admit, byte_words, describe
-from counterplay.engine.system import available
+from counterplay.engine.size import SHORT, Size, admit, describe
 from counterplay.engine.tree import Tree, compile_tree
 from counterplay.engine.walk import TooManyNodes
 from counterplay.games import GAMES
@@ -83,12 +82,7 @@ def whole_form(rules: Phantom) -> FactoredForm:
 
     Raises `ValueError` where it does not fit, before its memory is taken.
     """
-    needed, free = factored_size(rules).judge, available()
-    if needed > free:
-        raise UserError(
-            f"to judge a strategy without the board's symmetries takes {byte_words(needed)}, and {byte_words(free)} "
-            "are free; a solution is judged with them, for less"
-        )
+    admit_factored(rules, judging=True)
     return factored_form(rules, symmetric=False)
 
 
@@ -98,3 +92,16 @@ def name_of(made: Any) -> tuple[str, Any]:
 
     text = GAMES.spec_of(made)
     return text or type(made).__name__, made if text is None or is_own(text) else None
+
+
+def named(game: str) -> Any:
+    """Return the rules that a file names; raises `ValueError` for one's own game, which no file can make."""
+    try:
+        return GAMES.make(game, own=False)
+    except ValueError as error:
+        if GAMES.knows(game):
+            raise
+        raise UserError(
+            f"no game here goes by {game!r}, and a file does not hold its rules: name the game too "
+            "(--game GAME, solve GAME --resume FILE, load(path, game=...))"
+        ) from error

@@ -69,8 +69,9 @@ def admit_factored(rules: Any, judging: bool = False) -> FactoredSize:
     size, free = factored_size(rules), available()
     if judging and size.judge > free:
         raise UserError(
-            f"judging a strategy of {number_words(size.infosets)} information sets takes {byte_words(size.judge)}, "
-            f"and at most {byte_words(free)} are free; judge a solution of this program, which is symmetric"
+            f"judging a strategy of {number_words(size.infosets)} information sets without the board's symmetries "
+            f"takes {byte_words(size.judge)}, and at most {byte_words(free)} are free; a solution is judged with them, "
+            "for less"
         )
     if not judging and size.solve > free:
         raise UserError(

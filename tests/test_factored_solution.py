@@ -328,7 +328,7 @@ def test_what_memory_does_not_hold(hex23, monkeypatch):
 
 
 def test_a_form_that_memory_does_not_hold_is_refused(hex23, monkeypatch):
-    monkeypatch.setattr("counterplay.api.trees.available", lambda: 1000)
+    monkeypatch.setattr("counterplay.engine.factored_size.available", lambda: 1000)
     with pytest.raises(ValueError, match=r"without the board's symmetries takes .*, and .* are free"):
         counterplay.judge(TEXT, lambda player, label, actions: [1.0 / len(actions)] * len(actions))
     assert counterplay.judge(TEXT, hex23.strategy) == hex23.judge()
