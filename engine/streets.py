@@ -169,7 +169,7 @@ def root_lanes(game: Subgame, board: int, player: int) -> I64:
     """Return for each lane of a player on a board its hand's place among those of the player's range."""
     boards, deals = game.boards, game.deals
     before = np.zeros(len(boards.at), np.int64)
-    before[deals.after] = np.repeat(np.arange(len(boards.at)), np.diff(deals.bounds.astype(np.int64)))
+    before[deals.after] = np.repeat(np.arange(len(boards.at)), deals.bounds[1:] - deals.bounds[:-1])
     lane = np.arange(int(boards.lanes[board, player]))
     while True:
         lane = boards.source[int(boards.at[board]) + player * int(boards.width[board]) + lane].astype(np.int64)
