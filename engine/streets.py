@@ -273,11 +273,11 @@ def new_work(game: Subgame, threads: int) -> list[Work]:
 
 def new_tables(game: Subgame, compress: bool) -> Tables:
     """Return empty tables."""
-    scales = game.decisions if compress else 0
+    entries, scales = game.entries, game.decisions if compress else 0
     kind = np.int16 if compress else np.float32
     return Tables(
-        np.zeros(game.entries, kind),
-        np.zeros(game.entries, kind),
+        np.zeros(entries, kind),
+        np.zeros(entries, kind),
         np.zeros(scales, np.float32),
         np.zeros(scales, np.float32),
     )
