@@ -1,6 +1,6 @@
 """Down and up the decisions of one street: strategies and plans, then values, regrets and averages.
 
-All arrays are raw (`engine.raw`), and w is the number of lanes.
+All arrays are raw (`engine.raw`), and w is the width of the board.
 """
 
 from typing import Any
@@ -9,14 +9,20 @@ import numpy as np
 
 from counterplay.engine.jit import Index, inlined
 from counterplay.engine.raw import shift
-from counterplay.engine.simd import WIDE, largest, load, store, zeros
+from counterplay.engine.simd import WIDE, fill, inverse, largest, load, store, where_positive, zeros
 from counterplay.engine.streets import FREE, Subgame, Tables, Work
-from counterplay.solvers.streets.tables import fetch, holder, keep
+from counterplay.solvers.streets.tables import fetch, holder, keep, stride
 
 UPDATE, VALUE, BEST = 0, 1, 2  # add regrets and averages; value the average strategies; or best responses to them
 
 _ZERO, _ONE, _LITTLE = np.float32(0.0), np.float32(1.0), np.float32(1e-30)
 _0, _1, _2, _3, _FREE = (np.uint64(n) for n in (0, 1, 2, 3, FREE))
+
+
+@inlined
+def begins_at(game: Subgame, t: Index, board: Index, p: Index) -> Any:
+    """Return where in an instance's part of a table the decisions of player p begin."""
+    return _0 if p == 0 else game.templates.actions[t * _2] * game.boards.columns[board * _2]
 
 
 @inlined
@@ -28,43 +34,47 @@ def descend(
     sigma: Any,
     instance: Index,
     t: Index,
+    board: Index,
     p: Index,
     mode: int,
     w: Index,
 ) -> None:
     """Spread the plans at the entries, the first rows, over the template; keep player p's strategy."""
-    templates, locks, norm = game.templates, game.locks, work.norm
+    templates, locks = game.templates, game.locks
     base, scale = game.instances.base[instance], game.instances.scale[instance]
     start = templates.decisions[t * _3]
     table, scales = tables.regret, tables.regret_scale
     if mode != UPDATE:
         table, scales = tables.total, tables.total_scale
-    weight = holder(table, work.block)
+    least, zero = fill(_LITTLE), zeros()
     for q in range(_2):
-        lanes = game.hands.lanes[q]
+        lanes, begins = game.boards.lanes[board * _2 + q], begins_at(game, t, board, q) + base
+        weight, row = holder(table, work.block, lanes), stride(table, lanes, w)
         for d in range(templates.decisions[t * _3 + q], templates.decisions[t * _3 + q + _1]):
             actions, k = templates.size[d], scale + (d - start)
-            at = base + templates.offset[d]
-            begin = fetch(table, at, actions * lanes, scales, k, work.block)
-            # Regret matching: shares of the positive parts, equal ones where none is positive.
-            for i in range(_0, w, WIDE):
-                store(norm, i, zeros())
-            for a in range(actions):
-                row = begin + a * lanes
-                for i in range(lanes):
-                    norm[i] += max(weight[row + i], _ZERO)
-            for i in range(lanes):
-                norm[i] = _ONE / norm[i] if norm[i] > _LITTLE else _ZERO
-            equal = _ONE / np.float32(actions)
+            begin = fetch(table, begins + templates.offset[d] * lanes, actions, lanes, w, scales, k, work.block)
+            equal = fill(_ONE / np.float32(actions))
             above, first = templates.parent[d] * w, templates.first[d] * w
-            for a in range(actions):
-                row, below = begin + a * lanes, first + a * w
-                for i in range(lanes):
-                    x = max(weight[row + i], _ZERO) * norm[i]
-                    x = x if norm[i] > _ZERO else equal
+            # Regret matching: shares of the positive parts, equal ones where none is positive. The last sixteen lanes
+            # may have been among those before.
+            last: Index = row - WIDE
+            i: Index = _0
+            while True:
+                sum_, at = zero, begin + i
+                for _ in range(actions):
+                    sum_ = sum_ + largest(load(weight, at), zero)
+                    at += row
+                share, at, below = inverse(sum_, least), begin + i, first + i
+                for _ in range(actions):
+                    x = where_positive(share, largest(load(weight, at), zero) * share, equal)
                     if q == p:
-                        sigma[below + i] = x
-                    plan[below + i] = x * plan[above + i]
+                        store(sigma, below, x)
+                    store(plan, below, x * load(plan, above + i))
+                    at += row
+                    below += w
+                if i >= last:
+                    break
+                i = min(i + WIDE, last)
             lock = locks.at[k] if locks.given else _FREE
             if lock != _FREE:
                 for a in range(actions):
@@ -86,6 +96,7 @@ def ascend(
     value: Any,
     instance: Index,
     t: Index,
+    board: Index,
     p: Index,
     mode: int,
     gain: Any,
@@ -96,8 +107,11 @@ def ascend(
     """Gather player p's values up the template; in mode UPDATE add regrets and averages."""
     templates, locks, norm = game.templates, game.locks, work.norm
     base, scale = game.instances.base[instance], game.instances.scale[instance]
-    regret, summed = holder(tables.regret, work.block), holder(tables.total, work.block)
-    lanes, start = game.hands.lanes[p], templates.decisions[t * _3]
+    lanes, begins = game.boards.lanes[board * _2 + p], begins_at(game, t, board, p) + base
+    regret, summed = holder(tables.regret, work.block, lanes), holder(tables.total, work.block, lanes)
+    row = stride(tables.regret, lanes, w)
+    last, start = row - WIDE, templates.decisions[t * _3]
+    gains, losses, kept = fill(gain), fill(loss), fill(held)
     low, d = templates.decisions[t * _3 + p], templates.decisions[t * _3 + p + _1]
     while d > low:
         d -= _1
@@ -118,20 +132,32 @@ def ascend(
             store(value, above + i, load(value, above + i) + load(norm, i))
         if mode != UPDATE:
             continue
-        at = base + templates.offset[d]
-        begin = fetch(tables.regret, at, actions * lanes, tables.regret_scale, k, work.block)
+        # In the table the last sixteen lanes may be among those before: they are read before these are written.
+        at = begins + templates.offset[d] * lanes
+        entry = fetch(tables.regret, at, actions, lanes, w, tables.regret_scale, k, work.block)
         for a in range(actions):
-            row, entry = first + a * w, begin + a * lanes
-            for i in range(lanes):
-                x = regret[entry + i] + value[row + i] - norm[i]
-                regret[entry + i] = x * (gain if x > _ZERO else loss)
-        keep(tables.regret, at, actions * lanes, tables.regret_scale, k, work.block)
-        begin = fetch(tables.total, at, actions * lanes, tables.total_scale, k, work.block)
+            worth, end = first + a * w, load(regret, entry + last)
+            for i in range(_0, last, WIDE):
+                _regret(
+                    regret, entry + i, load(regret, entry + i) + load(value, worth + i) - load(norm, i), gains, losses
+                )
+            _regret(regret, entry + last, end + load(value, worth + last) - load(norm, last), gains, losses)
+            entry += row
+        keep(tables.regret, at, actions, lanes, w, tables.regret_scale, k, work.block)
+        entry = fetch(tables.total, at, actions, lanes, w, tables.total_scale, k, work.block)
         for a in range(actions):
-            row, entry = first + a * w, begin + a * lanes
-            for i in range(lanes):
-                summed[entry + i] = summed[entry + i] * held + plan[row + i]
-        keep(tables.total, at, actions * lanes, tables.total_scale, k, work.block)
+            played, end = first + a * w, load(summed, entry + last)
+            for i in range(_0, last, WIDE):
+                store(summed, entry + i, load(summed, entry + i) * kept + load(plan, played + i))
+            store(summed, entry + last, end * kept + load(plan, played + last))
+            entry += row
+        keep(tables.total, at, actions, lanes, w, tables.total_scale, k, work.block)
+
+
+@inlined
+def _regret(regret: Any, at: Index, x: Any, gains: Any, losses: Any) -> None:
+    """Write sixteen regrets, discounted."""
+    store(regret, at, x * where_positive(x, gains, losses))
 
 
 @inlined
