@@ -360,6 +360,8 @@ def load(path: str | Path, game: Any = None) -> Any:
         if game is not None and GAMES.make(game) != found.spot:
             raise UserError(f"{path} is of another spot than the one given, {found.game}")
         return found
+    if header.get("kind") == "buckets":
+        raise UserError(f"{path} holds buckets of hands, and no solution: 'counterplay buckets {path}' shows them")
     if header.get("kind") == STEPPED:
         return stepped.load(path, arrays, header, game)
     tabular: Any = (reading.read_factored if header.get("kind") == FACTORED else reading.read)(path, arrays, header)

@@ -32,17 +32,23 @@ I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
 
-def quantiles(weights: I64, count: int) -> tuple[U16, int]:
-    """Return the bucket of each value 0 .. V - 1 of those weights [V], and how many there are.
+@jit
+def quantiles(weights: I64, count: int, table: U16) -> int:
+    """Write the bucket of each value 0 .. V - 1 of those weights [V] to `table` [V], and return how many there are.
 
-    A value is in the bucket of the middle of its weight, so what ties is together, and a value that weighs more than a
-    bucket leaves fewer buckets than `count`.
+    A bucket ends where its weight is nearest to an equal share of what the buckets before have left. So what ties is
+    together, and what weighs more than a share leaves the others more than equal ones.
     """
-    below = np.cumsum(weights)
-    bucket = np.minimum(count * (2 * below - weights) // (2 * below[-1]), count - 1)
-    used = np.zeros(count, np.bool_)
-    used[bucket[weights > 0]] = True
-    return (np.cumsum(used) - 1)[bucket].clip(0).astype(np.uint16), int(used.sum())
+    left, buckets, filled, bucket = weights.sum(), count, 0, 0
+    for v in range(weights.size):
+        if buckets > 1 and filled > 0 and weights[v] > 0 and (2 * filled + weights[v]) * buckets > 2 * left:
+            left -= filled
+            buckets -= 1
+            bucket += 1
+            filled = 0
+        filled += weights[v]
+        table[v] = bucket
+    return bucket + 1
 
 
 @jit
@@ -88,7 +94,8 @@ def _by_strength(street: Street, points: I64 | None, asked: int, of: U8 | U16, p
     """Put hands into buckets by their values; `points` is how many deals have a value, where it is known."""
     if points is None:
         points = np.bincount(street.values, street.weights).astype(np.int64)
-    table, size = quantiles(points, asked)
+    table = np.empty(len(points), np.uint16)
+    size = quantiles(points, asked, table)
     pool.share(len(of), lambda a, b: _looked_up(street.values, table, a, b, of))
     return _found(table, points, np.arange(len(points)), size)
 
