@@ -19,7 +19,8 @@ from counterplay.games.holdem.buckets import buckets_of, cells_of, load, parse_s
 from counterplay.games.holdem.canonical import example_of, hand_index, index_of
 from counterplay.games.holdem.cards import HOLDEM, ROYAL, Deck
 from counterplay.games.holdem.clusters import assign, cluster
-from counterplay.games.holdem.rollouts import CLASSES, last_street, most_points, street_before
+from counterplay.games.holdem.rollouts import CLASSES, board_points, last_street, most_points, street_before
+from counterplay.games.holdem.strength import ranking
 
 TINY = Deck("tiny", tuple(range(20, 32)))  # three ranks: seven, eight, nine
 
@@ -68,6 +69,16 @@ def test_strength_is_that_of_all_hands_and_run_outs(streets):
                 assert found[street].rows[number].tolist() == bounds.tolist()
     assert counted.sum() == 12 * 11 // 2 * 252  # hands and boards
     assert (counted * np.arange(most + 1)).sum() * 2 == counted.sum() * most  # what one wins another loses
+
+
+@pytest.mark.nojit
+def test_points_on_a_board():
+    board = np.array([20, 21, 24, 29, 31], np.uint8)
+    hole = np.array(list(combinations([c for c in TINY.cards if c not in board], 2)), np.uint8)
+    room = np.empty(len(hole), np.int64), np.empty(52, np.int64)
+    points = np.empty(len(hole), np.uint16)
+    board_points(hole, len(hole), board, *ranking(TINY), *room, points)
+    assert points.tolist() == [naive_points(TINY, hand, board.tolist()) for hand in hole.tolist()]
 
 
 def test_weights_are_numbers_of_deals(streets):
@@ -133,6 +144,7 @@ def test_a_centre_that_nobody_is_near_gets_the_farthest_hand(hands):
     assert of.tolist() == [3, 1, 2, 2]
 
 
+@pytest.mark.nojit
 def test_few_different_hands_make_few_clusters():
     rows = np.repeat(np.arange(0, 250, 50, dtype=np.uint8)[:, None], WIDTH, axis=1)
     rows = np.concatenate([rows, rows])
@@ -155,6 +167,7 @@ def test_medians_are_the_best_centres(hands):
     assert assign(rows, weights, 0, len(rows), again.centres, of, apart) == best.sum()
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize(
     ("weights", "count", "buckets"),
     [
