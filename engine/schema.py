@@ -102,6 +102,18 @@ class SteppedHeader(Struct):
             raise ValueError("the points' iterations do not rise to those of the run")
 
 
+class BucketsHeader(Struct):
+    """What buckets of hands are (`games.holdem.buckets.Buckets`)."""
+
+    kind: Literal["buckets"]
+    deck: Name
+    last: Annotated[int, Meta(ge=1, le=3)]
+    spec: Annotated[str, Meta(max_length=200)]
+    seed: Count
+    sizes: Annotated[list[Some], Meta(min_length=2, max_length=4)]
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+
+
 class PlanHeader(Struct):
     """How long a run trains (`agents.run.Plan`)."""
 
