@@ -5,7 +5,7 @@ NashConv divided by two, in chips and in per cent of the starting pot, blinds in
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -21,10 +21,10 @@ from counterplay.api.view import View
 from counterplay.engine import arguments, schema
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import pack, write
-from counterplay.engine.streets import Subgame, Tables
+from counterplay.engine.streets import Subgame, Tables, part_sizes
 from counterplay.engine.system import available, cores, interrupts, resident
 from counterplay.engine.text import as_json, count, size, small
-from counterplay.games.holdem import places
+from counterplay.games.holdem import old, places
 from counterplay.games.holdem.betting import PLAYERS, STREETS, seat
 from counterplay.games.holdem.cards import format_cards
 from counterplay.games.holdem.facts import figures as spot_figures
@@ -149,12 +149,12 @@ class SpotSolution:
         game, other = self.layout.game, second._tables
         total, scales = first._tables.total.copy(), first._tables.total_scale.copy()
         betting, played = game.templates, game.instances
+        sizes = part_sizes(game)
         for i, t in enumerate(played.template.tolist()):
             low, middle, high = (int(d) for d in betting.decisions[t])
-            if middle == high:
-                continue
-            start = int(played.base[i]) + int(betting.offset[middle])  # player 1's part comes after player 0's
-            end = int(played.base[i]) + int(betting.size_of[t])
+            start = int(played.base[i])
+            end = start + int(sizes[i])
+            start += int(betting.actions[t, 0]) * int(game.boards.columns[played.board[i], 0])  # player 1's part
             total[start:end] = other.total[start:end]
             if scales.size:
                 at = int(played.scale[i])
@@ -314,7 +314,13 @@ class SpotSolution:
 def read(path: str | Path, arrays: dict[str, npt.NDArray[Any]], header: dict[str, Any]) -> SpotSolution:
     """Return the solution in a file whose arrays and header were read; raises `ValueError` for one that is damaged."""
     try:
-        return _solution(arrays, schema.convert(header, schema.SolutionHeader, "the header"))
+        solution = _solution(arrays, schema.convert(header, schema.SolutionHeader, "the header"))
+        if header["format"] > old.FORMAT:
+            return solution
+        laid = solution.layout
+        converted = replace(solution, state=old.by_board(laid, solution.state))
+        vars(converted).update(layout=laid)
+        return converted
     except UserError as error:
         raise UserError(f"{path} is a solution file with parts missing or damaged: {error}") from None
 

@@ -17,7 +17,7 @@ from counterplay.engine.system import available
 from counterplay.engine.text import size
 from counterplay.engine.writing import replacing, told
 
-FORMAT = 2  # of what is written; 1 had moves and hands with line ends between them
+FORMAT = 3  # of what is written; 2 had tables of spots by all hands, 1 had moves and hands with line ends between them
 _KEY = "counterplay"
 _DTYPES = ("BOOL", *(f"{kind}{bits}" for kind in "UI" for bits in (8, 16, 32, 64)), "F32", "F64")
 _MOST_ARRAYS = 100

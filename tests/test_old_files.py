@@ -1,4 +1,7 @@
-"""Files that earlier versions wrote are still read: the folder `old` holds some, written by version 0.1.0."""
+"""Files that earlier versions wrote are still read: the folder `old` holds some.
+
+The turns have tables by all hands of the ranges on every board; the others were written by version 0.1.0.
+"""
 
 import shutil
 from pathlib import Path
@@ -11,7 +14,7 @@ import counterplay
 OLD = Path(__file__).parent / "old"
 
 
-@pytest.mark.parametrize("name", ["kuhn", "kuhn3", "river", "river16"])
+@pytest.mark.parametrize("name", ["kuhn", "kuhn3", "river", "river16", "turn", "turn16"])
 def test_old_solutions(name):
     solution = counterplay.load(OLD / f"{name}.cps")
     assert solution.iterations == 50

@@ -48,8 +48,8 @@ def leduc(symmetry=True):
 def through_tables(game: Subgame, hands) -> Subgame:
     """Return the game with its showdowns as products with a table of who is ahead; suits for one board alone."""
     one, two = hands
-    ahead = np.zeros((1, game.hands.reach.shape[1], game.hands.reach.shape[1]), np.float32)
-    ahead[0, : len(one), : len(two)] = np.sign(one[:, None] - two[None, :])
+    ahead = np.zeros((len(one), game.reach.shape[1]), np.float32)
+    ahead[:, : len(two)] = np.sign(one[:, None] - two[None, :])
     bounds = game.leaves.bounds.copy()
     for t in range(len(game.templates.entries)):  # the blocks of showdowns become those of tables
         bounds[KINDS * t + TABLE] = bounds[KINDS * t + SHOWDOWN]

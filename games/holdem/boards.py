@@ -1,16 +1,16 @@
-"""The boards that a game may come to, each deal played once up to suits, and the order of hands on each full board."""
+"""The boards that a game may come to, each deal played once up to suits."""
 
 from collections.abc import Sequence
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.streets import Orders, RunOuts
+from counterplay.engine.streets import Boards, RunOuts
 from counterplay.games.holdem.cards import Deck, moved
-from counterplay.games.holdem.strength import strengths
+from counterplay.games.holdem.lanes import hands_on
 
 I64 = npt.NDArray[np.int64]
 Cards = tuple[int, ...]
@@ -20,11 +20,14 @@ SAME: Suits = (0, 1, 2, 3)
 
 
 class Runouts(NamedTuple):
-    """All boards from one on, and what their numbers stand for."""
+    """All boards from one on, and how they are dealt (as in `RunOuts`)."""
 
-    deals: RunOuts
     boards: tuple[Cards, ...]  # [B] a board before those that follow it
-    suits: tuple[Suits, ...]  # [permuted] the renamings of suits that swaps stand for
+    before: I64  # [B] the board from which it was dealt; of the first, itself
+    bounds: list[int]  # [B + 1]
+    share: list[float]  # [C] of the deals; deal c makes board c + 1
+    swaps: list[int]  # [B + 1]
+    suits: tuple[Suits, ...]  # [.] the renaming of suits that a swap stands for
 
 
 def swaps(deck: Deck, board: Cards, told: Sequence[npt.NDArray[Any]]) -> list[Suits]:
@@ -37,24 +40,15 @@ def swaps(deck: Deck, board: Cards, told: Sequence[npt.NDArray[Any]]) -> list[Su
     ]
 
 
-def deal_on(
-    deck: Deck,
-    board: Cards,
-    last: int,
-    hands: tuple[I64, I64],
-    width: int,
-    told: Sequence[npt.NDArray[Any]],
-    symmetry: bool = True,
-) -> Runouts:
+def deal_on(deck: Deck, board: Cards, last: int, told: Sequence[npt.NDArray[Any]], symmetry: bool = True) -> Runouts:
     """Deal on from a board to the boards of street `last`, each deal once up to suits that leave what is told as it is.
 
-    `hands` are the numbers of both players' hands, by lane, and `width` is W.
+    What is told of hands is [H] each.
     """
     group = swaps(deck, board, told) if symmetry else [SAME]
-    boards, groups = [board], [group]
-    bounds, dealt, after, share = [0], list[Cards](), list[int](), list[float]()
-    swap_bounds, swap = [0], list[int]()
-    known: dict[Suits, int] = {}
+    boards, groups, before = [board], [group], [0]
+    bounds, share = [0], list[float]()
+    swap_bounds, swap = [0], list[Suits]()
     at = 0
     while at < len(boards):
         now, fixing = boards[at], groups[at]
@@ -64,61 +58,38 @@ def deal_on(
         for deal in combinations([c for c in deck.cards if c not in now], more) if more else ():
             if deal in seen:
                 continue
-            images = [tuple(sorted(moved(c, suits) for c in deal)) for suits in fixing]
+            images = [tuple(sorted(moved(c, suits) for c in deal)) for suits in fixing] if len(fixing) > 1 else [deal]
             seen.update(images)
-            dealt.append(deal)
-            after.append(len(boards))
             share.append(chance * len(set(images)) / len(fixing))
             boards.append((*now, *deal))
+            before.append(at)
             groups.append([suits for suits, image in zip(fixing, images, strict=True) if image == deal])
         if more and len(fixing) > 1:
-            swap.extend(known.setdefault(suits, len(known)) for suits in fixing)
+            swap.extend(fixing)
         swap_bounds.append(len(swap))
-        bounds.append(len(dealt))
+        bounds.append(len(share))
         at += 1
-    deals = RunOuts(
-        bounds=np.array(bounds, np.uint32),
-        dealt=np.array([sum(1 << card for card in deal) for deal in dealt], np.uint64),
-        after=np.array(after, np.uint32),
-        share=np.array(share, np.float32),
-        swaps=np.array(swap_bounds, np.uint32),
-        swap=np.array(swap, np.uint32),
-        permuted=_permuted(deck, tuple(known), hands, width),
+    return Runouts(tuple(boards), np.array(before, np.int64), bounds, share, swap_bounds, tuple(swap))
+
+
+def run_outs(deck: Deck, outs: Runouts, boards: Boards) -> RunOuts:
+    """Return the deals as the walker reads them, given the lanes of the boards."""
+    permuted, starts, length = list[npt.NDArray[np.uint16]](), list[int](), 0
+    for b, (low, high) in enumerate(pairwise(outs.swaps)):
+        numbers = hands_on(deck, boards, b) if high > low else ()
+        for suits in outs.suits[low:high]:
+            lanes = np.zeros((2, int(boards.width[b])), np.uint16)
+            back = deck.permuted(tuple(suits.index(s) for s in SAME))
+            for p, mine in enumerate(numbers):
+                lanes[p, : len(mine)] = np.searchsorted(mine, back[mine])
+            permuted.append(lanes.ravel())
+            starts.append(length)
+            length += lanes.size
+    return RunOuts(
+        bounds=np.array(outs.bounds, np.uint32),
+        after=np.arange(1, len(outs.boards), dtype=np.uint32),
+        share=np.array(outs.share, np.float32),
+        swaps=np.array(outs.swaps, np.uint32),
+        swap=np.array(starts, np.uint64),
+        permuted=np.concatenate([np.zeros(0, np.uint16), *permuted]),
     )
-    return Runouts(deals, tuple(boards), tuple(known))
-
-
-def _permuted(deck: Deck, known: Sequence[Suits], hands: tuple[I64, I64], width: int) -> npt.NDArray[np.uint16]:
-    """Return the lane that plays, with a deal, the part of each lane with the deal renamed."""
-    permuted = np.zeros((len(known), 2, width), np.uint16)
-    for k, suits in enumerate(known):
-        back = deck.permuted(tuple(suits.index(s) for s in SAME))
-        for p, numbers in enumerate(hands):
-            permuted[k, p, : len(numbers)] = np.searchsorted(numbers, back[numbers])
-    return permuted
-
-
-def orders(deck: Deck, boards: tuple[Cards, ...], full: int, hands: tuple[I64, I64], width: int) -> Orders:
-    """Sort both players' hands on every board of `full` cards; boards of the same cards share a row."""
-    index: dict[Cards, int] = {}
-    row = np.zeros(len(boards), np.uint32)
-    for b, cards in enumerate(boards):
-        if len(cards) == full:
-            row[b] = index.setdefault(tuple(sorted(cards)), len(index))
-    order = np.zeros((len(index), 2, width), np.uint16)
-    allowed = np.zeros((len(index), 2), np.uint16)
-    below, beyond = np.zeros_like(order), np.zeros_like(order)
-    for cards, r in index.items():
-        ranked = []
-        for p in range(2):
-            strength = strengths(cards, hands[p], deck)
-            sort = np.argsort(strength, kind="stable")
-            sort = sort[strength[sort] >= 0]  # negative: the board holds a card of the hand
-            order[r, p, : len(sort)] = sort
-            allowed[r, p] = len(sort)
-            ranked.append(strength[sort])
-        for p in range(2):
-            n = len(ranked[p])
-            below[r, p, :n] = np.searchsorted(ranked[1 - p], ranked[p], side="left")
-            beyond[r, p, :n] = np.searchsorted(ranked[1 - p], ranked[p], side="right")
-    return Orders(row, order, allowed, below, beyond)

@@ -174,6 +174,11 @@ class Deck:
             return COMBO_CARDS
         return np.stack([np.arange(CARDS), np.full(CARDS, NO_SECOND[player])], axis=1).astype(np.uint8)
 
+    def numbers(self, pairs: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """Return the numbers of the hands of which `pairs` says the cards."""
+        high, low = (pairs[:, c].astype(np.int64) for c in range(2))
+        return high * (high - 1) // 2 + low if self.hole == 2 else high
+
     def same(self, mine: npt.NDArray[np.int64], theirs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return for each of my hands the index among theirs of that with the same two cards; their number if none."""
         none = np.full(len(mine), len(theirs), np.int64)

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.jit import jit
-from counterplay.engine.streets import Equities, unblocked
+from counterplay.engine.streets import Boards, Equities, unblocked
 from counterplay.games.holdem.boards import Cards, swaps
 from counterplay.games.holdem.cards import Deck, moved
+from counterplay.games.holdem.lanes import hands_on
 from counterplay.games.holdem.strength import strengths
 
 F64 = npt.NDArray[np.float64]
@@ -33,45 +34,64 @@ def _compare(
                 ahead[h, o] += part if mine[h] > theirs[o] else -part if mine[h] < theirs[o] else np.float32(0.0)
 
 
-def equities(
-    deck: Deck, boards: tuple[Cards, ...], last: int, allins: set[int], hands: tuple[I64, I64], width: int
-) -> Equities:
-    """Return the chances to win less those to lose once street `last` is dealt, by both players' hands.
+class _Showdowns:
+    """Full boards' strengths of both players' hands, each board's worked out once."""
 
-    They are for each board on whose street, one of `allins`, players may be all-in.
-    """
-    full = deck.board[last]
-    wanted = [b for b, cards in enumerate(boards) if len(cards) < full and deck.board.index(len(cards)) in allins]
-    row = np.zeros(len(boards), np.uint32)
-    ahead = np.zeros((len(wanted), width, width), np.float32)
-    one, two = map(len, hands)
-    clash = ~deck.apart(*hands) if wanted else np.zeros((one, two), bool)
-    held = [np.isin(np.arange(len(deck.hands)), numbers) for numbers in hands]
-    known: dict[Cards, list[npt.NDArray[np.int32]]] = {}
-    for k, b in enumerate(wanted):
-        row[b] = k
-        rest = [c for c in deck.cards if c not in boards[b]]
-        due = full - len(boards[b])
+    def __init__(self, deck: Deck, last: int, hands: tuple[I64, I64]):
+        self.deck, self.last, self.hands = deck, last, hands
+        self.held = [np.isin(np.arange(len(deck.hands)), numbers) for numbers in hands]
+        self.known: dict[Cards, list[npt.NDArray[np.int32]]] = {}
+
+    def table(self, board: Cards, lanes: tuple[I64, I64]) -> npt.NDArray[np.float32]:
+        """Return the chances to win less those to lose on a board, [n, m].
+
+        They are for the hands in these places of both players', lowest numbers first: those that the board leaves.
+        """
+        deck, full = self.deck, self.deck.board[self.last]
+        rest = [c for c in deck.cards if c not in board]
+        due = full - len(board)
         chance = 1.0 / comb(len(rest) - 2 * deck.hole, due)
-        group = swaps(deck, boards[b], held)
-        part = ahead[k] if len(group) == 1 else np.zeros((width, width), np.float32)
+        group = swaps(deck, board, self.held)
+        part = np.zeros((len(lanes[0]), len(lanes[1])), np.float32)
         seen: set[Cards] = set()
         for more in combinations(rest, due):
             if more in seen:
                 continue
             images = {tuple(sorted(moved(c, suits) for c in more)) for suits in group}
             seen |= images
-            cards = tuple(sorted((*boards[b], *more)))
-            if cards not in known:
-                known[cards] = [strengths(cards, numbers, deck) for numbers in hands]
-            mine, theirs = known[cards]
+            cards = tuple(sorted((*board, *more)))
+            if cards not in self.known:
+                self.known[cards] = [strengths(cards, numbers, deck) for numbers in self.hands]
+            mine, theirs = (ranks[at] for ranks, at in zip(self.known[cards], lanes, strict=True))
             _compare(mine, theirs, part, chance * len(images) / len(group))
+        one, two = (numbers[at] for numbers, at in zip(self.hands, lanes, strict=True))
+        found = part if len(group) == 1 else np.zeros_like(part)
         if len(group) > 1:  # what equals up to suits was dealt once; as in the solver, the swaps are made at the end
             for suits in group:
-                rows, columns = (np.searchsorted(numbers, deck.permuted(suits)[numbers]) for numbers in hands)
-                ahead[k, :one, :two] += part[rows[:, None], columns[None, :]]
-        ahead[k, :one, :two][clash] = 0.0
-    return Equities(row, ahead.ravel())
+                rows, columns = (np.searchsorted(numbers, deck.permuted(suits)[numbers]) for numbers in (one, two))
+                found += part[rows[:, None], columns[None, :]]
+        found[~deck.apart(one, two)] = 0.0
+        return found
+
+
+def equities(
+    deck: Deck, cards: tuple[Cards, ...], boards: Boards, last: int, allins: set[int], hands: tuple[I64, I64]
+) -> Equities:
+    """Return the chances to win less those to lose once street `last` is dealt, by both players' lanes.
+
+    They are for each board on whose street, one of `allins`, players may be all-in.
+    """
+    full, showdowns = deck.board[last], _Showdowns(deck, last, hands)
+    wanted = [b for b, on in enumerate(cards) if len(on) < full and deck.board.index(len(on)) in allins]
+    sizes = [int(boards.lanes[b, 0]) * int(boards.width[b]) for b in wanted]
+    at, ahead = np.zeros(len(cards), np.uint64), np.zeros(sum(sizes), np.float32)
+    for b, end, count in zip(wanted, np.cumsum(sizes).tolist(), sizes, strict=True):
+        one, two = (np.searchsorted(mine, here) for mine, here in zip(hands, hands_on(deck, boards, b), strict=True))
+        at[b] = end - count
+        ahead[end - count : end].reshape(len(one), int(boards.width[b]))[:, : len(two)] = showdowns.table(
+            cards[b], (one, two)
+        )
+    return Equities(at, ahead)
 
 
 def matchups(deck: Deck, hands: tuple[I64, I64], reach: tuple[F64, F64]) -> tuple[F64, F64]:
@@ -86,14 +106,13 @@ def matchups(deck: Deck, hands: tuple[I64, I64], reach: tuple[F64, F64]) -> tupl
 
 def equity(deck: Deck, board: Cards, last: int, hands: tuple[I64, I64], reach: tuple[F64, F64]) -> tuple[F64, F64]:
     """Return the share of the pot that each hand of both players would win if all were checked down; NaN: no rival."""
-    one, two = len(hands[0]), len(hands[1])
     if len(board) == deck.board[last]:
         ranks = [strengths(board, numbers, deck).astype(np.int64) for numbers in hands]
         ahead = np.sign(ranks[0][:, None] - ranks[1][None, :]).astype(np.float64)
     else:
-        width = max(one, two)
-        table = equities(deck, (board,), last, {deck.board.index(len(board))}, hands, width).ahead
-        ahead = table.reshape(width, width)[:one, :two].astype(np.float64)
+        lanes = [np.flatnonzero(deck.free(board)[numbers]) for numbers in hands]
+        ahead = np.zeros((len(hands[0]), len(hands[1])))
+        ahead[np.ix_(*lanes)] = _Showdowns(deck, last, hands).table(board, (lanes[0], lanes[1]))
     ahead = ahead * deck.apart(*hands)
     met = matchups(deck, hands, reach)
     with np.errstate(divide="ignore", invalid="ignore"):

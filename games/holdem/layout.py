@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.simd import LANES
-from counterplay.engine.streets import NO_LOCKS, PAD, Hands, Instances, Subgame, Templates
+from counterplay.engine.streets import NO_LOCKS, Boards, Instances, Subgame, Templates
 from counterplay.games.holdem.betting import NO_RAKE, BettingRules, Rake
-from counterplay.games.holdem.boards import Runouts, deal_on, orders
+from counterplay.games.holdem.boards import Runouts, deal_on, run_outs
 from counterplay.games.holdem.cards import Deck
 from counterplay.games.holdem.equity import equities
+from counterplay.games.holdem.lanes import hands_on, lay_lanes
 from counterplay.games.holdem.templates import contract
 from counterplay.games.holdem.trees import ALLIN, NEXT, Start, Street
 
@@ -25,12 +25,12 @@ class StreetLayout(NamedTuple):
 
     deck: Deck
     game: Subgame
-    combos: tuple[I64, I64]  # number in the deck of the hand that each of a player's lanes holds
+    combos: tuple[I64, I64]  # both players' ranges: the numbers of their hands in the deck, lowest first
     streets: tuple[Street, ...]  # all betting trees of a street
     entries: tuple[tuple[int, ...], ...]  # [T][E] the tree that follows each entry of a template
     sequence: tuple[tuple[I64, ...], ...]  # [T][E][N, 2] both players' last sequences at each node
     boards: tuple[Cards, ...]  # [B]
-    suits: tuple[tuple[int, ...], ...]  # [permuted] the suit permutations that swaps stand for
+    suits: tuple[tuple[int, ...], ...]  # [.] the suit permutations that swaps stand for
 
 
 def layout(
@@ -50,24 +50,28 @@ def layout(
     hands, [H] each, are dealt once.
     """
     free = deck.free(board)
-    combos = tuple(np.flatnonzero((w > 0) & free).astype(np.int64) for w in weights)
-    hands = _hands(deck, (combos[0], combos[1]), weights)
-    both, width = (combos[0], combos[1]), hands.reach.shape[1]
-    made = contract(trees, [len(c) for c in both], width, betting, rake)
-    outs = deal_on(deck, board, betting.last, both, width, (*weights, *told), symmetry)
+    one, two = (np.flatnonzero((w > 0) & free).astype(np.int64) for w in weights)
+    outs = deal_on(deck, board, betting.last, (*weights, *told), symmetry)
+    boards = lay_lanes(deck, outs.boards, outs.before, deck.board[betting.last], (one, two))
+    made = contract(trees, int(boards.width[0]), betting, rake)
     allins = {start.street for start, tree in trees.items() if (tree.kind == ALLIN).any()}
+    reach = np.zeros((2, int(boards.width[0])), np.float32)
+    for p, numbers in enumerate(hands_on(deck, boards, 0)):
+        reach[p, : len(numbers)] = weights[p][numbers]
     game = Subgame(
-        hands=hands,
+        reach=reach,
+        boards=boards,
         templates=made.templates,
         leaves=made.leaves,
-        instances=_instances(made.templates, outs),
-        deals=outs.deals,
-        orders=orders(deck, outs.boards, deck.board[betting.last], both, width),
-        equities=equities(deck, outs.boards, betting.last, allins, both, width),
+        instances=instances_of(made.templates, outs, boards),
+        deals=run_outs(deck, outs, boards),
+        equities=equities(deck, outs.boards, boards, betting.last, allins, (one, two)),
         locks=NO_LOCKS,
         raked=rake.taken,
     )
-    return StreetLayout(deck, game, both, tuple(trees.values()), made.entries, made.sequence, outs.boards, outs.suits)
+    return StreetLayout(
+        deck, game, (one, two), tuple(trees.values()), made.entries, made.sequence, outs.boards, outs.suits
+    )
 
 
 def least_entries(
@@ -75,7 +79,8 @@ def least_entries(
 ) -> int:
     """Return how many entries the tables of a layout have at least, before anything is laid out.
 
-    Boards are counted as if each of them stood for as many as there are swaps of suits.
+    Boards are counted as if each of them stood for as many as there are swaps of suits. `lanes` are the players' on the
+    first board.
     """
     ways = dict.fromkeys(trees, 0)
     ways[next(iter(trees))] = 1
@@ -83,9 +88,9 @@ def least_entries(
     left, many = len(deck.cards) - len(board), 1.0
     for street in range(first, betting.last + 1):
         more = deck.board[street] - (deck.board[street - 1] if street > first else len(board))
-        many *= comb(left, more)
+        many *= comb(left - deck.hole, more)  # that leave a hand
         left -= more
-        boards[street] = max(many / swaps, 1.0)
+        boards[street] = many / swaps if street > first else 1.0
     found = 0.0
     for start, tree in trees.items():  # a street before those that follow it
         actions = np.bincount(tree.parent[1:], minlength=len(tree.kind))
@@ -96,29 +101,13 @@ def least_entries(
     return int(found)
 
 
-def _hands(deck: Deck, combos: tuple[I64, I64], weights: tuple[npt.NDArray[np.float64], ...]) -> Hands:
-    """Give each hand of both ranges a lane."""
-    width = -(-max(map(len, combos)) // LANES) * LANES
-    cards = np.full((2, width + 1, 2), PAD, np.uint8)
-    same = np.full((2, width + 1), width, np.uint32)
-    reach = np.zeros((2, width), np.float32)
-    for p, (mine, theirs) in enumerate((combos, combos[::-1])):
-        cards[p, : len(mine)] = deck.pairs(p)[mine]
-        shared = deck.same(mine, theirs)
-        same[p, : len(mine)] = np.where(shared < len(theirs), shared, width)
-        reach[p, : len(mine)] = weights[p][mine]
-    held = np.bitwise_or.reduce(np.uint64(1) << cards.astype(np.uint64), axis=2)
-    return Hands(cards, held, np.array([len(c) for c in combos], np.uint32), same, reach)
-
-
-def _instances(templates: Templates, outs: Runouts) -> Instances:
+def instances_of(templates: Templates, outs: Runouts, boards: Boards) -> Instances:
     """Number the instances of all streets: a street's children lie together, their tables in the order of visits."""
-    sizes: list[int] = templates.size_of.tolist()
+    actions: list[list[int]] = templates.actions.tolist()
+    columns: list[list[int]] = boards.columns.tolist()
     counts = (templates.decisions[:, 2] - templates.decisions[:, 0]).tolist()
     groups: list[int] = templates.groups.tolist()
     follows: list[int] = templates.follows.tolist()
-    bounds: list[int] = outs.deals.bounds.tolist()
-    after: list[int] = outs.deals.after.tolist()
     template, board, base, scale, child = [0], [0], [0], [0], [0]
     entries = decisions = 0
 
@@ -126,13 +115,13 @@ def _instances(templates: Templates, outs: Runouts) -> Instances:
         nonlocal entries, decisions
         t, b = template[instance], board[instance]
         base[instance], scale[instance] = entries, decisions
-        entries += sizes[t]
+        entries += actions[t][0] * columns[b][0] + actions[t][1] * columns[b][1]
         decisions += counts[t]
         begin = len(template)
         for group in range(groups[t], groups[t + 1]):
-            for deal in range(bounds[b], bounds[b + 1]):
+            for deal in range(outs.bounds[b], outs.bounds[b + 1]):
                 template.append(follows[group])
-                board.append(after[deal])
+                board.append(deal + 1)
         more = len(template) - begin
         for numbers in (base, scale, child):
             numbers.extend([0] * more)

@@ -16,6 +16,7 @@ from counterplay.engine.system import available
 from counterplay.engine.text import size
 from counterplay.games.holdem.boards import swaps
 from counterplay.games.holdem.cards import format_cards, moved
+from counterplay.games.holdem.lanes import hands_on
 from counterplay.games.holdem.layout import StreetLayout, layout, least_entries
 from counterplay.games.holdem.lines import LineOfPlay, actor, read_line
 from counterplay.games.holdem.locks import Fixed
@@ -89,7 +90,8 @@ def _lock(spot: Spot, laid: StreetLayout, locked: Sequence[Fixed]) -> StreetLayo
         first = laid.sequence[t][place.entry][child, fixed.player]
         d = low + int(np.argmax(templates.first[low:high] == first))
         at[int(instances.scale[instance]) + d - int(templates.decisions[t, 0])] = length
-        mixes.append(fixed.mix[:, laid.combos[fixed.player]].astype(np.float32).ravel())
+        hands = hands_on(laid.deck, laid.game.boards, int(instances.board[instance]))[fixed.player]
+        mixes.append(fixed.mix[:, hands].astype(np.float32).ravel())
         length += mixes[-1].size
     return laid._replace(game=laid.game._replace(locks=Locks(at, np.concatenate(mixes), True)))
 
@@ -140,14 +142,14 @@ def _dealt(laid: StreetLayout, at: int, cards: tuple[int, ...], suits: tuple[int
         if sorted(first) == wanted:
             return deal, suits
         for k in range(int(deals.swaps[at]), int(deals.swaps[at + 1])):
-            swap = laid.suits[int(deals.swap[k])]
+            swap = laid.suits[k]
             if sorted(moved(c, swap) for c in first) == wanted:
                 return deal, tuple(swap.index(s) for s in suits)
     raise UserError(f"[{format_cards(cards)}] cannot come on this board")
 
 
 def lanes(laid: StreetLayout, place: Place) -> tuple[I64, I64]:
-    """Return, for each of both players' hands, the lane that stands for it in the layout."""
+    """Return, for each of both players' hands, the place of that which stands for it in the layout."""
     renamed = laid.deck.permuted(place.suits)
     one, two = (np.searchsorted(combos, renamed[combos]).astype(np.int64) for combos in laid.combos)
     return one, two

@@ -43,15 +43,15 @@ class _Template(NamedTuple):
 
     decisions: tuple[int, int]  # of each player
     sequences: int
-    size: int  # numbers that an instance has in a table
-    rows: list[tuple[int, int, int, int]]  # by decision: parent, first sequence, actions, where its entries begin
+    actions: tuple[int, int]  # of all decisions of each player
+    rows: list[tuple[int, int, int, int]]  # by decision: parent, first sequence, actions, those of its player before it
     last: tuple[I64, ...]  # [E][N, 2] both players' last sequences at each node
     leaves: list[list[tuple[int, int, float, float, float]]]  # [K] both last sequences, and what is paid
     onward: list[tuple[int, int, Start]]  # both last sequences at each end with betting to come, and how that starts
 
 
-def contract(trees: dict[Start, Street], lanes: list[int], width: int, betting: BettingRules, rake: Rake) -> Contracted:
-    """Return the templates that betting trees make, for players with so many lanes, `width` with what pads them."""
+def contract(trees: dict[Start, Street], width: int, betting: BettingRules, rake: Rake) -> Contracted:
+    """Return the templates that betting trees make, for boards of up to so many lanes, with what pads them."""
     streets, known = list(trees.values()), {start: k for k, start in enumerate(trees)}
     choices = [_choices(tree) for tree in streets]
     most = _ROWS // width
@@ -59,7 +59,7 @@ def contract(trees: dict[Start, Street], lanes: list[int], width: int, betting: 
     number: dict[tuple[int, ...], int] = {(0,): 0}
     built, follows = list[_Template](), list[list[int]]()
     for trees_of in entries:  # grows as it goes
-        made = _template([(streets[k], choices[k]) for k in trees_of], lanes, betting, rake)
+        made = _template([(streets[k], choices[k]) for k in trees_of], betting, rake)
         after = list[int]()
         for group in _together([known[start] for *_, start in made.onward], choices, most):
             if group not in number:
@@ -68,9 +68,7 @@ def contract(trees: dict[Start, Street], lanes: list[int], width: int, betting: 
             after.append(number[group])
         built.append(made)
         follows.append(after)
-    return Contracted(
-        _arrays(built, entries, follows), _leaves(built, width), tuple(entries), tuple(t.last for t in built)
-    )
+    return Contracted(_arrays(built, entries, follows), _leaves(built), tuple(entries), tuple(t.last for t in built))
 
 
 def _choices(tree: Street) -> _Choices:
@@ -91,9 +89,9 @@ def _together(following: list[int], choices: list[_Choices], most: int) -> list[
     return [tuple(group) for group in groups]
 
 
-def _template(parts: list[tuple[Street, _Choices]], lanes: list[int], betting: BettingRules, rake: Rake) -> _Template:
+def _template(parts: list[tuple[Street, _Choices]], betting: BettingRules, rake: Rake) -> _Template:
     """Contract the trees that follow a template's entries."""
-    total, size = 2 * len(parts), 0
+    total, taken = 2 * len(parts), [0, 0]
     start_of = [dict[int, int]() for _ in parts]
     places = list[tuple[int, int, int]]()
     for p in range(2):
@@ -101,9 +99,9 @@ def _template(parts: list[tuple[Street, _Choices]], lanes: list[int], betting: B
             for node in choices.nodes[p]:
                 actions = choices.actions[node]
                 starts[node] = total
-                places.append((total, actions, size))
+                places.append((total, actions, taken[p]))
                 total += actions
-                size += actions * lanes[p]
+                taken[p] += actions
     last = tuple(_last(tree, starts, 2 * e) for e, ((tree, _), starts) in enumerate(zip(parts, start_of, strict=True)))
     parents = [
         int(at[node, p])
@@ -122,7 +120,7 @@ def _template(parts: list[tuple[Street, _Choices]], lanes: list[int], betting: B
                 leaves[_KINDS[int(tree.kind[node])]].append((one, two, *_pays(tree, node, rake)))
     one, two = (sum(len(choices.nodes[p]) for _, choices in parts) for p in range(2))
     rows = [(parent, *place) for parent, place in zip(parents, places, strict=True)]
-    return _Template((one, two), total, size, rows, last, leaves, onward)
+    return _Template((one, two), total, (taken[0], taken[1]), rows, last, leaves, onward)
 
 
 def _pays(tree: Street, node: int, rake: Rake) -> tuple[float, float, float]:
@@ -165,7 +163,7 @@ def _arrays(built: list[_Template], entries: list[tuple[int, ...]], follows: lis
         decisions=np.array(decisions, U32),
         entries=np.array([len(trees_of) for trees_of in entries], U32),
         sequences=np.array([t.sequences for t in built], U32),
-        size_of=np.array([t.size for t in built], np.int64),
+        actions=np.array([t.actions for t in built], U32),
         parent=rows[:, 0].copy(),
         first=rows[:, 1].copy(),
         size=rows[:, 2].copy(),
@@ -177,18 +175,18 @@ def _arrays(built: list[_Template], entries: list[tuple[int, ...]], follows: lis
     )
 
 
-def _leaves(built: list[_Template], width: int) -> Leaves:
+def _leaves(built: list[_Template]) -> Leaves:
     """Put the leaves of all templates into blocks, each kind of each template into blocks of its own."""
-    rows, pays, counts = list[npt.NDArray[np.uint64]](), list[npt.NDArray[np.float32]](), list[int]()
+    last, pays, counts = list[npt.NDArray[np.uint32]](), list[npt.NDArray[np.float32]](), list[int]()
     for made in built:
         for leaves in made.leaves:
             blocks = -(-len(leaves) // LANES)
             counts.append(blocks)
-            at = np.full((blocks * LANES, 2), made.sequences, np.uint64)
+            at = np.full((blocks * LANES, 2), made.sequences, U32)
             paid = np.zeros((blocks * LANES, 3), np.float32)
             for k, (one, two, *amounts) in enumerate(leaves):
                 at[k], paid[k] = (one, two), amounts
-            rows.append((at * np.uint64(width)).reshape(blocks, LANES, 2).transpose(0, 2, 1))
+            last.append(at.reshape(blocks, LANES, 2).transpose(0, 2, 1))
             pays.append(paid.reshape(blocks, LANES, 3).transpose(0, 2, 1))
     join = np.concatenate
-    return Leaves(_bounds(counts), np.ascontiguousarray(join(rows)), np.ascontiguousarray(join(pays)))
+    return Leaves(_bounds(counts), np.ascontiguousarray(join(last)), np.ascontiguousarray(join(pays)))

@@ -11,7 +11,19 @@ import numpy as np
 from counterplay.engine.errors import UserError
 from counterplay.engine.mapping import copy
 from counterplay.engine.schema import fit, least
-from counterplay.engine.streets import F32, F64, U32, Instances, Subgame, Tables, Work, new_tables, new_work, unblocked
+from counterplay.engine.streets import (
+    F32,
+    F64,
+    U32,
+    Instances,
+    Subgame,
+    Tables,
+    Work,
+    new_tables,
+    new_work,
+    root_lanes,
+    unblocked,
+)
 from counterplay.solvers.cfr import schedule
 from counterplay.solvers.streets.decisions import BEST, UPDATE, VALUE
 from counterplay.solvers.streets.walk import Errand, walk
@@ -29,7 +41,8 @@ class SubgameCFR:
 
     Threads share out the children of the root street; each child's values have a place of their own and are summed in
     order, so the result is the same for any number of threads. Values are in chips: a player's expected share of the
-    pot at the start and of what is won beyond it.
+    pot at the start and of what is won beyond it. What is looked at is by the places of the players' hands in their
+    ranges, of which W is the larger number, padded; hands that the board does not leave have 0.
     """
 
     def __init__(
@@ -50,6 +63,7 @@ class SubgameCFR:
         self.floor = pot * (_COARSE if self.tables.total.dtype == np.int16 else _FINE)
         t, board = int(game.instances.template[0]), int(game.instances.board[0])
         self.rows = int(game.templates.sequences[t])
+        self.places = [root_lanes(game, board, p) for p in range(2)]  # of the hand that each lane of the root holds
         groups = int(game.templates.groups[t + 1]) - int(game.templates.groups[t])
         self.children = groups * (int(game.deals.bounds[board + 1]) - int(game.deals.bounds[board]))
         self.work = new_work(game, max(threads, 1) if self.children else 1)
@@ -111,8 +125,12 @@ class SubgameCFR:
 
     def _rows(self, numbers: F32) -> F32:
         """Return the root street's row of plans, strategies or values as [sequences, W]."""
-        rows: F32 = numbers[0].reshape(-1, self.game.hands.reach.shape[1])[: self.rows]
-        return rows
+        rows = numbers[0][: self.rows * self.game.reach.shape[1]].reshape(self.rows, -1)
+        found = np.zeros((self.rows, int(self.game.boards.width[0])), np.float32)
+        for p, places in enumerate(self.places):
+            own = np.array(_sequences(self.game, p))
+            found[own[:, None], places] = rows[own, : len(places)]
+        return found
 
     def plans(self) -> F32:
         """Return both players' average realisation plans on the root street, [sequences, W]."""
@@ -120,12 +138,20 @@ class SubgameCFR:
         return self._rows(self.work[0].plan)
 
     def strategy(self, p: int) -> F32:
-        """Return player p's average strategy on the root street, [sequences, W]; rows that are not its own are 0."""
+        """Return player p's average strategy on the root street, [sequences, W]; rows that are not its own are 0.
+
+        Hands that the board does not leave take each action alike.
+        """
         self._walk(Errand(p, p + 1, VALUE, True, 0, 0, False), _EVEN)
         rows = self._rows(self.work[0].sigma)
         own = np.zeros_like(rows)
-        below = _sequences(self.game, p)[len(self.game.hands.reach) // 2 :]
+        below = _sequences(self.game, p)[len(self.game.reach) // 2 :]
         own[below] = rows[below]
+        gone = np.setdiff1d(np.arange(own.shape[1]), self.places[p])
+        t, templates = int(self.game.instances.template[0]), self.game.templates
+        for d in range(int(templates.decisions[t, p]), int(templates.decisions[t, p + 1])):
+            first, actions = int(templates.first[d]), int(templates.size[d])
+            own[first : first + actions, gone] = 1.0 / actions
         return own
 
     def after(self, group: int, deal: int) -> "SubgameCFR":
@@ -134,17 +160,22 @@ class SubgameCFR:
         `group` counts among those of the root street, `deal` among the deals to its board.
         Values in it are those given that deal.
         """
-        hands, templates, _, instances, deals = self.game[:5]
-        w, board = hands.reach.shape[1], int(instances.board[0])
+        game = self.game
+        boards, templates, instances, deals = game.boards, game.templates, game.instances, game.deals
+        before = int(instances.board[0])
         number = int(templates.groups[instances.template[0]]) + group
-        first, last = (int(x) for x in deals.bounds[board : board + 2])
+        first, last = (int(x) for x in deals.bounds[before : before + 2])
+        board = int(deals.after[first + deal])
         rows = templates.end_at[int(templates.ends[number]) : int(templates.ends[number + 1])].astype(np.int64)
-        reach = self.plans()[rows]  # [E, 2, W]
-        reach[:, hands.held[:, :w] & deals.dealt[first + deal] != 0] = 0.0
+        plans = self.plans()[rows]  # [E, 2, W]
+        reach = np.zeros((len(rows), 2, int(boards.width[board])), np.float32)
+        for p in range(2):
+            places = root_lanes(game, board, p)
+            reach[:, p, : len(places)] = plans[:, p, places]
         moved = Instances(*(array.copy() for array in instances))  # type: ignore[arg-type]
         for array in moved:  # the instance takes the place of the root
             array[0] = array[int(instances.child[0]) + group * (last - first) + deal]
-        game = self.game._replace(hands=hands._replace(reach=reach.reshape(-1, w)), instances=moved)
+        game = game._replace(reach=reach.reshape(2 * len(rows), -1), instances=moved)
         return SubgameCFR(game, self.pot, self.variant, threads=len(self.work), kept=self.tables)
 
     def advance(self, count: int) -> None:
@@ -164,10 +195,12 @@ class SubgameCFR:
     @cached_property
     def deals(self) -> float:
         """Return the sum of the products of both players' weights over pairs of hands that share no card."""
-        hands, w = self.game.hands, self.game.hands.reach.shape[1]
-        one, two = hands.reach[:2].astype(np.float64)
-        met = unblocked(hands.cards[0, :w], hands.cards[1, :w], two, hands.same[0, :w].astype(np.int64))
-        return float(one @ met)
+        boards, board = self.game.boards, int(self.game.instances.board[0])
+        w, at = int(boards.width[board]), int(boards.at[board])
+        n, m = (int(lanes) for lanes in boards.lanes[board])
+        same = np.minimum(boards.same[at : at + n].astype(np.int64), m)
+        one, two = self.game.reach[:2].astype(np.float64)
+        return float(one[:n] @ unblocked(boards.cards[at : at + n], boards.cards[at + w :][:m], two[:m], same))
 
     def figures(self) -> dict[str, float]:
         """Return no further certificates."""
@@ -202,7 +235,7 @@ def check_tables(game: Subgame, state: Mapping[str, Any]) -> Tables:
 
 def _sequences(game: Subgame, p: int, *at: int) -> list[int]:
     """Return player p's sequences on the root street at or below some of them; all where none is given."""
-    found = list(at) or list(range(p, len(game.hands.reach), 2))
+    found = list(at) or list(range(p, len(game.reach), 2))
     t, templates = int(game.instances.template[0]), game.templates
     for d in range(int(templates.decisions[t, p]), int(templates.decisions[t, p + 1])):
         if int(templates.parent[d]) in found:

@@ -1,6 +1,6 @@
 """Down and up the decisions of one street: strategies and plans, then values, regrets and averages.
 
-All arrays are raw (`engine.raw`), and w is the number of lanes.
+All arrays are raw (`engine.raw`), and w is the width of the board.
 """
 
 from typing import Any
@@ -20,6 +20,12 @@ _0, _1, _2, _3, _FREE = (np.uint64(n) for n in (0, 1, 2, 3, FREE))
 
 
 @inlined
+def begins_at(game: Subgame, t: Index, board: Index, p: Index) -> Any:
+    """Return where in an instance's part of a table the decisions of player p begin."""
+    return _0 if p == 0 else game.templates.actions[t * _2] * game.boards.columns[board * _2]
+
+
+@inlined
 def descend(
     game: Subgame,
     tables: Tables,
@@ -28,6 +34,7 @@ def descend(
     sigma: Any,
     instance: Index,
     t: Index,
+    board: Index,
     p: Index,
     mode: int,
     w: Index,
@@ -41,10 +48,10 @@ def descend(
         table, scales = tables.total, tables.total_scale
     weight = holder(table, work.block)
     for q in range(_2):
-        lanes = game.hands.lanes[q]
+        lanes, begins = game.boards.lanes[board * _2 + q], begins_at(game, t, board, q) + base
         for d in range(templates.decisions[t * _3 + q], templates.decisions[t * _3 + q + _1]):
             actions, k = templates.size[d], scale + (d - start)
-            at = base + templates.offset[d]
+            at = begins + templates.offset[d] * lanes
             begin = fetch(table, at, actions * lanes, scales, k, work.block)
             # Regret matching: shares of the positive parts, equal ones where none is positive.
             for i in range(_0, w, WIDE):
@@ -86,6 +93,7 @@ def ascend(
     value: Any,
     instance: Index,
     t: Index,
+    board: Index,
     p: Index,
     mode: int,
     gain: Any,
@@ -97,7 +105,8 @@ def ascend(
     templates, locks, norm = game.templates, game.locks, work.norm
     base, scale = game.instances.base[instance], game.instances.scale[instance]
     regret, summed = holder(tables.regret, work.block), holder(tables.total, work.block)
-    lanes, start = game.hands.lanes[p], templates.decisions[t * _3]
+    lanes, begins = game.boards.lanes[board * _2 + p], begins_at(game, t, board, p) + base
+    start = templates.decisions[t * _3]
     low, d = templates.decisions[t * _3 + p], templates.decisions[t * _3 + p + _1]
     while d > low:
         d -= _1
@@ -118,7 +127,7 @@ def ascend(
             store(value, above + i, load(value, above + i) + load(norm, i))
         if mode != UPDATE:
             continue
-        at = base + templates.offset[d]
+        at = begins + templates.offset[d] * lanes
         begin = fetch(tables.regret, at, actions * lanes, tables.regret_scale, k, work.block)
         for a in range(actions):
             row, entry = first + a * w, begin + a * lanes

@@ -5,7 +5,7 @@ stronger hands, by a sweep over both ranges in order of strength. TABLE: a produ
 win, for showdowns with cards to come.
 
 All leaves of an instance are on one board, so sixteen go side by side: plans are transposed to sixteen numbers a hand,
-and the sweep over hands is paid for once (`engine.simd`). All arrays are raw (`engine.raw`), w is the number of lanes.
+and the sweep over hands is paid for once (`engine.simd`). All arrays are raw (`engine.raw`), w is the board's width.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from counterplay.engine.jit import Index, inlined
 from counterplay.engine.raw import shift
 from counterplay.engine.simd import WIDE, fill, interleave, load, scatter_add, store, total, zeros
-from counterplay.engine.streets import FOLD, SHOWDOWN, SLOTS, TABLE, Equities, Hands, Orders, Subgame, Work
+from counterplay.engine.streets import FOLD, SHOWDOWN, SLOTS, TABLE, Boards, Subgame, Work
 
 _HALF = np.float32(0.5)
 _0, _1, _2, _3, _7, _8 = (np.uint64(n) for n in (0, 1, 2, 3, 7, 8))
@@ -28,16 +28,21 @@ def add_leaves(game: Subgame, work: Work, plan: Any, value: Any, t: Index, board
 
     One loop for all kinds, so that each part that it calls is compiled into it once.
     """
-    hands, leaves, equities = game.hands, game.leaves, game.equities
+    boards, leaves = game.boards, game.leaves
     q = _1 - p
-    own, others = hands.lanes[p], hands.lanes[q]
+    own, others = boards.lanes[board * _2 + p], boards.lanes[board * _2 + q]
+    mine, theirs = work.last, shift(work.last, WIDE)
+    store(work.packed, w * WIDE, zeros())
     for kind in range(_3):
         for block in range(leaves.bounds[t * _3 + kind], leaves.bounds[t * _3 + kind + _1]):
-            theirs, mine = shift(leaves.rows, (block * _2 + q) * WIDE), shift(leaves.rows, (block * _2 + p) * WIDE)
+            for j in range(WIDE):
+                mine[j] = leaves.last[(block * _2 + p) * WIDE + j] * w
+                theirs[j] = leaves.last[(block * _2 + q) * WIDE + j] * w
             pays = shift(leaves.pays, block * _3 * WIDE)
             if kind == TABLE:
+                ahead = shift(game.equities.ahead, game.equities.at[board])
                 none = game.templates.sequences[t] * w
-                _by_table(hands, equities, work.norm, plan, theirs, value, mine, pays, none, p, equities.row[board], w)
+                _by_table(ahead, boards.lanes[board * _2], work.norm, plan, theirs, value, mine, pays, none, p, w)
                 if not game.raked:
                     continue
             # 1. Lay the other's plans at sixteen leaves side by side.
@@ -47,14 +52,14 @@ def add_leaves(game: Subgame, work: Work, plan: Any, value: Any, t: Index, board
             # 2. What all hands get that share no card with one's own: a fold's payoff, or with rake a tie's.
             tie = load(pays, _2 * WIDE)
             if kind == FOLD or game.raked:
-                _against_all(hands, work, p, load(pays, p * WIDE) if kind == FOLD else tie, w)
+                _against_all(boards, work, p, board, load(pays, p * WIDE) if kind == FOLD else tie, w)
             else:
                 for i in range(own):
                     store(work.result, i * WIDE, zeros())
             # 3. What winner and loser get beyond a tie, which without rake is worth nothing.
             if kind == SHOWDOWN:
                 win, lose = load(pays, _0) - tie, load(pays, WIDE) - tie
-                _by_strength(hands, game.orders, work, p, game.orders.row[board], win, lose, w)
+                _by_strength(boards, work, p, board, win, lose, w)
             # 4. Add the sixteen results to the rows of the own sequences that end there.
             blocks = (own + _7) // _8
             for i in range(own, blocks * _8):
@@ -88,30 +93,30 @@ def _less(cards: Any, work: Work, everything: Any, lane: Index) -> Any:
 
 
 @inlined
-def _against_all(hands: Hands, work: Work, p: Index, factor: Any, w: Index) -> None:
+def _against_all(boards: Boards, work: Work, p: Index, board: Index, factor: Any, w: Index) -> None:
     """Set the result to factor times the other's plan over hands that share no card with each own hand."""
     q = _1 - p
-    mine, theirs = shift(hands.cards, p * (w + _1) * _2), shift(hands.cards, q * (w + _1) * _2)
-    same = shift(hands.same, p * (w + _1))
+    own, other = boards.at[board] + p * w, boards.at[board] + q * w
+    mine, theirs, same = shift(boards.cards, own * _2), shift(boards.cards, other * _2), shift(boards.same, own)
     _clear(work.removal)
     everything = zeros()
-    for i in range(hands.lanes[q]):
+    for i in range(boards.lanes[board * _2 + q]):
         everything = everything + _count(theirs, work, i)
-    for i in range(hands.lanes[p]):
+    for i in range(boards.lanes[board * _2 + p]):
         x = _less(mine, work, everything, i)
         x = x + load(work.packed, same[i] * WIDE)  # taken out twice
         store(work.result, i * WIDE, x * factor)
 
 
 @inlined
-def _by_strength(hands: Hands, orders: Orders, work: Work, p: Index, row: Index, win: Any, lose: Any, w: Index) -> None:
+def _by_strength(boards: Boards, work: Work, p: Index, board: Index, win: Any, lose: Any, w: Index) -> None:
     """Add to the result: win times the other's plan over weaker hands, lose times that over stronger ones."""
     q = _1 - p
-    mine, theirs = shift(hands.cards, p * (w + _1) * _2), shift(hands.cards, q * (w + _1) * _2)
-    own, other = (row * _2 + p) * w, (row * _2 + q) * w
-    order, theirs_by_strength = shift(orders.order, own), shift(orders.order, other)
-    below, beyond = shift(orders.below, own), shift(orders.beyond, own)
-    count = orders.allowed[row * _2 + p]
+    own, other = boards.at[board] + p * w, boards.at[board] + q * w
+    mine, theirs = shift(boards.cards, own * _2), shift(boards.cards, other * _2)
+    ranked = boards.ranked[board] + p * w
+    below, beyond = shift(boards.below, ranked), shift(boards.beyond, ranked)
+    count = boards.lanes[board * _2 + p]
     result = work.result
     _clear(work.removal)
     sum_ = zeros()
@@ -119,27 +124,25 @@ def _by_strength(hands: Hands, orders: Orders, work: Work, p: Index, row: Index,
     for k in range(count):
         until = below[k]
         while place < until:
-            sum_ = sum_ + _count(theirs, work, theirs_by_strength[place])
+            sum_ = sum_ + _count(theirs, work, place)
             place += _1
-        h = order[k]
-        store(result, h * WIDE, load(result, h * WIDE) + _less(mine, work, sum_, h) * win)
+        store(result, k * WIDE, load(result, k * WIDE) + _less(mine, work, sum_, k) * win)
     _clear(work.removal)
     sum_ = zeros()
-    place = orders.allowed[row * _2 + q]
+    place = boards.lanes[board * _2 + q]
     for back in range(count):
         k = count - _1 - back
         until = beyond[k]
         while place > until:
             place -= _1
-            sum_ = sum_ + _count(theirs, work, theirs_by_strength[place])
-        h = order[k]
-        store(result, h * WIDE, load(result, h * WIDE) + _less(mine, work, sum_, h) * lose)
+            sum_ = sum_ + _count(theirs, work, place)
+        store(result, k * WIDE, load(result, k * WIDE) + _less(mine, work, sum_, k) * lose)
 
 
 @inlined
 def _by_table(
-    hands: Hands,
-    equities: Equities,
+    ahead: Any,
+    lanes: Index,
     norm: Any,
     plan: Any,
     theirs: Any,
@@ -148,7 +151,6 @@ def _by_table(
     pays: Any,
     none: Index,
     p: Index,
-    index: Index,
     w: Index,
 ) -> None:
     """Add to the values of a block of leaves, one after another: products of a board's table with the other's plans.
@@ -157,14 +159,13 @@ def _by_table(
     hand gets win W + lose L + tie T. A tie pays half of what winner and loser get together, so that is tie C, which all
     kinds of leaves have in common, and (win - lose) / 2 times W - L.
     """
-    ahead = shift(equities.ahead, index * w * w)
     for j in range(WIDE):
         if theirs[j] == none:
             return
         other, to = shift(plan, theirs[j]), shift(value, mine[j])
         if p == 0:
             store(norm, w - WIDE, zeros())
-            for h in range(hands.lanes[0]):
+            for h in range(lanes):
                 x = zeros()
                 for i in range(_0, w, WIDE):
                     x = x + load(ahead, h * w + i) * load(other, i)
@@ -172,7 +173,7 @@ def _by_table(
         else:
             for i in range(_0, w, WIDE):
                 store(norm, i, zeros())
-            for o in range(hands.lanes[0]):
+            for o in range(lanes):
                 weight = fill(other[o])
                 for i in range(_0, w, WIDE):
                     store(norm, i, load(norm, i) + load(ahead, o * w + i) * weight)

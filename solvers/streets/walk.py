@@ -6,7 +6,7 @@ and written once. The rule of an iteration is that of `solvers.cfr` (three facto
 with another mode gives the value of the average strategies or the best response to them.
 
 Precision: tables and vectors are 32-bit floats (or 16-bit integers with one scale a decision), sums over hands at the
-root 64-bit. In the parts of the walker all arrays are raw (`engine.raw`), and w is the number of lanes.
+root 64-bit. In the parts of the walker all arrays are raw (`engine.raw`), and w is the width of the board.
 """
 
 from typing import Any, NamedTuple
@@ -16,8 +16,9 @@ import numpy as np
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.raw import raw, shift
 from counterplay.engine.simd import WIDE, fill, load, store, total, zeros
-from counterplay.engine.streets import F64, U32, Hands, RunOuts, Subgame, Tables, Templates, Work
-from counterplay.solvers.streets.decisions import BEST, ascend, descend
+from counterplay.engine.streets import F64, U32, Boards, RunOuts, Subgame, Tables, Templates, Work
+from counterplay.solvers.streets.cells import down, up
+from counterplay.solvers.streets.decisions import BEST
 from counterplay.solvers.streets.leaves import add_leaves
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
@@ -52,8 +53,8 @@ def walk(
     to what it earns after each of the root's children.
     """
     game, tables, work, mode = raw(whole), raw(long), raw(memory), errand.mode
-    hands, templates, instances, deals = game.hands, game.templates, game.instances, game.deals
-    w, size = np.uint64(whole.hands.reach.shape[1]), np.uint64(memory.plan.shape[1])
+    boards, templates, instances, deals = game.boards, game.templates, game.instances, game.deals
+    size = np.uint64(memory.plan.shape[1])
     for step in range(rules.shape[0]):
         for p in range(np.uint64(errand.first), np.uint64(errand.last)):
             level, arrives = _0, errand.opens
@@ -62,14 +63,14 @@ def walk(
                 instance, row = work.instance[level], work.row[level] * size
                 t, board = instances.template[instance], instances.board[instance]
                 plan, sigma, value = shift(work.plan, row), shift(work.sigma, row), shift(work.value, row)
-                groups, many = templates.groups[t], _width(deals.bounds, board)
+                groups, many, w = templates.groups[t], _count(deals.bounds, board), boards.width[board]
 
                 # 1. At a new instance: strategies and plans down its decisions, then what its leaves are worth.
                 if arrives:
                     if level == 0:
                         for i in range(_2 * templates.entries[t] * w):
-                            plan[i] = hands.reach[i]
-                    descend(game, tables, work, plan, sigma, instance, t, p, mode, w)
+                            plan[i] = game.reach[i]
+                    down(game, tables, work, plan, sigma, instance, t, board, p, mode, w)
                     if level == 0:
                         for k in silent:
                             _clear(plan, np.uint64(k) * w, w)
@@ -87,35 +88,34 @@ def walk(
                 if level > 0 and child > 0 and child % many == 0:
                     first, last = groups + child // many - _1, groups + child // many
                 if level == 0 and child == work.until[0] and errand.closes:
-                    first, last = groups, groups + _width(templates.groups, t)
+                    first, last = groups, groups + _count(templates.groups, t)
                 at = work.start[level]
                 for group in range(first, last):
                     _collect(templates, deals, work, value, group, board, p, at, w)
-                    at += _width(templates.ends, group) * many * w
+                    at += _count(templates.ends, group) * many * w
 
                 # 3. On to the next deal after a group of ends.
                 if child < work.until[level]:
                     group, deal = groups + child // many, deals.bounds[board] + child % many
                     before = templates.ends[group] - templates.ends[groups] if level == 0 else _0
-                    to = before * many + _width(templates.ends, group) * (child % many)
+                    to = before * many + _count(templates.ends, group) * (child % many)
                     work.to[level + _1] = work.start[level] + to * w
-                    swaps = _width(deals.swaps, board)
+                    swaps = _count(deals.swaps, board)
                     work.chance[level + _1] = np.float64(deals.share[deal]) * np.float64(swaps if swaps > 0 else _1)
                     level += _1
                     below = shift(work.plan, work.row[level] * size)
-                    free = shift(work.free, level * _2 * w)
-                    _deal(hands, templates, free, plan, below, group, deals.dealt[deal], w)
-                    work.instance[level] = instances.child[instance] + child
                     t, board = templates.follows[group], deals.after[deal]
+                    _deal(boards, templates, plan, below, group, board, w)
+                    work.instance[level] = instances.child[instance] + child
                     work.child[level] = _0
-                    work.until[level] = _width(templates.groups, t) * _width(deals.bounds, board)
+                    work.until[level] = _count(templates.groups, t) * _count(deals.bounds, board)
                     arrives = True
                     continue
 
                 # 4. All has been visited that follows: values, regrets and averages up the decisions.
                 if level == 0 and not errand.closes:
                     break
-                ascend(
+                up(
                     game,
                     tables,
                     work,
@@ -124,6 +124,7 @@ def walk(
                     value,
                     instance,
                     t,
+                    board,
                     p,
                     mode,
                     np.float32(rules[step, 0]),
@@ -135,22 +136,24 @@ def walk(
                     break
 
                 # 5. Back to the street before, with the values at the entries.
-                _give(work, value, shift(work.free, level * _2 * w), templates.entries[t], p, work.to[level], w)
                 earned = work.sums[level] * work.chance[level]
+                to = work.to[level]
                 level -= _1
+                above = boards.width[instances.board[work.instance[level]]]
+                _give(boards, work, value, templates.entries[t], board, p, to, above)
                 if level == 0:
                     work.earned[work.child[0]] = earned
                 else:
                     work.sums[level] += earned
                 work.child[level] += _1
             if errand.closes:
-                out[p, 0] = _worth(hands, work.value, p, w)
+                out[p, 0] = _worth(game.reach, work.value, p, boards.width[instances.board[_0]])
             if errand.opens:
                 out[p, 1] = work.sums[0]
 
 
 @inlined
-def _width(bounds: Any, k: Index) -> Any:
+def _count(bounds: Any, k: Index) -> Any:
     """Return how many lie in part k."""
     return bounds[k + _1] - bounds[k]
 
@@ -185,30 +188,28 @@ def _earned(plan: Any, value: Any, arrivals: Index, start: Index, stop: Index, w
 
 
 @inlined
-def _deal(
-    hands: Hands, templates: Templates, free: Any, above: Any, below: Any, group: Index, dealt: Any, w: Index
-) -> None:
-    """Hand both plans at a group of ends on to the next street, without the hands that hold a card dealt.
-
-    `free` is set to 0 for these hands and 1 for the others, [2, W].
-    """
+def _deal(boards: Boards, templates: Templates, above: Any, below: Any, group: Index, board: Index, w: Index) -> None:
+    """Hand both plans at a group of ends, vectors of width w, on to a board dealt: of the hands that it leaves."""
+    v = boards.width[board]
     for q in range(_2):
-        held, to = shift(hands.held, q * (w + _1)), q * w
-        for i in range(w):
-            free[to + i] = _ZERO if held[i] & dealt else _ONE
+        source, lanes = shift(boards.source, boards.at[board] + q * v), boards.lanes[board * _2 + q]
         for k in range(templates.ends[group + _1] - templates.ends[group]):
             row = templates.end_at[(templates.ends[group] + k) * _2 + q] * w
-            for i in range(_0, w, WIDE):
-                store(below, to + _2 * k * w + i, load(free, to + i) * load(above, row + i))
+            to = (_2 * k + q) * v
+            for i in range(lanes):
+                below[to + i] = above[row + source[i]]
 
 
 @inlined
-def _give(work: Work, value: Any, free: Any, entries: Index, p: Index, at: Index, w: Index) -> None:
-    """Put player p's values at a template's entries where the street before looks for them, without hands not free."""
+def _give(boards: Boards, work: Work, value: Any, entries: Index, board: Index, p: Index, at: Index, w: Index) -> None:
+    """Put player p's values at a template's entries where the street before looks for them, in vectors of width w."""
+    v = boards.width[board]
+    source, lanes = shift(boards.source, boards.at[board] + p * v), boards.lanes[board * _2 + p]
     for e in range(entries):
-        row, to = (_2 * e + p) * w, at + e * w
-        for i in range(_0, w, WIDE):
-            store(work.gained, to + i, load(free, p * w + i) * load(value, row + i))
+        row, to = (_2 * e + p) * v, at + e * w
+        _clear(work.gained, to, w)
+        for i in range(lanes):
+            work.gained[to + source[i]] = value[row + i]
 
 
 @inlined
@@ -242,15 +243,15 @@ def _collect(
                 store(to, start + i, load(to, start + i) + share * load(work.gained, part + i))
             part += (high - low) * w
         for k in range(deals.swaps[board], deals.swaps[board + _1]):
-            permuted = shift(deals.permuted, (deals.swap[k] * _2 + p) * w)
+            permuted = shift(deals.permuted, deals.swap[k] + p * w)
             for i in range(w):
                 value[row + i] += work.norm[permuted[i]]
 
 
 @inlined
-def _worth(hands: Hands, value: Any, p: Index, w: Index) -> Any:
+def _worth(reach: Any, value: Any, p: Index, w: Index) -> Any:
     """Return the sum of player p's values at the root by the weights of its hands, in 64 bits."""
     found, start = 0.0, p * w
     for i in range(w):
-        found += np.float64(value[start + i]) * np.float64(hands.reach[start + i])
+        found += np.float64(value[start + i]) * np.float64(reach[start + i])
     return found
