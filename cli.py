@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 import counterplay
-from counterplay.api import bucket_commands, team_commands
+from counterplay.api import blueprint_commands, bucket_commands, team_commands
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
 from counterplay.show.terminal import DEBUG, answer, coloured, guarded, paint, put, put_export, put_json, say, width
@@ -243,10 +243,11 @@ def evaluate(
 @click.option("--node", metavar="LINE", help='Spots: a line of play, "check bet 30", "check check [Ah]".')
 @click.option("--hands", metavar="RANGE", help='Spots: list the combos of these hands, "AA,KQs".')
 @click.option("--combos", type=click.IntRange(min=0), metavar="N", default=20, help="Spots: combos listed; 0 for all.")
+@click.option("--spot", metavar="FILE", help="Blueprints: write the street of the decision there, as a spot to solve.")
 @click.option("--game", metavar="GAME", help=_GAME)
 @click.option("--json", "as_json", is_flag=True, help="Print the same as one JSON object and nothing else.")
 @click.option("--no-pager", is_flag=True, help="Print a page that is longer than the terminal at once.")
-def show(file: str, game: str | None, as_json: bool, no_pager: bool, **wanted: Any) -> None:
+def show(file: str, spot: str | None, game: str | None, as_json: bool, no_pager: bool, **wanted: Any) -> None:
     """Show the strategy in FILE: a table for each history, a row for each hand; a grid for push or fold.
 
     Of a hold'em spot it shows one decision: what both ranges are worth, a grid of hands, and combos.
@@ -254,6 +255,9 @@ def show(file: str, game: str | None, as_json: bool, no_pager: bool, **wanted: A
     from counterplay.show import pages
 
     solution = counterplay.load(file, game)
+    if spot is not None:
+        put(blueprint_commands.written(solution, wanted["node"], spot))
+        return
     page = pages.Page(**wanted, width=width(), paint=paint, coloured=coloured())
     if as_json:
         from counterplay.api.export import claims
@@ -325,7 +329,7 @@ def play(file: str, seat: str | None, seed: int | None, hands: int | None, game:
     play_session(Session(opponent, say, answer, paint), sits, hands, np.random.default_rng(seed))
 
 
-for _command in (*bucket_commands.COMMANDS, *team_commands.COMMANDS):
+for _command in (*bucket_commands.COMMANDS, *blueprint_commands.COMMANDS, *team_commands.COMMANDS):
     cli.add_command(_command)
 
 
