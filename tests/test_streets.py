@@ -1,5 +1,6 @@
 """The street walker on games of all sizes: Kuhn and Leduc poker with one card in hand, four streets, plain Python."""
 
+from dataclasses import fields
 from functools import cache
 
 import numpy as np
@@ -13,12 +14,12 @@ from counterplay.games.holdem.betting import FixedLimit, Menu, NoLimit, Rake
 from counterplay.games.holdem.boards import swaps
 from counterplay.games.holdem.cards import HOLDEM, Deck, parse_cards
 from counterplay.games.holdem.layout import layout, least_entries
-from counterplay.games.holdem.places import lay_out
+from counterplay.games.holdem.places import decision, find, lanes, lay_out
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.games.holdem.rules import HoldemRules
 from counterplay.games.holdem.sizes import parse_sizes
-from counterplay.games.holdem.spot import parse_spot
-from counterplay.games.holdem.trees import street_trees
+from counterplay.games.holdem.spot import Spot, parse_spot
+from counterplay.games.holdem.trees import children, street_trees
 from counterplay.solvers.cfr import CFR
 from counterplay.solvers.lp import solve_lp
 from counterplay.solvers.streets.cfr import SubgameCFR
@@ -167,12 +168,65 @@ def test_four_streets(compress):
     assert one.value[0] - spot.pot / 2 == pytest.approx(exact, abs=one.nash_conv + 2e-3)
 
 
-def test_threads_change_nothing_on_four_streets():
-    runs = [SubgameCFR(four_streets()[1].game, 3, VARIANTS["dcfr"], threads=n) for n in (1, 3)]
-    for run in runs:
-        run.advance(5)
-    for name in ("regret", "total"):
-        assert np.array_equal(*(getattr(run.tables, name) for run in runs))
+SEVEN = Deck("seven", parse_cards("Jc Qh Qs Kd Kh Ah As"), board=(0, 1, 2, 3))  # two hands and a board of three
+
+
+class Seven(Spot):
+    """A spot played with seven cards and a card a street."""
+
+    @property
+    def deck(self):
+        return SEVEN
+
+
+@cache
+def pots():
+    """Return royal hold'em's blinds and bets on three streets of four, played with seven cards, and its layout."""
+    bets = '[bets]\nbet = "100%"\nraise = []\n[bets.preflop]\nraise = "100%"\n[bets.turn]\nbet = []'
+    spot = parse_spot(f'variant = "royal"\nboard = ""\nblinds = [1, 2]\nstack = 54\nraise_cap = 1\n{bets}')
+    spot = Seven(**{field.name: getattr(spot, field.name) for field in fields(spot)})
+    return spot, lay_out(spot)
+
+
+def test_exploitability_over_four_streets_is_the_trees():
+    """What the average strategies earn, and best responses to them, by the street solver and by the explicit game."""
+    spot, laid = pots()
+    tree = compile_tree(HoldemRules(spot))
+    run = SubgameCFR(laid.game, spot.pot, VARIANTS["dcfr"])
+    run.advance(20)
+    seen = {(): run}
+    odds = {}
+    table = np.zeros((int(tree.first[-1]), tree.lanes))
+    for i, label in enumerate(tree.labels):
+        place = find(spot, laid, label)
+        for k in range(1, len(place.steps) + 1):
+            if place.steps[:k] not in seen:
+                seen[place.steps[:k]] = seen[place.steps[: k - 1]].after(*place.steps[k - 1])
+        p = int(tree.owner[i])
+        if (place.steps, p) not in odds:
+            odds[place.steps, p] = seen[place.steps].strategy(p)
+        after = children(decision(laid, place)[0], place.line.node)
+        rows = [int(laid.sequence[place.template][place.entry][child, p]) for child in after]
+        hands = lanes(laid, place)[p]
+        table[tree.first[i] : tree.first[i + 1], : len(hands)] = odds[place.steps, p][rows][:, hands]
+    one, two = run.judge(), judge_table(sequence_form(tree), table)
+    assert one.exploitability == pytest.approx(two.exploitability, abs=1e-4)
+    assert one.exploitability > 0.05
+    assert np.array(one.value) == pytest.approx(two.value, abs=1e-4)
+    assert np.array(one.best) == pytest.approx(two.best, abs=1e-4)
+
+
+@pytest.mark.parametrize("compress", [False, True], ids=["32 bits", "16 bits"])
+def test_four_streets_go_on_with_any_number_of_threads(compress):
+    """A run that stops, is kept and goes on with other threads has the bytes of one that never stopped."""
+    spot, laid = pots()
+    runs = [SubgameCFR(laid.game, spot.pot, VARIANTS["dcfr"], compress=compress, threads=n) for n in (1, 2, 3)]
+    runs[0].advance(6)
+    runs[1].advance(2)
+    runs[2].restore(runs[1].state(), 2)
+    runs[2].advance(4)
+    for one, other in zip(runs[0].tables, runs[2].tables, strict=True):
+        assert np.array_equal(one, other)
 
 
 @pytest.mark.nojit
