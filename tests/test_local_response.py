@@ -6,7 +6,7 @@ from test_blueprint_walk import DECK, LIMIT, Plain, a_chain, each, of, one, some
 
 from counterplay.engine.runouts import deal
 from counterplay.games.holdem.betting import FixedLimit, Menu, NoLimit
-from counterplay.games.holdem.chain import judged_on
+from counterplay.games.holdem.chain import judged_on, lay_chain
 from counterplay.games.holdem.chain_nodes import ahead_of, nodes_of
 from counterplay.games.holdem.sizes import parse_sizes
 from counterplay.games.holdem.strength import strengths
@@ -178,3 +178,14 @@ def test_nodes_are_those_of_the_betting():
     ]
     assert len(set(starts)) == len(starts)
     assert sum(weights()[0]) == pytest.approx(chain.laid.game.reach[0].sum())
+
+
+@pytest.mark.nojit
+def test_the_kernels_as_they_are_called():
+    betting = FixedLimit((None, None, 2, 2), cap=1)
+    board = (43, 46, 51, 40)
+    trees = dealt_out(street_trees(betting, "turn", 4, 100), betting)
+    chain = lay_chain(DECK, board, weights(), trees, betting, (one(), one()))
+    total = np.ones(chain.laid.game.entries, np.float32)
+    values = responded(of(chain), nodes_of(chain, betting), ahead_of(chain, [2]), total, np.array([1], np.uint64), 1)
+    assert np.all(values > 0)  # one who plays at random is easily beaten
