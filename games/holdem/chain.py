@@ -112,7 +112,26 @@ def _deal(dealer: Dealer, boards: Boards, random: U64) -> None:
     lay(dealer, boards)
 
 
-runouts.register(Dealer, _deal)
+def _look(dealer: Dealer, boards: Boards, b: int, ahead: Boards, first: int, last: int, random: U64) -> None:
+    """Draw full boards that may follow board b of a chain, and fill in their lanes, given those of board b."""
+    known = dealer.start
+    for i in range(dealer.size[0], dealer.size[b]):
+        card = int(dealer.board[i])
+        known |= 1 << (16 * (card % 4) + card // 4)
+    many = np.uint64(len(dealer.deck))
+    for k in range(first, last):
+        cards = known
+        for _ in range(dealer.size[b], dealer.size[-1]):
+            while True:
+                card = int(dealer.deck[below(random, 0, many)])
+                drawn = 1 << (16 * (card % 4) + card // 4)
+                if cards & drawn == 0:
+                    break
+            cards |= drawn
+        settle(ahead, k, boards, b, cards, True, dealer.ranks, dealer.room)
+
+
+runouts.register(Dealer, deal=_deal, look_ahead=_look)
 
 
 def lay_chain(
