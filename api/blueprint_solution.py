@@ -44,7 +44,8 @@ from counterplay.solvers.value import Judgement
 from counterplay.solvers.variants import VARIANTS
 from counterplay.solvers.winnings import Winnings
 
-RUN_OUTS = 400  # that a solution is measured on
+_LEAST_OUTS, _MOST_OUTS = 40, 400  # run-outs that a blueprint is measured on
+_VECTORS = 1.2e9  # entries of plans of one seat that measuring visits at most: half a minute of one core
 _ALGORITHM = "mccfr-public"
 CALL, RAISE, FIRST = "always call", "always raise", "first snapshot"
 
@@ -255,10 +256,18 @@ class Blueprint:
             found[FIRST] = (self.tables, lambda chain: self.held["first"])
         return found
 
-    def measured(self, run_outs: int = RUN_OUTS, seed: int = 1) -> dict[str, Winnings]:
+    @property
+    def run_outs(self) -> int:
+        """Return how many run-outs it is measured on unless told otherwise: fewer in larger games, 40 to 400."""
+        game = self.chain.laid.game
+        sequences = game.templates.sequences[game.instances.template].astype(np.int64)
+        visited = int(sequences @ game.boards.width[game.instances.board].astype(np.int64))
+        return int(np.clip(_VECTORS / visited, _LEAST_OUTS, _MOST_OUTS))
+
+    def measured(self, run_outs: int | None = None, seed: int = 1) -> dict[str, Winnings]:
         """Return what the blueprint earns against simple players and its first snapshot, on run-outs of the board."""
         return {
-            name: self._against(tables, strategy, run_outs, seed)
+            name: self._against(tables, strategy, run_outs or self.run_outs, seed)
             for name, (tables, strategy) in self._opponents().items()
         }
 
@@ -269,15 +278,15 @@ class Blueprint:
         return play_out(self.spot, (self.tables, self.chain, self.total), (tables, other, strategy(other)),
                         self.pairs, run_outs, seed)  # fmt: skip
 
-    def against(self, other: "Blueprint", run_outs: int = RUN_OUTS, seed: int = 2) -> Winnings:
+    def against(self, other: "Blueprint", run_outs: int | None = None, seed: int = 2) -> Winnings:
         """Return what the blueprint earns against another one of the same spot, in chips, each in both seats.
 
         The other may be of other buckets. Raises `ValueError` if the spots differ.
         """
         if not isinstance(other, Blueprint) or other.spot != self.spot:
             raise UserError(f"the blueprints are of different games, {self.game} and {getattr(other, 'game', other)}")
-        arguments.whole("run_outs", run_outs, 2)
-        return self._against(other.tables, lambda chain: other.total, run_outs, seed)
+        many = self.run_outs if run_outs is None else arguments.whole("run_outs", run_outs, 2)
+        return self._against(other.tables, lambda chain: other.total, many, seed)
 
     def exploitability_at_least(self, seconds: float = 30.0, *, seed: int = 11) -> Bound:
         """Return a lower bound on exploitability: what local best responses win, on run-outs for so many seconds.
@@ -300,13 +309,13 @@ class Blueprint:
         run = whole_run(self.spot, self.chain, self.total, threads or cores())
         return run.judge()
 
-    def judge(self, run_outs: int = RUN_OUTS, seed: int = 1) -> Measured:
+    def judge(self, run_outs: int | None = None, seed: int = 1) -> Measured:
         """Measure the blueprint: exactly where the whole game fits, and against simple players and its first snapshot.
 
         Values and winnings are in chips.
         """
-        arguments.whole("run_outs", run_outs, 2)
-        return Measured(self.exact(), self.measured(run_outs, seed))
+        many = None if run_outs is None else arguments.whole("run_outs", run_outs, 2)
+        return Measured(self.exact(), self.measured(many, seed))
 
     def view(self, line: str = "") -> BlueprintView:
         """Return the decision that a line such as "call check [Ks 9d 4c] check" leads to.

@@ -25,6 +25,18 @@ _0, _1, _2, _3 = (np.uint64(n) for n in range(4))
 
 
 @inlined
+def _match(part: Any, row: Index, out: Any, to: Index, actions: Index) -> None:
+    """Write a cell's strategy by regret matching: shares of the positive parts, equal ones where none is positive."""
+    total = _ZERO
+    for a in range(actions):
+        total += max(part[row + a], _ZERO)
+    norm = _ONE / total if total > _LITTLE else _ZERO
+    equal = _ZERO if total > _LITTLE else _ONE / np.float32(actions)
+    for a in range(actions):
+        out[to + a] = max(part[row + a], _ZERO) * norm + equal
+
+
+@inlined
 def descend_cells(
     game: Subgame,
     tables: Tables,
@@ -39,29 +51,26 @@ def descend_cells(
     w: Index,
 ) -> None:
     """Spread the plans at the entries, the first rows, over the template; keep player p's strategy."""
-    templates, boards = game.templates, game.boards
+    templates, boards, block = game.templates, game.boards, work.block
     table = tables.regret if mode == UPDATE else tables.total
     for q in range(_2):
         lanes, each = boards.lanes[board * _2 + q], templates.actions[t * _2 + q]
-        cell = shift(boards.cell, boards.at[board] + q * w)
+        columns, cell = boards.columns[board * _2 + q], shift(boards.cell, boards.at[board] + q * w)
         part = shift(table, game.instances.base[instance] + begins_at(game, t, board, q))
         for d in range(templates.decisions[t * _3 + q], templates.decisions[t * _3 + q + _1]):
             actions, offset = templates.size[d], templates.offset[d]
             above, first = templates.parent[d] * w, templates.first[d] * w
-            equal = _ONE / np.float32(actions)
-            # Regret matching: shares of the positive parts, equal ones where none is positive.
-            for i in range(lanes):
-                row, total = cell[i] * each + offset, _ZERO
-                for a in range(actions):
-                    total += max(part[row + a], _ZERO)
-                found = total > _LITTLE
-                norm = _ONE / total if found else _ZERO
-                for a in range(actions):
-                    x = max(part[row + a], _ZERO) * norm if found else equal
-                    below = first + a * w + i
+            # Strategies of all cells where they are few, else of the lanes' cells; then each lane's.
+            few = columns <= lanes
+            for k in range(columns if few else lanes):
+                _match(part, (k if few else cell[k]) * each + offset, block, k * actions, actions)
+            for a in range(actions):
+                below = first + a * w
+                for i in range(lanes):
+                    x = block[(cell[i] if few else i) * actions + a]
+                    plan[below + i] = x * plan[above + i]
                     if q == p:
-                        sigma[below] = x
-                    plan[below] = x * plan[above + i]
+                        sigma[below + i] = x
 
 
 @inlined
