@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from counterplay.agents.run import Run
+    from counterplay.api.blueprint import blueprint
+    from counterplay.api.blueprint_solution import Blueprint
     from counterplay.api.buckets import buckets, load_buckets
     from counterplay.api.factored_solution import FactoredSolution
     from counterplay.api.judge import SeatJudgement, judge
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from counterplay.solvers.value import Judgement
 
 __all__ = [
+    "Blueprint",
     "Buckets",
     "FactoredSolution",
     "Judgement",
@@ -41,6 +44,7 @@ __all__ = [
     "SteppedSolution",
     "TreeSolution",
     "UserError",
+    "blueprint",
     "buckets",
     "judge",
     "list_envs",
@@ -57,6 +61,7 @@ __all__ = [
 
 # Where each public name is; imported when it is first asked for, so that the command line answers --help at once.
 _HOMES = {
+    "Blueprint": "api.blueprint_solution",
     "Buckets": "games.holdem.buckets",
     "FactoredSolution": "api.factored_solution",
     "Judgement": "solvers.value",
@@ -68,6 +73,7 @@ _HOMES = {
     "SteppedSolution": "api.stepped_solution",
     "TreeSolution": "api.tree_solution",
     "UserError": "engine.errors",
+    "blueprint": "api.blueprint",
     "buckets": "api.buckets",
     "judge": "api.judge",
     "list_envs": "api.listing",

@@ -28,7 +28,13 @@ STOPPED = {
 }
 
 # Imported when one is asked for: hold'em is much.
-_MODULES = {"tree": "tree_pages", "factored": "factored_pages", "holdem": "spot_pages", "stepped": "stepped_pages"}
+_MODULES = {
+    "tree": "tree_pages",
+    "factored": "factored_pages",
+    "holdem": "spot_pages",
+    "stepped": "stepped_pages",
+    "blueprint": "blueprint_pages",
+}
 
 
 _LARGE = 10 * 2**20  # bytes of a file that are worth a word
@@ -64,7 +70,11 @@ def whats_next(solution: "Solution", out: str | None) -> Iterator[str]:
     """Yield what can be done with a solution that was saved, or how to save it."""
     yield ""
     if out is None:
-        name = "spot" if solution.kind == "holdem" else re.sub(r"\W+", "_", Path(solution.game.partition("(")[0]).name)
+        name = (
+            kind
+            if (kind := {"holdem": "spot"}.get(solution.kind, solution.kind)) in ("spot", "blueprint")
+            else re.sub(r"\W+", "_", Path(solution.game.partition("(")[0]).name)
+        )
         yield f"Not saved: --out {name.strip('_')}.cps keeps it, to show, evaluate, play against or resume."
         return
     file = quoted(out) + (f" --game {quoted(solution.game)}" if is_own(solution.game) else "")
@@ -78,7 +88,8 @@ def whats_next(solution: "Solution", out: str | None) -> Iterator[str]:
     if solution.stopped_by in ("interrupt", "memory"):
         game = f"{quoted(solution.game)} " if is_own(solution.game) else ""
         more = f" --memory {2 * solution.figures['bytes'] // 10**6 + 1}MB" if solution.stopped_by == "memory" else ""
-        yield f"  counterplay solve {game}--resume {quoted(out)}{more} --out {quoted(out)}"
+        verb = "blueprint" if solution.kind == "blueprint" else "solve"
+        yield f"  counterplay {verb} {game}--resume {quoted(out)}{more} --out {quoted(out)}"
 
 
 def write_spot(solution: "Solution", page: Page, source: str, path: str, force: bool) -> None:

@@ -23,6 +23,7 @@ from counterplay.solvers.reach import note
 from counterplay.solvers.value import Judgement
 
 if TYPE_CHECKING:
+    from counterplay.api.blueprint_solution import Blueprint
     from counterplay.api.spots import SpotSolution
     from counterplay.api.view import View
     from counterplay.show.pages import Page
@@ -210,7 +211,7 @@ class SpotPolicy:
 
     names = tuple(name.upper() for name in PLAYERS)
 
-    def __init__(self, solution: "SpotSolution"):
+    def __init__(self, solution: "SpotSolution | Blueprint"):
         self.solution, self.rules = solution, HoldemRules(solution.spot)
         self._views: dict[str, View] = {}
 

@@ -24,7 +24,7 @@ from counterplay.games.holdem.lanes import hands_on, lay_lanes, room_for, settle
 from counterplay.games.holdem.layout import StreetLayout, instances_of
 from counterplay.games.holdem.strength import ranking
 from counterplay.games.holdem.templates import contract
-from counterplay.games.holdem.trees import Start, Street, dealt_out
+from counterplay.games.holdem.trees import Start, Street, children, dealt_out
 
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
@@ -112,7 +112,26 @@ def _deal(dealer: Dealer, boards: Boards, random: U64) -> None:
     lay(dealer, boards)
 
 
-runouts.register(Dealer, _deal)
+def _look(dealer: Dealer, boards: Boards, b: int, ahead: Boards, first: int, last: int, random: U64) -> None:
+    """Draw full boards that may follow board b of a chain, and fill in their lanes, given those of board b."""
+    known = dealer.start
+    for i in range(dealer.size[0], dealer.size[b]):
+        card = int(dealer.board[i])
+        known |= 1 << (16 * (card % 4) + card // 4)
+    many = np.uint64(len(dealer.deck))
+    for k in range(first, last):
+        cards = known
+        for _ in range(dealer.size[b], dealer.size[-1]):
+            while True:
+                card = int(dealer.deck[below(random, 0, many)])
+                drawn = 1 << (16 * (card % 4) + card // 4)
+                if cards & drawn == 0:
+                    break
+            cards |= drawn
+        settle(ahead, k, boards, b, cards, True, dealer.ranks, dealer.room)
+
+
+runouts.register(Dealer, deal=_deal, look_ahead=_look)
 
 
 def lay_chain(
@@ -236,3 +255,44 @@ def judged_on(chain: Chain, laid: StreetLayout) -> Subgame:
         if many and count:
             same[child : child + many * count] = np.repeat(first + np.arange(count), many)
     return game._replace(boards=boards, instances=instances._replace(base=small.instances.base[same]))
+
+
+def twin(chain: Chain) -> Chain:
+    """Return a chain of its own boards and dealer, which shares all else: for another thread."""
+    game, dealer = chain.laid.game, chain.dealer
+    boards = Boards(*(array.copy() for array in game.boards))  # type: ignore[arg-type]
+    board, room, found = dealer.board.copy(), dealer.room.copy(), dealer.found.copy()
+    return Chain(
+        chain.laid._replace(game=game._replace(boards=boards)), dealer._replace(board=board, room=room, found=found)
+    )
+
+
+def one_bucket(tables: BucketTables) -> BucketTables:
+    """Return the tables of a player who does not look at its hand."""
+    return tables._replace(sizes=np.ones_like(tables.sizes), memory=0)
+
+
+def deciding(laid: StreetLayout) -> dict[int, tuple[Street, int]]:
+    """Return for each decision of the templates its betting tree and its node there."""
+    templates, found = laid.game.templates, dict[int, tuple[Street, int]]()
+    for t, (entries, last) in enumerate(zip(laid.entries, laid.sequence, strict=True)):
+        low, _, high = (int(d) for d in templates.decisions[t])
+        firsts = {int(templates.first[d]): d for d in range(low, high)}
+        for k, at in zip(entries, last, strict=True):
+            tree = laid.streets[k]
+            for node in range(len(tree.kind)):
+                after = children(tree, node)
+                if len(after) > 1:
+                    found[firsts[int(at[after[0], tree.kind[node]])]] = (tree, node)
+    return found
+
+
+def always(laid: StreetLayout, raising: bool) -> npt.NDArray[np.int64]:
+    """Return which action of each decision a simple player takes: it checks or calls, or bets and raises the least."""
+    decisions = deciding(laid)
+    chosen = np.zeros(len(laid.game.templates.parent), np.int64)
+    for d, (tree, node) in decisions.items():
+        names = [tree.action[child] for child in children(tree, node)]
+        passive = next(a for a, name in enumerate(names) if name in ("check", "call"))
+        chosen[d] = passive + 1 if raising and passive + 1 < len(names) else passive
+    return chosen

@@ -22,6 +22,7 @@ from counterplay.engine.runouts import deal
 from counterplay.engine.streets import F32, F64, I64, U32, U64, Boards, Subgame, Tables, Work, new_work
 from counterplay.solvers.streets.decisions import UPDATE, VALUE
 from counterplay.solvers.streets.walk import Errand, walk
+from counterplay.solvers.winnings import DEALS, SEATS, SQUARES, SUM, Winnings, told
 
 _NOBODY = np.zeros(0, np.uint32)
 
@@ -180,3 +181,30 @@ def sampled(chain: Chain, total: F32, p: int, count: int, random: U64, work: Wor
         values,
     )
     return values
+
+
+def earned(
+    chains: tuple[Chain, Chain], totals: tuple[F32, F32], pairs: float, count: int, seed: int, threads: int = 1
+) -> Winnings:
+    """Return what a strategy earns against another on `count` run-outs, each played in both seats.
+
+    Chain p and its table have the one strategy in seat p and the other in the other seat; `pairs` is the sum of the
+    weights of all pairs of hands. Values are chips beyond half of the pot at the start, and exact given a run-out: all
+    hands of both players are played against each other. So intervals are of the cards on the board alone.
+    """
+
+    def of_seat(p: int) -> F64:
+        random = np.random.SeedSequence(seed, spawn_key=(5,)).generate_state(1, np.uint64).astype(np.uint64)
+        return sampled(chains[p], totals[p], p, count, random, new_work(chains[p][0], 1)[0]) / pairs
+
+    if threads > 1:
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(of_seat, 1)
+            both = np.array([of_seat(0), other.result()])
+    else:
+        both = np.array([of_seat(p) for p in range(2)])
+    sums = np.zeros(SEATS + 4)
+    mean = both.mean(axis=0)
+    sums[[DEALS, SUM, SQUARES]] = count, mean.sum(), (mean**2).sum()
+    sums[SEATS : SEATS + 2], sums[SEATS + 2 :] = both.sum(axis=1), (both**2).sum(axis=1)
+    return told(sums)
