@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.api import blueprint_solution as solutions
-from counterplay.api.blueprint_solution import FIRST, Blueprint, Point, chain_for, play_out, tables_of, unit_of
+from counterplay.api.blueprint_measuring import chain_for, play_out, tables_of
+from counterplay.api.blueprint_solution import FIRST, Blueprint, Point, unit_of
 from counterplay.api.keeping import answered, keeper
 from counterplay.api.kept_buckets import buckets_for
 from counterplay.api.stepped import bytes_of

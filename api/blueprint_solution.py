@@ -8,7 +8,6 @@ against its own first snapshot.
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
-from math import comb
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -16,6 +15,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.api.blueprint_measuring import (
+    Bound,
+    bounded,
+    chain_for,
+    play_out,
+    tables_of,
+    whole_run,
+    whole_size,
+)
 from counterplay.api.blueprint_view import BlueprintView, view
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.kept_buckets import buckets_for
@@ -27,20 +35,16 @@ from counterplay.engine.streets import Tables
 from counterplay.engine.system import available, cores
 from counterplay.engine.text import as_json, count
 from counterplay.games.holdem.buckets import Buckets, BucketTables
-from counterplay.games.holdem.chain import Chain, always, judged_on, lay_chain, one_bucket
+from counterplay.games.holdem.chain import Chain, always, one_bucket
 from counterplay.games.holdem.facts import stakes
-from counterplay.games.holdem.layout import layout
 from counterplay.games.holdem.spot import Spot, to_toml
-from counterplay.games.holdem.trees import dealt_out
 from counterplay.solvers.streets import parts
 from counterplay.solvers.streets.cfr import SubgameCFR
-from counterplay.solvers.streets.sampled import earned
 from counterplay.solvers.value import Judgement
 from counterplay.solvers.variants import VARIANTS
 from counterplay.solvers.winnings import Winnings
 
 RUN_OUTS = 400  # that a solution is measured on
-LANE_BYTES = 48  # of a whole layout by lanes, both players' and all that goes with them
 _ALGORITHM = "mccfr-public"
 CALL, RAISE, FIRST = "always call", "always raise", "first snapshot"
 
@@ -74,29 +78,6 @@ class Measured(NamedTuple):
 
     exact: Judgement | None  # in the whole game, where it fits
     winnings: Mapping[str, Winnings]  # against simple players, and the first snapshot, by name
-
-
-def tables_of(buckets: Buckets) -> BucketTables:
-    """Return a player's buckets as kernels take them, whose numbers are of one type."""
-    return buckets.tables._replace(of=np.asarray(buckets.of, np.uint16))
-
-
-def chain_for(spot: Spot, one: BucketTables, two: BucketTables) -> Chain:
-    """Return the chain of a spot with a player's buckets in each seat."""
-    weights = spot.weights[0], spot.weights[1]
-    return lay_chain(spot.deck, spot.board, weights, spot.trees, spot.betting, (one, two), spot.rake)
-
-
-def whole_size(spot: Spot) -> int:
-    """Return about how many bytes a layout of all boards takes, up to suits."""
-    deck, left, ways, found = spot.deck, len(spot.deck.cards), 1.0, 0.0
-    first = deck.board.index(len(spot.board))
-    for street in range(first, spot.betting.last + 1):
-        if street > first:
-            now, more = deck.board[street - 1], deck.board[street] - deck.board[street - 1]
-            ways *= comb(left - now, more)
-        found += max(ways / 24, 1.0) * comb(left - deck.board[street], deck.hole) * LANE_BYTES
-    return int(found)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -298,6 +279,15 @@ class Blueprint:
         arguments.whole("run_outs", run_outs, 2)
         return self._against(other.tables, lambda chain: other.total, run_outs, seed)
 
+    def exploitability_at_least(self, seconds: float = 30.0, *, seed: int = 11) -> Bound:
+        """Return a lower bound on exploitability: what local best responses win, on run-outs for so many seconds.
+
+        They see every hand as it is, and choose as if both players only called from there on (Lisy and Bowling 2017).
+        The bound is the lower end of a 95 % interval, 0 at the least.
+        """
+        arguments.number("seconds", seconds, above=0)
+        return bounded(self.spot, self.chain, self.total, self.pairs, seconds, arguments.whole("seed", seed))
+
     @property
     def fits_whole(self) -> bool:
         """Tell whether all boards of the game can be laid out, so that the blueprint is judged exactly."""
@@ -388,30 +378,6 @@ class Blueprint:
         }
         state = {f"state.{name}": array for name, array in self.state.items()}
         write(arguments.path("path", path), {"spot": pack([to_toml(self.spot)]), **state}, header)
-
-
-def whole_run(spot: Spot, chain: Chain, total: npt.NDArray[Any], threads: int) -> SubgameCFR:
-    """Return a run to judge by, of the whole game with the strategies of a chain's table."""
-    weights = spot.weights[0], spot.weights[1]
-    laid = layout(spot.deck, spot.board, weights, dealt_out(spot.trees, spot.betting), spot.betting, spot.rake)
-    none = np.zeros(0, np.float32)
-    kept_tables = Tables(total, total, none, none)
-    return SubgameCFR(judged_on(chain, laid), spot.pot, VARIANTS["dcfr3"], threads=threads, kept=kept_tables)
-
-
-Player = tuple[BucketTables, Chain, npt.NDArray[Any]]  # buckets, a chain of them in both seats, and a table for it
-
-
-def play_out(spot: Spot, ours: Player, theirs: Player, pairs: float, run_outs: int, seed: int) -> Winnings:
-    """Return what one player earns against another on run-outs of the board, in both seats."""
-    chains, totals = [], []
-    for p in range(2):
-        seats = (ours, theirs) if p == 0 else (theirs, ours)
-        mixed = chain_for(spot, seats[0][0], seats[1][0])
-        chains.append((mixed.laid.game, mixed.dealer))
-        sources = (seats[0][1].laid.game, seats[0][2]), (seats[1][1].laid.game, seats[1][2])
-        totals.append(parts.seated(mixed.laid.game, sources))
-    return earned((chains[0], chains[1]), (totals[0], totals[1]), pairs, run_outs, seed, min(cores(), 2))
 
 
 def judged(found: Blueprint) -> Blueprint:

@@ -22,6 +22,7 @@ from counterplay.show.text import DIM, HEADING, Paint, table
 from counterplay.solvers.reach import note
 
 if TYPE_CHECKING:
+    from counterplay.api.blueprint_measuring import Bound
     from counterplay.api.blueprint_solution import Blueprint, Measured
     from counterplay.api.blueprint_view import BlueprintView
     from counterplay.show.pages import Page
@@ -209,6 +210,14 @@ def judgement(solution: "Blueprint", found: "Measured", paint: Paint) -> Iterato
     yield ""
     runs = next((x.deals for x in found.winnings.values()), 0)
     yield f"Winnings are over {count(runs, 'run-out')} of the board, each played in both seats, with 95 % intervals."
+
+
+def bounded(bound: "Bound") -> Iterator[str]:
+    """Yield a lower bound on exploitability, in chips."""
+    won, error = bound.gain.exploitability, bound.gain.error
+    least = f"{bound.exploitability_at_least:.4g} chips"
+    yield f"\nExploitability is at least {least}: local best responses win {won:.4g} ± {error:.2g}"
+    yield f"on {count(bound.gain.run_outs, 'run-out')}. Best responses proper win as much or more."
 
 
 def duel(found: "Winnings", file: str, other: str) -> Iterator[str]:
