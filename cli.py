@@ -243,28 +243,33 @@ def evaluate(
 @click.option("--node", metavar="LINE", help='Spots: a line of play, "check bet 30", "check check [Ah]".')
 @click.option("--hands", metavar="RANGE", help='Spots: list the combos of these hands, "AA,KQs".')
 @click.option("--combos", type=click.IntRange(min=0), metavar="N", default=20, help="Spots: combos listed; 0 for all.")
-@click.option("--spot", metavar="FILE", help="Blueprints: write the street of the decision there, as a spot to solve.")
+@click.option("--spot", metavar="FILE", help="Spots: also write what is played from there on as a spot file.")
+@click.option("--force", is_flag=True, help="Let --spot replace a file that is there.")
 @click.option("--game", metavar="GAME", help=_GAME)
 @click.option("--json", "as_json", is_flag=True, help="Print the same as one JSON object and nothing else.")
 @click.option("--no-pager", is_flag=True, help="Print a page that is longer than the terminal at once.")
-def show(file: str, spot: str | None, game: str | None, as_json: bool, no_pager: bool, **wanted: Any) -> None:
+def show(
+    file: str, spot: str | None, force: bool, game: str | None, as_json: bool, no_pager: bool, **wanted: Any
+) -> None:
     """Show the strategy in FILE: a table for each history, a row for each hand; a grid for push or fold.
 
     Of a hold'em spot it shows one decision: what both ranges are worth, a grid of hands, and combos.
     """
-    from counterplay.show import pages
+    from counterplay.show import listing, pages
 
     solution = counterplay.load(file, game)
-    if spot is not None:
-        put(blueprint_commands.written(solution, wanted["node"], spot))
-        return
     page = pages.Page(**wanted, width=width(), paint=paint, coloured=coloured())
+    if spot is not None:
+        pages.write_spot(solution, page, file, spot, force)
     if as_json:
         from counterplay.api.export import claims
 
-        put_json({**claims(solution), **pages.of(solution).told(solution, page)})
-    else:
-        put(pages.of(solution).strategy(solution, page), paged=not no_pager)
+        written = {} if spot is None else {"spot_file": spot}
+        put_json({**claims(solution), **pages.of(solution).told(solution, page), **written})
+        return
+    put(pages.of(solution).strategy(solution, page), paged=not no_pager)
+    if spot is not None:
+        put(["", f"The spot is in {spot}. Next:", f"  counterplay solve {listing.quoted(spot)}"])
 
 
 @cli.command()

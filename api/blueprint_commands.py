@@ -69,16 +69,4 @@ def blueprint(game: str | None, out: str | None, resume: str | None, as_json: bo
     return stop.code
 
 
-def written(solution: Any, line: str | None, path: str) -> list[str]:
-    """Write the street of a blueprint's decision to a spot file; return what to say of it."""
-    from counterplay.engine.writing import write_pieces
-    from counterplay.games.holdem.spot import to_toml
-
-    if getattr(solution, "kind", "") != "blueprint":
-        raise UserError("--spot is for blueprints: other solutions are solved already")
-    view = solution.view(line or "")
-    write_pieces(Path(path), [to_toml(view.as_spot())])
-    return [f"Wrote the {view.street} with both ranges to {path}. Next:", f"  counterplay solve {path}"]
-
-
 COMMANDS = (blueprint,)

@@ -4,25 +4,23 @@ The blueprint on one board is a chain, whose streets to come do not matter for w
 of a solved spot (`api.view`) without values, which would take all cards to come.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.api.view import View
+from counterplay.api.view import F64, Pair, View
 from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.engine.streets import Tables
 from counterplay.games.holdem import places
-from counterplay.games.holdem.betting import PLAYERS, STREETS, BettingRules, FixedLimit, seat
-from counterplay.games.holdem.cards import COMBOS, combo_name, format_cards
+from counterplay.games.holdem.betting import PLAYERS, STREETS, seat
+from counterplay.games.holdem.cards import combo_name, format_cards
 from counterplay.games.holdem.chain import lay, twin
 from counterplay.games.holdem.lines import read_line
-from counterplay.games.holdem.ranges import format_range
-from counterplay.games.holdem.spot import Spot
-from counterplay.games.holdem.trees import Start, children
-from counterplay.games.holdem.values import in_chips
+from counterplay.games.holdem.trees import children
 from counterplay.solvers.reach import NEVER_REACHED, note
 from counterplay.solvers.streets.cfr import SubgameCFR
 from counterplay.solvers.variants import VARIANTS
@@ -30,16 +28,16 @@ from counterplay.solvers.variants import VARIANTS
 if TYPE_CHECKING:
     from counterplay.api.blueprint_solution import Blueprint
 
-_LEAST = 1e-4  # of the largest weight: what is below is left out of a range
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BlueprintView(View):
     """A decision of a blueprint."""
 
     visits: tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]] = field(repr=False)  # by combo: of its cell
-    start: Start
-    coming: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] = field(repr=False)  # weights at the street's start
+
+    @cached_property
+    def _values(self) -> tuple[Pair, F64]:
+        raise UserError("a blueprint has no values by hand: solve the decision as a spot, which `spot()` returns")
 
     def rows(self, player: int | str | None = None) -> list[dict[str, Any]]:
         """Return the combos of a player, of the largest weight first: weight, reach, visits, and who acts' strategy.
@@ -81,41 +79,6 @@ class BlueprintView(View):
             "strategy": {action: float(x) if np.isfinite(x) else None for action, x in self.frequencies.items()},
         }
 
-    def as_spot(self) -> Spot:
-        """Return the street of the decision as a spot: board, pot, stack, and the ranges with which both come to it.
-
-        Weights are divided by the largest of a player; what is below a ten-thousandth of it is left out. Raises
-        `ValueError` where the blueprint does not get there.
-        """
-        spot, start = self._solution.spot, self.start
-        ranges = []
-        for p, coming in enumerate(self.coming):
-            top = float(coming.max(initial=0.0))
-            if top <= 0:
-                raise UserError(f"the blueprint never gets there: {PLAYERS[p].upper()} has no range on that street")
-            weights = np.zeros(COMBOS)
-            weights[self.combos[p]] = np.where(coming > _LEAST * top, coming / top, 0.0).round(4)
-            ranges.append(format_range(weights))
-        betting = spot.betting if start.street == 0 else _from(spot.betting, start.street)
-        return Spot(
-            board=self.board,
-            ranges=(ranges[0], ranges[1]),
-            pot=in_chips(start.pot, start.unit),
-            stack=in_chips(start.stack, start.unit),
-            betting=betting,
-            rake=spot.rake,
-            variant=spot.variant,
-            aggressor="ip" if start.lead else "",
-        )
-
-
-def _from(betting: BettingRules, street: int) -> BettingRules:
-    """Return the betting of a game that begins on a street after the flop."""
-    none = (None,) * street
-    if isinstance(betting, FixedLimit):
-        return replace(betting, bets=none + betting.bets[street:], blinds=(0, 0))
-    return replace(betting, menus=none + betting.menus[street:], blinds=(0, 0))
-
 
 def view(blueprint: "Blueprint", line: str) -> BlueprintView:
     """Return the decision that a line of play leads to; raises `ValueError` for what is not possible."""
@@ -137,7 +100,6 @@ def view(blueprint: "Blueprint", line: str) -> BlueprintView:
     last = laid.sequence[place.template][place.entry]
     sizes = [len(combos) for combos in laid.combos]
     first, second = (plans[int(last[place.line.node, p]), : sizes[p]] for p in range(2))
-    one, two = (plans[int(last[0, p]), : sizes[p]] for p in range(2))
     after = children(tree, place.line.node)
     strategy = np.ones((1, sizes[player]))
     if len(after) > 1:
@@ -160,8 +122,6 @@ def view(blueprint: "Blueprint", line: str) -> BlueprintView:
         _run=here,
         _place=place,
         visits=(visited[0], visited[1]),
-        start=tree.start,
-        coming=(one, two),
     )
 
 

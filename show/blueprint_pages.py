@@ -17,6 +17,7 @@ from counterplay.games.holdem.ranges import parse_range
 from counterplay.show import grid
 from counterplay.show.play import Opponent
 from counterplay.show.spot_pages import SpotPolicy
+from counterplay.show.spot_pages import spot as spot
 from counterplay.show.text import DIM, HEADING, Paint, table
 from counterplay.solvers.reach import note
 

@@ -10,7 +10,7 @@ import pytest
 import counterplay
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import read, write
-from counterplay.games.holdem.spot import load_spot, parse_spot
+from counterplay.games.holdem.spot import load_spot, parse_spot, to_toml
 
 EXAMPLES = Path(counterplay.__file__).parent / "examples"
 ROYAL = EXAMPLES / "royal_preflop.toml"  # twenty cards, limit, to the flop
@@ -95,25 +95,27 @@ def test_against_another_one(plan):
         plan.against(replace(other, spot=replace(other.spot, stack=50)))
 
 
-def test_a_street_of_it_is_a_spot(plan):
+def test_a_decision_of_it_is_a_spot(plan):
     view = plan.at("call check [As Kd Qh] check")
     assert view.actions[0] == "check"
-    spot = view.as_spot()
-    assert spot.pot == 4
-    assert spot.board == view.board
-    assert parse_spot(spot_text(spot)) == spot
-    weights = np.array(spot.weights)
-    assert (weights.max(axis=1) == 1).all()
-    coming = view.coming[0] / view.coming[0].max()
-    assert np.abs(weights[0][view.combos[0]] - np.where(coming > 1e-4, coming, 0)).max() < 1e-4
+    spot = view.spot()
+    assert (spot.pot, spot.stack, spot.board, spot.aggressor) == (4, 98, view.board, "")
+    assert [(lock.node, lock.strategy) for lock in spot.locks] == [("", (("check", 1.0),))]
+    assert parse_spot(to_toml(spot)) == spot
+    for p in range(2):
+        free = view.possible[p]
+        weights = spot.weights[p][view.combos[p][free]]
+        np.testing.assert_allclose(weights, view.reach[p][free], rtol=6e-5, atol=1e-6)
     solved = counterplay.solve(spot, iterations=20)
-    assert solved.exploitability >= 0
+    assert solved.view("check").actions == view.actions
+    with pytest.raises(UserError, match="no hand of 'AsAh'"):
+        view.of("AsAh")
 
 
-def spot_text(spot):
-    from counterplay.games.holdem.spot import to_toml
-
-    return to_toml(spot)
+def test_it_has_no_values_by_hand(plan):
+    """They would take all cards to come, and a blueprint is looked at on one board."""
+    with pytest.raises(UserError, match="no values by hand"):
+        _ = plan.at().ev
 
 
 def test_a_board_s_suits_need_not_be_those_that_were_dealt(plan):
