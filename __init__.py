@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from counterplay.agents.run import Run
+    from counterplay.api.blueprint import blueprint
+    from counterplay.api.blueprint_solution import Blueprint
+    from counterplay.api.buckets import buckets, load_buckets
     from counterplay.api.factored_solution import FactoredSolution
     from counterplay.api.judge import SeatJudgement, judge
     from counterplay.api.listing import list_envs, list_games, list_learners, make
@@ -24,10 +27,13 @@ if TYPE_CHECKING:
     from counterplay.api.sweep import sweep
     from counterplay.api.tree_solution import TreeSolution
     from counterplay.engine.errors import UserError
+    from counterplay.games.holdem.buckets import Buckets
     from counterplay.games.holdem.spot import Spot
     from counterplay.solvers.value import Judgement
 
 __all__ = [
+    "Blueprint",
+    "Buckets",
     "FactoredSolution",
     "Judgement",
     "Run",
@@ -38,11 +44,14 @@ __all__ = [
     "SteppedSolution",
     "TreeSolution",
     "UserError",
+    "blueprint",
+    "buckets",
     "judge",
     "list_envs",
     "list_games",
     "list_learners",
     "load",
+    "load_buckets",
     "load_run",
     "make",
     "solve",
@@ -52,6 +61,8 @@ __all__ = [
 
 # Where each public name is; imported when it is first asked for, so that the command line answers --help at once.
 _HOMES = {
+    "Blueprint": "api.blueprint_solution",
+    "Buckets": "games.holdem.buckets",
     "FactoredSolution": "api.factored_solution",
     "Judgement": "solvers.value",
     "Run": "agents.run",
@@ -62,11 +73,14 @@ _HOMES = {
     "SteppedSolution": "api.stepped_solution",
     "TreeSolution": "api.tree_solution",
     "UserError": "engine.errors",
+    "blueprint": "api.blueprint",
+    "buckets": "api.buckets",
     "judge": "api.judge",
     "list_envs": "api.listing",
     "list_games": "api.listing",
     "list_learners": "api.listing",
     "load": "api.solve",
+    "load_buckets": "api.buckets",
     "load_run": "api.runs",
     "make": "api.listing",
     "solve": "api.solve",

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 import counterplay
-from counterplay.api import team_commands
+from counterplay.api import blueprint_commands, bucket_commands, team_commands
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
 from counterplay.show.terminal import DEBUG, answer, coloured, guarded, paint, put, put_export, put_json, say, width
@@ -243,24 +243,33 @@ def evaluate(
 @click.option("--node", metavar="LINE", help='Spots: a line of play, "check bet 30", "check check [Ah]".')
 @click.option("--hands", metavar="RANGE", help='Spots: list the combos of these hands, "AA,KQs".')
 @click.option("--combos", type=click.IntRange(min=0), metavar="N", default=20, help="Spots: combos listed; 0 for all.")
+@click.option("--spot", metavar="FILE", help="Spots: also write what is played from there on as a spot file.")
+@click.option("--force", is_flag=True, help="Let --spot replace a file that is there.")
 @click.option("--game", metavar="GAME", help=_GAME)
 @click.option("--json", "as_json", is_flag=True, help="Print the same as one JSON object and nothing else.")
 @click.option("--no-pager", is_flag=True, help="Print a page that is longer than the terminal at once.")
-def show(file: str, game: str | None, as_json: bool, no_pager: bool, **wanted: Any) -> None:
+def show(
+    file: str, spot: str | None, force: bool, game: str | None, as_json: bool, no_pager: bool, **wanted: Any
+) -> None:
     """Show the strategy in FILE: a table for each history, a row for each hand; a grid for push or fold.
 
     Of a hold'em spot it shows one decision: what both ranges are worth, a grid of hands, and combos.
     """
-    from counterplay.show import pages
+    from counterplay.show import listing, pages
 
     solution = counterplay.load(file, game)
     page = pages.Page(**wanted, width=width(), paint=paint, coloured=coloured())
+    if spot is not None:
+        pages.write_spot(solution, page, file, spot, force)
     if as_json:
         from counterplay.api.export import claims
 
-        put_json({**claims(solution), **pages.of(solution).told(solution, page)})
-    else:
-        put(pages.of(solution).strategy(solution, page), paged=not no_pager)
+        written = {} if spot is None else {"spot_file": spot}
+        put_json({**claims(solution), **pages.of(solution).told(solution, page), **written})
+        return
+    put(pages.of(solution).strategy(solution, page), paged=not no_pager)
+    if spot is not None:
+        put(["", f"The spot is in {spot}. Next:", f"  counterplay solve {listing.quoted(spot)}"])
 
 
 @cli.command()
@@ -325,7 +334,7 @@ def play(file: str, seat: str | None, seed: int | None, hands: int | None, game:
     play_session(Session(opponent, say, answer, paint), sits, hands, np.random.default_rng(seed))
 
 
-for _command in team_commands.COMMANDS:
+for _command in (*bucket_commands.COMMANDS, *blueprint_commands.COMMANDS, *team_commands.COMMANDS):
     cli.add_command(_command)
 
 

@@ -13,6 +13,7 @@ from counterplay.engine.errors import UserError
 from counterplay.solvers.run import Check
 
 TREE, HOLDEM, FACTORED, STEPPED = "tree", "holdem", "factored", "stepped"  # kinds of solutions
+BLUEPRINT = "blueprint"
 
 Facts = list[tuple[str, str]]  # names and texts
 
@@ -26,7 +27,7 @@ class Solution(Protocol):
 
     @property
     def kind(self) -> str:
-        """What kind of solution it is: "tree", "holdem", "factored" or "stepped"."""
+        """What kind of solution it is: "tree", "holdem", "factored", "stepped" or "blueprint"."""
 
     @property
     def game(self) -> str:
@@ -102,6 +103,7 @@ _FOUND = {
     HOLDEM: "street by street",
     FACTORED: "without a tree",
     STEPPED: "in steps",
+    BLUEPRINT: "in an abstraction",
 }
 
 

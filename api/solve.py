@@ -13,7 +13,7 @@ from counterplay.api import stepped
 from counterplay.api.factored_solution import FactoredSolution
 from counterplay.api.factored_task import FactoredTask
 from counterplay.api.keeping import answered, keeper
-from counterplay.api.solution import FACTORED, HOLDEM, STEPPED, TREE, Solution
+from counterplay.api.solution import BLUEPRINT, FACTORED, HOLDEM, STEPPED, TREE, Solution
 from counterplay.api.tree_solution import TreeSolution, earns_alike, rebuilt
 from counterplay.api.trees import build, build_form, name_of, size_of
 from counterplay.engine import arguments
@@ -130,6 +130,8 @@ def solve(
 def _given(game: Any, resume: Any) -> tuple[Any, str | None]:
     """Return the game that is meant, if one is given, and the kind of the solution to go on with."""
     kind = None if resume is None else getattr(resume, "kind", "")
+    if kind == BLUEPRINT:
+        raise UserError("a blueprint goes on with 'counterplay blueprint --resume', in Python blueprint(resume=...)")
     if kind not in (None, TREE, HOLDEM, FACTORED, STEPPED):
         raise UserError(f"resume takes a solution, as solve and load return it, not {type(resume).__name__}")
     if isinstance(game, str) and game.strip().lower().endswith(".cps"):
@@ -360,6 +362,15 @@ def load(path: str | Path, game: Any = None) -> Any:
         if game is not None and GAMES.make(game) != found.spot:
             raise UserError(f"{path} is of another spot than the one given, {found.game}")
         return found
+    if header.get("kind") == BLUEPRINT:
+        from counterplay.api import blueprint
+
+        plan = blueprint.read(path, arrays, header)
+        if game is not None and GAMES.make(game) != plan.spot:
+            raise UserError(f"{path} is of another spot than the one given, {plan.game}")
+        return plan
+    if header.get("kind") == "buckets":
+        raise UserError(f"{path} holds buckets of hands, and no solution: 'counterplay buckets {path}' shows them")
     if header.get("kind") == STEPPED:
         return stepped.load(path, arrays, header, game)
     tabular: Any = (reading.read_factored if header.get("kind") == FACTORED else reading.read)(path, arrays, header)

@@ -15,7 +15,8 @@ from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem import equity, places
 from counterplay.games.holdem.betting import PLAYERS, seat
-from counterplay.games.holdem.cards import combo_name, format_cards
+from counterplay.games.holdem.cards import COMBOS, combo_name, format_cards
+from counterplay.games.holdem.continued import continued
 from counterplay.games.holdem.layout import StreetLayout
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.games.holdem.spot import Spot
@@ -251,6 +252,19 @@ class View:
             "locked": float(self.shares[self.player] @ self.locked) if self.reached else None,
             "strategy": {action: number(share) for action, share in self.frequencies.items()},
         }
+
+    def spot(self) -> Spot:
+        """Return what is played from here on as a spot of its own, with both ranges as they are by now.
+
+        It starts with the street: what was done on it before is locked, and so nothing else happens. Raises
+        `ValueError` where the solution never gets.
+        """
+        if not self.reached:
+            raise UserError(f"the solution never gets to {self.line!r}: there are no ranges to go on with")
+        one, two = np.zeros((2, COMBOS))
+        for p, weights in enumerate((one, two)):
+            weights[self.combos[p]] = np.where(self.possible[p], self.reach[p], 0.0)
+        return continued(self._solution.spot, self._place.line, (one, two))
 
     def of(self, hand: str) -> dict[str, float]:
         """Return the probability of each action with a combo ("AsKs"), or with hands ("AKs", "QQ+") by their weights.

@@ -222,7 +222,22 @@ def phantom() -> None:
     save(figure, "phantom.svg")
 
 
+def blueprint() -> None:
+    """Draw exploitability of royal hold'em's blueprints in the whole game against time."""
+    figure, axis = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
+    for spec, found in report.load("blueprint")["runs"].items():
+        times, gaps = ([point[name] for point in found["curve"]] for name in ("processor", "mbb"))
+        axis.loglog(times, gaps, label=f"{spec}: {found['cells']:,} cells", linewidth=1.6, marker="o", markersize=3)
+    axis.set_xlabel("processor seconds of training")
+    axis.set_ylabel("exploitability, mbb/g")
+    axis.set_title("Royal hold'em: blueprints judged in the whole game", fontsize=10)
+    axis.grid(alpha=0.3, which="both")
+    axis.legend(frameon=False, fontsize=8)
+    save(figure, "blueprint.svg")
+
+
 if __name__ == "__main__":
     architecture()
     curve()
     phantom()
+    blueprint()

@@ -102,6 +102,48 @@ class SteppedHeader(Struct):
             raise ValueError("the points' iterations do not rise to those of the run")
 
 
+class BucketsHeader(Struct):
+    """What buckets of hands are (`games.holdem.buckets.Buckets`)."""
+
+    kind: Literal["buckets"]
+    deck: Name
+    last: Annotated[int, Meta(ge=1, le=3)]
+    spec: Annotated[str, Meta(max_length=200)]
+    seed: Count
+    sizes: Annotated[list[Some], Meta(min_length=2, max_length=4)]
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+
+
+class BlueprintHeader(Struct):
+    """The header of a blueprint; a point is of `api.blueprint_solution.Point`."""
+
+    kind: Literal["blueprint"]
+    game: Spec
+    buckets: Name
+    buckets_seed: Count
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+    iterations: Count
+    seconds: Seconds
+    seed: Count
+    stopped_by: Name
+    points: list[tuple[Count, Seconds, Count, Real, Annotated[float, Meta(ge=0, le=1.7e308)]]]
+    first_at: Count
+    winnings: Annotated[dict[Name, WinningsHeader], Meta(max_length=100)]
+    exploitability: Real | None
+    values: Annotated[list[Real], Meta(max_length=2)]
+    bests: Annotated[list[Real], Meta(max_length=2)]
+
+    def __post_init__(self) -> None:
+        times = [point[0] for point in self.points]
+        if times != sorted(times) or max(times, default=0) > self.iterations or self.first_at > self.iterations:
+            raise ValueError("the points' iterations do not rise to those of the run")
+        if any(len(x.seats) != 2 or len(x.errors) != 2 for x in self.winnings.values()):
+            raise ValueError("winnings are of another number of players")
+        judged = 0 if self.exploitability is None else 2
+        if len(self.values) != judged or len(self.bests) != judged:
+            raise ValueError("values and best responses are not those of two players")
+
+
 class PlanHeader(Struct):
     """How long a run trains (`agents.run.Plan`)."""
 

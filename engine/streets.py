@@ -37,6 +37,10 @@ SLOTS = 55
 FREE = 2**32 - 1
 
 
+NO_CELLS = np.zeros(0, np.uint8)
+NO_WEIGHTS = np.zeros(0, np.float32)
+
+
 class Boards(NamedTuple):
     """What both players may hold on each board; board 0 is the root's.
 
@@ -55,9 +59,7 @@ class Boards(NamedTuple):
     ranked: U64  # [B] where the board's part of the next two begins, if it is full
     below: U16  # [.] how many of the other's lanes lose to the lane
     beyond: U16  # [.] and from which of the other's lanes on they beat it
-
-
-NO_CELLS = np.zeros(0, np.uint8)
+    weight: F32 = NO_WEIGHTS  # [.] at the places of `cell`: weights of the hands in their ranges, where there are cells
 
 
 class Templates(NamedTuple):

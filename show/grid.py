@@ -63,6 +63,15 @@ def header(summary: dict[str, Any], paint: Paint) -> Iterator[str]:
         yield from remark(summary["note"], summary["reach"])
 
 
+def opening(summary: dict[str, Any], paint: Paint) -> Iterator[str]:
+    """Yield who acts where, and how often each action is taken; without values."""
+    where = f"after {summary['node']}" if summary["node"] else "first to act"
+    board, note = summary["board"] or summary["street"], f" · {summary['note'].upper()}" if summary["note"] else ""
+    yield paint(f"{summary['player'].upper()} {where} · {board} · pot {summary['pot']}{note}", HEADING)
+    yield ""
+    yield from _frequencies(summary["strategy"], paint)
+
+
 def remark(note: str, reach: float) -> Iterator[str]:
     """Yield what it means that a decision is hardly ever reached."""
     if note == NEVER_REACHED:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from counterplay.engine.catalogue import is_own
+from counterplay.engine.errors import UserError
 from counterplay.engine.text import payoff, size
-from counterplay.engine.writing import is_stream
+from counterplay.engine.writing import is_stream, write_text
 from counterplay.show.listing import quoted
 from counterplay.show.text import Paint, plain
 
@@ -27,7 +28,13 @@ STOPPED = {
 }
 
 # Imported when one is asked for: hold'em is much.
-_MODULES = {"tree": "tree_pages", "factored": "factored_pages", "holdem": "spot_pages", "stepped": "stepped_pages"}
+_MODULES = {
+    "tree": "tree_pages",
+    "factored": "factored_pages",
+    "holdem": "spot_pages",
+    "stepped": "stepped_pages",
+    "blueprint": "blueprint_pages",
+}
 
 
 _LARGE = 10 * 2**20  # bytes of a file that are worth a word
@@ -53,7 +60,8 @@ def of(solution: "Solution") -> Any:
     Its functions: `summary(solution, stopped, paint)`, `opening(solution)`, `strategy(solution, page)`,
     `told(solution, page)`, `judgement(solution, found, paint)`, `measured(solution, found)`, `holds(solution, found)`,
     `run_outs(solution, line)`, `report(solution, line, rows, paint)` and `opponent(solution)`; and where head to head
-    is not exact, `duel(found, file, other)` and `head_to_head(found, against)`, which are else here.
+    is not exact, `duel(found, file, other)` and `head_to_head(found, against)`, which are else here. Hold'em also has
+    `spot(solution, page, source)`, the file of what is played from a decision on.
     """
     return import_module(f"counterplay.show.{_MODULES[solution.kind]}")
 
@@ -62,7 +70,11 @@ def whats_next(solution: "Solution", out: str | None) -> Iterator[str]:
     """Yield what can be done with a solution that was saved, or how to save it."""
     yield ""
     if out is None:
-        name = "spot" if solution.kind == "holdem" else re.sub(r"\W+", "_", Path(solution.game.partition("(")[0]).name)
+        name = (
+            kind
+            if (kind := {"holdem": "spot"}.get(solution.kind, solution.kind)) in ("spot", "blueprint")
+            else re.sub(r"\W+", "_", Path(solution.game.partition("(")[0]).name)
+        )
         yield f"Not saved: --out {name.strip('_')}.cps keeps it, to show, evaluate, play against or resume."
         return
     file = quoted(out) + (f" --game {quoted(solution.game)}" if is_own(solution.game) else "")
@@ -76,7 +88,21 @@ def whats_next(solution: "Solution", out: str | None) -> Iterator[str]:
     if solution.stopped_by in ("interrupt", "memory"):
         game = f"{quoted(solution.game)} " if is_own(solution.game) else ""
         more = f" --memory {2 * solution.figures['bytes'] // 10**6 + 1}MB" if solution.stopped_by == "memory" else ""
-        yield f"  counterplay solve {game}--resume {quoted(out)}{more} --out {quoted(out)}"
+        verb = "blueprint" if solution.kind == "blueprint" else "solve"
+        yield f"  counterplay {verb} {game}--resume {quoted(out)}{more} --out {quoted(out)}"
+
+
+def write_spot(solution: "Solution", page: Page, source: str, path: str, force: bool) -> None:
+    """Write what is played from the page's decision on as a spot file; `source` is the solution's file.
+
+    Raises `ValueError` for solutions of other games, and for a file that is there, unless it is to be replaced.
+    """
+    module = of(solution)
+    if not hasattr(module, "spot"):
+        raise UserError(f"--spot writes what is played on in hold'em, and {source} is of {solution.game}")
+    if Path(path).exists() and not is_stream(Path(path)) and not force:
+        raise UserError(f"{path} is there already: name another file, or let --force replace it")
+    write_text(Path(path), module.spot(solution, page, source))
 
 
 def head_to_head(solution: "Solution", payoffs: Any, against: str) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from counterplay.engine.errors import UserError
-from counterplay.engine.text import count, duration, small
+from counterplay.engine.text import count, duration, printable, small
 from counterplay.games.holdem.betting import PLAYERS, seat
 from counterplay.games.holdem.cards import card_name, combo_name, format_cards
 from counterplay.games.holdem.facts import facts
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.games.holdem.rules import HoldemRules
+from counterplay.games.holdem.spot import to_toml
 from counterplay.show import grid
 from counterplay.show.play import Opponent
 from counterplay.show.text import HEADING, Paint, table
@@ -22,6 +23,7 @@ from counterplay.solvers.reach import note
 from counterplay.solvers.value import Judgement
 
 if TYPE_CHECKING:
+    from counterplay.api.blueprint_solution import Blueprint
     from counterplay.api.spots import SpotSolution
     from counterplay.api.view import View
     from counterplay.show.pages import Page
@@ -89,6 +91,13 @@ def told(solution: "SpotSolution", page: "Page") -> dict[str, Any]:
     view = solution.view(page.node or "")
     p = view.player if (player := seat(page.player)) is None else player
     return {**view.summary(), "combos_of": PLAYERS[p], "combos": _some(view, p, page.hands)}
+
+
+def spot(solution: "SpotSolution", page: "Page", source: str) -> str:
+    """Return the text of a spot file of what is played from a decision on; `source` is the solution's file."""
+    view = solution.view(page.node or "")
+    where = f"after {view.line}" if view.line else "from the first decision on"
+    return f"# {printable(source)}, {where}\n{to_toml(view.spot())}"
 
 
 def _some(view: "View", player: int, hands: str | None) -> list[dict[str, Any]]:
@@ -202,7 +211,7 @@ class SpotPolicy:
 
     names = tuple(name.upper() for name in PLAYERS)
 
-    def __init__(self, solution: "SpotSolution"):
+    def __init__(self, solution: "SpotSolution | Blueprint"):
         self.solution, self.rules = solution, HoldemRules(solution.spot)
         self._views: dict[str, View] = {}
 

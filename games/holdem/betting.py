@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.sizes import BetSize, Facing, amounts
-from counterplay.games.holdem.values import Chips, exact, in_units
+from counterplay.games.holdem.values import Chips, exact, in_chips, in_units, units_of
 
 STREETS = ("preflop", "flop", "turn", "river")
 RIVER = STREETS.index("river")
@@ -74,6 +74,7 @@ class NoLimit:
     `add_allin` times the pot on top of the call, and a bet becomes all-in where at most `force_allin` times the pot
     would be left behind after a call. `raise_cap` is the number of raises a street, the bet not counted. Hands are
     shown after the street `last`; `blinds` are the small one, of player 1, and the big one, a bet before the flop.
+    Bets are rounded to `rounding` chips, or to the decimals that any other amount has.
     """
 
     menus: tuple[tuple[Menu, Menu] | None, ...]
@@ -83,6 +84,7 @@ class NoLimit:
     min_bet: Chips = 1
     last: int = RIVER
     blinds: tuple[Chips, Chips] = (0, 0)
+    rounding: Chips = 1
 
     def __post_init__(self) -> None:
         if len(self.menus) != len(STREETS):
@@ -97,6 +99,8 @@ class NoLimit:
             raise UserError(f"raise_cap must be zero or more raises, not {self.raise_cap}")
         if exact(self.min_bet, "min_bet") <= 0:
             raise UserError(f"min_bet must be more than no chips, not {self.min_bet}")
+        if in_chips(1, units_of([self.rounding])) != self.rounding:
+            raise UserError(f"rounding must be 1, 0.1, 0.01 or 0.001 chips, not {self.rounding}")
         for pair in self.menus:
             for size in (size for menu in pair or () for size in (*menu.bet, *(menu.lead or ()))):
                 if size.kind == "c" and size.value < self.min_bet:
@@ -106,7 +110,7 @@ class NoLimit:
     def chips(self) -> list[Chips]:
         """Return all amounts that are given in chips."""
         sizes = [size for pair in self.menus for menu in pair or () for size in menu.sizes if size.kind == "c"]
-        return [*(exact(size.value, str(size)) for size in sizes), self.min_bet, *self.blinds]
+        return [*(exact(size.value, str(size)) for size in sizes), self.min_bet, self.rounding, *self.blinds]
 
     def in_units(self, unit: int) -> "NoLimit":
         """Return the rules with chips of one unit each."""

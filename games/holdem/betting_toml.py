@@ -10,7 +10,7 @@ from counterplay.games.holdem.betting import PLAYERS, RIVER, STREETS, BettingRul
 from counterplay.games.holdem.sizes import BetSize, Role, parse_sizes
 from counterplay.games.holdem.values import Chips, as_chips, as_number, as_table, as_text, as_whole, check_keys, quote
 
-_ONLY_NO_LIMIT = ("bets", "add_allin", "force_allin", "raise_cap", "min_bet")
+_ONLY_NO_LIMIT = ("bets", "add_allin", "force_allin", "raise_cap", "min_bet", "rounding")
 _ROLES: tuple[Role, ...] = ("bet", "raise", "lead")
 
 
@@ -73,6 +73,7 @@ def _no_limit(data: Mapping[str, Any], first: int, aggressor: str, last: int, bl
         as_chips(data.get("min_bet", 1), "min_bet"),
         last,
         blinds,
+        as_chips(data.get("rounding", 1), "rounding"),
     )
 
 
@@ -147,6 +148,8 @@ def write_betting(betting: BettingRules) -> tuple[list[str], list[tuple[str, lis
         lines.append(f"raise_cap = {betting.raise_cap}")
     if betting.min_bet != 1:
         lines.append(f"min_bet = {betting.min_bet}")
+    if betting.rounding != 1:
+        lines.append(f"rounding = {betting.rounding}")
     for street, pair in zip(STREETS, betting.menus, strict=True):
         if pair is not None and pair[0]._replace(lead=None) == pair[1]:
             tables.append((f"bets.{street}", _write_menu(pair[0])))

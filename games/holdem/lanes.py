@@ -49,7 +49,7 @@ def settle(
 ) -> None:
     """Fill in the lanes of board b, given those of the board `a` of `before`, from which it was dealt.
 
-    The board's widths, lanes and places are there already. `cards` is all of it as a set (`games.holdem.cards`),
+    The board's width and places are there already. `cards` is all of it as a set (`games.holdem.cards`),
     `ranks` is from `strength.ranking`, and `room` is [4, the width of `a`].
     """
     w, v = int(boards.width[b]), int(before.width[a])
@@ -62,6 +62,7 @@ def settle(
                 strength = hand_strength(hand | cards, ranks[0], ranks[1], ranks[2]) if full else 0
                 keys[n] = strength << 16 | k
                 n += 1
+        boards.lanes[b, p] = n
         if full:
             _sort(keys, n, place)
         for i in range(n):

@@ -63,7 +63,7 @@ def layout(
         boards=boards,
         templates=made.templates,
         leaves=made.leaves,
-        instances=_instances(made.templates, outs, boards),
+        instances=instances_of(made.templates, outs, boards),
         deals=run_outs(deck, outs, boards),
         equities=equities(deck, outs.boards, boards, betting.last, allins, (one, two)),
         locks=NO_LOCKS,
@@ -101,7 +101,7 @@ def least_entries(
     return int(found)
 
 
-def _instances(templates: Templates, outs: Runouts, boards: Boards) -> Instances:
+def instances_of(templates: Templates, outs: Runouts, boards: Boards) -> Instances:
     """Number the instances of all streets: a street's children lie together, their tables in the order of visits."""
     actions: list[list[int]] = templates.actions.tolist()
     columns: list[list[int]] = boards.columns.tolist()

@@ -105,13 +105,13 @@ def find(spot: Spot, laid: StreetLayout, line: str) -> Place:
     suits: tuple[int, ...] = (0, 1, 2, 3)
     for _, node, cards in way.passed:
         deal, suits = _dealt(laid, at, cards, suits)
-        group, entry = _onward(laid, template, entry, node)
+        group, entry = onward(laid, template, entry, node)
         steps.append((group - int(laid.game.templates.groups[template]), deal - int(laid.game.deals.bounds[at])))
         template, at = int(laid.game.templates.follows[group]), int(laid.game.deals.after[deal])
     return Place(way, tuple(steps), template, entry, suits)
 
 
-def _onward(laid: StreetLayout, template: int, entry: int, node: int) -> tuple[int, int]:
+def onward(laid: StreetLayout, template: int, entry: int, node: int) -> tuple[int, int]:
     """Return the group of ends that a node which ends its street is in, and its place there."""
     trees = [laid.streets[k] for k in laid.entries[template]]
     before = sum(int((tree.kind == NEXT).sum()) for tree in trees[:entry])

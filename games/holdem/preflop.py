@@ -7,7 +7,6 @@ were dealt for it (52 choose 5, up to suits), none sampled: `python -m counterpl
 
 from functools import cache
 from importlib import resources
-from itertools import permutations
 from math import comb
 from typing import IO, NamedTuple
 
@@ -15,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.jit import jit
-from counterplay.games.holdem.cards import CARDS, COMBO_CARDS, COMBO_MASKS, COMBOS
+from counterplay.games.holdem import canonical
+from counterplay.games.holdem.cards import CARD_MASKS, CARDS, COMBO_CARDS, COMBO_MASKS, COMBOS, HOLDEM
 from counterplay.games.holdem.ranges import HANDS, hand_combos
 from counterplay.games.holdem.strength import hand_strength, ranking
 
@@ -71,32 +71,9 @@ def _matchups(wins: I64) -> Matchups:
 
 
 def boards() -> tuple[I64, I64]:
-    """Return a board of five cards for each of the 134,459 kinds up to suits, as masks, and how many it stands for.
-
-    Of the boards that renaming suits makes of each other, the one counts whose sets of ranks, suit by suit, fall.
-    """
-    masks, numbers = list[int](), list[int]()
-    orders = list(permutations(range(4)))
-    # Deal a set of ranks to each suit, no larger than the suit's before, five cards in all.
-    ranks = [[s for s in range(1 << 13) if s.bit_count() == n] for n in range(6)]
-    small = sorted(s for sets in ranks for s in sets)
-
-    def deal(suits: tuple[int, ...], left: int) -> None:
-        if len(suits) == 4:
-            if left == 0:
-                masks.append(sum(s << (16 * k) for k, s in enumerate(suits)))
-                numbers.append(len({tuple(suits[k] for k in order) for order in orders}))
-            return
-        top = suits[-1] if suits else 1 << 13
-        for s in small:
-            if s > top:
-                break
-            if s.bit_count() <= left:
-                deal((*suits, s), left - s.bit_count())
-
-    deal((), 5)
-    assert sum(numbers) == comb(CARDS, 5)
-    return np.array(masks, np.int64), np.array(numbers, np.int64)
+    """Return a board of five cards for each of the 134,459 kinds up to suits, as masks, and how many it stands for."""
+    cards, numbers = canonical.boards(HOLDEM, 5)
+    return CARD_MASKS[cards].sum(axis=1), numbers
 
 
 @jit

@@ -17,6 +17,7 @@
 | `force_allin` | make a bet all-in where a call would leave at most so many times the pot | never |
 | `raise_cap` | raises a street, the bet not counted | no cap |
 | `min_bet` | the smallest bet, in chips | 1 |
+| `rounding` | bets are rounded to so many chips, where no amount has more decimals: 1, `0.1`, `0.01` or `0.001` | 1 |
 | `limit.preflop`, `.flop`, `.turn`, `.river` | the bet of limit poker, in chips, in place of `bets` | no limit |
 | `limit.cap` | bets and raises a street, the big blind among them | 4 |
 | `rake.percent` | taken from the pot at the end, chips that were not called left alone: `5`; below one `"0.5%"` | 0 |
@@ -28,8 +29,9 @@ first of these that has the key counts; a player without any takes the other's.
 """
 
 import math
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -48,6 +50,7 @@ from counterplay.games.holdem.betting_toml import read_betting, write_betting
 from counterplay.games.holdem.cards import COMBO_CARDS, DECKS, HOLDEM, Deck, format_cards, parse_cards
 from counterplay.games.holdem.locks import Fixed, Lock, fix, parse_lock, read_locks, write_lock
 from counterplay.games.holdem.ranges import kicker_plus, parse_range, spelled_out, without
+from counterplay.games.holdem.sizes import BetSize
 from counterplay.games.holdem.trees import Start, Street, street_trees
 from counterplay.games.holdem.values import (
     TOP,
@@ -63,6 +66,7 @@ from counterplay.games.holdem.values import (
 )
 
 MAX_CHIPS = 10**9
+_LINE = 116  # characters of a long range that a line of a file has
 
 
 @dataclass(frozen=True, repr=False)
@@ -189,20 +193,28 @@ class Spot:
             raise UserError("the two ranges share a card in every pair of hands, so no deal is possible")
 
     def _check_raises(self) -> None:
-        """Refuse raises to a number of chips that are not legal even against the smallest bet of the first street."""
-        tree = self.tree()
-        if isinstance(self.betting, FixedLimit):
-            return
-        for player, menu in enumerate(self.betting.menus[tree.start.street] or ()):
-            bets = (tree.paid.max(axis=1) > 0) & (tree.paid[tree.parent].max(axis=1) == 0) & (tree.kind == player)
-            bet = min(tree.paid[bets].max(axis=1).tolist(), default=0)
-            least = in_chips(min(2 * bet, tree.start.stack), tree.start.unit)
-            for size in menu.raises:
-                if size.kind == "c" and size.value < Fraction(str(least)):
-                    raise UserError(
-                        f"'{size}' makes no legal raise on the {self.street}: against the smallest bet of "
-                        f"{in_chips(bet, tree.start.unit)}, a raise is to {least} at least"
-                    )
+        """Refuse raises to a number of chips that are never legal on the first street."""
+        for _, size, bet, least in too_small(self.tree(), self.betting):
+            raise UserError(
+                f"'{size}' makes no legal raise on the {self.street}: against the smallest bet of {bet}, "
+                f"a raise is to {least} at least"
+            )
+
+
+def too_small(tree: Street, betting: BettingRules) -> Iterator[tuple[int, BetSize, Chips, Chips]]:
+    """Yield the raises to a number of chips that are not legal even against the smallest bet of a street.
+
+    Each comes with its player, that bet and the least raise of it.
+    """
+    if isinstance(betting, FixedLimit):
+        return
+    for player, menu in enumerate(betting.menus[tree.start.street] or ()):
+        bets = (tree.paid.max(axis=1) > 0) & (tree.paid[tree.parent].max(axis=1) == 0) & (tree.kind == player)
+        bet = min(tree.paid[bets].max(axis=1).tolist(), default=0)
+        least = in_chips(min(2 * bet, tree.start.stack), tree.start.unit)
+        for size in menu.raises:
+            if size.kind == "c" and size.value < Fraction(str(least)):
+                yield player, size, in_chips(bet, tree.start.unit), least
 
 
 def _check_board(board: Sequence[int]) -> None:
@@ -356,7 +368,7 @@ def to_toml(spot: Spot) -> str:
     if spot.aggressor:
         lines.append(f"aggressor = {quote(spot.aggressor)}")
     tops, betting = write_betting(spot.betting)
-    tables = [("range", [f"{player} = {quote(text)}" for player, text in zip(PLAYERS, spot.ranges, strict=True)])]
+    tables = [("range", [f"{player} = {_folded(text)}" for player, text in zip(PLAYERS, spot.ranges, strict=True)])]
     tables += betting
     if spot.rake != NO_RAKE:
         cap = [] if math.isinf(spot.rake.cap) else [f"cap = {spot.rake.cap!r}"]
@@ -368,3 +380,15 @@ def to_toml(spot: Spot) -> str:
     for lock in spot.locks:
         lines += ["", "[[lock]]", *write_lock(lock)]
     return "\n".join(lines) + "\n"
+
+
+def _folded(text: str) -> str:
+    """Return a range as TOML writes it, over several lines where it is long: their ends count for nothing."""
+    if len(text) <= _LINE or "\n" in text or "\t" in text:
+        return quote(text)
+    lines = [""]
+    for entry in re.findall(r"[^,]*,? *", text):
+        if len(lines[-1]) + len(entry) > _LINE:
+            lines.append("")
+        lines[-1] += entry
+    return "\n".join(['"""\\', *(f"  {line}\\" for line in lines), '"""'])

@@ -5,7 +5,7 @@ start a street with the same stack behind, and amounts count from the start of t
 all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -237,3 +237,30 @@ def _names(tree: Street, child: int) -> list[str]:
         return [label.replace(" to ", " ")]
     before = int(tree.paid[tree.parent[child]].max()) > 0
     return [verb, label, f"{'raise' if before else 'bet'} {amount}"]
+
+
+def dealt_out(trees: Mapping[Start, Street], betting: BettingRules) -> dict[Start, Street]:
+    """Return the trees of a game in which the board is dealt card by card also once players are all-in.
+
+    They are the same nodes, and in place of ALLIN there is NEXT, with nothing to decide on the streets that follow.
+    """
+    found = {
+        start: tree._replace(kind=np.where(tree.kind == ALLIN, np.int8(NEXT), tree.kind))
+        for start, tree in trees.items()
+    }
+    for tree in trees.values():
+        for node in np.flatnonzero(tree.kind == ALLIN).tolist():
+            after = tree.following(node, betting)
+            while after not in found:
+                found[after] = _over(after, SHOWDOWN if after.street == betting.last else NEXT)
+                if after.street < betting.last:
+                    after = found[after].following(0, betting)
+    return found
+
+
+def _over(start: Start, kind: int) -> Street:
+    """Return the betting of a street on which nobody has chips left to bet."""
+    none, nothing = np.array([-1], np.int8), np.zeros((1, 2), np.int64)
+    return Street(
+        start, np.array([kind], np.int8), np.array([-1], np.int32), np.ones(1, np.int32), ("",), none, none, nothing
+    )

@@ -11,7 +11,7 @@ from counterplay.engine.spec import suggestion
 
 TOP = (
     *("board", "pot", "stack", "variant", "aggressor", "range", "bets", "add_allin", "force_allin", "raise_cap"),
-    *("min_bet", "limit", "rake", "last", "blinds", "lock"),
+    *("min_bet", "rounding", "limit", "rake", "last", "blinds", "lock"),
 )
 
 

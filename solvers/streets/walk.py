@@ -17,7 +17,8 @@ from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.raw import raw, shift
 from counterplay.engine.simd import WIDE, fill, load, store, total, zeros
 from counterplay.engine.streets import F64, U32, Boards, RunOuts, Subgame, Tables, Templates, Work
-from counterplay.solvers.streets.decisions import BEST, ascend, descend
+from counterplay.solvers.streets.cells import down, up
+from counterplay.solvers.streets.decisions import BEST
 from counterplay.solvers.streets.leaves import add_leaves
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
@@ -69,7 +70,7 @@ def walk(
                     if level == 0:
                         for i in range(_2 * templates.entries[t] * w):
                             plan[i] = game.reach[i]
-                    descend(game, tables, work, plan, sigma, instance, t, board, p, mode, w)
+                    down(game, tables, work, plan, sigma, instance, t, board, p, mode, w)
                     if level == 0:
                         for k in silent:
                             _clear(plan, np.uint64(k) * w, w)
@@ -114,7 +115,7 @@ def walk(
                 # 4. All has been visited that follows: values, regrets and averages up the decisions.
                 if level == 0 and not errand.closes:
                     break
-                ascend(
+                up(
                     game,
                     tables,
                     work,

@@ -1,0 +1,55 @@
+"""Buckets that took time to compute are kept beside machine code, and found again by what they were computed from."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
+
+from counterplay.engine.errors import UserError
+from counterplay.games.holdem import buckets as files
+from counterplay.games.holdem.bucketing import make_buckets
+from counterplay.games.holdem.buckets import Buckets, parse_spec
+from counterplay.games.holdem.spot import Spot
+
+
+def _place(spot: Spot, spec: str, seed: int) -> Path:
+    """Return the file in which buckets are kept."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    home = Path(chosen) if chosen else Path(platformdirs.user_cache_dir("counterplay", appauthor=False))
+    name = f"{spot.variant} {spot.betting.last} {spec} {seed}".replace(" ", "_").replace(":", "-").replace(",", "-")
+    return home / "buckets" / f"{name}.cpb"
+
+
+def buckets_for(
+    spot: Spot,
+    text: str,
+    seed: int,
+    threads: int | None = None,
+    digest: str | None = None,
+    tell: Callable[[str, float], None] | None = None,
+) -> Buckets:
+    """Return a spot's buckets: those that are kept, or computed anew and kept from now on.
+
+    What is kept counts only where it is sound and of the digest asked for. Raises `ValueError` for a spec that is none.
+    """
+    spec = parse_spec(text, spot.betting.last)
+    place = _place(spot, str(spec), seed)
+    if any(spec.sizes) and place.is_file():
+        with contextlib.suppress(UserError):
+            found = files.load(place)
+            same = (found.deck, found.last, found.spec, found.seed) == (
+                spot.variant,
+                spot.betting.last,
+                str(spec),
+                seed,
+            )
+            if same and digest in (None, found.digest):
+                return found
+    found = make_buckets(spot.deck, str(spec), spot.betting.last, seed, threads, tell)
+    if any(spec.sizes):
+        with contextlib.suppress(UserError, OSError):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            found.save(place)
+    return found
