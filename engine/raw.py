@@ -38,6 +38,10 @@ def shift(a: Any, by: Any) -> Any:
     return a[by:]
 
 
+def prefetch(a: Any, at: Any) -> None:
+    """Have what lies from entry `at` on brought near while other work goes on; that may be past the array's end."""
+
+
 class Raw(types.Type):
     """The type of a raw array in kernels."""
 
@@ -94,6 +98,21 @@ def _(context: Any) -> Any:
 @_lowered(shift, Raw, _kinds.Integer)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return entry(context, builder, args[0], signature.args[1], args[1])
+
+
+@_typed(prefetch)
+def _(context: Any) -> Any:
+    return lambda a, at: _kinds.none
+
+
+@_lowered(prefetch, Raw, _kinds.Integer)
+def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")  # type: ignore[no-untyped-call]
+    where = builder.bitcast(entry(context, builder, args[0], signature.args[1], args[1]), byte)
+    builder.call(function, [where, *(ir.Constant(number, n) for n in (0, 2, 1))])  # to read, second level, data
+    return context.get_dummy_value()
 
 
 def _read_type(kind: Any) -> Any:

@@ -70,6 +70,16 @@ def largest(x: Any, y: Any) -> Any:
     return np.maximum(x, y)
 
 
+def inverse(x: Any, least: Any) -> Any:
+    """Return 1 / x, place by place, and 0 where x is not more than `least`."""
+    return np.where(x > least, np.float32(1.0) / np.maximum(x, least), np.float32(0.0))
+
+
+def where_positive(test: Any, x: Any, y: Any) -> Any:
+    """Return x where `test` is more than 0, else y, place by place."""
+    return np.where(test > 0, x, y)
+
+
 def total(x: Any) -> Any:
     """Return the sum of the sixteen, added as pairs of pairs."""
     while len(x) > 1:
@@ -176,6 +186,28 @@ def _(context: Any) -> Any:
 @_lowered(largest, Floats, Floats)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return builder.select(builder.fcmp_ordered(">", *args), *args)
+
+
+@_typed(inverse)
+def _(context: Any) -> Any:
+    return lambda x, least: _floats
+
+
+@_lowered(inverse, Floats, Floats)
+def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    one, zero = (ir.Constant(_FLOATS, [number] * LANES) for number in (1.0, 0.0))
+    return builder.select(builder.fcmp_ordered(">", *args), builder.fdiv(one, args[0]), zero)
+
+
+@_typed(where_positive)
+def _(context: Any) -> Any:
+    return lambda test, x, y: _floats
+
+
+@_lowered(where_positive, Floats, Floats, Floats)
+def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    zero = ir.Constant(_FLOATS, [0.0] * LANES)
+    return builder.select(builder.fcmp_ordered(">", args[0], zero), args[1], args[2])
 
 
 @_typed(total)

@@ -18,6 +18,7 @@ from counterplay.games.holdem.strength import strengths
 from counterplay.solvers.cfr import CFR
 from counterplay.solvers.lp import solve_lp
 from counterplay.solvers.streets.cfr import SubgameCFR
+from counterplay.solvers.streets.decisions import VALUE
 from counterplay.solvers.value import judge, judge_table
 from counterplay.solvers.variants import VARIANTS
 
@@ -142,6 +143,16 @@ def test_threads_change_nothing():
     for run in runs[1:]:
         assert np.array_equal(run.tables.regret, runs[0].tables.regret)
         assert np.array_equal(run.tables.total, runs[0].tables.total)
+
+
+def test_few_hands_against_many_are_valued_alike_in_every_way():
+    """Vectors of the one player are mostly padding: what a judgement sums up is what the same strategies are worth."""
+    run = solver(small("Ks 9d 4c", "AA:0.5", "55+,A2s+,K9s+,QTs+", stack=20, sizes='["all-in"]'))
+    for _ in range(3):
+        run.advance(1)
+        told = run.judge().value
+        worth = run._visit(0, 2, VALUE)[:, 0] / run.deals + 5
+        assert worth == pytest.approx(told, abs=1e-4)
 
 
 def test_sixteen_bits_come_close():

@@ -9,9 +9,9 @@ import numpy as np
 
 from counterplay.engine.jit import Index, inlined
 from counterplay.engine.raw import shift
-from counterplay.engine.simd import WIDE, largest, load, store, zeros
+from counterplay.engine.simd import WIDE, fill, inverse, largest, load, store, where_positive, zeros
 from counterplay.engine.streets import FREE, Subgame, Tables, Work
-from counterplay.solvers.streets.tables import fetch, holder, keep
+from counterplay.solvers.streets.tables import fetch, holder, keep, stride
 
 UPDATE, VALUE, BEST = 0, 1, 2  # add regrets and averages; value the average strategies; or best responses to them
 
@@ -40,38 +40,40 @@ def descend(
     w: Index,
 ) -> None:
     """Spread the plans at the entries, the first rows, over the template; keep player p's strategy."""
-    templates, locks, norm = game.templates, game.locks, work.norm
+    templates, locks = game.templates, game.locks
     base, scale = game.instances.base[instance], game.instances.scale[instance]
     start = templates.decisions[t * _3]
     table, scales = tables.regret, tables.regret_scale
     if mode != UPDATE:
         table, scales = tables.total, tables.total_scale
-    weight = holder(table, work.block)
+    least, zero = fill(_LITTLE), zeros()
     for q in range(_2):
         lanes, begins = game.boards.lanes[board * _2 + q], begins_at(game, t, board, q) + base
+        weight, row = holder(table, work.block, lanes), stride(table, lanes, w)
         for d in range(templates.decisions[t * _3 + q], templates.decisions[t * _3 + q + _1]):
             actions, k = templates.size[d], scale + (d - start)
-            at = begins + templates.offset[d] * lanes
-            begin = fetch(table, at, actions * lanes, scales, k, work.block)
-            # Regret matching: shares of the positive parts, equal ones where none is positive.
-            for i in range(_0, w, WIDE):
-                store(norm, i, zeros())
-            for a in range(actions):
-                row = begin + a * lanes
-                for i in range(lanes):
-                    norm[i] += max(weight[row + i], _ZERO)
-            for i in range(lanes):
-                norm[i] = _ONE / norm[i] if norm[i] > _LITTLE else _ZERO
-            equal = _ONE / np.float32(actions)
+            begin = fetch(table, begins + templates.offset[d] * lanes, actions, lanes, w, scales, k, work.block)
+            equal = fill(_ONE / np.float32(actions))
             above, first = templates.parent[d] * w, templates.first[d] * w
-            for a in range(actions):
-                row, below = begin + a * lanes, first + a * w
-                for i in range(lanes):
-                    x = max(weight[row + i], _ZERO) * norm[i]
-                    x = x if norm[i] > _ZERO else equal
+            # Regret matching: shares of the positive parts, equal ones where none is positive. The last sixteen lanes
+            # may have been among those before.
+            last, i = row - WIDE, _0  # type: Any, Any
+            while True:
+                sum_, at = zero, begin + i
+                for _ in range(actions):
+                    sum_ = sum_ + largest(load(weight, at), zero)
+                    at += row
+                share, at, below = inverse(sum_, least), begin + i, first + i
+                for _ in range(actions):
+                    x = where_positive(share, largest(load(weight, at), zero) * share, equal)
                     if q == p:
-                        sigma[below + i] = x
-                    plan[below + i] = x * plan[above + i]
+                        store(sigma, below, x)
+                    store(plan, below, x * load(plan, above + i))
+                    at += row
+                    below += w
+                if i >= last:
+                    break
+                i = min(i + WIDE, last)
             lock = locks.at[k] if locks.given else _FREE
             if lock != _FREE:
                 for a in range(actions):
@@ -104,9 +106,11 @@ def ascend(
     """Gather player p's values up the template; in mode UPDATE add regrets and averages."""
     templates, locks, norm = game.templates, game.locks, work.norm
     base, scale = game.instances.base[instance], game.instances.scale[instance]
-    regret, summed = holder(tables.regret, work.block), holder(tables.total, work.block)
     lanes, begins = game.boards.lanes[board * _2 + p], begins_at(game, t, board, p) + base
-    start = templates.decisions[t * _3]
+    regret, summed = holder(tables.regret, work.block, lanes), holder(tables.total, work.block, lanes)
+    row = stride(tables.regret, lanes, w)
+    last, start = row - WIDE, templates.decisions[t * _3]
+    gains, losses, kept = fill(gain), fill(loss), fill(held)
     low, d = templates.decisions[t * _3 + p], templates.decisions[t * _3 + p + _1]
     while d > low:
         d -= _1
@@ -127,20 +131,32 @@ def ascend(
             store(value, above + i, load(value, above + i) + load(norm, i))
         if mode != UPDATE:
             continue
+        # In the table the last sixteen lanes may be among those before: they are read before these are written.
         at = begins + templates.offset[d] * lanes
-        begin = fetch(tables.regret, at, actions * lanes, tables.regret_scale, k, work.block)
+        entry = fetch(tables.regret, at, actions, lanes, w, tables.regret_scale, k, work.block)
         for a in range(actions):
-            row, entry = first + a * w, begin + a * lanes
-            for i in range(lanes):
-                x = regret[entry + i] + value[row + i] - norm[i]
-                regret[entry + i] = x * (gain if x > _ZERO else loss)
-        keep(tables.regret, at, actions * lanes, tables.regret_scale, k, work.block)
-        begin = fetch(tables.total, at, actions * lanes, tables.total_scale, k, work.block)
+            worth, end = first + a * w, load(regret, entry + last)
+            for i in range(_0, last, WIDE):
+                _regret(
+                    regret, entry + i, load(regret, entry + i) + load(value, worth + i) - load(norm, i), gains, losses
+                )
+            _regret(regret, entry + last, end + load(value, worth + last) - load(norm, last), gains, losses)
+            entry += row
+        keep(tables.regret, at, actions, lanes, w, tables.regret_scale, k, work.block)
+        entry = fetch(tables.total, at, actions, lanes, w, tables.total_scale, k, work.block)
         for a in range(actions):
-            row, entry = first + a * w, begin + a * lanes
-            for i in range(lanes):
-                summed[entry + i] = summed[entry + i] * held + plan[row + i]
-        keep(tables.total, at, actions * lanes, tables.total_scale, k, work.block)
+            played, end = first + a * w, load(summed, entry + last)
+            for i in range(_0, last, WIDE):
+                store(summed, entry + i, load(summed, entry + i) * kept + load(plan, played + i))
+            store(summed, entry + last, end * kept + load(plan, played + last))
+            entry += row
+        keep(tables.total, at, actions, lanes, w, tables.total_scale, k, work.block)
+
+
+@inlined
+def _regret(regret: Any, at: Index, x: Any, gains: Any, losses: Any) -> None:
+    """Write sixteen regrets, discounted."""
+    store(regret, at, x * where_positive(x, gains, losses))
 
 
 @inlined

@@ -15,7 +15,9 @@ import numpy as np
 from counterplay.engine.jit import Index, inlined
 from counterplay.engine.raw import shift
 from counterplay.engine.simd import WIDE, fill, interleave, load, scatter_add, store, total, zeros
-from counterplay.engine.streets import FOLD, SHOWDOWN, SLOTS, TABLE, Boards, Subgame, Work
+from counterplay.engine.streets import FOLD, SHOWDOWN, SLOTS, TABLE, Boards, Subgame, Tables, Work
+from counterplay.solvers.streets.decisions import UPDATE, begins_at
+from counterplay.solvers.streets.tables import touch
 
 _HALF = np.float32(0.5)
 _0, _1, _2, _3, _7, _8 = (np.uint64(n) for n in (0, 1, 2, 3, 7, 8))
@@ -23,16 +25,40 @@ _CARDS = np.uint64(SLOTS)
 
 
 @inlined
-def add_leaves(game: Subgame, work: Work, plan: Any, value: Any, t: Index, board: Index, p: Index, w: Index) -> None:
-    """Add to player p's values, one row a sequence, those of the leaves of template t on a board; `plan` is of both.
+def add_leaves(
+    game: Subgame,
+    tables: Tables,
+    work: Work,
+    plan: Any,
+    value: Any,
+    instance: Index,
+    t: Index,
+    board: Index,
+    p: Index,
+    mode: int,
+    w: Index,
+) -> None:
+    """Add to player p's values, one row a sequence, those of an instance's leaves; `plan` is of both.
 
+    Meanwhile memory is idle: what is needed of the tables afterwards is brought near, some lines at each step. It is
+    the player's averages here, and what strategies are read from at the instance that comes next.
     One loop for all kinds, so that each part that it calls is compiled into it once.
     """
-    boards, leaves = game.boards, game.leaves
+    boards, leaves, templates = game.boards, game.leaves, game.templates
     q = _1 - p
     own, others = boards.lanes[board * _2 + p], boards.lanes[board * _2 + q]
     mine, theirs = work.last, shift(work.last, WIDE)
     store(work.packed, w * WIDE, zeros())
+    blocks = leaves.bounds[t * _3 + _3] - leaves.bounds[t * _3]
+    steps = (((own + _7) // _8 + (others + _7) // _8) * blocks + _1) * WIDE  # times entries of a line
+    base, soon = game.instances.base[instance], tables.regret
+    summed, behind = base + begins_at(game, t, board, p), templates.actions[t * _2 + p] * boards.columns[board * _2 + p]
+    size = begins_at(game, t, board, _1) + templates.actions[t * _2 + _1] * boards.columns[board * _2 + _1]
+    ahead, behind_lines, ahead_lines = base + size, behind // steps + _1, size // steps + _1
+    if mode != UPDATE:
+        soon, behind_lines = tables.total, _0
+    if instance == 0:  # the root, after which often nothing comes
+        ahead_lines = behind_lines = _0
     for kind in range(_3):
         for block in range(leaves.bounds[t * _3 + kind], leaves.bounds[t * _3 + kind + _1]):
             for j in range(WIDE):
@@ -40,15 +66,16 @@ def add_leaves(game: Subgame, work: Work, plan: Any, value: Any, t: Index, board
                 theirs[j] = leaves.last[(block * _2 + q) * WIDE + j] * w
             pays = shift(leaves.pays, block * _3 * WIDE)
             if kind == TABLE:
-                ahead = shift(game.equities.ahead, game.equities.at[board])
+                chances = shift(game.equities.ahead, game.equities.at[board])
                 none = game.templates.sequences[t] * w
-                _by_table(ahead, boards.lanes[board * _2], work.norm, plan, theirs, value, mine, pays, none, p, w)
+                _by_table(chances, boards.lanes[board * _2], work.norm, plan, theirs, value, mine, pays, none, p, w)
                 if not game.raked:
                     continue
             # 1. Lay the other's plans at sixteen leaves side by side.
             for k in range((others + _7) // _8):
                 interleave(plan, theirs, _0, k * _8, work.packed, k * _8 * WIDE)
                 interleave(plan, theirs, _8, k * _8, work.packed, k * _8 * WIDE + _8)
+                ahead, summed = touch(soon, ahead, ahead_lines), touch(tables.total, summed, behind_lines)
             # 2. What all hands get that share no card with one's own: a fold's payoff, or with rake a tie's.
             tie = load(pays, _2 * WIDE)
             if kind == FOLD or game.raked:
@@ -61,12 +88,12 @@ def add_leaves(game: Subgame, work: Work, plan: Any, value: Any, t: Index, board
                 win, lose = load(pays, _0) - tie, load(pays, WIDE) - tie
                 _by_strength(boards, work, p, board, win, lose, w)
             # 4. Add the sixteen results to the rows of the own sequences that end there.
-            blocks = (own + _7) // _8
-            for i in range(own, blocks * _8):
+            for i in range(own, (own + _7) // _8 * _8):
                 store(work.result, i * WIDE, zeros())
-            for k in range(blocks):
+            for k in range((own + _7) // _8):
                 scatter_add(work.result, k * _8 * WIDE, value, mine, _0, k * _8)
                 scatter_add(work.result, k * _8 * WIDE + _8, value, mine, _8, k * _8)
+                ahead, summed = touch(soon, ahead, ahead_lines), touch(tables.total, summed, behind_lines)
 
 
 @inlined
@@ -164,7 +191,8 @@ def _by_table(
             return
         other, to = shift(plan, theirs[j]), shift(value, mine[j])
         if p == 0:
-            store(norm, w - WIDE, zeros())
+            for i in range(_0, w, WIDE):
+                store(norm, i, zeros())
             for h in range(lanes):
                 x = zeros()
                 for i in range(_0, w, WIDE):

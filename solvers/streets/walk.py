@@ -77,7 +77,7 @@ def walk(
                     own, stop = _own(templates, t, p)
                     _clear(value, _0, _2 * templates.entries[t] * w)
                     _clear(value, own * w, (stop - own) * w)
-                    add_leaves(game, work, plan, value, t, board, p, w)
+                    add_leaves(game, tables, work, plan, value, instance, t, board, p, mode, w)
                     work.sums[level] = (
                         _earned(plan, value, _2 * templates.entries[t], own, stop, w) if mode == BEST else 0.0
                     )
@@ -91,7 +91,7 @@ def walk(
                     first, last = groups, groups + _count(templates.groups, t)
                 at = work.start[level]
                 for group in range(first, last):
-                    _collect(templates, deals, work, value, group, board, p, at, w)
+                    _collect(templates, deals, work, value, group, board, boards.lanes[board * _2 + p], p, at, w)
                     at += _count(templates.ends, group) * many * w
 
                 # 3. On to the next deal after a group of ends.
@@ -220,6 +220,7 @@ def _collect(
     value: Any,
     group: Index,
     board: Index,
+    lanes: Index,
     p: Index,
     at: Index,
     w: Index,
@@ -244,7 +245,7 @@ def _collect(
             part += (high - low) * w
         for k in range(deals.swaps[board], deals.swaps[board + _1]):
             permuted = shift(deals.permuted, deals.swap[k] + p * w)
-            for i in range(w):
+            for i in range(lanes):
                 value[row + i] += work.norm[permuted[i]]
 
 
