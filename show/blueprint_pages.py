@@ -16,7 +16,7 @@ from counterplay.games.holdem.facts import facts
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.show import grid
 from counterplay.show.play import Opponent
-from counterplay.show.spot_pages import SpotPolicy
+from counterplay.show.spot_pages import SpotPolicy, decision, earned
 from counterplay.show.spot_pages import spot as spot
 from counterplay.show.text import DIM, HEADING, Paint, table
 from counterplay.solvers.reach import note
@@ -116,12 +116,13 @@ def strategy(solution: "Blueprint", page: "Page") -> Iterator[str]:
     Raises `ValueError` for a line that is not possible, and for hands that the player does not hold.
     """
     _check(page)
-    view, paint = solution.view(page.node or ""), page.paint
+    (view, taken), paint = decision(solution, page), page.paint
     p = view.player if (player := seat(page.player)) is None else player
     rows = _some(view, p, page.hands)
     worth = _measured(solution, solution.exploitability, {})
     yield from table([*facts(solution.spot), *_abstraction(solution), *worth], paint)
     yield ""
+    yield from (*taken, "") if taken else ()
     yield from grid.opening(view.summary(), paint)
     yield ""
     if p == view.player:
@@ -157,9 +158,14 @@ def _combos(
 def told(solution: "Blueprint", page: "Page") -> dict[str, Any]:
     """Return what `strategy` shows, for JSON."""
     _check(page)
-    view = solution.view(page.node or "")
+    view, taken = decision(solution, page)
     p = view.player if (player := seat(page.player)) is None else player
-    return {**view.summary(), "combos_of": PLAYERS[p], "combos": _some(view, p, page.hands)}
+    return {
+        **view.summary(),
+        **({"taken": taken} if taken else {}),
+        "combos_of": PLAYERS[p],
+        "combos": _some(view, p, page.hands),
+    }
 
 
 def run_outs(solution: "Blueprint", line: str) -> NoReturn:
@@ -242,4 +248,5 @@ def opponent(solution: "Blueprint") -> Opponent:
     small, big = spot.betting.blinds
     stakes = f"The blinds are {small} and {big}" if big else f"The pot is {spot.pot}"
     intro = f"\n{stakes}, stacks are {spot.stack}; you get what you win, less what you put in."
-    return Opponent(SpotPolicy(solution), intro, spot.pot / 2, lambda chips: f"{chips:+.2f} chips", None)
+    policy = SpotPolicy(solution)
+    return Opponent(policy, intro, spot.pot / 2, earned, None, taken=policy.taken)

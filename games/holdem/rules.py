@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import combinations
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -20,13 +21,19 @@ from counterplay.games.holdem.trees import ALLIN, FOLD, NEXT, Start, Street, chi
 
 
 class Point(NamedTuple):
-    """What everybody sees. `due` is the number of cards to be dealt, at once, before anything else happens."""
+    """What everybody sees. `due` is the number of cards to be dealt before anything else happens.
+
+    They come at once, but where these would be too many ways the flop comes first.
+    """
 
     start: Start
     node: int
     board: tuple[int, ...]
     due: int
     label: str
+
+
+_MOST_DRAWS = 100_000  # ways to deal that are listed at once
 
 
 @lru_cache(maxsize=4)
@@ -79,7 +86,9 @@ class HoldemRules:
         return kind if kind < FOLD else LEAF
 
     def _deals(self, state: Point) -> list[tuple[int, ...]]:
-        return _draws(self._deck.cards, state.board, state.due)
+        left = len(self._deck.cards) - len(state.board)
+        cards = 3 if comb(left, state.due) > _MOST_DRAWS else state.due
+        return _draws(self._deck.cards, state.board, cards)
 
     def moves(self, state: Point) -> Sequence[str]:
         if state.due:
@@ -96,7 +105,7 @@ class HoldemRules:
         if state.due:
             deal = self._deals(state)[move]
             label = f"{state.label} [{format_cards(deal)}]"
-            return state._replace(board=(*state.board, *deal), due=0, label=label)
+            return state._replace(board=(*state.board, *deal), due=state.due - len(deal), label=label)
         tree = self._trees[state.start]
         child = children(tree, state.node)[move]
         label = f"{state.label} {tree.action[child]}".strip()
