@@ -183,28 +183,22 @@ def sampled(chain: Chain, total: F32, p: int, count: int, random: U64, work: Wor
     return values
 
 
-def earned(
-    chains: tuple[Chain, Chain], totals: tuple[F32, F32], pairs: float, count: int, seed: int, threads: int = 1
-) -> Winnings:
-    """Return what a strategy earns against another on `count` run-outs, each played in both seats.
+def won(chain: Chain, total: F32, p: int, pairs: float, count: int, seed: int) -> F64:
+    """Return what player p earns on `count` run-outs, which follow from the seed: chips beyond half the first pot.
 
-    Chain p and its table have the one strategy in seat p and the other in the other seat; `pairs` is the sum of the
-    weights of all pairs of hands. Values are chips beyond half of the pot at the start, and exact given a run-out: all
-    hands of both players are played against each other. So intervals are of the cards on the board alone.
+    `pairs` is the sum of the weights of all pairs of hands. Values are exact given a run-out: all hands of both players
+    are played against each other.
     """
+    random = np.random.SeedSequence(seed, spawn_key=(5,)).generate_state(1, np.uint64).astype(np.uint64)
+    return sampled(chain, total, p, count, random, new_work(chain[0], 1)[0]) / pairs
 
-    def of_seat(p: int) -> F64:
-        random = np.random.SeedSequence(seed, spawn_key=(5,)).generate_state(1, np.uint64).astype(np.uint64)
-        return sampled(chains[p], totals[p], p, count, random, new_work(chains[p][0], 1)[0]) / pairs
 
-    if threads > 1:
-        with ThreadPoolExecutor(1) as pool:
-            other = pool.submit(of_seat, 1)
-            both = np.array([of_seat(0), other.result()])
-    else:
-        both = np.array([of_seat(p) for p in range(2)])
-    sums = np.zeros(SEATS + 4)
-    mean = both.mean(axis=0)
-    sums[[DEALS, SUM, SQUARES]] = count, mean.sum(), (mean**2).sum()
-    sums[SEATS : SEATS + 2], sums[SEATS + 2 :] = both.sum(axis=1), (both**2).sum(axis=1)
+def earned(seats: F64) -> Winnings:
+    """Return what a strategy earns of what it `won` in both seats on the same run-outs, f64 [2, count].
+
+    The luck of the board is the one seat's and not the other's, so that the mean of both varies little.
+    """
+    sums, mean = np.zeros(SEATS + 4), seats.mean(axis=0)
+    sums[[DEALS, SUM, SQUARES]] = seats.shape[1], mean.sum(), (mean**2).sum()
+    sums[SEATS : SEATS + 2], sums[SEATS + 2 :] = seats.sum(axis=1), (seats**2).sum(axis=1)
     return told(sums)
