@@ -113,17 +113,23 @@ def _some(view: "BlueprintView", player: int, hands: str | None) -> list[dict[st
 def strategy(solution: "Blueprint", page: "Page") -> Iterator[str]:
     """Yield a decision: who acts, how often it does what, a grid of hands, and combos with the visits of their cells.
 
-    Raises `ValueError` for a line that is not possible, and for hands that the player does not hold.
+    Without a line of play all that is known of the blueprint stands above it. Raises `ValueError` for a line that is
+    not possible, and for hands that the player does not hold.
     """
     _check(page)
     (view, taken), paint = decision(solution, page), page.paint
     p = view.player if (player := seat(page.player)) is None else player
     rows = _some(view, p, page.hands)
-    worth = _measured(solution, solution.exploitability, {})
-    yield from table([*facts(solution.spot), *_abstraction(solution), *worth], paint)
+    known: list[tuple[str, str]] = []
+    if not view.line:
+        known = [*visits(solution), *_measured(solution, solution.exploitability, solution.winnings)]
+    yield from table([*facts(solution.spot), *_abstraction(solution), *known], paint)
     yield ""
     yield from (*taken, "") if taken else ()
-    yield from grid.opening(view.summary(), paint)
+    summary = view.summary()
+    yield from grid.opening(summary, paint)
+    yield ""
+    yield _learned(summary, p)
     yield ""
     if p == view.player:
         yield from grid.hand_grid(
@@ -136,6 +142,13 @@ def strategy(solution: "Blueprint", page: "Page") -> Iterator[str]:
     yield ""
     limit = page.combos if page.hands is None else 0
     yield from _combos(view.actions if p == view.player else (), rows, view.chance, limit, paint)
+
+
+def _learned(summary: Mapping[str, Any], p: int) -> str:
+    """Return how often the cells of a player's hands were visited that are possible at a decision."""
+    median, least = summary["median_visits"][p], summary["least_visits"][p]
+    learned = f"learned from {median:,} hands in the median, from {least:,} at least"
+    return f"  The cells of {PLAYERS[p].upper()}'s hands {learned}."
 
 
 def _combos(

@@ -12,6 +12,7 @@ from math import comb
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from counterplay.engine.rules import CHANCE, LEAF, Outcome
 from counterplay.games.holdem.cards import COMBO_CARDS, Deck, format_cards
@@ -68,11 +69,16 @@ class HoldemRules:
     def hands(self, player: int) -> Sequence[str]:
         return [format_cards(COMBO_CARDS[combo].tolist()).replace(" ", "") for combo in self._combos[player]]
 
-    def deal(self, hands: tuple[int, ...]) -> Sequence[float]:
+    @cached_property
+    def _pairs(self) -> npt.NDArray[np.float64]:
+        """Return how much each pair of hands weighs, [hands of OOP, hands of IP]."""
         one, two = (w[c] for w, c in zip(self.spot.weights, self._combos, strict=True))
         apart = self._deck.apart(*(np.array(c, np.int64) for c in self._combos))
-        joint = one[:, None] * two[None, :] * apart
-        row = joint.sum(axis=1) if not hands else joint[hands[0]]
+        joint: npt.NDArray[np.float64] = one[:, None] * two[None, :] * apart
+        return joint
+
+    def deal(self, hands: tuple[int, ...]) -> Sequence[float]:
+        row = self._pairs.sum(axis=1) if not hands else self._pairs[hands[0]]
         odds: list[float] = (row / row.sum()).tolist() if row.sum() > 0 else [1.0 / len(row)] * len(row)
         return odds
 
@@ -99,7 +105,8 @@ class HoldemRules:
     def chance(self, state: Point, hands: tuple[int, ...]) -> Sequence[float]:
         held = self._cards(hands)
         free = [held.isdisjoint(deal) for deal in self._deals(state)]
-        return [1.0 / sum(free) if can else 0.0 for can in free]
+        share = 1.0 / sum(free)
+        return [share if can else 0.0 for can in free]
 
     def play(self, state: Point, move: int) -> Point:
         if state.due:
