@@ -318,7 +318,8 @@ def export(file: str, kind: str, out: str | None, node: str | None, player: str 
 def play(file: str, seat: str | None, seed: int | None, hands: int | None, game: str | None) -> None:
     """Play against the solution in FILE, in the terminal.
 
-    Type an action or the beginning of its name; q leaves. After a hand, ? shows what the solution held and thought.
+    Type an action or the beginning of its name; in no-limit hold'em any legal bet, which is taken as the nearest sizes
+    that the solution knows. q leaves. After a hand, ? shows what the solution held and thought.
     """
     import numpy as np
 
@@ -331,7 +332,7 @@ def play(file: str, seat: str | None, seed: int | None, hands: int | None, game:
     names = [name.lower() for name in opponent.policy.names]
     sits = names.index(seat.lower()) if seat and seat.lower() in names else check_player(seat, len(names))
     say(f"{solution.game}: q leaves, ? after a hand shows what the solution held and thought.{opponent.intro}")
-    play_session(Session(opponent, say, answer, paint), sits, hands, np.random.default_rng(seed))
+    play_session(Session(opponent, say, answer, paint, np.random.default_rng(seed)), sits, hands)
 
 
 for _command in (*bucket_commands.COMMANDS, *blueprint_commands.COMMANDS, *team_commands.COMMANDS):

@@ -35,7 +35,7 @@ from counterplay.solvers.streets.sampled import Training
 from counterplay.solvers.winnings import Winnings
 
 DEFAULT_SECONDS = 600.0
-BYTES = 10  # an entry takes: regrets and averages in 32 bits, two snapshots in eight
+BYTES = 14  # an entry takes: regrets and averages in 32 bits, two snapshots in eight, and measuring 32 more
 _SLICE = 0.5  # seconds between two looks around
 _FIRST, _GROWTH = 4.0, 1.5  # seconds to the first point, and the factor from one to the next
 _SHARE = 0.1  # of the time so far that a point's measuring may take

@@ -1,5 +1,6 @@
 """Measuring blueprints: on run-outs of the board, in the whole game where that fits, and by local best responses."""
 
+from concurrent.futures import ThreadPoolExecutor
 from math import comb
 from typing import Any, NamedTuple
 
@@ -18,12 +19,13 @@ from counterplay.games.holdem.trees import dealt_out
 from counterplay.solvers.streets import parts
 from counterplay.solvers.streets.cfr import SubgameCFR
 from counterplay.solvers.streets.local_response import LocalBound, bound_of, responded
-from counterplay.solvers.streets.sampled import earned
+from counterplay.solvers.streets.sampled import earned, won
 from counterplay.solvers.variants import VARIANTS
 from counterplay.solvers.winnings import Winnings
 
 LANE_BYTES = 48  # of a whole layout by lanes, both players' and all that goes with them
 _AHEAD = (32, 16, 8)  # boards on which a local best response weighs its hands, by streets before the last
+_LARGE = 20_000_000  # entries of a table of which there should not be many
 _FEW = 4  # run-outs between two looks at the clock
 
 
@@ -64,14 +66,17 @@ Player = tuple[BucketTables, Chain, npt.NDArray[Any]]  # buckets, a chain of the
 
 def play_out(spot: Spot, ours: Player, theirs: Player, pairs: float, run_outs: int, seed: int) -> Winnings:
     """Return what one player earns against another on run-outs of the board, in both seats."""
-    chains, totals = [], []
-    for p in range(2):
+
+    def of_seat(p: int) -> npt.NDArray[np.float64]:
         seats = (ours, theirs) if p == 0 else (theirs, ours)
         mixed = chain_for(spot, seats[0][0], seats[1][0])
-        chains.append((mixed.laid.game, mixed.dealer))
         sources = (seats[0][1].laid.game, seats[0][2]), (seats[1][1].laid.game, seats[1][2])
-        totals.append(parts.seated(mixed.laid.game, sources))
-    return earned((chains[0], chains[1]), (totals[0], totals[1]), pairs, run_outs, seed, min(cores(), 2))
+        table = parts.seated(mixed.laid.game, sources)
+        return won((mixed.laid.game, mixed.dealer), table, p, pairs, run_outs, seed)
+
+    few = len(ours[2]) < _LARGE and cores() > 1  # a table of each seat at a time
+    with ThreadPoolExecutor(2 if few else 1) as pool:
+        return earned(np.array(list(pool.map(of_seat, range(2)))))
 
 
 class Bound(NamedTuple):

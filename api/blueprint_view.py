@@ -66,7 +66,7 @@ class BlueprintView(View):
 
     def summary(self) -> dict[str, Any]:
         """Return who acts where and how often it does what, for JSON."""
-        met = [int(self.visits[p][self.possible[p]].min(initial=0)) for p in range(2)]
+        met = [self.visits[p][self.possible[p]] for p in range(2)]
         return {
             "node": self.line,
             "board": format_cards(self.board),
@@ -75,7 +75,8 @@ class BlueprintView(View):
             "pot": self.pot,
             "reach": self.chance,
             "note": self.note,
-            "least_visits": met,
+            "least_visits": [int(visits.min()) for visits in met],
+            "median_visits": [int(np.median(visits)) for visits in met],
             "strategy": {action: float(x) if np.isfinite(x) else None for action, x in self.frequencies.items()},
         }
 

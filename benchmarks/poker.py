@@ -3,6 +3,7 @@
 python benchmarks/poker.py
 """
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -21,7 +22,14 @@ COMMANDS = {  # by the marker of the page: command, answers, lines that are kept
     "range": (f'show hand.cps --node "{RIVER} bet 21" --player ip --combos 3', "", 0),
     "export": (f'export hand.cps --to csv --node "{RIVER} bet 21"', "", 3),
     "play": ("play hand.cps --seat 0 --seed 5", "check check ? q", 0),
+    "amount": ("play hand.cps --seat 0 --seed 5 --hands 1", "500 15 q", 0),
 }
+ROYAL = "call check [Ks Qs Jd] check bet 4 call [Ah]"
+BLUEPRINT = (  # command, lines that are kept, what they begin with
+    ('blueprint royal_holdem.toml --buckets "distribution:50,50,20" --iterations 3000 --out royal.cps', 0, "spot"),
+    (f'show royal.cps --node "{ROYAL}" --combos 4 --spot turn.toml', 0, ""),
+    ("solve turn.toml --out turn.cps", 0, "EV"),
+)
 LOCKED = ("solve locked.toml --out locked.cps", f'show locked.cps --node "{RIVER} bet 21" --hands "TT, QTs"')
 
 
@@ -40,6 +48,9 @@ def main() -> None:
         first = tour.transcript(LOCKED[0], "", 0, folder)
         second = tour.transcript(LOCKED[1], "", 0, folder, "  combo")
         report.put("docs/poker.md", "poker-lock", f"{first}\n\n{second}")
+        shutil.copy(report.ROOT / "examples" / "royal_holdem.toml", folder)
+        whole = [tour.transcript(command, "", lines, folder, start) for command, lines, start in BLUEPRINT]
+        report.put("docs/poker.md", "poker-blueprint", "\n\n".join(whole))
 
 
 if __name__ == "__main__":

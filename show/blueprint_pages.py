@@ -16,7 +16,7 @@ from counterplay.games.holdem.facts import facts
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.show import grid
 from counterplay.show.play import Opponent
-from counterplay.show.spot_pages import SpotPolicy
+from counterplay.show.spot_pages import SpotPolicy, decision, earned
 from counterplay.show.spot_pages import spot as spot
 from counterplay.show.text import DIM, HEADING, Paint, table
 from counterplay.solvers.reach import note
@@ -113,16 +113,23 @@ def _some(view: "BlueprintView", player: int, hands: str | None) -> list[dict[st
 def strategy(solution: "Blueprint", page: "Page") -> Iterator[str]:
     """Yield a decision: who acts, how often it does what, a grid of hands, and combos with the visits of their cells.
 
-    Raises `ValueError` for a line that is not possible, and for hands that the player does not hold.
+    Without a line of play all that is known of the blueprint stands above it. Raises `ValueError` for a line that is
+    not possible, and for hands that the player does not hold.
     """
     _check(page)
-    view, paint = solution.view(page.node or ""), page.paint
+    (view, taken), paint = decision(solution, page), page.paint
     p = view.player if (player := seat(page.player)) is None else player
     rows = _some(view, p, page.hands)
-    worth = _measured(solution, solution.exploitability, {})
-    yield from table([*facts(solution.spot), *_abstraction(solution), *worth], paint)
+    known: list[tuple[str, str]] = []
+    if not view.line:
+        known = [*visits(solution), *_measured(solution, solution.exploitability, solution.winnings)]
+    yield from table([*facts(solution.spot), *_abstraction(solution), *known], paint)
     yield ""
-    yield from grid.opening(view.summary(), paint)
+    yield from (*taken, "") if taken else ()
+    summary = view.summary()
+    yield from grid.opening(summary, paint)
+    yield ""
+    yield _learned(summary, p)
     yield ""
     if p == view.player:
         yield from grid.hand_grid(
@@ -135,6 +142,13 @@ def strategy(solution: "Blueprint", page: "Page") -> Iterator[str]:
     yield ""
     limit = page.combos if page.hands is None else 0
     yield from _combos(view.actions if p == view.player else (), rows, view.chance, limit, paint)
+
+
+def _learned(summary: Mapping[str, Any], p: int) -> str:
+    """Return how often the cells of a player's hands were visited that are possible at a decision."""
+    median, least = summary["median_visits"][p], summary["least_visits"][p]
+    learned = f"learned from {median:,} hands in the median, from {least:,} at least"
+    return f"  The cells of {PLAYERS[p].upper()}'s hands {learned}."
 
 
 def _combos(
@@ -157,9 +171,14 @@ def _combos(
 def told(solution: "Blueprint", page: "Page") -> dict[str, Any]:
     """Return what `strategy` shows, for JSON."""
     _check(page)
-    view = solution.view(page.node or "")
+    view, taken = decision(solution, page)
     p = view.player if (player := seat(page.player)) is None else player
-    return {**view.summary(), "combos_of": PLAYERS[p], "combos": _some(view, p, page.hands)}
+    return {
+        **view.summary(),
+        **({"taken": taken} if taken else {}),
+        "combos_of": PLAYERS[p],
+        "combos": _some(view, p, page.hands),
+    }
 
 
 def run_outs(solution: "Blueprint", line: str) -> NoReturn:
@@ -242,4 +261,5 @@ def opponent(solution: "Blueprint") -> Opponent:
     small, big = spot.betting.blinds
     stakes = f"The blinds are {small} and {big}" if big else f"The pot is {spot.pot}"
     intro = f"\n{stakes}, stacks are {spot.stack}; you get what you win, less what you put in."
-    return Opponent(SpotPolicy(solution), intro, spot.pot / 2, lambda chips: f"{chips:+.2f} chips", None)
+    policy = SpotPolicy(solution)
+    return Opponent(policy, intro, spot.pot / 2, earned, None, taken=policy.taken)

@@ -70,6 +70,9 @@ def opening(summary: dict[str, Any], paint: Paint) -> Iterator[str]:
     yield paint(f"{summary['player'].upper()} {where} · {board} · pot {summary['pot']}{note}", HEADING)
     yield ""
     yield from _frequencies(summary["strategy"], paint)
+    if summary["note"]:
+        yield ""
+        yield from remark(summary["note"], summary["reach"])
 
 
 def remark(note: str, reach: float) -> Iterator[str]:

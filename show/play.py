@@ -26,6 +26,7 @@ class Decision(NamedTuple):
     odds: tuple[float, ...]  # what the strategy does here
     note: str  # "never reached", or whatever makes that say little
     chosen: int  # -1 until it is taken
+    label: str = ""  # what the player sees, as the rules have it
 
 
 class Finished(NamedTuple):
@@ -37,10 +38,20 @@ class Finished(NamedTuple):
     state: Any = None
 
 
+class Meant(NamedTuple):
+    """What an answer is taken for that names no action: one of these, with these probabilities."""
+
+    actions: tuple[int, ...]
+    shares: tuple[float, ...]
+    exact: bool  # it is another name of the action, and nothing need be said
+
+
 class Opponent(NamedTuple):
     """Who plays a solution, what to say first, what payoffs do not count, and how to write them.
 
-    `best` is what perfect play against it would earn in each seat; None where nobody can tell.
+    `best` is what perfect play against it would earn in each seat; None where nobody can tell. `taken` gives, for a
+    label and an answer, what the answer is taken for where it names no action, None where it is nothing that could be;
+    it raises `ValueError` for what the rules do not allow.
     """
 
     policy: "Policy"
@@ -50,6 +61,7 @@ class Opponent(NamedTuple):
     best: Sequence[float] | None
     view: Callable[[int, str], Sequence[str]] | None = None  # what a player sees, as a picture in place of its text
     shown: Callable[[Any], Sequence[str]] | None = None  # the last state of a game, as a picture
+    taken: Callable[[str, str], Meant | None] | None = None
 
 
 class Policy(Protocol):
@@ -127,7 +139,7 @@ def play_game(
                 lane = state[0][turn]
                 hand, label, seen = game.hands(turn)[lane], game.sees(state[1]), history
             odds, note = policy.odds(turn, label, lane, moves), policy.note(turn, label, lane) if len(moves) > 1 else ""
-            decision = Decision(turn, hand, seen, moves, odds, note, -1)
+            decision = Decision(turn, hand, seen, moves, odds, note, -1, label)
             by_hand = turn in asked and len(moves) > 1
             if not by_hand and note and (public_note := policy.note(turn, label, None)):
                 guess = public_note
@@ -166,8 +178,15 @@ def explained(hand: Finished, me: int, names: Sequence[str]) -> Iterator[str]:
 class Session:
     """A terminal at which a person plays a solution: what is asked and told goes through standard input and output."""
 
-    def __init__(self, opponent: Opponent, say: Callable[[str], None], hear: Callable[[str], str], heading: Paint):
-        self.opponent, self.say, self.hear, self.heading = opponent, say, hear, heading
+    def __init__(
+        self,
+        opponent: Opponent,
+        say: Callable[[str], None],
+        hear: Callable[[str], str],
+        heading: Paint,
+        rng: np.random.Generator,
+    ):
+        self.opponent, self.say, self.hear, self.heading, self.rng = opponent, say, hear, heading, rng
         self.names = opponent.policy.names
         self.me = 0
 
@@ -182,12 +201,30 @@ class Session:
             self.say(f"  you see {decision.seen}")
         while True:
             answer = self.hear(f"  {' / '.join(decision.actions)}? ")
-            choice = action_named(answer, decision.actions)
+            try:
+                choice = self._taken(decision, answer)
+            except UserError as error:
+                self.say(f"  {error}")
+                continue
             if choice is not None:
                 return choice
             if answer in ("q", "quit"):
                 raise EOFError
             self.say("  Type one of these, or the beginning of just one; q leaves, ? works after the hand.")
+
+    def _taken(self, decision: Decision, answer: str) -> int | None:
+        """Return the action that an answer names or, said first, is taken for; None where it is none."""
+        actions = decision.actions
+        if self.opponent.taken is None or answer in [a.lower() for a in actions]:
+            return action_named(answer, actions)
+        meant = self.opponent.taken(decision.label, answer)
+        if meant is None:
+            return action_named(answer, actions)
+        k = int(self.rng.choice(len(meant.actions), p=meant.shares))
+        if not meant.exact:
+            how = f" ({100 * meant.shares[k]:.0f} %)" if len(meant.actions) > 1 else ", the nearest there is"
+            self.say(f"  {answer} is taken as {actions[meant.actions[k]]}{how}")
+        return meant.actions[k]
 
     def tell(self, player: int, move: str, note: str) -> None:
         """Say what the others did, and what was dealt."""
@@ -207,7 +244,7 @@ class Session:
         return not answer
 
 
-def play_session(session: Session, seat: int | None, hands: int | None, rng: np.random.Generator) -> None:
+def play_session(session: Session, seat: int | None, hands: int | None) -> None:
     """Play hands until the person leaves, or so many."""
     total, played, perfect = 0.0, 0, 0.0
     number, best = session.opponent.number, session.opponent.best
@@ -215,7 +252,7 @@ def play_session(session: Session, seat: int | None, hands: int | None, rng: np.
         while hands is None or played < hands:
             session.me = played % len(session.names) if seat is None else seat
             session.say(session.heading(f"\nHand {played + 1}: you are {session.names[session.me]}", HEADING))
-            hand = play_game(session.opponent.policy, (session.me,), session.ask, session.tell, rng)
+            hand = play_game(session.opponent.policy, (session.me,), session.ask, session.tell, session.rng)
             earned = hand.payoffs[session.me] + session.opponent.share
             played, total = played + 1, total + earned
             perfect += 0.0 if best is None else best[session.me]

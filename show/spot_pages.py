@@ -13,11 +13,14 @@ from counterplay.engine.text import count, duration, printable, small
 from counterplay.games.holdem.betting import PLAYERS, seat
 from counterplay.games.holdem.cards import card_name, combo_name, format_cards
 from counterplay.games.holdem.facts import facts
+from counterplay.games.holdem.lines import read_line
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.games.holdem.rules import HoldemRules
 from counterplay.games.holdem.spot import to_toml
+from counterplay.games.holdem.translation import taken as taken_for
+from counterplay.games.holdem.trees import children
 from counterplay.show import grid
-from counterplay.show.play import Opponent
+from counterplay.show.play import Meant, Opponent
 from counterplay.show.text import HEADING, Paint, table
 from counterplay.solvers.reach import note
 from counterplay.solvers.value import Judgement
@@ -62,13 +65,14 @@ def strategy(solution: "SpotSolution", page: "Page") -> Iterator[str]:
     """
     if page.infoset is not None:
         raise UserError("this is a hold'em spot: --node LINE and --hands RANGE choose what is shown, not --infoset")
-    view, paint = solution.view(page.node or ""), page.paint
+    (view, taken), paint = decision(solution, page), page.paint
     p = view.player if (player := seat(page.player)) is None else player
     rows = _some(view, p, page.hands)
     run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
     solved = f"{run} to {share_of_pot(solution.exploitability, solution.spot.middle)}"
     yield from table([*facts(solution.spot), *_locks(solution), ("solved", solved)], paint)
     yield ""
+    yield from (*taken, "") if taken else ()
     yield from grid.header(view.summary(), paint)
     yield ""
     if p == view.player:
@@ -84,18 +88,30 @@ def strategy(solution: "SpotSolution", page: "Page") -> Iterator[str]:
     yield from grid.combo_list(view.actions if p == view.player else (), rows, view.chance, most, paint, page.width)
 
 
+def decision(solution: Any, page: "Page") -> tuple[Any, tuple[str, ...]]:
+    """Return the view of a page's decision, and what is to be said of bets in its line that are off the menu."""
+    spot = solution.spot
+    line = read_line(page.node or "", spot.board, spot.trees, spot.betting, spot.deck, nearest=True)
+    return solution.view(line.text), line.taken
+
+
 def told(solution: "SpotSolution", page: "Page") -> dict[str, Any]:
     """Return what `strategy` shows, for JSON: both ranges' figures, and the combos of a player."""
     if page.infoset is not None:
         raise UserError("this is a hold'em spot: --node LINE and --hands RANGE choose what is shown, not --infoset")
-    view = solution.view(page.node or "")
+    view, taken = decision(solution, page)
     p = view.player if (player := seat(page.player)) is None else player
-    return {**view.summary(), "combos_of": PLAYERS[p], "combos": _some(view, p, page.hands)}
+    return {
+        **view.summary(),
+        **({"taken": taken} if taken else {}),
+        "combos_of": PLAYERS[p],
+        "combos": _some(view, p, page.hands),
+    }
 
 
 def spot(solution: "SpotSolution", page: "Page", source: str) -> str:
     """Return the text of a spot file of what is played from a decision on; `source` is the solution's file."""
-    view = solution.view(page.node or "")
+    view, _ = decision(solution, page)
     where = f"after {view.line}" if view.line else "from the first decision on"
     return f"# {printable(source)}, {where}\n{to_toml(view.spot())}"
 
@@ -203,7 +219,13 @@ def opponent(solution: "SpotSolution") -> Opponent:
         if big
         else f"\nThe pot is {spot.pot}, {stacks}; who folds at once gets 0 chips, and the other {spot.pot}."
     )
-    return Opponent(SpotPolicy(solution), intro, spot.pot / 2, lambda chips: f"{chips:+.2f} chips", solution.free_best)
+    policy = SpotPolicy(solution)
+    return Opponent(policy, intro, spot.pot / 2, earned, solution.free_best, taken=policy.taken)
+
+
+def earned(chips: float) -> str:
+    """Return chips won or lost."""
+    return f"{chips:+.2f} chips"
 
 
 class SpotPolicy:
@@ -226,6 +248,20 @@ class SpotPolicy:
         """Return the probability of each action of the player's hand after a line of play."""
         odds = self._view(label).strategy[:, lane]
         return tuple((odds / odds.sum()).tolist())
+
+    def taken(self, label: str, answer: str) -> Meant | None:
+        """Return what a bet of any legal amount is taken for after a line of play; None for what is no amount.
+
+        Raises `ValueError` for an amount that is not legal.
+        """
+        spot = self.solution.spot
+        line = read_line(label, spot.board, spot.trees, spot.betting, spot.deck)
+        tree = spot.trees[line.start]
+        found = taken_for(tree, line.node, spot.betting, answer)
+        if found is None:
+            return None
+        after = children(tree, line.node)
+        return Meant(tuple(map(after.index, found.nodes)), tuple(map(float, found.shares)), found.exact)
 
     def note(self, player: int, label: str, lane: int | None) -> str:
         """Say where the solution never gets with a hand, or hardly ever; without a lane, with any."""

@@ -43,7 +43,7 @@ def plain(text: str, colour: int) -> str:
 
 def table(lines: Sequence[tuple[str, str]], paint: Paint) -> Iterator[str]:
     """Yield names and texts in two columns."""
-    return (paint(f"{name:<16}", HEADING) + text for name, text in lines)
+    return (paint(f"{name:<15} ", HEADING) + text for name, text in lines)
 
 
 def bar(share: float, width: int) -> str:

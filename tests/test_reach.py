@@ -94,8 +94,9 @@ def test_what_is_never_reached_is_said_of_spots(spot, tmp_path, capsys):
     assert policy.note(1, "bet 5", None) == policy.note(1, "bet 5", 0) == "never reached"
     assert policy.note(1, "all-in", 0) == ""
     said = []
-    session = Session(spot_pages.opponent(solution), said.append, lambda _: "bet", lambda text, _: text)
-    play_game(policy, (0,), lambda d: d.actions.index("bet 5"), session.tell, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    session = Session(spot_pages.opponent(solution), said.append, lambda _: "bet", lambda text, _: text, rng)
+    play_game(policy, (0,), lambda d: d.actions.index("bet 5"), session.tell, rng)
     assert any("the solution has this never reached" in line for line in said)
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.betting import PLAYERS, STREETS, BettingRules
 from counterplay.games.holdem.cards import HOLDEM, Deck, format_cards, parse_cards
+from counterplay.games.holdem.translation import taken
 from counterplay.games.holdem.trees import NEXT, Start, Street, children, follow
 
 Cards = tuple[int, ...]
@@ -23,21 +24,38 @@ class LineOfPlay(NamedTuple):
     passed: tuple[tuple[Start, int, Cards], ...]  # streets before: start, the node that ended them, the cards dealt
     start: Start
     node: int
+    taken: tuple[str, ...] = ()  # what was said of bets off the menu
 
 
 def read_line(
-    text: str, board: Cards, trees: Mapping[Start, Street], betting: BettingRules, deck: Deck = HOLDEM
+    text: str,
+    board: Cards,
+    trees: Mapping[Start, Street],
+    betting: BettingRules,
+    deck: Deck = HOLDEM,
+    nearest: bool = False,
 ) -> LineOfPlay:
     """Read a line from a board on; `trees` is what `trees.street_trees` gives, the first street first.
 
+    With `nearest` a bet may be any legal one, and is taken as the likelier of the sizes around it (`translation`).
     Raises `ValueError` for what is not possible there.
     """
     start, node = next(iter(trees)), 0
-    passed, said = list[tuple[Start, int, Cards]](), list[str]()
+    passed, said, notes = list[tuple[Start, int, Cards]](), list[str](), list[str]()
+
+    def likelier(node: int, given: str) -> int | None:
+        found = taken(trees[start], node, betting, given)
+        if found is None:
+            return None
+        k = found.shares.index(max(found.shares))
+        rest = f" ({float(found.shares[k]):.0%})" if len(found.nodes) > 1 else ""
+        notes.append(f"{given} is taken as {trees[start].action[found.nodes[k]]}, the nearest there is{rest}")
+        return found.nodes[k]
+
     for part in re.findall(r"\[[^\]]*\]?|[^\[]+", text):
         tree = trees[start]
         if not part.startswith("["):
-            node = follow(tree, part, node)
+            node = follow(tree, part, node, likelier if nearest else None)
             continue
         if tree.kind[node] != NEXT:
             raise UserError(f"{part} cannot be dealt there: {standing(tree, node)}")
@@ -48,7 +66,7 @@ def read_line(
         start, board, node = after, (*board, *deal), 0
         said.append(f"[{format_cards(deal)}]")
     said += _words(trees[start], node)
-    return LineOfPlay(" ".join(said), board, tuple(passed), start, node)
+    return LineOfPlay(" ".join(said), board, tuple(passed), start, node, tuple(notes))
 
 
 def actor(tree: Street, line: LineOfPlay, deck: Deck = HOLDEM) -> int:

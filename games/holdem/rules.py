@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import combinations
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from counterplay.engine.rules import CHANCE, LEAF, Outcome
 from counterplay.games.holdem.cards import COMBO_CARDS, Deck, format_cards
@@ -20,13 +22,19 @@ from counterplay.games.holdem.trees import ALLIN, FOLD, NEXT, Start, Street, chi
 
 
 class Point(NamedTuple):
-    """What everybody sees. `due` is the number of cards to be dealt, at once, before anything else happens."""
+    """What everybody sees. `due` is the number of cards to be dealt before anything else happens.
+
+    They come at once, but where these would be too many ways the flop comes first.
+    """
 
     start: Start
     node: int
     board: tuple[int, ...]
     due: int
     label: str
+
+
+_MOST_DRAWS = 100_000  # ways to deal that are listed at once
 
 
 @lru_cache(maxsize=4)
@@ -61,11 +69,16 @@ class HoldemRules:
     def hands(self, player: int) -> Sequence[str]:
         return [format_cards(COMBO_CARDS[combo].tolist()).replace(" ", "") for combo in self._combos[player]]
 
-    def deal(self, hands: tuple[int, ...]) -> Sequence[float]:
+    @cached_property
+    def _pairs(self) -> npt.NDArray[np.float64]:
+        """Return how much each pair of hands weighs, [hands of OOP, hands of IP]."""
         one, two = (w[c] for w, c in zip(self.spot.weights, self._combos, strict=True))
         apart = self._deck.apart(*(np.array(c, np.int64) for c in self._combos))
-        joint = one[:, None] * two[None, :] * apart
-        row = joint.sum(axis=1) if not hands else joint[hands[0]]
+        joint: npt.NDArray[np.float64] = one[:, None] * two[None, :] * apart
+        return joint
+
+    def deal(self, hands: tuple[int, ...]) -> Sequence[float]:
+        row = self._pairs.sum(axis=1) if not hands else self._pairs[hands[0]]
         odds: list[float] = (row / row.sum()).tolist() if row.sum() > 0 else [1.0 / len(row)] * len(row)
         return odds
 
@@ -79,7 +92,9 @@ class HoldemRules:
         return kind if kind < FOLD else LEAF
 
     def _deals(self, state: Point) -> list[tuple[int, ...]]:
-        return _draws(self._deck.cards, state.board, state.due)
+        left = len(self._deck.cards) - len(state.board)
+        cards = 3 if comb(left, state.due) > _MOST_DRAWS else state.due
+        return _draws(self._deck.cards, state.board, cards)
 
     def moves(self, state: Point) -> Sequence[str]:
         if state.due:
@@ -90,13 +105,14 @@ class HoldemRules:
     def chance(self, state: Point, hands: tuple[int, ...]) -> Sequence[float]:
         held = self._cards(hands)
         free = [held.isdisjoint(deal) for deal in self._deals(state)]
-        return [1.0 / sum(free) if can else 0.0 for can in free]
+        share = 1.0 / sum(free)
+        return [share if can else 0.0 for can in free]
 
     def play(self, state: Point, move: int) -> Point:
         if state.due:
             deal = self._deals(state)[move]
             label = f"{state.label} [{format_cards(deal)}]"
-            return state._replace(board=(*state.board, *deal), due=0, label=label)
+            return state._replace(board=(*state.board, *deal), due=state.due - len(deal), label=label)
         tree = self._trees[state.start]
         child = children(tree, state.node)[move]
         label = f"{state.label} {tree.action[child]}".strip()

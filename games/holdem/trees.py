@@ -5,7 +5,7 @@ start a street with the same stack behind, and amounts count from the start of t
 all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -203,11 +203,14 @@ def children(tree: Street, node: int) -> list[int]:
     return found
 
 
-def follow(tree: Street, text: str | Sequence[str], node: int = 0) -> int:
+def follow(
+    tree: Street, text: str | Sequence[str], node: int = 0, otherwise: Callable[[int, str], int | None] | None = None
+) -> int:
     """Return the node that actions such as "check bet 20 raise to 80 call" lead to.
 
-    `all-in` needs no number, and a raise no "to"; all-in may also be called the bet or raise that it is. Raises
-    `ValueError` for what is not possible there.
+    `all-in` needs no number, and a raise no "to"; all-in may also be called the bet or raise that it is. `otherwise`
+    is asked, with a node, about what is none of its actions, and may give the node that follows. Raises `ValueError`
+    for what is not possible there.
     """
     words = text.replace(",", " ").lower().split() if isinstance(text, str) else list(text)
     while words:
@@ -223,6 +226,10 @@ def follow(tree: Street, text: str | Sequence[str], node: int = 0) -> int:
         if given not in after:
             if not after:
                 raise UserError(f"{given!r} comes after the betting of the {STREETS[tree.start.street]} ended")
+            found = None if otherwise is None else otherwise(node, given)
+            if found is not None:
+                node = found
+                continue
             who, known = PLAYERS[tree.kind[node]].upper(), [tree.action[child] for child in children(tree, node)]
             raise UserError(f"{who} cannot {given!r} there; the actions are {', '.join(known)}")
         node = after[given]

@@ -8,7 +8,8 @@ exact.
 
 Iteration t weighs t^2 in averages. Regrets are discounted as in DCFR (Brown and Sandholm, AAAI 2019), by epochs: after
 the n-th epoch positive regrets are multiplied by n^1.5 / (n^1.5 + 1) and negative ones by a half. On a game of twelve
-cards judged exactly that led to 0.063 where weights of t led to 0.087 and regrets held above zero (CFR+) to 0.114.
+cards judged exactly that led to 0.063 where weights of t led to 0.087 and regrets held above zero (CFR+) to 0.114;
+epochs of 20 iterations were as good as longer ones later, and better before.
 """
 
 from collections.abc import Sequence
@@ -26,9 +27,8 @@ from counterplay.solvers.winnings import DEALS, SEATS, SQUARES, SUM, Winnings, t
 
 _NOBODY = np.zeros(0, np.uint32)
 
-EPOCH = 500  # iterations
+EPOCH = 20  # iterations at the least; as many as visit the tables once, so that discounting takes little of the time
 ALPHA = 1.5
-_PASSES = 20_000  # entries for which an epoch is an iteration longer: so discounting takes little of the time
 
 Chain = tuple[Subgame, Any]  # a subgame with one board a street, and who deals to it
 
@@ -102,6 +102,12 @@ def children_of(game: Subgame) -> int:
     return int(groups[t + 1] - groups[t]) * int(game.deals.bounds[1])
 
 
+def vectors_of(game: Subgame) -> int:
+    """Return how many numbers the plans of all instances have: what a visit of a chain goes through."""
+    sequences = game.templates.sequences[game.instances.template].astype(np.int64)
+    return int(sequences @ game.boards.width[game.instances.board].astype(np.int64))
+
+
 def first_cells(game: Subgame) -> I64:
     """Return where the cells of each board of a chain and of each player begin among all of them, [B, 2]."""
     columns = game.boards.columns.astype(np.int64).ravel()
@@ -118,7 +124,7 @@ class Training:
     def __init__(self, chains: Sequence[Chain], seed: int):
         game = chains[0][0]
         self.chains, self.iterations = tuple(chains), 0
-        self.epoch = max(EPOCH, game.entries // _PASSES)
+        self.epoch = max(EPOCH, game.entries // (2 * vectors_of(game)))
         none = np.zeros(0, np.float32)
         self.tables = Tables(np.zeros(game.entries, np.float32), np.zeros(game.entries, np.float32), none, none)
         self.random = np.random.SeedSequence(seed).generate_state(len(chains), np.uint64).astype(np.uint64)
@@ -183,28 +189,22 @@ def sampled(chain: Chain, total: F32, p: int, count: int, random: U64, work: Wor
     return values
 
 
-def earned(
-    chains: tuple[Chain, Chain], totals: tuple[F32, F32], pairs: float, count: int, seed: int, threads: int = 1
-) -> Winnings:
-    """Return what a strategy earns against another on `count` run-outs, each played in both seats.
+def won(chain: Chain, total: F32, p: int, pairs: float, count: int, seed: int) -> F64:
+    """Return what player p earns on `count` run-outs, which follow from the seed: chips beyond half the first pot.
 
-    Chain p and its table have the one strategy in seat p and the other in the other seat; `pairs` is the sum of the
-    weights of all pairs of hands. Values are chips beyond half of the pot at the start, and exact given a run-out: all
-    hands of both players are played against each other. So intervals are of the cards on the board alone.
+    `pairs` is the sum of the weights of all pairs of hands. Values are exact given a run-out: all hands of both players
+    are played against each other.
     """
+    random = np.random.SeedSequence(seed, spawn_key=(5,)).generate_state(1, np.uint64).astype(np.uint64)
+    return sampled(chain, total, p, count, random, new_work(chain[0], 1)[0]) / pairs
 
-    def of_seat(p: int) -> F64:
-        random = np.random.SeedSequence(seed, spawn_key=(5,)).generate_state(1, np.uint64).astype(np.uint64)
-        return sampled(chains[p], totals[p], p, count, random, new_work(chains[p][0], 1)[0]) / pairs
 
-    if threads > 1:
-        with ThreadPoolExecutor(1) as pool:
-            other = pool.submit(of_seat, 1)
-            both = np.array([of_seat(0), other.result()])
-    else:
-        both = np.array([of_seat(p) for p in range(2)])
-    sums = np.zeros(SEATS + 4)
-    mean = both.mean(axis=0)
-    sums[[DEALS, SUM, SQUARES]] = count, mean.sum(), (mean**2).sum()
-    sums[SEATS : SEATS + 2], sums[SEATS + 2 :] = both.sum(axis=1), (both**2).sum(axis=1)
+def earned(seats: F64) -> Winnings:
+    """Return what a strategy earns of what it `won` in both seats on the same run-outs, f64 [2, count].
+
+    The luck of the board is the one seat's and not the other's, so that the mean of both varies little.
+    """
+    sums, mean = np.zeros(SEATS + 4), seats.mean(axis=0)
+    sums[[DEALS, SUM, SQUARES]] = seats.shape[1], mean.sum(), (mean**2).sum()
+    sums[SEATS : SEATS + 2], sums[SEATS + 2 :] = seats.sum(axis=1), (seats**2).sum(axis=1)
     return told(sums)
