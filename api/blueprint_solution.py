@@ -40,6 +40,7 @@ from counterplay.games.holdem.facts import stakes
 from counterplay.games.holdem.spot import Spot, to_toml
 from counterplay.solvers.streets import parts
 from counterplay.solvers.streets.cfr import SubgameCFR
+from counterplay.solvers.streets.sampled import vectors_of
 from counterplay.solvers.value import Judgement
 from counterplay.solvers.variants import VARIANTS
 from counterplay.solvers.winnings import Winnings
@@ -259,10 +260,7 @@ class Blueprint:
     @property
     def run_outs(self) -> int:
         """Return how many run-outs it is measured on unless told otherwise: fewer in larger games, 40 to 400."""
-        game = self.chain.laid.game
-        sequences = game.templates.sequences[game.instances.template].astype(np.int64)
-        visited = int(sequences @ game.boards.width[game.instances.board].astype(np.int64))
-        return int(np.clip(_VECTORS / visited, _LEAST_OUTS, _MOST_OUTS))
+        return int(np.clip(_VECTORS / vectors_of(self.chain.laid.game), _LEAST_OUTS, _MOST_OUTS))
 
     def measured(self, run_outs: int | None = None, seed: int = 1) -> dict[str, Winnings]:
         """Return what the blueprint earns against simple players and its first snapshot, on run-outs of the board."""

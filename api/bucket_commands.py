@@ -23,7 +23,8 @@ def buckets(
     """Put hold'em hands into buckets, of a deck (holdem, short, royal) or for a spot; or show the buckets in FILE.
 
     Buckets are what an abstraction takes for the same hand. Before the flop all hands differ; after it they go by
-    expected strength, or by the distribution of their strength on the last street. A spec that ends in "memory" has
+    expected strength (strength:50), by the distribution of their strength on the last street (distribution:200,200,50),
+    and there by whom they beat (matchup:200,200,200). A spec that ends in "memory" has
     players remember their buckets of earlier streets. "none" keeps all hands apart.
     """
     from counterplay.api.buckets import buckets as compute

@@ -1,6 +1,7 @@
 """What computing buckets of hold'em hands takes, in a process of its own each, and what looking them up takes.
 
-python benchmarks/buckets.py
+python benchmarks/buckets.py            all of them
+python benchmarks/buckets.py matchup    those with such a word, and the results of the others as they were
 """
 
 import json
@@ -24,6 +25,8 @@ RUNS = (
     ("royal", "distribution:200,200,50"),
     ("holdem", "strength:50"),
     ("holdem", "distribution:200,200,50"),
+    ("royal", "matchup:200,200,200"),
+    ("holdem", "matchup:200,200,200"),
 )
 BOARDS = 2000
 
@@ -73,17 +76,22 @@ def looked_up(path: str) -> float:
 
 def main() -> None:
     """Measure, keep the results and put the table into docs/abstraction.md."""
+    words = sys.argv[1:]
+    kept = report.load("buckets") if words else {"runs": []}
+    known = {(run["deck"], run["buckets"]): run for run in kept["runs"]}
+    wanted = [run for run in RUNS if not words or any(word in " ".join(run) for word in words)]
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/kept.cpb"
-        for deck, spec in RUNS[:3]:
-            computed(deck, spec, path)  # compiles
-        found = []
-        for deck, spec in RUNS:
-            found.append(computed(deck, spec, path))
-            print(found[-1], flush=True)
-        lookup = looked_up(path)
-    print(f"{lookup:.0f} microseconds for all hands of a river")
-    report.save("buckets", {"machine": report.machine(peers=()), "runs": found, "river": lookup})
+        for spec in dict.fromkeys(spec for _, spec in wanted):
+            computed("royal", spec, path)  # compiles
+        for deck, spec in wanted:
+            known[deck, spec] = computed(deck, spec, path)
+            print(known[deck, spec], flush=True)
+        if wanted[-1][0] == "holdem":
+            kept["river"] = looked_up(path)
+    print(f"{kept['river']:.0f} microseconds for all hands of a river")
+    found = [known[run] for run in RUNS if run in known]
+    report.save("buckets", {"machine": report.machine(peers=()), "runs": found, "river": kept["river"]})
     rows = [
         [
             f"`{run['deck']}`",

@@ -19,6 +19,7 @@ from counterplay.games.holdem.buckets import buckets_of, cells_of, load, parse_s
 from counterplay.games.holdem.canonical import example_of, hand_index, index_of
 from counterplay.games.holdem.cards import HOLDEM, ROYAL, Deck
 from counterplay.games.holdem.clusters import assign, cluster
+from counterplay.games.holdem.matchups import board_rows, groups_of, new_sweep
 from counterplay.games.holdem.rollouts import CLASSES, board_points, last_street, most_points, street_before
 from counterplay.games.holdem.strength import ranking
 
@@ -47,14 +48,15 @@ def naive_run_outs(deck, hole, board, size):
 def streets():
     """Return flop, turn and river of the tiny deck, and how many deals have how many points."""
     with Pool(2) as pool:
-        river, points = last_street(TINY, 3, pool, "")
+        river, end = last_street(TINY, 3, pool, "")
         turn = street_before(TINY, 2, 3, river, True, pool, "")
         flop = street_before(TINY, 1, 3, turn, True, pool, "")
-    return (None, flop, turn, river), points
+    return (None, flop, turn, river), end
 
 
 def test_strength_is_that_of_all_hands_and_run_outs(streets):
-    found, counted = streets
+    found, end = streets
+    counted = end.deals
     index, rng = hand_index(TINY), np.random.default_rng(3)
     most = most_points(TINY, 3)
     assert most == 2 * len(list(combinations(range(12 - 7), 2)))
@@ -69,6 +71,57 @@ def test_strength_is_that_of_all_hands_and_run_outs(streets):
                 assert found[street].rows[number].tolist() == bounds.tolist()
     assert counted.sum() == 12 * 11 // 2 * 252  # hands and boards
     assert (counted * np.arange(most + 1)).sum() * 2 == counted.sum() * most  # what one wins another loses
+
+
+def test_matchups_are_those_of_every_pair(streets):
+    groups = groups_of(TINY, streets[1].total)
+    index, room = hand_index(TINY), new_sweep(12)
+    assert len(np.unique(groups[np.ix_(TINY.cards, TINY.cards)])) == index.size[0]  # few enough for one each
+    for board in ([20, 21, 24, 29, 31], [20, 24, 28, 30, 31]):
+        n = board_rows(index, np.array(board, np.uint8), groups, *ranking(TINY), room)
+        assert n == 21
+        hands = [tuple(hand) for hand in room.hole[:n].tolist()]
+        strength = {h: naive_poker.best([(c // 4 + 2, c % 4) for c in (*board, *h)]) for h in hands}
+        for i, mine in enumerate(hands):
+            points, many = np.zeros(WIDTH), np.zeros(WIDTH)
+            for other in hands:
+                if not {*mine} & {*other}:
+                    g = groups[other]
+                    points[g] += (strength[mine] > strength[other]) + (strength[mine] == strength[other]) / 2
+                    many[g] += 1
+            known = many > 0
+            assert room.points[i] == 2 * points.sum()
+            lost = 255 * (1 - points[known] / many[known])
+            assert np.abs(room.rows[i][known] - lost).max() <= 1
+            assert len(np.unique(room.rows[i][~known])) <= 1
+
+
+def test_groups_of_many_hands_are_by_strength():
+    index = hand_index(HOLDEM)
+    total = np.arange(index.size[0]) * np.bincount(preflop_combos(index))
+    groups = groups_of(HOLDEM, total)
+    assert groups.max() == WIDTH - 1
+    sizes = np.bincount(groups[np.triu_indices(52, 1)])
+    assert sizes.sum() == 1326
+    assert sizes.min() > 20
+
+
+def preflop_combos(index):
+    """Return the index of each two cards."""
+    return index_of(index, 0, (), [(a, b) for b in range(52) for a in range(b)])
+
+
+def test_matchup_buckets():
+    found = make_buckets(ROYAL, "matchup:20,30,150", seed=2)
+    assert found == make_buckets(ROYAL, "matchup:20,30,150", seed=2, threads=1)
+    like = make_buckets(ROYAL, "distribution:20,30,150", seed=2)
+    first = found.tables.first
+    assert np.array_equal(found.of[: first[3]], like.of[: first[3]])  # until the last street
+    assert not np.array_equal(found.of[first[3] :], like.of[first[3] :])
+    assert found.sizes[3] == 150
+    river = slice(-150, None)
+    assert found.deals[river].sum() == like.deals[50:].sum()
+    assert (found.deals[river] * found.strength[river]).sum() / found.deals[river].sum() == pytest.approx(0.5)
 
 
 @pytest.mark.nojit

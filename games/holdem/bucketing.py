@@ -15,6 +15,8 @@ from counterplay.engine.text import size as bytes_text
 from counterplay.games.holdem.betting import STREETS
 from counterplay.games.holdem.buckets import (
     DISTRIBUTION,
+    MATCHUP,
+    STRENGTH,
     Buckets,
     BucketSpec,
     first_of,
@@ -24,6 +26,7 @@ from counterplay.games.holdem.buckets import (
 )
 from counterplay.games.holdem.cards import Deck
 from counterplay.games.holdem.clusters import SAMPLE, cluster
+from counterplay.games.holdem.matchups import cluster_matchups
 from counterplay.games.holdem.rollouts import Street, Values, last_street, most_points, street_before
 
 U8 = npt.NDArray[np.uint8]
@@ -64,7 +67,7 @@ def memory(deck: Deck, spec: BucketSpec, last: int) -> int:
     if not any(spec.sizes):
         return 0
     lossy = [s for s, n in enumerate(spec.sizes, 1) if n]
-    rows = WIDTH if spec.kind == DISTRIBUTION else 0
+    rows = WIDTH if spec.kind != STRENGTH else 0
     streets = [int(index.size[s]) for s in range(lossy[0], last)]
     # Values, weights and distributions of two streets at a time; counting by value takes two wide columns.
     earlier = max((sum(streets[i : i + 2]) * (5 + rows) for i in range(len(streets))), default=0)
@@ -128,22 +131,24 @@ def make_buckets(
     sizes, deals, strength = index.size.tolist(), list[I64](), list[F64]()
     wanted = [s for s, n in enumerate(spec.sizes, 1) if n]
     with Pool(threads or cores(), tell) as pool:
-        street, points = _NOTHING, None
+        street, end = _NOTHING, None
         for s in range(last, min(wanted, default=last + 1) - 1, -1):
             if s == last:
-                street, points = last_street(deck, last, pool, f"strength on the {STREETS[s]}")
+                street, end = last_street(deck, last, pool, f"strength on the {STREETS[s]}")
             else:
-                rows = spec.kind == DISTRIBUTION and any(spec.sizes[:s])
-                street = street_before(deck, s, last, street, rows, pool, f"{spec.kind} on the {STREETS[s]}")
-                points = None
+                rows = spec.kind != STRENGTH and any(spec.sizes[:s])
+                what = f"{STRENGTH if spec.kind == STRENGTH else DISTRIBUTION} on the {STREETS[s]}"
+                street = street_before(deck, s, last, street, rows, pool, what)
             asked, part = spec.sizes[s - 1], of[first[s] : first[s + 1]]
             if not asked:
                 continue
+            rng, what = np.random.default_rng([seed, s]), f"clusters of the {STREETS[s]}"
             if len(street.rows):
-                rng = np.random.default_rng([seed, s])
-                found = _by_distribution(street, asked, part, rng, pool, f"clusters of the {STREETS[s]}")
+                found = _by_distribution(street, asked, part, rng, pool, what)
+            elif spec.kind == MATCHUP and s == last and end is not None:
+                found = _Found(*cluster_matchups(deck, last, end.total, asked, part, rng, pool, what))
             else:
-                found = _by_strength(street, points, asked, part, pool)
+                found = _by_strength(street, end.deals if s == last and end is not None else None, asked, part, pool)
             sizes[s] = len(found.deals)
             deals.insert(0, found.deals)
             whole = float(most_points(deck, last) * street.follow)

@@ -6,6 +6,7 @@ Before the flop hands differ as they do up to suits. After it a *spec* says how 
     strength:50                 by expected hand strength, 50 buckets on each street
     strength:200,100,50         on the flop, the turn and the river
     distribution:200,200,50     by distributions of strength on the last street; there by strength
+    matchup:200,200,200         the same, and on the last street by strength against groups of hands
     strength:all,50,50          every hand by itself on the flop, without what went before
     ... memory                  what a player knows is its bucket on each street so far, and not the last alone
 
@@ -40,7 +41,7 @@ I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
 KIND = "buckets"  # of a file
-NONE, STRENGTH, DISTRIBUTION = "none", "strength", "distribution"
+NONE, STRENGTH, DISTRIBUTION, MATCHUP = "none", "strength", "distribution", "matchup"
 MOST = 65_535  # buckets of a street
 _FORM = re.compile(r"([a-z]+)\s*(?::\s*([^\s,]+(?:\s*,\s*[^\s,]+)*))?\s*(?:\s(memory))?")
 _HOW = 'write "none", "strength:50", "distribution:200,200,50" or the like, and " memory" after it'
@@ -63,7 +64,7 @@ class BucketSpec(NamedTuple):
 def parse_spec(text: str, last: int) -> BucketSpec:
     """Read a spec for a game whose last street is `last`; raises `ValueError` for what is none."""
     found = _FORM.fullmatch(text.strip().lower())
-    if not found or found[1] not in (NONE, STRENGTH, DISTRIBUTION):
+    if not found or found[1] not in (NONE, STRENGTH, DISTRIBUTION, MATCHUP):
         raise UserError(f"{text!r} are no buckets: {_HOW}")
     kind, counts, memory = found[1], found[2], bool(found[3])
     if kind == NONE:

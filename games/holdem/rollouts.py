@@ -10,7 +10,7 @@ Shape letters: B boards up to suits, I hands up to suits of a street.
 """
 
 from math import comb
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from counterplay.engine.byte_rows import WIDTH
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.portions import Pool
-from counterplay.games.holdem.canonical import HandIndex, boards, hand_index, indices
+from counterplay.games.holdem.canonical import HandIndex, boards, hand_index, index_of, indices
 from counterplay.games.holdem.cards import Deck
 from counterplay.games.holdem.strength import hand_strength, ranking
 
@@ -46,7 +46,7 @@ def most_points(deck: Deck, last: int) -> int:
 
 
 @inlined
-def _hands(index: HandIndex, board: U8, size: int, hole: U8) -> int:
+def hands_left(index: HandIndex, board: U8, size: int, hole: U8) -> int:
     """Write the hands that a board leaves, lower card first, and return their number."""
     n = 0
     for b in range(index.low, index.low + 4 * index.ranks):
@@ -121,18 +121,24 @@ def _last_points(
     trips: int,
     values: U16,
     count: I64,
+    alike: I64,
+    total: I64,
 ) -> None:
-    """Write the points of all hands on the boards first .. last, and add to `count` how many deals have them."""
+    """Write the points of all hands on the boards first .. last, and add to `count` how many deals have them.
+
+    To `total` [H] is added what the hole cards have together that are alike before the flop, `alike` [52, 52].
+    """
     most = 4 * index.ranks * (4 * index.ranks - 1) // 2
     hole, at = np.empty((most, 2), np.uint8), np.empty(most, np.int64)
     keys, holding, points = np.empty(most, np.int64), np.empty(52, np.int64), np.empty(most, np.uint16)
     for b in range(first, last):
-        n = _hands(index, boards[b], boards.shape[1], hole)
+        n = hands_left(index, boards[b], boards.shape[1], hole)
         board_points(hole, n, boards[b], low_ace, flush, trips, keys, holding, points)
         indices(index, street, boards[b], hole, n, at)
         for i in range(n):
             values[at[i]] = points[i]
             count[points[i]] += number[b]
+            total[alike[hole[i, 0], hole[i, 1]]] += number[b] * points[i]
 
 
 @jit
@@ -164,7 +170,7 @@ def _earlier(
     counts, board = np.empty((hands, CLASSES), np.uint16), np.empty(size + 1, np.uint8)
     follow = (4 * index.ranks - size - 2) * scale
     for b in range(first, last):
-        n = _hands(index, boards[b], size, hole)
+        n = hands_left(index, boards[b], size, hole)
         total[:] = 0
         counts[:] = 0
         for c in range(index.low, index.low + 4 * index.ranks):
@@ -201,20 +207,38 @@ def _earlier(
                 rows[at[i], j] = below if follow <= 255 else (510 * below + follow) // (2 * follow)
 
 
-def last_street(deck: Deck, last: int, pool: Pool, what: str) -> tuple[Street, I64]:
-    """Return the hands of the last street, and how many deals have how many points."""
+def alike_before_flop(deck: Deck) -> I64:
+    """Return the index before the flop of each two cards, i64[52, 52]."""
+    cards = np.array(deck.cards, np.uint8)
+    hole = np.stack([np.repeat(cards, len(cards)), np.tile(cards, len(cards))], axis=1)
+    hole = hole[hole[:, 0] != hole[:, 1]]
+    found = np.zeros((52, 52), np.int64)
+    found[hole[:, 0], hole[:, 1]] = index_of(hand_index(deck), 0, (), hole)
+    return found
+
+
+class LastStreet(NamedTuple):
+    """What is known of the last street beside its hands."""
+
+    deals: I64  # [V] how many deals have how many points
+    total: I64  # [H] points of all deals of the hands before the flop
+
+
+def last_street(deck: Deck, last: int, pool: Pool, what: str) -> tuple[Street, LastStreet]:
+    """Return the hands of the last street, and how strong they are over all."""
     index = hand_index(deck)
     cards, number = boards(deck, deck.board[last])
     values = np.zeros(index.size[last], np.uint16)
-    most = most_points(deck, last)
+    most, alike = most_points(deck, last), alike_before_flop(deck)
 
-    def work(a: int, b: int) -> I64:
-        count = np.zeros(most + 1, np.int64)
-        _last_points(index, last, cards, number, a, b, *ranking(deck), values, count)
-        return count
+    def work(a: int, b: int) -> LastStreet:
+        found = LastStreet(np.zeros(most + 1, np.int64), np.zeros(index.size[0], np.int64))
+        _last_points(index, last, cards, number, a, b, *ranking(deck), values, found.deals, alike, found.total)
+        return found
 
-    counts: Any = pool.share(len(cards), work, what)
-    return Street(values, 1, np.empty(0, np.uint8), np.empty((0, WIDTH), np.uint8)), sum(counts)
+    parts = zip(*pool.share(len(cards), work, what), strict=True)
+    street = Street(values, 1, np.empty(0, np.uint8), np.empty((0, WIDTH), np.uint8))
+    return street, LastStreet(*(np.sum(part, axis=0) for part in parts))
 
 
 def street_before(deck: Deck, street: int, last: int, later: Street, rows: bool, pool: Pool, what: str) -> Street:
