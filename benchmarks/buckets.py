@@ -87,7 +87,7 @@ def main() -> None:
         for deck, spec in wanted:
             known[deck, spec] = computed(deck, spec, path)
             print(known[deck, spec], flush=True)
-        if wanted[-1][0] == "holdem":
+        if not words:
             kept["river"] = looked_up(path)
     print(f"{kept['river']:.0f} microseconds for all hands of a river")
     found = [known[run] for run in RUNS if run in known]
