@@ -21,7 +21,7 @@ from counterplay.api.view import View
 from counterplay.engine import arguments, schema
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import pack, write
-from counterplay.engine.streets import Subgame, Tables, part_sizes
+from counterplay.engine.streets import Subgame, Tables, part_sizes, work_bytes
 from counterplay.engine.system import available, cores, interrupts, resident
 from counterplay.engine.text import as_json, count, size, small
 from counterplay.games.holdem import old, places
@@ -39,7 +39,7 @@ from counterplay.solvers.value import Judgement, exploitability, nash_conv
 from counterplay.solvers.variants import VARIANTS
 
 DEFAULT_TARGET = "0.5%"
-_WALKING = 6 * 2**20  # bytes beside the tables, once the layout is there: the kernels' code and working memory
+_CODE = 6 * 2**20  # bytes that come beside tables and working memory, once the layout is there: the kernels' code
 _GROWTH = 1.5  # of the iterations between two judgements, which cost up to two iterations each
 
 
@@ -386,7 +386,7 @@ def solve(
     workers = threads or cores()
     laid = resume.layout if resume is not None else places.lay_out(spot)
     tables, free = footprint(laid.game, compress), available()
-    need = tables + _WALKING
+    need = tables + work_bytes(laid.game, workers) + _CODE
     if on_size is not None:
         missing = without_raises(spot)
         told = f" · no raises on the {' and '.join(missing)}" if missing else ""

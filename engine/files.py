@@ -10,6 +10,7 @@ from counterplay.engine.text import size
 
 MOST_TEXT = 64 * 2**20  # bytes of a game or a table of payoffs as text: a hundred times what is solved in practice
 _GROWTH = 40  # bytes of memory that a byte of text may take as tokens, lists and numbers
+_SMALL = 2**16  # bytes of text for which the system is not asked what is free
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -59,7 +60,7 @@ def read_text(path: str | Path, what: str = "a text file", most: int = MOST_TEXT
     It is refused too where what is then made of it would be more than memory holds.
     """
     data = read_bytes(path, most, what)
-    if _GROWTH * len(data) > available():
+    if len(data) > _SMALL and _GROWTH * len(data) > available():
         raise UserError(f"{path} takes about {size(_GROWTH * len(data))} of memory to read, and less is free")
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")

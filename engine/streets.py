@@ -273,13 +273,19 @@ def new_work(game: Subgame, threads: int) -> list[Work]:
     ]
 
 
+def work_bytes(game: Subgame, threads: int) -> int:
+    """Return the bytes of the working memory of a number of threads."""
+    arrays = {id(array): array.nbytes for work in new_work(game, threads) for array in work}
+    return sum(arrays.values())
+
+
 def new_tables(game: Subgame, compress: bool) -> Tables:
     """Return empty tables."""
-    scales = game.decisions if compress else 0
+    entries, scales = game.entries, game.decisions if compress else 0
     kind = np.int16 if compress else np.float32
     return Tables(
-        np.zeros(game.entries, kind),
-        np.zeros(game.entries, kind),
+        np.zeros(entries, kind),
+        np.zeros(entries, kind),
         np.zeros(scales, np.float32),
         np.zeros(scales, np.float32),
     )

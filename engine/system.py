@@ -46,28 +46,31 @@ def _of_groups(root: Path) -> Iterator[int]:
             continue
         top = root / "sys/fs/cgroup" / kinds
         names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if kinds else ("memory.max", "memory.current")
-        here = top / group.lstrip("/")
-        for folder in (here, *here.parents):
-            if folder.is_relative_to(top):  # inside a container the group's own path may not be there, its top is
-                limit, used = (_number(folder / name) for name in names)
-                if limit is not None and used is not None:
-                    yield max(limit - used + _reclaimable(folder), 0)
+        parts = [part for part in group.split("/") if part]
+        for depth in range(len(parts), -1, -1):  # inside a container the group's own path may not be there, its top is
+            folder = "/".join((str(top), *parts[:depth]))
+            limit = _number(f"{folder}/{names[0]}")
+            used = None if limit is None else _number(f"{folder}/{names[1]}")
+            if limit is not None and used is not None:
+                yield max(limit - used + _reclaimable(folder), 0)
 
 
-def _reclaimable(folder: Path) -> int:
+def _reclaimable(folder: str) -> int:
     """Return the part of a group's use that is a cache of files and can be taken back at once."""
-    found = dict(line.split(" ", 1) for line in _lines(folder / "memory.stat"))
-    return int(found.get("total_inactive_file", found.get("inactive_file", 0)))
+    lines = [line.split() for line in _lines(f"{folder}/memory.stat") if "inactive_file " in line]
+    found = {words[0]: int(words[1]) for words in lines}
+    return found.get("total_inactive_file", found.get("inactive_file", 0))
 
 
-def _number(path: Path) -> int | None:
+def _number(path: str) -> int | None:
     lines = _lines(path)
     return int(lines[0]) if lines and lines[0].isdigit() else None  # "max" where there is no limit
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: str | Path) -> list[str]:
     try:
-        return path.read_text().splitlines()
+        with open(path, "rb", buffering=0) as file:
+            return file.read().decode().splitlines()
     except OSError:
         return []
 

@@ -9,7 +9,7 @@ A set of cards is a bit mask, i64, with the ranks of each suit in a lane of 16 b
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -114,13 +114,20 @@ def moved(card: int, suits: Sequence[int]) -> int:
 
 
 def permute_suits(suits: Sequence[int]) -> npt.NDArray[np.int64]:
-    """Return i64[1326]: the combo that each combo becomes when suit s is renamed `suits[s]`."""
+    """Return i64[1326]: the combo that each combo becomes when suit s is renamed `suits[s]`; not to be written to."""
     if sorted(suits) != [0, 1, 2, 3]:
         raise UserError(f"suits must be 0, 1, 2, 3 in some order, not {tuple(suits)}")
+    return _permuted(tuple(suits))
+
+
+@cache
+def _permuted(suits: tuple[int, ...]) -> npt.NDArray[np.int64]:
     cards = np.arange(CARDS).reshape(13, 4)[:, list(suits)].ravel()
     a, b = cards[_HIGH], cards[_LOW]
     high, low = np.maximum(a, b), np.minimum(a, b)
-    return np.asarray(high * (high - 1) // 2 + low, dtype=np.int64)
+    found = np.asarray(high * (high - 1) // 2 + low, dtype=np.int64)
+    found.flags.writeable = False
+    return found
 
 
 @dataclass(frozen=True)
@@ -152,12 +159,14 @@ class Deck:
         """Return the hands as sets, i64[H]."""
         return COMBO_MASKS if self.hole == 2 else CARD_MASKS
 
+    @cached_property
+    def _held(self) -> npt.NDArray[np.bool_]:
+        """Tell of each hand whether it is in the deck, [H]."""
+        return np.asarray(np.isin(self.hands, self.cards).all(axis=1), np.bool_)
+
     def free(self, board: Iterable[int] = ()) -> npt.NDArray[np.bool_]:
         """Return bool[H]: whether a hand is in the deck and holds no card of the board."""
-        found: npt.NDArray[np.bool_] = np.isin(self.hands, self.cards).all(axis=1) & (
-            self.masks & cards_mask(board) == 0
-        )
-        return found
+        return np.asarray(self._held & (self.masks & cards_mask(board) == 0), np.bool_)
 
     def permuted(self, suits: Sequence[int]) -> npt.NDArray[np.int64]:
         """Return i64[H]: the hand that each hand becomes when suit s is renamed `suits[s]`."""

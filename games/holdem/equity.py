@@ -1,5 +1,6 @@
 """Who is ahead by how much over all cards to come, and what share of the pot hands would win if nobody bet any more."""
 
+from functools import cached_property
 from itertools import combinations
 from math import comb
 
@@ -39,8 +40,12 @@ class _Showdowns:
 
     def __init__(self, deck: Deck, last: int, hands: tuple[I64, I64]):
         self.deck, self.last, self.hands = deck, last, hands
-        self.held = [np.isin(np.arange(len(deck.hands)), numbers) for numbers in hands]
         self.known: dict[Cards, list[npt.NDArray[np.int32]]] = {}
+
+    @cached_property
+    def held(self) -> list[npt.NDArray[np.bool_]]:
+        """Tell for both players which of the deck's hands they may hold, [H] each."""
+        return [np.isin(np.arange(len(self.deck.hands)), numbers) for numbers in self.hands]
 
     def table(self, board: Cards, lanes: tuple[I64, I64]) -> npt.NDArray[np.float32]:
         """Return the chances to win less those to lose on a board, [n, m].

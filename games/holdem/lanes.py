@@ -93,9 +93,8 @@ def settle(
 def _settle_all(
     boards: Boards, ranges: Boards, before: I64, sets: I64, full: I64, ranks: tuple[int, int, int], room: I64
 ) -> None:
-    settle(boards, 0, ranges, 0, sets[0], full[0] != 0, ranks, room)
-    for b in range(1, len(before)):
-        settle(boards, b, boards, before[b], sets[b], full[b] != 0, ranks, room)
+    for b in range(len(before)):
+        settle(boards, b, ranges if b == 0 else boards, before[b], sets[b], full[b] != 0, ranks, room)
 
 
 @jit

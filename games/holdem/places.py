@@ -25,6 +25,8 @@ from counterplay.games.holdem.trees import NEXT, Street, children
 
 I64 = npt.NDArray[np.int64]
 
+_SMALL = 2**20  # bytes that are not worth asking the system for
+
 
 class Place(NamedTuple):
     """A node of the betting on some board, and the way to it through the layout."""
@@ -55,8 +57,8 @@ def lay_out(spot: Spot, symmetry: bool = True) -> StreetLayout:
 
     Raises `ValueError`, before it takes memory, for a spot whose tables would not fit even in 16 bits.
     """
-    need, free = least_bytes(spot, symmetry), available()
-    if need > free:
+    need = least_bytes(spot, symmetry)
+    if need > _SMALL and need > (free := available()):
         raise UserError(
             f"the tables of this spot take at least {size(need)}, and {size(free)} are free: "
             "begin on a later street, end on an earlier one, or give fewer bet sizes"

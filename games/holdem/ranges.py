@@ -14,7 +14,7 @@ spells it out, AKs-T9s (`spelled_out`), which every tool reads alike.
 
 import re
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from itertools import compress, product
 from typing import NamedTuple
 
@@ -118,6 +118,23 @@ def _weight(text: str, entry: re.Match[str]) -> float:
 
 def _combos(text: str, entry: re.Match[str]) -> npt.NDArray[np.int64]:
     """Return the combos of an entry, its weight aside."""
+    try:
+        return _known_combos(entry[1] if entry[2] is None else f"{entry[1]}-{entry[2]}")
+    except UserError:
+        return _read_combos(text, entry)  # which says where in the text
+
+
+@lru_cache(maxsize=2048)
+def _known_combos(written: str) -> npt.NDArray[np.int64]:
+    entry = _ENTRY.match(written)
+    if entry is None:
+        raise UserError(written)
+    found = _read_combos(written, entry)
+    found.flags.writeable = False
+    return found
+
+
+def _read_combos(text: str, entry: re.Match[str]) -> npt.NDArray[np.int64]:
     first, last, at = entry[1], entry[2], entry.start(1)
     where = f"at {place(text, at)} of the range"
     if last is not None:

@@ -57,7 +57,8 @@ def descend(
             above, first = templates.parent[d] * w, templates.first[d] * w
             # Regret matching: shares of the positive parts, equal ones where none is positive. The last sixteen lanes
             # may have been among those before.
-            last, i = row - WIDE, _0  # type: Any, Any
+            last: Index = row - WIDE
+            i: Index = _0
             while True:
                 sum_, at = zero, begin + i
                 for _ in range(actions):
