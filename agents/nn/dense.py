@@ -1,7 +1,7 @@
 """Dense layers, one after another, with backpropagation written out.
 
 Networks of agents are small and their batches are some thousand rows: a block of rows goes through all layers while it
-is in the cache, both ways, with no operation between (`engine.products`).
+is in the cache, both ways, with no operation between (`engine.products`). On a GPU they are PyTorch's (`nn.plain`).
 
 Shape letters: R rows, C copies of a layer, I inputs, K outputs.
 """
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from counterplay.agents.nn import plain
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.products import affine, multiply, transpose
@@ -81,6 +82,9 @@ def _through(
 ) -> tuple[Tensor, ...]:
     if x.dtype != torch.float32:
         raise TypeError(f"dense layers take 32-bit floats, not {x.dtype}")
+    if x.device.type != "cpu":
+        _check(x, _shape(depths, *[parameter.shape for parameter in parameters]))
+        return plain.networks(x, depths, parameters, plus, relu)
     if not torch.is_grad_enabled():
         return _run(x, plus, depths, relu, False, parameters)[-1]
     found: tuple[Tensor, ...] = _Dense.apply(x, plus, depths, relu, *parameters)  # type: ignore[no-untyped-call]
@@ -120,6 +124,12 @@ def _shape(depths: tuple[int, ...], *shapes: tuple[int, ...]) -> _Shape:
     return _Shape(layers, ends, shapes[0][1], turns, int(layers[:, 1].sum()) - sum(outputs), outputs, sizes)
 
 
+def _check(x: Tensor, shape: _Shape) -> None:
+    if x.shape[-1] != shape.inputs or (shape.turns > 1 and (x.dim() < 2 or x.shape[-2] % shape.turns)):
+        wanted = f"{shape.turns}, {shape.inputs}" if shape.turns > 1 else shape.inputs
+        raise UserError(f"these layers take numbers [..., {wanted}], not {list(x.shape)}")
+
+
 def _run(
     x: Tensor, plus: Tensor | None, depths: tuple[int, ...], relu: bool, keep: bool, parameters: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
@@ -128,9 +138,7 @@ def _run(
     What layers made is that of the hidden ones, and that of the last ones, of which the outputs are parts.
     """
     x, shape = x.contiguous(), _shape(depths, *[parameter.shape for parameter in parameters])
-    if x.shape[-1] != shape.inputs or (shape.turns > 1 and (x.dim() < 2 or x.shape[-2] % shape.turns)):
-        wanted = f"{shape.turns}, {shape.inputs}" if shape.turns > 1 else shape.inputs
-        raise UserError(f"these layers take numbers [..., {wanted}], not {list(x.shape)}")
+    _check(x, shape)
     rows = x.numel() // shape.inputs
     flat = torch.cat([parameter.reshape(-1) for parameter in parameters])
     made = x.new_empty(rows * sum(shape.outputs))

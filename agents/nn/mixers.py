@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from counterplay.agents.nn import plain
 from counterplay.agents.nn.dense import Dense, as_array, branches
 from counterplay.agents.nn.smooth import elu
 from counterplay.engine.catalogue import is_own, load_object
@@ -56,6 +57,8 @@ class QMIX(nn.Module):
                 f"states {[*states.shape]} want values {[*states.shape[:-1], self.agents]}, not {[*values.shape]}"
             )
         parts = branches(states, [self.weight, self.bias, self.weight_out, self.bias_out])  # type: ignore[list-item]
+        if values.device.type != "cpu":
+            return plain.mix(values, *parts)
         mixed: Tensor = _TwoLayers.apply(values, *parts)  # type: ignore[no-untyped-call]
         return mixed
 
