@@ -84,11 +84,26 @@ def _through(
         raise TypeError(f"dense layers take 32-bit floats, not {x.dtype}")
     if x.device.type != "cpu":
         _check(x, _shape(depths, *[parameter.shape for parameter in parameters]))
-        return plain.networks(x, depths, parameters, plus, relu)
+        return _elsewhere(x, depths, parameters, plus, relu)
     if not torch.is_grad_enabled():
         return _run(x, plus, depths, relu, False, parameters)[-1]
     found: tuple[Tensor, ...] = _Dense.apply(x, plus, depths, relu, *parameters)  # type: ignore[no-untyped-call]
     return found
+
+
+def _elsewhere(
+    x: Tensor, depths: tuple[int, ...], parameters: Sequence[Tensor], plus: Tensor | None, relu: bool
+) -> tuple[Tensor, ...]:
+    """Return the same on a GPU: in one kernel where no gradient is wanted of a plain network, else by PyTorch."""
+    from counterplay.agents.nn.kernels import by_kernel, mlp  # which imports Triton, where it is there
+
+    widths = {weight.shape[2] for weight in parameters[:-2:2]}
+    alone = len(depths) == 1 and plus is None and not relu and all(len(parameter) == 1 for parameter in parameters)
+    if torch.is_grad_enabled() or not alone or len(widths) != 1 or max(widths) > mlp.WIDEST or not by_kernel(x):
+        return plain.networks(x, depths, parameters, plus, relu)
+    network = mlp.Network(*([part[0] for part in parameters[i::2]] for i in range(2)))
+    out = mlp.mlp(x.reshape(-1, x.shape[-1]), network, precision="tf32x3")
+    return (out.view(*x.shape[:-1], -1),)
 
 
 class _Shape(NamedTuple):

@@ -35,7 +35,7 @@ def why_not() -> str:
     if torch.cuda.is_available():
         return ""
     if torch.version.cuda is None:
-        return f"PyTorch {torch.__version__} is built without CUDA"
+        return f"PyTorch {torch.__version__} is built for CPUs alone"
     return f"PyTorch {torch.__version__} finds no CUDA device"
 
 

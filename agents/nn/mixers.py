@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from counterplay.agents.nn import plain
 from counterplay.agents.nn.dense import Dense, as_array, branches
 from counterplay.agents.nn.smooth import elu
 from counterplay.engine.catalogue import is_own, load_object
@@ -56,9 +55,12 @@ class QMIX(nn.Module):
             raise UserError(
                 f"states {[*states.shape]} want values {[*states.shape[:-1], self.agents]}, not {[*values.shape]}"
             )
-        parts = branches(states, [self.weight, self.bias, self.weight_out, self.bias_out])  # type: ignore[list-item]
         if values.device.type != "cpu":
-            return plain.mix(values, *parts)
+            from counterplay.agents.nn.kernels import mixer  # which imports Triton, where it is there
+
+            rows = values.reshape(-1, self.agents), states.reshape(-1, states.shape[-1])
+            return mixer.mix(*rows, list(self.parameters()), "tf32x3").view(values.shape[:-1])
+        parts = branches(states, [self.weight, self.bias, self.weight_out, self.bias_out])  # type: ignore[list-item]
         mixed: Tensor = _TwoLayers.apply(values, *parts)  # type: ignore[no-untyped-call]
         return mixed
 
