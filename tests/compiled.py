@@ -76,44 +76,36 @@ def _tensors(value, path):
 
 
 def mlps():
-    """Yield the fused network for widths, types and precisions."""
+    """Yield the fused network for widths and types; with more outputs than are held at a time, and fewer."""
     from counterplay.agents.nn.kernels import mlp
 
-    kinds = [(torch.bfloat16, "fp32"), (torch.float16, "fp32"), (torch.float32, "tf32")]
-    for hidden in (64, 128, 256):
-        for kind, precision in kinds:
-            for outputs, ranges in ((12, True), (300, True), (6, False)):
-                if outputs != 12 and (hidden != 128 or kind == torch.float16):
-                    continue
-                pairs = pairwise((30, hidden, hidden, hidden, outputs))
-                weights = [torch.zeros(shape, dtype=kind) for shape in pairs]
-                biases = [torch.zeros(weight.shape[1], dtype=kind) for weight in weights]
-                norms = [torch.zeros(hidden, dtype=kind)] * 3
-                network = mlp.Network(weights, biases, norms, norms, residual=True)
-                x, out = torch.zeros(1024, 30, dtype=kind), torch.zeros(1024, outputs)
-                cut = mlp.tiles(hidden, 8 * x.element_size())
-                args, constants = mlp.arguments(x, network, out if ranges else None, precision, out, cut)
-                yield f"mlp {hidden} {TYPES[kind]} {outputs}", mlp.kernel, args, constants, cut.warps, 3
+    for hidden, outputs, ranged in ((64, 12, True), (128, 300, True), (128, 6, False), (256, 12, True)):
+        for kind, precision in ((torch.bfloat16, "fp32"), (torch.float32, "tf32")):
+            weights = [torch.zeros(shape, dtype=kind) for shape in pairwise((30, *[hidden] * 3, outputs))]
+            biases = [torch.zeros(weight.shape[1], dtype=kind) for weight in weights]
+            norms = [torch.zeros(hidden, dtype=kind)] * 3
+            network = mlp.Network(weights, biases, norms, norms, residual=True)
+            x, out = torch.zeros(1024, 30, dtype=kind), torch.zeros(1024, outputs)
+            cut = mlp.tiles(hidden, 8 * x.element_size())
+            args, constants = mlp.arguments(x, network, out if ranged else None, precision, out, cut)
+            yield f"mlp {hidden} {TYPES[kind]} {outputs}", mlp.kernel, args, constants, cut.warps, 3
 
 
 def mixers():
-    """Yield QMIX's mixer both ways."""
+    """Yield QMIX's mixer both ways, with ten agents."""
     from counterplay.agents.nn.kernels import mixer
 
-    for agents, state, embed, hidden in ((3, 40, 32, 64), (10, 200, 32, 64)):
-        widths = (state, hidden, agents * embed), (state, embed), (state, hidden, embed), (state, embed, 1)
-        pairs = [pair for each in widths for pair in pairwise(each)]
-        parameters = tuple(torch.zeros(shape) for a, b in pairs for shape in ((1, a, b), (1, b)))
-        values, states, out = torch.zeros(4096, agents), torch.zeros(4096, state), torch.zeros(4096)
-        size = sum(parameter.numel() for parameter in parameters)
-        sums = torch.zeros(mixer.PROGRAMS, size)
-        for precision in ("tf32", "tf32x3"):
-            shape = mixer.constants(values, states, parameters, precision)
-            args = values, states, parameters, out, len(values)
-            yield f"mixer forward {agents} {precision}", mixer.forward, args, shape, mixer.WARPS, mixer.STAGES
-            args = values, states, out, parameters, values, sums, len(values), size
-            shape["STARTS"] = mixer.starts(parameters)
-            yield f"mixer backward {agents} {precision}", mixer.backward, args, shape, mixer.WARPS, mixer.STAGES
+    agents, state, embed, hidden = 10, 200, 32, 64
+    widths = (state, hidden, agents * embed), (state, embed), (state, hidden, embed), (state, embed, 1)
+    pairs = [pair for each in widths for pair in pairwise(each)]
+    parameters = tuple(torch.zeros(shape) for a, b in pairs for shape in ((1, a, b), (1, b)))
+    values, states, out = torch.zeros(4096, agents), torch.zeros(4096, state), torch.zeros(4096)
+    size = sum(parameter.numel() for parameter in parameters)
+    sums, shape = torch.zeros(mixer.PROGRAMS, size), mixer.constants(values, states, parameters, "tf32")
+    how = mixer.WARPS, mixer.STAGES
+    yield "mixer forward", mixer.forward, (values, states, parameters, out, len(values)), shape, *how
+    args = values, states, out, parameters, values, sums, len(values), size
+    yield "mixer backward", mixer.backward, args, {**shape, "STARTS": mixer.starts(parameters)}, *how
 
 
 def tables():

@@ -101,8 +101,8 @@ def _elsewhere(
     alone = len(depths) == 1 and plus is None and not relu and all(len(parameter) == 1 for parameter in parameters)
     if torch.is_grad_enabled() or not alone or len(widths) != 1 or max(widths) > mlp.WIDEST or not by_kernel(x):
         return plain.networks(x, depths, parameters, plus, relu)
-    network = mlp.Network(*([part[0] for part in parameters[i::2]] for i in range(2)))
-    out = mlp.mlp(x.reshape(-1, x.shape[-1]), network, precision="tf32x3")
+    weights, biases = ([part[0] for part in parameters[i::2]] for i in (0, 1))
+    out = mlp.mlp(x.reshape(-1, x.shape[-1]), mlp.Network(weights, biases), precision="tf32x3")
     return (out.view(*x.shape[:-1], -1),)
 
 

@@ -33,7 +33,7 @@ def mix(values: Tensor, states: Tensor, parameters: Sequence[Tensor], precision:
     32 bits. Gradients go to values and parameters; where states want one the reference is taken.
     """
     if by_kernel(values) and not states.requires_grad:
-        mixed: Tensor = Mix.apply(values, states, precision, *parameters)  # type: ignore[no-untyped-call]
+        mixed: Tensor = Mix.apply(values, states, precision, *parameters)
         return mixed
     return reference(values, states, parameters, precision)
 

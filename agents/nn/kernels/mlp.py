@@ -103,7 +103,7 @@ _TILES = {
     (128, 16): Tiles(64, 128, 4),
     (256, 16): Tiles(32, 256, 8),
     (64, 32): Tiles(64, 64, 4),
-    (128, 32): Tiles(64, 64, 4),
+    (128, 32): Tiles(32, 128, 4),
     (256, 32): Tiles(16, 128, 8),
 }
 
@@ -147,7 +147,7 @@ def arguments(
         "RANGES": ranges is not None,
         "ROWS": cut.rows,
         "PART": cut.part,
-        "OUT": min(64, power(outputs)),
+        "OUT": 64 if hidden > 64 else min(64, power(outputs)),  # narrower ones made wide networks spill
         "DEEP": min(64, power(inputs)),
         "PRECISION": PRECISIONS[precision],
         "EPSILON": EPSILON,
@@ -209,7 +209,7 @@ if triton_is_there():
                 else:
                     sums = _times(hidden, weights[layer], to, known, HIDDEN, HIDDEN, ROWS, PART, PART, parts, PRECISION)
                 sums += tl.load(biases[layer] + to, mask=known, other=0.0).to(tl.float32)[None, :]
-                following += (sums,)
+                following += (sums,)  # type: ignore[assignment]
             if NORM:
                 total, square = tl.zeros((ROWS,), tl.float32), tl.zeros((ROWS,), tl.float32)
                 for part in tl.static_range(parts):
@@ -230,7 +230,7 @@ if triton_is_there():
                 sums = tl.maximum(sums, 0.0)
                 if RESIDUAL and layer > 0:
                     sums += hidden[part].to(tl.float32)
-                made += (sums.to(kind),)
+                made += (sums.to(kind),)  # type: ignore[assignment]
             hidden = made
         spent, total = tl.zeros((ROWS,), tl.float32), tl.zeros((ROWS,), tl.float32)
         out_columns = tl.arange(0, OUT)

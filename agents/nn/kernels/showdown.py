@@ -75,7 +75,9 @@ def showdown(plan: Tensor, line: LineUp, pays: Tensor) -> Tensor:
     if line.order.shape != (boards, hands) or pays.shape != (leaves, 3):
         raise UserError(f"plans [B, L, O] go with a line-up of B boards and O hands, and with pays [L, 3], not "
                         f"{[*plan.shape]} with {[*line.order.shape]} and {[*pays.shape]}")  # fmt: skip
-    return (launch if by_kernel(plan) else reference)(plan.contiguous(), line, pays.contiguous())
+    run = launch if by_kernel(plan) else reference
+    values: Tensor = run(plan.contiguous(), line, pays.contiguous())
+    return values
 
 
 def reference(plan: Tensor, line: LineUp, pays: Tensor) -> Tensor:
