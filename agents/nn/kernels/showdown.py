@@ -73,11 +73,12 @@ def showdown(plan: Tensor, line: LineUp, pays: Tensor) -> Tensor:
     """
     boards, leaves, hands = plan.shape
     if line.order.shape != (boards, hands) or pays.shape != (leaves, 3):
-        raise UserError(f"plans [B, L, O] go with a line-up of B boards and O hands, and with pays [L, 3], not "
-                        f"{[*plan.shape]} with {[*line.order.shape]} and {[*pays.shape]}")  # fmt: skip
+        raise UserError(
+            "plans [B, L, O] go with a line-up of B boards and O hands, and with pays [L, 3], not "
+            f"{[*plan.shape]} with {[*line.order.shape]} and {[*pays.shape]}"
+        )
     run = launch if by_kernel(plan) else reference
-    values: Tensor = run(plan.contiguous(), line, pays.contiguous())
-    return values
+    return run(plan.contiguous(), line, pays.contiguous())
 
 
 def reference(plan: Tensor, line: LineUp, pays: Tensor) -> Tensor:
@@ -86,7 +87,8 @@ def reference(plan: Tensor, line: LineUp, pays: Tensor) -> Tensor:
     padded = torch.cat([plan, plan.new_zeros(boards, leaves, 1)], dim=2)  # -1 is the last: it weighs nothing
 
     def looked_up(table: Tensor, at: Tensor) -> Tensor:
-        return table.gather(2, at.long().flatten(1)[:, None].expand(-1, leaves, -1)).unflatten(2, at.shape[1:])
+        found = table.gather(2, at.long().flatten(1)[:, None].expand(-1, leaves, -1))
+        return found.reshape(boards, leaves, *at.shape[1:])
 
     def sums(numbers: Tensor) -> Tensor:  # before each place, and of all
         return torch.cat([torch.zeros_like(numbers[..., :1]), numbers.cumsum(dim=-1)], dim=-1)
