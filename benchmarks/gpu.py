@@ -1,6 +1,6 @@
 """Kernels for GPUs on the card that is found: what they compute, and how near they come to what it can do.
 
-    python benchmarks/gpu.py            # under eight minutes; writes results/gpu.json
+    python benchmarks/gpu.py            # meant for less than eight minutes; writes results/gpu.json
     python benchmarks/gpu.py --check    # small shapes, against 64 bits, and no times
 
 It needs PyTorch, Triton and NumPy, a CUDA machine, and no installation: the package is this checkout. First the floor

@@ -23,4 +23,5 @@ def triton_is_there() -> bool:
 
 def by_kernel(tensor: Tensor) -> bool:
     """Tell whether a kernel of this folder works on a tensor, and not the reference."""
-    return triton_is_there() and (tensor.is_cuda or os.environ.get("TRITON_INTERPRET") == "1")
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1" and tensor.device.type == "cpu"
+    return triton_is_there() and (tensor.is_cuda or interpreted)
