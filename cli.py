@@ -261,6 +261,8 @@ def show(
     page = pages.Page(**wanted, width=width(), paint=paint, coloured=coloured())
     if spot is not None:
         pages.write_spot(solution, page, file, spot, force)
+    elif force:
+        raise UserError("--force lets --spot FILE replace a file, and no --spot is given")
     if as_json:
         from counterplay.api.export import claims
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
+from counterplay.engine import compiling
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem import buckets as files
 from counterplay.games.holdem.bucketing import make_buckets
@@ -47,6 +48,8 @@ def buckets_for(
             )
             if same and digest in (None, found.digest):
                 return found
+    if any(spec.sizes) and tell is None:
+        compiling.tell(f"computing the buckets {spec} of the {spot.variant} deck, once on this machine")
     found = make_buckets(spot.deck, str(spec), spot.betting.last, seed, threads, tell)
     if any(spec.sizes):
         with contextlib.suppress(UserError, OSError):

@@ -60,9 +60,9 @@ CASES = tuple(
     for algorithm, bits, threads, iterations in (
         ("dcfr3", 32, 1, None),
         ("dcfr3", 32, 2, None),
-        ("dcfr3", 16, 2, None),
-        ("cfr+", 32, 2, 200),
+        ("dcfr3", 16, 1, None),
         ("cfr+", 32, 1, 200),
+        ("cfr+", 32, 2, 200),
     )
     for example in PUBLISHED
 )
@@ -136,6 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("examples", nargs="*", metavar="EXAMPLE", help=f"of {', '.join(PUBLISHED)}; all by default")
     parser.add_argument("--case", metavar="NUMBER", type=int, help="measure one case, in this process")
+    parser.add_argument("--start", metavar="NUMBER", type=int, default=0, help="leave out the cases before it")
     parser.add_argument("--table", action="store_true", help="renew the table from the last results")
     chosen = parser.parse_args()
     if chosen.case is not None:
@@ -144,7 +145,7 @@ def main() -> None:
     if not chosen.table:
         kept = report.load("royal")["rows"] if (report.RESULTS / "royal.json").exists() else []
         for number, case in enumerate(CASES):
-            if case.example not in (chosen.examples or PUBLISHED):
+            if case.example not in (chosen.examples or PUBLISHED) or number < chosen.start:
                 continue
             words = [sys.executable, __file__, "--case", str(number)]
             row = json.loads(subprocess.check_output(words, text=True))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import counterplay
+from counterplay.games.holdem.ranges import parse_range
 from counterplay.games.holdem.spot import load_spot
 from counterplay.show.blueprint_pages import opponent
 from counterplay.show.play import play_game
@@ -107,6 +108,19 @@ def test_the_page_says_what_was_visited(run, file, plan):
     assert figures["least_visits"][0] == learned.min() > 0
     assert figures["median_visits"][0] == int(np.median(learned))
     assert {row["visits"] for row in figures["combos"]} == set(learned.tolist())
+
+
+def test_ranges_are_products_of_what_was_done(plan):
+    """Of each hand: how often its owner takes each of its actions on the way, decision by decision."""
+    way = [("", 1, "call"), ("call", 0, "check"), ("call check [As Kd Qh]", 0, "check")]
+    way += [("call check [As Kd Qh] check", 1, "bet 4"), ("call check [As Kd Qh] check bet 4", 0, "call")]
+    spot = plan.view("call check [As Kd Qh] check bet 4 call [Tc]").spot()
+    for hand in ("JhTs", "QsQc", "KcJh", "AdTh", "JsJc"):
+        for p in range(2):
+            expected = np.prod([plan.at(line, hand)[action] for line, player, action in way if player == p])
+            weight = parse_range(spot.ranges[p])[parse_range(hand) > 0][0]
+            assert weight == pytest.approx(expected, rel=1e-4, abs=1e-6)
+            assert weight > 0
 
 
 def test_a_decision_on_the_river_goes_on_as_a_spot(run, file, tmp_path):

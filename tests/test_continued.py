@@ -152,6 +152,7 @@ def test_the_command_writes_a_file_that_solve_takes(run, tmp_path, monkeypatch):
     code, out, _ = run("show", "turn.cps", "--spot", "out.toml", "--force", "--json")
     assert json.loads(out)["spot_file"] == "out.toml"
     assert load_spot("out.toml").board == solved(TURN).spot.board
+    assert "no --spot is given" in run("show", "turn.cps", "--force")[2]
     counterplay.solve("kuhn", iterations=5).save("kuhn.cps")
     code, _, err = run("show", "kuhn.cps", "--spot", "kuhn.toml")
     assert code == 2

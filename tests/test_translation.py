@@ -193,3 +193,26 @@ def test_all_in_before_the_flop_the_flop_comes_first():
     flop = rules.play(state, 0)
     assert (flop.due, len(flop.board), len(rules.moves(flop))) == (2, 3, 49 * 48 // 2)
     assert rules.turn(rules.play(flop, 5)) == LEAF
+
+
+def test_the_least_amount_is_that_of_the_menus():
+    """The smallest size of a menu, one per cent, is rounded up to the least legal amount at every decision."""
+    spot = spot_from_flags(board="", stack=40, blinds="0.5,1", bets="1%,50%", raises="1%,100%", raise_cap=2)
+    below = 0
+    for tree in spot.trees.values():
+        unit = tree.start.unit
+        for node in range(len(tree.kind)):
+            bets = [] if tree.kind[node] > 1 else children(tree, node)
+            bets = [n for n in bets if tree.paid[n].max() > tree.paid[node].max()]
+            if not bets:
+                continue
+            least = int(tree.paid[bets[0]].max())
+            found = taken(tree, node, spot.betting, f"{least / unit}")
+            assert (found.nodes, found.exact) == ((bets[0],), True)
+            if least < tree.start.stack:
+                with pytest.raises(ValueError, match="is not legal"):
+                    taken(tree, node, spot.betting, f"{(least - 1) / unit}")
+                below += 1
+        if below > 500:
+            break
+    assert below > 500

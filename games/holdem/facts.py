@@ -70,6 +70,7 @@ def _sizes(spot: Spot) -> Iterator[tuple[str, str]]:
             f"all-in where a call leaves up to {100 * float(betting.force_allin):g}%" if betting.force_allin else "",
             "" if betting.raise_cap is None else f"at most {betting.raise_cap} raises a street",
             "" if betting.min_bet == 1 else f"bets of {betting.min_bet} at least",
+            "" if betting.rounding == 1 else f"bets rounded to {betting.rounding}",
         ]
         if any(limits):
             yield "limits", ", ".join(text for text in limits if text)

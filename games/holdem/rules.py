@@ -66,8 +66,14 @@ class HoldemRules:
     def _cards(self, hands: tuple[int, ...]) -> set[int]:
         return {int(c) for p, hand in enumerate(hands) for c in COMBO_CARDS[self._combos[p][hand]]}
 
+    @cached_property
+    def _names(self) -> list[list[str]]:
+        return [
+            [format_cards(COMBO_CARDS[combo].tolist()).replace(" ", "") for combo in combos] for combos in self._combos
+        ]
+
     def hands(self, player: int) -> Sequence[str]:
-        return [format_cards(COMBO_CARDS[combo].tolist()).replace(" ", "") for combo in self._combos[player]]
+        return self._names[player]
 
     @cached_property
     def _pairs(self) -> npt.NDArray[np.float64]:

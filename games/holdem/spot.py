@@ -266,7 +266,7 @@ def spot_from_flags(
     `bets`, `raises` and `leads` are sizes with commas ("33%,75%,all-in"; "none"). `limit` is the bet of each street
     from the flop on (with an empty board from before it to the last), with commas, or of all streets; `rake` is per
     cent and cap ("5,3", "5%"), `blinds` both ("1,2"). `options` are top-level keys of a file: variant, last, aggressor,
-    add_allin, force_allin, raise_cap, min_bet; None stands for left out.
+    add_allin, force_allin, raise_cap, min_bet, rounding; None stands for left out.
     """
     data: dict[str, Any] = {"board": board, "stack": stack}
     ranges = {key: value for key, value in (("oop", oop), ("ip", ip)) if value is not None}
