@@ -192,11 +192,9 @@ def report(solution: "Blueprint", line: str, rows: Any, paint: Paint) -> NoRetur
 
 
 def holds(solution: "Blueprint", found: "Measured") -> bool:
-    """Tell whether a measurement finds what the blueprint claims."""
-    near = _EXACT * 1000 / solution.unit.scale
-    exact = found.exact is None or (
-        solution.exploitability is not None and abs(found.exact.exploitability - solution.exploitability) <= near
-    )
+    """Tell whether a measurement finds what the blueprint claims; one that was not judged claims nothing."""
+    near, claim = _EXACT * 1000 / solution.unit.scale, solution.exploitability
+    exact = found.exact is None or claim is None or abs(found.exact.exploitability - claim) <= near
     return exact and all(
         abs(found.winnings[who].mean - claimed.mean) <= _NEAR * (found.winnings[who].error + claimed.error) + 1e-9
         for who, claimed in solution.winnings.items()
@@ -224,7 +222,7 @@ def judgement(solution: "Blueprint", found: "Measured", paint: Paint) -> Iterato
     lines = [*facts(solution.spot), *_abstraction(solution), *_measured(solution, exploitability, found.winnings)]
     said = "it holds" if holds(solution, found) else "IT DOES NOT HOLD"
     claims = [text for _, text in _measured(solution, solution.exploitability, solution.winnings)]
-    lines.append(("the file says", f"{'; '.join(claims)}: {said}"))
+    lines.append(("the file says", f"{'; '.join(claims)}: {said}" if claims else "nothing: its run was not judged"))
     yield from table(lines, paint)
     yield ""
     runs = next((x.deals for x in found.winnings.values()), 0)
