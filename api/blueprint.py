@@ -22,7 +22,7 @@ from counterplay.engine.mapping import copy
 from counterplay.engine.store import pack
 from counterplay.engine.streets import work_bytes
 from counterplay.engine.system import available, cores, interrupts
-from counterplay.engine.text import count, size
+from counterplay.engine.text import count, plus_minus, size
 from counterplay.engine.writing import check_writable
 from counterplay.games import GAMES
 from counterplay.games.holdem import buckets as bucket_files
@@ -271,7 +271,7 @@ class _Run:
             found = self._measured(self.snapshot, seconds)
             self.points = (*self.points, Point(training.iterations, seconds, since, found.mean, found.error))
             scale, name = unit_of(self.spot)
-            note = f"{found.mean * scale:+.3g} ± {found.error * scale:.2g} {name} against iteration {since:,}"
+            note = f"{plus_minus(found.mean * scale, found.error * scale)} {name} against itself at iteration {since:,}"
         if self.snapshot is None or seconds > _OLD * self.snapshot_at[1]:
             self.snapshot = parts.pressed(self.chain.laid.game, training.tables.total)
             self.snapshot_at = training.iterations, seconds

@@ -33,7 +33,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.store import pack, write
 from counterplay.engine.streets import Tables
 from counterplay.engine.system import available, cores
-from counterplay.engine.text import as_json, count
+from counterplay.engine.text import as_json, count, plus_minus
 from counterplay.games.holdem.betting import seat
 from counterplay.games.holdem.buckets import Buckets, BucketTables
 from counterplay.games.holdem.chain import Chain, always, one_bucket
@@ -352,7 +352,7 @@ class Blueprint:
         scale, name = self.unit
         visited, cells = self.visited
         exact = [] if self.exploitability is None else [("exploitability", f"{self.exploitability * scale:.4g} {name}")]
-        won = [(who, f"{w.mean * scale:+.4g} ± {w.error * scale:.2g} {name}") for who, w in self.winnings.items()]
+        won = [(who, f"{plus_minus(w.mean * scale, w.error * scale)} {name}") for who, w in self.winnings.items()]
         return [
             ("blueprint", self.game),
             ("stakes", stakes(self.spot)),
