@@ -271,7 +271,8 @@ def show(
         return
     put(pages.of(solution).strategy(solution, page), paged=not no_pager)
     if spot is not None:
-        put(["", f"The spot is in {spot}. Next:", f"  counterplay solve {listing.quoted(spot)}"])
+        out = listing.quoted(str(Path(spot).with_suffix(".cps")))
+        put(["", f"The spot is in {spot}. Next:", f"  counterplay solve {listing.quoted(spot)} --out {out}"])
 
 
 @cli.command()

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from counterplay.agents.learner import suits, within
 from counterplay.agents.nn.dense import Dense, dense
+from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.networks import orthogonal
 from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings, log_policy, numbers
 from counterplay.agents.returns import td_lambda
@@ -80,7 +81,7 @@ class COMA(OnPolicy):
 
     def __init__(self, spec: EnvSpec, settings: COMASettings, seed: int) -> None:
         suits(spec, "coma", team=True)
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             super().__init__(spec, settings)
             shape = spec.state, spec.agents, spec.actions, settings.hidden
@@ -121,7 +122,7 @@ class COMA(OnPolicy):
         """Return the actions in the rows seen, [R', N]; where an episode has ended, some that might have followed."""
         legal = take_rows(batch.legal, rows.seen)
         log = log_policy(logits, legal, self.epsilon)
-        drawn = torch.from_numpy(sample(log.numpy(), legal.numpy(), rng))
+        drawn = like(log, sample(host(log), host(legal), rng))
         return drawn.index_copy(0, rows.now, take_rows(batch.action, rows.step))
 
     @torch.no_grad()
@@ -135,10 +136,9 @@ class COMA(OnPolicy):
         values = values.gather(-1, after[..., None])[..., 0]
         if present is not None:
             values = torch.where(present > 0, values, mean_agent(values, present)[:, None])
-        worth = put_rows(values, rows.step, batch.filled).numpy()
-        facts = batch.reward.numpy(), worth, batch.terminated.numpy(), batch.filled.numpy(), self.settings.gamma
-        found = td_lambda(*facts, self.settings.td_lambda)
-        return take_rows(torch.from_numpy(found), rows.step)
+        worth = put_rows(values, rows.step, batch.filled)
+        found = td_lambda(*batch.facts(worth), self.settings.gamma, self.settings.td_lambda)
+        return take_rows(like(worth, found), rows.step)
 
 
 def advantage(values: Tensor, taken: Tensor, decisions: Decisions) -> Tensor:

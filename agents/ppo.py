@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from counterplay.agents.learner import suits, within
 from counterplay.agents.nn.dense import MLP
+from counterplay.agents.nn.device import like
 from counterplay.agents.nn.networks import AgentNetwork, orthogonal
 from counterplay.agents.on_policy import OnPolicy, OnPolicySettings, numbers
 from counterplay.agents.returns import n_step, td_lambda
@@ -132,7 +133,7 @@ class PPO(OnPolicy):
 
     def __init__(self, spec: EnvSpec, settings: PPOSettings, seed: int) -> None:
         suits(spec, "actor-critic", team=False)
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             super().__init__(spec, settings)
             self.critic: MLP | AgentNetwork
@@ -170,11 +171,11 @@ class PPO(OnPolicy):
         said = self._said(batch, rows)  # [R', K]
         values = self.values.inverse(said) if settings.scale_values else said
         now, following = (put_rows(values.index_select(0, at), rows.step, batch.filled) for at in (rows.now, rows.next))
-        facts = batch.reward.numpy(), following.numpy(), batch.terminated.numpy(), batch.filled.numpy(), settings.gamma
+        facts = *batch.facts(following), settings.gamma
         lives = None if self._of_team else batch.lives()  # what the team is worth goes on without those who left
         ahead = settings.n_step
         found = n_step(*facts, ahead, lives) if ahead else td_lambda(*facts, settings.gae_lambda, lives)
-        target = torch.from_numpy(found)
+        target = like(now, found)
         decisions = self.decisions(self.logits(batch, rows), batch, rows)
         advantage = take_rows(target - now, rows.step).expand_as(decisions.chosen)
         if settings.pessimism < 1:
@@ -240,7 +241,7 @@ class PPO(OnPolicy):
                 yield batch, facts
                 continue
             for part in np.array_split(rng.permutation(len(batch.filled)), count):
-                chosen = torch.from_numpy(part)
+                chosen = like(batch.filled, part)
                 some = Batch(*(None if whole is None else whole[chosen] for whole in batch))  # type: ignore[arg-type]
                 yield some, Facts(*(whole[chosen] for whole in facts))
 

@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from counterplay.agents.learner import suits, within
 from counterplay.agents.memory import admit
+from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.mixers import make_mixer
 from counterplay.agents.nn.networks import AgentNetwork
 from counterplay.agents.replay import Replay
@@ -106,7 +107,7 @@ class OffPolicy(Team, ABC):
 
     def best(self, values: Tensor, batch: Batch, rows: Tensor) -> Tensor:
         """Return the best legal actions, [R, N], by values [R, N, A] in rows [R] among B * (T + 1)."""
-        return torch.from_numpy(greedy(values.detach().numpy(), take_rows(batch.legal, rows).numpy()))
+        return like(values, greedy(host(values), host(take_rows(batch.legal, rows))))
 
     def following(self, batch: Batch, rows: Rows, values: Tensor, after: Tensor) -> Tensor:
         """Return what is played, [R, N], in the states that steps led to, by the agents' values [R', N, A].
@@ -128,10 +129,10 @@ class OffPolicy(Team, ABC):
         settings = self.settings
         lives = batch.lives() if after.dim() > 1 else None  # the team's value goes on without those who left
         after = put_rows(after, rows.step, batch.filled)
-        facts = batch.reward.numpy(), after.numpy(), batch.terminated.numpy(), batch.filled.numpy(), settings.gamma
+        facts = *batch.facts(after), settings.gamma
         traced = settings.td_lambda > 0
         found = td_lambda(*facts, settings.td_lambda, lives) if traced else n_step(*facts, settings.n_step, lives)
-        return take_rows(torch.from_numpy(found), rows.step)
+        return take_rows(like(after, found), rows.step)
 
     # What follows is the Learner protocol.
 
@@ -168,7 +169,7 @@ class OffPolicy(Team, ABC):
         if settings.priority > 0:
             error = put_rows(error.abs(), batch.rows().step, batch.filled)
             size = error.flatten(1).sum(dim=1) / batch.filled.sum(dim=1)
-            self.replay.reprioritise(draw.place, size.numpy())
+            self.replay.reprioritise(draw.place, host(size))
         return {"loss": loss.item(), "gradient": norm.item(), **{name: x.item() for name, x in figures.items()}}
 
     def state(self) -> dict[str, Any]:
@@ -202,7 +203,7 @@ class QLearning(OffPolicy):
 
     def __init__(self, spec: EnvSpec, settings: QLearningSettings, seed: int) -> None:
         suits(spec, settings.mixer if settings.mixer != "none" else "iql", team=settings.mixer != "none")
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             super().__init__(spec, settings)
             for modules in (self.networks, self.targets):

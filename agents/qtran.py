@@ -126,7 +126,7 @@ class QTRAN(OffPolicy):
     def __init__(self, spec: EnvSpec, settings: QTRANSettings, seed: int) -> None:
         suits(spec, "qtran_alt" if settings.counterfactual else "qtran", team=True)
         features = settings.hidden if settings.joint == "features" else 0
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             super().__init__(spec, settings)
             for modules in (self.networks, self.targets):

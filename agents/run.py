@@ -350,7 +350,14 @@ def interval(numbers: npt.NDArray[np.float64], confidence: float) -> tuple[float
 
 
 def _tensors(state: Any) -> Any:
-    """Return nested dictionaries with tensors in place of arrays, which a file takes and gives back without code."""
+    """Return nested dictionaries with tensors in place of arrays, which a file takes and gives back without code.
+
+    All of them on the CPU: what is kept moves between machines.
+    """
     if isinstance(state, dict):
         return {name: _tensors(part) for name, part in state.items()}
+    if type(state) in (list, tuple):
+        return type(state)(map(_tensors, state))
+    if isinstance(state, torch.Tensor):
+        return state.cpu()
     return torch.from_numpy(np.ascontiguousarray(state)) if isinstance(state, np.ndarray) else state

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from counterplay.agents.learner import within
 from counterplay.agents.nn.adam import Adam, flatten
+from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.networks import AgentNetwork, Scale, Scales
-from counterplay.agents.returns import Lives
+from counterplay.agents.returns import Floats, Lives, Mask
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.jit import jit
@@ -72,18 +73,22 @@ class Batch(NamedTuple):
 
     def rows(self) -> "Rows":
         """Return which rows are more than padding."""
-        filled = self.filled.numpy()
+        filled = host(self.filled)
         steps = int(filled.sum())
         seen, (step, now, following, episode) = np.empty(steps + len(filled), np.int64), np.empty((4, steps), np.int64)
         _find_rows(filled, seen, step, now, following, episode)
-        found: list[Tensor] = [torch.from_numpy(part) for part in (seen, step, now, following, episode)]
+        found = [like(self.filled, part) for part in (seen, step, now, following, episode)]
         return Rows(*found)
 
     def lives(self) -> Lives | None:
         """Return who plays when; None where all play to their episode's end."""
         if self.alive is None or self.ended is None:
             return None
-        return Lives(self.alive.numpy(), self.ended.numpy())
+        return Lives(host(self.alive), host(self.ended))
+
+    def facts(self, value: Tensor) -> tuple[Floats, Floats, Mask, Mask]:
+        """Return rewards, the values of the states that steps led to, and masks, as `returns` takes them."""
+        return host(self.reward), host(value), host(self.terminated), host(self.filled)
 
     def present(self, rows: Tensor) -> Tensor | None:
         """Return who is alive in rows [R] among B * (T + 1), f32 [R, N]; None where all always are."""
@@ -146,7 +151,7 @@ def at_actions(values: Tensor, action: Tensor, rows: Tensor | None = None) -> Te
     if rows is None:
         return values.gather(-1, action[..., None])[..., 0]
     agents, actions = values.shape[1:]
-    place = (rows[:, None] * agents + torch.arange(agents)) * actions + action
+    place = (rows[:, None] * agents + torch.arange(agents, device=rows.device)) * actions + action
     return values.view(-1).index_select(0, place.view(-1)).view(place.shape)
 
 
@@ -175,6 +180,7 @@ class Team:
         self.targets = nn.ModuleDict()
         self.scales = Scales(spec)
         self.steps = self.updates = 0
+        self.device = torch.device("cpu")  # where the networks are
         self._memory: Tensor | None = None
         self._last: Tensor | None = None
 
@@ -217,6 +223,10 @@ class Team:
         for name, target in self.targets.items():
             target.load_state_dict(self.networks[name].state_dict())
             target.requires_grad_(False)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Lay parameters side by side, and make the optimiser of them."""
         self.parameters = list(self.networks.parameters())
         groups = self.groups()
         self.optimiser = Adam([([self.networks[name] for name in names], rate) for names, rate in groups])
@@ -225,7 +235,19 @@ class Team:
             for (names, _), parts in zip(groups, self.optimiser.parts, strict=True)
             for name, part in zip(names, parts, strict=True)
         }
-        self._pairs = [(flatten([target])[0], fast[name]) for name, target in self.targets.items()]
+        slow = {name: target for name, target in self.targets.items() if any(True for _ in target.parameters())}
+        self._pairs = [(flatten([target])[0], fast[name]) for name, target in slow.items()]
+
+    def to(self, device: torch.device) -> None:
+        """Take the networks, and all that is computed with them, to a device."""
+        if device.type == self.device.type:
+            return
+        moments, rates, self.device = self.optimiser.state_dict(), self.optimiser.rates, device
+        for part in (self.networks, self.targets, self.scales):
+            part.to(device)
+        self._lay_out()
+        self.optimiser.load_state_dict(moments)
+        self.optimiser.rates = rates
 
     def groups(self) -> list[tuple[list[str], float]]:
         """Return the names of the networks in groups, and the learning rate of each; groups are clipped apart."""
@@ -246,24 +268,26 @@ class Team:
     def begin(self, batch: int) -> None:
         """Forget what was seen: that many new episodes begin."""
         self._memory = self.agents.start(batch)
-        self._last = torch.full((batch, 1, self.spec.agents), -1) if self.settings.last_action else None
+        self._last = (
+            torch.full((batch, 1, self.spec.agents), -1, device=self.device) if self.settings.last_action else None
+        )
 
     @torch.inference_mode()
     def outputs(self, step: Step) -> npt.NDArray[np.float32]:
         """Return what the agents' networks say, [B, N, A], and remember what was seen."""
-        obs = self._scaled(self.scales.obs, torch.from_numpy(step.obs))
+        obs = self._scaled(self.scales.obs, torch.from_numpy(step.obs).to(self.device))
         outputs, self._memory = self.agents(obs[:, None], self._last, self._memory)
-        found: npt.NDArray[np.float32] = outputs[:, 0].numpy()
-        return found
+        return host(outputs[:, 0])
 
     def remember(self, actions: npt.NDArray[np.int64]) -> None:
         """Keep the actions chosen, for agents that see their last ones."""
         if self._last is not None:
-            self._last = torch.from_numpy(actions)[:, None]
+            self._last = torch.from_numpy(actions).to(self.device)[:, None]
 
     def batch(self, episodes: Episodes, weight: npt.NDArray[np.float32]) -> Batch:
         """Return episodes, each counting so much ([B]), as networks take them."""
-        obs, state, legal, action, reward, terminated, filled = map(torch.from_numpy, episodes[:7])
+        there = (torch.from_numpy(part).to(self.device) for part in (*episodes[:7], weight))
+        obs, state, legal, action, reward, terminated, filled, counts = there
         last = None
         if self.settings.last_action:
             last = torch.cat([torch.full_like(action[:, :1], -1), action], dim=1)
@@ -278,8 +302,8 @@ class Team:
             reward,
             terminated,
             filled,
-            torch.from_numpy(weight),
-            *_lives(episodes),
+            counts,
+            *(None if part is None else part.to(self.device) for part in _lives(episodes)),
         )
 
     def descend(self, loss: Tensor) -> list[Tensor]:

@@ -20,8 +20,9 @@ from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
 from counterplay.engine.mapping import copy
 from counterplay.engine.store import pack
+from counterplay.engine.streets import work_bytes
 from counterplay.engine.system import available, cores, interrupts
-from counterplay.engine.text import count, size
+from counterplay.engine.text import count, plus_minus, size
 from counterplay.engine.writing import check_writable
 from counterplay.games import GAMES
 from counterplay.games.holdem import buckets as bucket_files
@@ -85,6 +86,9 @@ def blueprint(
     limits = Limits(iterations, None, None if time is None else seconds_of(time))
     if iterations is None and time is None:
         limits = Limits(seconds=DEFAULT_SECONDS)
+    for name, call in (("on_size", on_size), ("on_buckets", on_buckets), ("on_progress", on_progress)):
+        if call is not None:
+            arguments.function(name, call)
     if checkpoint is not None:
         check_writable(arguments.path("checkpoint", checkpoint))
     spot, found = _given(game, buckets, resume, seed, workers, on_buckets)
@@ -160,7 +164,8 @@ class _Run:
         chain = chain_for(spot, tables, tables)
         game = chain.laid.game
         cells, free = int(game.boards.columns.sum()), available()
-        need = BYTES * game.entries + 8 * cells
+        each = sum(array.nbytes for array in game.boards) + work_bytes(game, 1)  # of a thread
+        need = BYTES * game.entries + 8 * cells + threads * each + tables.of.nbytes
         most = free if memory is None else bytes_of(memory)
         if on_size is not None:
             on_size(
@@ -266,7 +271,7 @@ class _Run:
             found = self._measured(self.snapshot, seconds)
             self.points = (*self.points, Point(training.iterations, seconds, since, found.mean, found.error))
             scale, name = unit_of(self.spot)
-            note = f"{found.mean * scale:+.3g} ± {found.error * scale:.2g} {name} against iteration {since:,}"
+            note = f"{plus_minus(found.mean * scale, found.error * scale)} {name} against itself at iteration {since:,}"
         if self.snapshot is None or seconds > _OLD * self.snapshot_at[1]:
             self.snapshot = parts.pressed(self.chain.laid.game, training.tables.total)
             self.snapshot_at = training.iterations, seconds

@@ -32,7 +32,7 @@ def blueprint(game: str | None, out: str | None, resume: str | None, as_json: bo
     from counterplay.api.keeping import save
     from counterplay.engine.system import interrupts
     from counterplay.engine.writing import check_writable, is_stream
-    from counterplay.show import blueprint_pages, pages
+    from counterplay.show import blueprint_pages, bucket_pages, pages
     from counterplay.show.solving import watching
 
     if out is not None:
@@ -47,7 +47,7 @@ def blueprint(game: str | None, out: str | None, resume: str | None, as_json: bo
                 resume=before,
                 checkpoint=None if out is None or is_stream(Path(out)) else out,
                 on_size=watch.size,
-                on_buckets=lambda what, part: watch.size(f"{what}: {part:.0%}") if watch.live is not None else None,
+                on_buckets=bucket_pages.telling(f"buckets of {watch.name}", watch.live),
                 on_progress=watch.progress,
                 **options,
             )

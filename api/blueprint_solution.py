@@ -33,7 +33,8 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.store import pack, write
 from counterplay.engine.streets import Tables
 from counterplay.engine.system import available, cores
-from counterplay.engine.text import as_json, count
+from counterplay.engine.text import as_json, count, plus_minus
+from counterplay.games.holdem.betting import seat
 from counterplay.games.holdem.buckets import Buckets, BucketTables
 from counterplay.games.holdem.chain import Chain, always, one_bucket
 from counterplay.games.holdem.facts import stakes
@@ -232,18 +233,18 @@ class Blueprint:
         visits = self.state["visits"]
         return int(np.count_nonzero(visits)), len(visits)
 
-    def visits(self, player: int, street: int) -> npt.NDArray[np.uint64]:
+    def visits(self, player: int | str, street: int) -> npt.NDArray[np.uint64]:
         """Return how many hands each cell of a player on a street learned from, u64 [cells].
 
         A cell learns at all decisions of the street from each hand that falls into it on a run-out.
         """
-        columns = self.chain.laid.game.boards.columns.astype(np.int64)
-        level = street - int(self.chain.dealer.street[0])
-        if not 0 <= level < len(columns):
-            raise UserError("the blueprint has no decisions on that street")
+        p, columns = seat(player), self.chain.laid.game.boards.columns.astype(np.int64)
+        level = arguments.whole("street", street) - int(self.chain.dealer.street[0])
+        if p is None or not 0 <= level < len(columns):
+            raise UserError("visits are of a player, oop or ip, on a street of the blueprint: 1 is the flop")
         ends = np.cumsum(columns.ravel()).reshape(-1, 2)
-        end = int(ends[level, player])
-        found: npt.NDArray[np.uint64] = self.state["visits"][end - int(columns[level, player]) : end]
+        end = int(ends[level, p])
+        found: npt.NDArray[np.uint64] = self.state["visits"][end - int(columns[level, p]) : end]
         return found
 
     def _opponents(self) -> dict[str, tuple[BucketTables, Callable[[Chain], npt.NDArray[Any]]]]:
@@ -264,14 +265,15 @@ class Blueprint:
 
     def measured(self, run_outs: int | None = None, seed: int = 1) -> dict[str, Winnings]:
         """Return what the blueprint earns against simple players and its first snapshot, on run-outs of the board."""
+        many = self.run_outs if run_outs is None else arguments.whole("run_outs", run_outs, 2)
         return {
-            name: self._against(tables, strategy, run_outs or self.run_outs, seed)
-            for name, (tables, strategy) in self._opponents().items()
+            name: self._against(tables, strategy, many, seed) for name, (tables, strategy) in self._opponents().items()
         }
 
     def _against(
         self, tables: BucketTables, strategy: Callable[[Chain], npt.NDArray[Any]], run_outs: int, seed: int
     ) -> Winnings:
+        arguments.whole("seed", seed)
         other = chain_for(self.spot, tables, tables)
         return play_out(self.spot, (self.tables, self.chain, self.total), (tables, other, strategy(other)),
                         self.pairs, run_outs, seed)  # fmt: skip
@@ -302,9 +304,10 @@ class Blueprint:
 
     def exact(self, threads: int | None = None) -> Judgement | None:
         """Judge the blueprint in the whole game, where best responses see all hands; None where that does not fit."""
+        many = cores() if threads is None else arguments.whole("threads", threads, 1, arguments.THREADS)
         if not self.fits_whole:
             return None
-        run = whole_run(self.spot, self.chain, self.total, threads or cores())
+        run = whole_run(self.spot, self.chain, self.total, many)
         return run.judge()
 
     def judge(self, run_outs: int | None = None, seed: int = 1) -> Measured:
@@ -312,8 +315,10 @@ class Blueprint:
 
         Values and winnings are in chips.
         """
-        many = None if run_outs is None else arguments.whole("run_outs", run_outs, 2)
-        return Measured(self.exact(), self.measured(many, seed))
+        if run_outs is not None:
+            arguments.whole("run_outs", run_outs, 2)
+        arguments.whole("seed", seed)
+        return Measured(self.exact(), self.measured(run_outs, seed))
 
     def view(self, line: str = "") -> BlueprintView:
         """Return the decision that a line such as "call check [Ks 9d 4c] check" leads to.
@@ -347,7 +352,7 @@ class Blueprint:
         scale, name = self.unit
         visited, cells = self.visited
         exact = [] if self.exploitability is None else [("exploitability", f"{self.exploitability * scale:.4g} {name}")]
-        won = [(who, f"{w.mean * scale:+.4g} ± {w.error * scale:.2g} {name}") for who, w in self.winnings.items()]
+        won = [(who, f"{plus_minus(w.mean * scale, w.error * scale)} {name}") for who, w in self.winnings.items()]
         return [
             ("blueprint", self.game),
             ("stakes", stakes(self.spot)),

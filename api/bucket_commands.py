@@ -59,7 +59,7 @@ def buckets(
     else:
         put(pages.page(found, paint))
         if spec is not None:
-            put(["", f"Saved to {out}." if out is not None else "Not saved: --out royal.cpb keeps them."])
+            put(["", *pages.whats_next(found, source, out)])
     if failure is not None:
         raise failure
 

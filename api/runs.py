@@ -35,6 +35,7 @@ def train(
     stop: Callable[[], bool] | None = None,
     preset: str | None = None,
     keep_replay: bool | None = None,
+    device: str = "auto",
     **settings: Any,
 ) -> "Run":
     """Train a team for that many environment steps in all (the preset's, or 200,000) and return the run.
@@ -55,6 +56,9 @@ def train(
     `stop` is asked before each update. The replay of learners that have one is kept in the folder too, in files beside
     the checkpoint, unless `keep_replay` is false: a run that is resumed without it fills it anew, and does not go on
     bit for bit.
+
+    Networks run on `device`: "cpu", "cuda", or "auto" for a GPU where there is one; a resumed run may change it. What
+    is said here of bits holds on the CPU.
 
     Ctrl-C ends the run, saves it, and raises `KeyboardInterrupt`; SIGTERM and SIGHUP likewise `SystemExit`, so that a
     script's loop over seeds ends too. The `result` of either is the run. A script's own handler of a signal is called
@@ -87,7 +91,7 @@ def train(
     from counterplay.api.training import advance
 
     options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
-    return advance(run, steps, out=out, on_row=on_row, stop=stop, **options)
+    return advance(run, steps, out=out, on_row=on_row, stop=stop, device=device, **options)
 
 
 def check_order(learner: str, env: Any) -> None:

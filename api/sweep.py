@@ -33,7 +33,8 @@ if TYPE_CHECKING:  # torch is imported where runs are made
     from counterplay.agents.run import Run
 
 
-_TESTS = ("test_every", "test_episodes", "keep_replay")  # what `train` takes of a sweep's options; others are settings
+_TESTS = ("test_every", "test_episodes", "keep_replay")
+_GIVEN = (*_TESTS, "device")  # what `train` takes of a sweep's options; others are settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +98,10 @@ def sweep(
     as many as the preset that asks for most.
     Runs are processes of their own, `workers` at a time (one a core if None), and are kept in folders under `out`,
     beside curves.png and results.json. A sweep that is started again leaves finished runs as they are, and goes on with
-    the others. `options` are settings of every run, and `test_every`, `test_episodes` and `keep_replay` as `train`
-    takes them. Ctrl-C makes the running ones save themselves, and raises `KeyboardInterrupt` then; SIGTERM and SIGHUP
-    likewise `SystemExit`. The `result` of either is the curves so far. As processes import the script that starts
-    them, it has to do so under `if __name__ == "__main__":`.
+    the others. `options` are settings of every run, and `test_every`, `test_episodes`, `keep_replay` and `device` as
+    `train` takes them. Ctrl-C makes the running ones save themselves, and raises `KeyboardInterrupt` then; SIGTERM and
+    SIGHUP likewise `SystemExit`. The `result` of either is the curves so far. As processes import the script that
+    starts them, it has to do so under `if __name__ == "__main__":`.
 
     Raises `ValueError` for what does not fit, before the first run, and at the end for a run that failed.
     """
@@ -110,7 +111,7 @@ def sweep(
     if settings is not None and not isinstance(settings, Mapping):
         raise UserError(f"settings are a dictionary from a setting's name to its values, not {settings!r}")
     for name in options:
-        if name not in _TESTS and name in inspect.signature(train).parameters:
+        if name not in _GIVEN and name in inspect.signature(train).parameters:
             raise UserError(f"sweep gives each run its own {name}: leave it out")
     for name, values in (settings or {}).items():
         arguments.text("the name of a setting", name)
@@ -124,9 +125,10 @@ def sweep(
     grid = {name: [in_text({name: value})[name] for value in values] for name, values in (settings or {}).items()}
     for name in names:
         find(name)  # before torch is imported
+    module("nn.device").choose(options.get("device", "auto"))
     jobs = plan(names, grid, seeds, Path(out))
     task = ENVS.make(env)
-    more = in_text({name: value for name, value in options.items() if name not in _TESTS})  # settings of every run
+    more = in_text({name: value for name, value in options.items() if name not in _GIVEN})  # settings of every run
     variants = jobs[: len(jobs) // seeds]  # each once: what does not fit is known before anything runs
     begun = [begin(job.learner, task, 0, {**more, **job.settings}, preset) for job in variants]
     tests = {name: options[name] for name in _TESTS if name in options}

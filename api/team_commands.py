@@ -19,6 +19,15 @@ PRESET = click.option(
 )
 
 
+DEVICE = click.option(
+    "--device",
+    metavar="WHERE",
+    default="auto",
+    show_default=True,
+    help="Where networks run: cpu, cuda, or auto, a GPU where there is one.",
+)
+
+
 def own_flags(command: Any) -> Any:
     for name, (metavar, several, text) in reversed(OWN_FLAGS.items()):
         command = click.option(f"--{name}", metavar=metavar, multiple=several, help=f"Runs: {text}")(command)
@@ -75,6 +84,7 @@ def envs(name: str | None) -> None:
 @click.option(
     "--replay/--no-replay", "keep_replay", default=None, help="Keep the replay too, to resume bit for bit; it is kept."
 )
+@DEVICE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option(
     "--help", "-h", "asks", is_flag=True, help="Show this, and of LEARNER its settings, those in ENV if given."
@@ -147,6 +157,7 @@ def _about(choice: Any, env: str | None, preset: str | None) -> list[str]:
 @click.option("--set", "sets", multiple=True, metavar="NAME=A,B,...", help="A setting, and the values to try.")
 @PRESET
 @click.option("--workers", type=Count(), metavar="N", help="Runs at a time; one a core.")
+@DEVICE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: bool, **options: Any) -> int:
     """Train LEARNERS, such as qmix,vdn, in ENV over seeds and settings, on the machine's cores.

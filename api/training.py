@@ -11,6 +11,7 @@ import numpy as np
 from counterplay.agents.checks import check_learned
 from counterplay.agents.log import Log, Row
 from counterplay.agents.memory import episode_bytes
+from counterplay.agents.nn.device import choose, in_words, move
 from counterplay.agents.replay import Replay
 from counterplay.agents.rollout import Episodes, collect
 from counterplay.agents.run import Run, own_means, torch_threads, totals
@@ -58,6 +59,7 @@ def advance(
     stop: Callable[[], bool] | None = None,
     keep_replay: bool | None = None,
     threads: int = 1,
+    device: str = "auto",
 ) -> Run:
     """Train until the run has that many environment steps in all (a step is all agents of one episode moving).
 
@@ -71,12 +73,14 @@ def advance(
     `out` from now on, if given) is saved there at the beginning, at the end, and once a minute, and its rows are
     written there as they come. A checkpoint that cannot be written is told, and tried again; the last one is written
     elsewhere then, and `NotSaved` says where. Networks are small: one thread is the fastest.
+    Where they run (`device`) is told first.
 
     Raises `ValueError` where the environment shows what is no number, and where learning diverges (a loss that is nan):
     what was saved before stays as it is.
     """
     given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
     changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    where = choose(device)
     run.plan = replace(run.plan, **changed)
     place = Path(out) if out is not None else run.folder
     with ExitStack() as stack:
@@ -84,6 +88,8 @@ def advance(
             with told(place):
                 place.mkdir(parents=True, exist_ok=True)
             stack.enter_context(alone(place, "another process trains there"))
+        if move(run.learner, where):
+            tell(in_words(device, where, threads))
         if not run.whole() and run.steps:
             tell("the run was kept without its replay, which is filled anew: it is not bit for bit the unbroken run")
         if place is not None:

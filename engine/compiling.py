@@ -99,7 +99,8 @@ def compiling(module: str, kernel: str, notes: Path | None) -> Iterator[None]:
         told = _Told(kernel, 0.0, 0.0)
         where = "once on this machine" if notes is not None else "as there is no folder to keep them in"
         seconds = round(_expected(kernel, group, notes))
-        tell(f"compiling kernels of {group}, {where}: {f'about {seconds} s' if seconds else 'under a second'}")
+        more = "more " if group in _told else ""
+        tell(f"compiling {more}kernels of {group}, {where}: {f'about {seconds} s' if seconds else 'under a second'}")
     collecting = gc.isenabled()
     gc.disable()
     worked = time.thread_time()

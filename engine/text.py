@@ -30,6 +30,12 @@ def small(x: float) -> str:
     return "0" if x < 1e-15 else f"{x:.3g}"
 
 
+def plus_minus(mean: float, error: float) -> str:
+    """Return a mean with its sign and half the width of its interval, to as many decimals as that is worth."""
+    digits = 0 if error >= 10 else 1 if error >= 1 else 2 if error >= 0.1 else 4
+    return f"{mean:+,.{digits}f} ± {error:,.{digits}f}"
+
+
 def payoff(x: float) -> str:
     """Return a payoff with its sign, to six decimals."""
     return f"{x:+.6f}" if round(x, 6) else "0.000000"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from counterplay.engine.errors import UserError
-from counterplay.engine.text import count, duration
+from counterplay.engine.text import count, duration, plus_minus, small
 from counterplay.games.holdem.betting import PLAYERS, STREETS, seat
 from counterplay.games.holdem.cards import combo_name, format_cards
 from counterplay.games.holdem.facts import facts
@@ -35,12 +35,14 @@ _EXACT = 1e-5  # of the big blind, or of the pot
 def told_of(solution: "Blueprint", found: "Winnings") -> str:
     """Return winnings in words."""
     scale, name = solution.unit
-    return f"{found.mean * scale:+.4g} ± {found.error * scale:.2g} {name}"
+    return f"{plus_minus(found.mean * scale, found.error * scale)} {name}"
 
 
 def _worth(solution: "Blueprint", exploitability: float) -> str:
     scale, name = solution.unit
-    return f"{exploitability * scale:.4g} {name} ({exploitability:.4g} chips), in the whole game"
+    scaled = exploitability * scale
+    told = f"{scaled:,.1f}" if scaled >= 100 else small(scaled)
+    return f"{told} {name} ({exploitability:.4g} chips), in the whole game"
 
 
 def _abstraction(solution: "Blueprint") -> Iterator[tuple[str, str]]:
@@ -55,7 +57,8 @@ def visits(solution: "Blueprint") -> Iterator[tuple[str, str]]:
         both = np.concatenate([solution.visits(p, street) for p in range(2)])
         low, middle = (int(np.quantile(both, q)) for q in (0.05, 0.5))
         never = f", {np.mean(both == 0):.1%} never" if (both == 0).any() else ""
-        yield STREETS[street], f"a cell learned from {middle:,} hands in the median, one in twenty from {low:,}{never}"
+        few = f"one in twenty from {low:,} at most{never}"
+        yield STREETS[street], f"a cell learned from {middle:,} hands in the median, {few}"
 
 
 def summary(solution: "Blueprint", stopped: str, paint: Paint) -> Iterator[str]:
@@ -192,11 +195,9 @@ def report(solution: "Blueprint", line: str, rows: Any, paint: Paint) -> NoRetur
 
 
 def holds(solution: "Blueprint", found: "Measured") -> bool:
-    """Tell whether a measurement finds what the blueprint claims."""
-    near = _EXACT * 1000 / solution.unit.scale
-    exact = found.exact is None or (
-        solution.exploitability is not None and abs(found.exact.exploitability - solution.exploitability) <= near
-    )
+    """Tell whether a measurement finds what the blueprint claims; one that was not judged claims nothing."""
+    near, claim = _EXACT * 1000 / solution.unit.scale, solution.exploitability
+    exact = found.exact is None or claim is None or abs(found.exact.exploitability - claim) <= near
     return exact and all(
         abs(found.winnings[who].mean - claimed.mean) <= _NEAR * (found.winnings[who].error + claimed.error) + 1e-9
         for who, claimed in solution.winnings.items()
@@ -222,9 +223,13 @@ def judgement(solution: "Blueprint", found: "Measured", paint: Paint) -> Iterato
     """Yield what was measured, beside what the blueprint claims."""
     exploitability = None if found.exact is None else found.exact.exploitability
     lines = [*facts(solution.spot), *_abstraction(solution), *_measured(solution, exploitability, found.winnings)]
-    said = "it holds" if holds(solution, found) else "IT DOES NOT HOLD"
-    claims = [text for _, text in _measured(solution, solution.exploitability, solution.winnings)]
-    lines.append(("the file says", f"{'; '.join(claims)}: {said}"))
+    claims = list(_measured(solution, solution.exploitability, solution.winnings))
+    if not claims:
+        lines.append(("the file says", "nothing: its run was not judged"))
+    elif holds(solution, found):
+        lines.append(("the file says", "the same, within intervals: it holds"))
+    else:
+        lines += [("the file says", f"{who} {text}") for who, text in claims] + [("", "IT DOES NOT HOLD")]
     yield from table(lines, paint)
     yield ""
     runs = next((x.deals for x in found.winnings.values()), 0)

@@ -4,16 +4,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from counterplay.engine.portions import Tell
 from counterplay.engine.text import count, size
+from counterplay.engine.writing import is_stream
 from counterplay.games.holdem.betting import STREETS
 from counterplay.games.holdem.buckets import Buckets
 from counterplay.games.holdem.cards import format_cards
-from counterplay.show.live import display
+from counterplay.show.listing import quoted
+from counterplay.show.live import Display, display
 from counterplay.show.text import HEADING, Paint, bar, table
 
 _EVERY = 5.0  # seconds between lines where there is no terminal
@@ -24,17 +27,22 @@ _BAR = 30
 def watching(name: str) -> Iterator[Tell]:
     """Yield a function that tells standard error how far computing is, live where that is a terminal."""
     with display(f"Buckets of {name}") as live:
-        told = [time.perf_counter()]
+        yield telling(name, live)
 
-        def tell(what: str, part: float) -> None:
-            line = f"{what} {bar(part, _BAR)}" if live is not None else f"{what}: {100 * part:.0f} %"
-            if live is not None:
-                live.line = line
-            elif time.perf_counter() - told[0] > _EVERY:
-                print(f"{name}: {line}", file=sys.stderr, flush=True)
-                told[0] = time.perf_counter()
 
-        yield tell
+def telling(name: str, live: Display | None) -> Tell:
+    """Return a function that tells how far computing is, on a display or else in a line now and then."""
+    told = [time.perf_counter()]
+
+    def tell(what: str, part: float) -> None:
+        line = f"{what} {bar(part, _BAR)}" if live is not None else f"{what}: {100 * part:.0f} %"
+        if live is not None:
+            live.line = line
+        elif time.perf_counter() - told[0] > _EVERY:
+            print(f"{name}: {line}", file=sys.stderr, flush=True)
+            told[0] = time.perf_counter()
+
+    return tell
 
 
 def page(buckets: Buckets, paint: Paint) -> Iterator[str]:
@@ -51,6 +59,19 @@ def page(buckets: Buckets, paint: Paint) -> Iterator[str]:
         line = f"{STREETS[s]:<10}{hands:>15,}{number:>15,}{cells:>19,}"
         told = of_street(buckets, s)
         yield line + (f"   {told[1][0]:.3f}, {told[1][-1]:.3f}" if told else "   every hand by itself")
+
+
+def whats_next(buckets: Buckets, source: str, out: str | None) -> Iterator[str]:
+    """Yield what can be done with buckets that were saved, or how to save them; `source` is what they are of."""
+    if out is None:
+        yield f"Not saved: --out {buckets.deck}.cpb keeps them."
+        return
+    if is_stream(Path(out)):
+        yield f"Saved to {out}."
+        return
+    yield f"Saved to {out}. Next:"
+    yield f'  counterplay buckets {quoted(out)} --hand "AsKs on Qs Jh Td"'
+    yield f"  counterplay blueprint {quoted(source) if Path(source).is_file() else 'SPOT.toml'} --buckets {quoted(out)}"
 
 
 def of_street(buckets: Buckets, street: int) -> tuple[Any, Any] | None:

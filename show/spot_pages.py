@@ -42,13 +42,14 @@ def share_of_pot(chips: float, pot: float) -> str:
 def summary(solution: "SpotSolution", stopped: str, paint: Paint) -> Iterator[str]:
     """Yield how well a spot was solved, and its first decision; `stopped` says why the run ended."""
     run = f"{count(solution.iterations, 'iteration')} in {duration(solution.seconds)}"
+    blinds = ", blinds counted as put in" if solution.spot.betting.blinds[1] else ""
     yield from table(
         [
             *facts(solution.spot),
             *_locks(solution),
             ("algorithm", solution.algorithm + (", 16 bits" if solution.compressed else "")),
             ("run", f"{run}: {stopped}"),
-            ("EV", " · ".join(f"{p.upper()} {x:z.3f}" for p, x in zip(PLAYERS, solution.value, strict=True))),
+            ("EV", " · ".join(f"{p.upper()} {x:z.3f}" for p, x in zip(PLAYERS, solution.value, strict=True)) + blinds),
             ("exploitability", share_of_pot(solution.exploitability, solution.spot.middle)),
         ],
         paint,

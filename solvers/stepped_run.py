@@ -75,8 +75,9 @@ def run(
     def spent() -> float:
         return clock() - began
 
-    def progress(note: str) -> None:
+    def progress() -> None:
         if on_progress is not None:
+            note = told_of(sampler, trace[-1] if trace else None)
             on_progress(Progress(sampler.iterations, before + spent(), limits, (), note=note))
 
     def point() -> Point:
@@ -105,7 +106,7 @@ def run(
 
         if hasattr(sampler, "halt"):
             sampler.halt = give_up
-        note, reason = "", over()
+        reason = over()
         while not reason:
             sampler.advance(end)
             stop.arm()
@@ -113,20 +114,22 @@ def run(
             if not reason and spent() - told >= wait:
                 trace = (*trace, point())
                 wait, told = wait * GROWTH, spent()
-                note = told_of(trace[-1])
             if not reason and on_checkpoint is not None and spent() - kept >= pause:
                 at = spent()
                 sampler.settle(lambda at=at: spent() >= at + GRACE)  # type: ignore[misc]
                 on_checkpoint("checkpoint", (*trace, point()))
                 pause, kept = max(CHECKPOINT, COSTLY * (spent() - at)), spent()
-            progress(note)
+            progress()
         sampler.settle(give_up)
         if not trace or trace[-1].iterations < sampler.iterations:
             trace = (*trace, point())
     return reason, trace
 
 
-def told_of(point: Point) -> str:
-    """Return a point of a curve in words."""
-    met = f"{count(point.infosets, 'information set')}, {size(point.bytes)}"
-    return f"{met} · {point.earned:+.3g} ± {point.error:.2g} against uniform play"
+def told_of(sampler: Sampler, last: Point | None) -> str:
+    """Return what was met by now, and what the strategy earned when that was last measured, in words."""
+    met = f"{count(sampler.infosets, 'information set')}, {size(sampler.bytes)}"
+    if last is None:
+        return met
+    earned = f"{last.earned:+.3g} ± {last.error:.2g} against uniform play"
+    return f"{met} · {earned} at {count(last.iterations, 'iteration')}"

@@ -77,7 +77,7 @@ def test_points_tell_winnings_against_a_snapshot(monkeypatch):
     assert found.first_at > 0
     assert found.points
     assert all(point.since < point.iterations for point in found.points)
-    assert any(re.search(r"[+-][\d.e+]+ ± [\d.e+]+ mbb/g against iteration", note) for note in told)
+    assert any(re.search(r"[+-][\d.,]+ ± [\d.,]+ mbb/g against itself at iteration", note) for note in told)
     assert "first snapshot" in found.winnings
 
 

@@ -72,7 +72,7 @@ def test_who_folds_loses_what_was_put_in(session):
 
 def test_any_legal_bet_may_be_made(session):
     out = session("raise to 3", "raise to 500", "raise to 9", *["c"] * 9, "?", "q")
-    assert "'raise to 3' is not legal: a raise is to 4 to 162 chips, for IP on the preflop" in out
+    assert "'raise to 3' is not legal: a raise is to at least 4 and at most 162 chips, for IP before the flop" in out
     assert "'raise to 500' is not legal" in out
     assert "raise to 9 is taken as raise to 6, the nearest there is" in out
     assert "you, first to act: raise to 6 (the solution: " in session("raise 9", *["c"] * 4, "?", "?", "?", "q")

@@ -23,7 +23,7 @@ def test_computed_kept_and_shown(run, tmp_path, kept):
     code, page, _ = run("buckets", "royal", "--buckets", SPEC, "--seed", "3", "--threads", "1", "--out", out)
     assert code == 0
     assert "distribution:20,30,10 memory, seed 3" in page
-    assert f"Saved to {out}." in page
+    assert f"Saved to {out}. Next:" in page
     assert out.read_bytes() == kept.read_bytes()
     found = counterplay.load_buckets(out)
     code, page, _ = run("buckets", out)

@@ -137,7 +137,10 @@ def test_checkpoints_are_solutions(run, tmp_path, monkeypatch):
 def test_interrupt_saves(tmp_path, number):
     file = tmp_path / "a.cps"
     command = [sys.executable, "-m", "counterplay.cli", "solve", "leduc", "--target", "1e-300", "--out", str(file)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    before = signal.signal(number, signal.SIG_DFL)  # under nohup it is ignored, and the child would inherit that
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    signal.signal(number, before)
+    with process:
         while "exploitability" not in process.stderr.readline():  # the run has begun
             pass
         time.sleep(0.3)

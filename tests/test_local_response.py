@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from test_blueprint_walk import DECK, LIMIT, Plain, a_chain, each, of, one, some, trained, weights, whole
 
+import counterplay
 from counterplay.engine.runouts import deal
 from counterplay.games.holdem.betting import FixedLimit, Menu, NoLimit
 from counterplay.games.holdem.chain import judged_on, lay_chain
 from counterplay.games.holdem.chain_nodes import ahead_of, nodes_of
+from counterplay.games.holdem.layout import layout
 from counterplay.games.holdem.sizes import parse_sizes
 from counterplay.games.holdem.strength import strengths
 from counterplay.games.holdem.trees import FOLD, NEXT, children, dealt_out, street_trees
@@ -189,3 +191,21 @@ def test_the_kernels_as_they_are_called():
     total = np.ones(chain.laid.game.entries, np.float32)
     values = responded(of(chain), nodes_of(chain, betting), ahead_of(chain, [2]), total, np.array([1], np.uint64), 1)
     assert np.all(values > 0)  # one who plays at random is easily beaten
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("spec", "iterations"), [("none", 0), ("none", 500), ("strength:10", 500), ("matchup:50", 500)]
+)
+def test_it_bounds_the_exact_best_response_in_royal_holdem(spec, iterations):
+    spot = counterplay.make("examples/royal_preflop.toml")
+    both = spot.weights[0], spot.weights[1]
+    tables = counterplay.buckets(spot, spec).tables
+    chain = lay_chain(spot.deck, (), both, spot.trees, spot.betting, (tables, tables))
+    laid = layout(spot.deck, (), both, dealt_out(spot.trees, spot.betting), spot.betting)
+    run = trained(chain, iterations)
+    solver = SubgameCFR(judged_on(chain, laid), 0, VARIANTS["dcfr3"], kept=run.tables)
+    nodes, ahead = nodes_of(chain, spot.betting), ahead_of(chain, [60])
+    values = responded(of(chain), nodes, ahead, run.tables.total, np.array([2], np.uint64), 200)
+    found, exact = bound_of(values, solver.deals, 0), solver.judge().nash_conv / 2
+    assert 0.4 * exact < found.exploitability < exact + found.error

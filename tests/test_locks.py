@@ -128,7 +128,7 @@ def profile(solution, rules):
     return found
 
 
-@pytest.mark.parametrize("name", SPOTS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n == "flop" else []) for n in SPOTS])
 def test_locked_decisions_are_as_chance(name):
     """Values and best responses are those of the game in which chance takes the locked decisions; so is the answer."""
     solution, rules = solved(name), explicit(name)

@@ -77,7 +77,7 @@ def test_dependencies_are_those_imported():
     used -= {"counterplay", *sys.stdlib_module_names}
     required, *optional = (
         {module for r in requirements(extra) for module in MODULES.get(canonicalize_name(r.name), {r.name})}
-        for extra in ("", "learn", "openspiel")
+        for extra in ("", "learn", "openspiel", "cuda")
     )
     assert required <= used <= required.union(*optional)
 
@@ -86,7 +86,7 @@ def test_constraints_cover_what_is_required():
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
     pinned = {canonicalize_name(r.name): next(iter(r.specifier)).version for r in pins}
-    for extra in ("", "learn", "openspiel", "test", "dev"):
+    for extra in ("", "learn", "openspiel", "cuda", "test", "dev"):
         for r in requirements(extra):
             if r.name != "counterplay":
                 assert r.specifier.contains(pinned[canonicalize_name(r.name)]), r

@@ -99,7 +99,7 @@ def test_command_line(run, tmp_path):
     assert code == 0
     said = "preset penalty: envs=2, gamma=0.0"
     assert said in out
-    assert err.splitlines()[0].startswith(f"mappo penalty: settings: {said}")
+    assert err.splitlines()[1].startswith(f"mappo penalty: settings: {said}")
     assert json.loads(run("train", "mappo", "penalty", "--steps", 100, *sets, "--json")[1])["preset"] == "penalty"
     assert run("train", "mappo", "penalty", "--preset", "non")[0] == 2
     out = run("train", "mappo", "penalty", "--steps", 100, *sets, "--preset", "none")[1]

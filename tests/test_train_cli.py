@@ -59,8 +59,10 @@ def test_train_prints_a_summary_and_says_what_is_next(run, tmp_path):
     assert "vdn" in out
     assert "200 steps, 40 episodes" in out
     assert f"counterplay train --resume {tmp_path / 'a'} --steps 400" in out
-    assert err.startswith("vdn penalty(steps=5): settings: ")  # plain lines where there is no terminal
-    assert err.splitlines()[1].startswith("vdn penalty(steps=5): return ")
+    lines = err.splitlines()  # plain ones where there is no terminal
+    assert lines[0].startswith("counterplay: networks run on the ")
+    assert lines[1].startswith("vdn penalty(steps=5): settings: ")
+    assert lines[2].startswith("vdn penalty(steps=5): return ")
     assert "of 200 steps" in err
     assert "\x1b" not in out + err
     code, out, _ = run("train", "--resume", tmp_path / "a", "--steps", 220)
@@ -84,6 +86,7 @@ def test_interrupt_saves_and_says_how_to_go_on(tmp_path, number):
     command = [sys.executable, "-m", "counterplay.cli", "train", "vdn", ENV, "--steps", "10000000", *SETS]
     command += ["--test-every", "100", "--out", str(place)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr.readline().startswith("counterplay: networks run on the ")
         assert process.stderr.readline().startswith("vdn penalty")
         time.sleep(0.2)
         process.send_signal(number)

@@ -87,8 +87,12 @@ def test_what_a_bet_is_taken_for():
         ("", "bet 0", "'bet 0' is not legal: a bet is 2 to 170 chips, for OOP on the river"),
         ("", "bet 1", "a bet is 2 to 170 chips"),
         ("", "bet 171", "a bet is 2 to 170 chips"),
-        ("bet 20", "raise to 39", "'raise to 39' is not legal: a raise is to 40 to 170 chips, for IP on the river"),
-        ("bet 20 raise to 80", "139", "a raise is to 140 to 170 chips"),
+        (
+            "bet 20",
+            "raise to 39",
+            "'raise to 39' is not legal: a raise is to at least 40 and at most 170 chips, for IP on the river",
+        ),
+        ("bet 20 raise to 80", "139", "a raise is to at least 140 and at most 170 chips"),
         ("bet 20 raise to 80 all-in", "170", "nothing can be bet there: the actions are fold, call"),
     ],
 )
@@ -100,12 +104,12 @@ def test_amounts_that_are_not_legal(line, text, said):
 
 def test_blinds_are_bets():
     spot = spot_from_flags(board="", stack=100, blinds="1,2", bets="50%", raises="100%,all-in", last="preflop")
-    with pytest.raises(ValueError, match="a raise is to 4 to 100 chips, for IP on the preflop"):
+    with pytest.raises(ValueError, match="a raise is to at least 4 and at most 100 chips, for IP before the flop"):
         named(spot, "", "raise to 3")
     assert list(named(spot, "", "raise to 4")) == ["raise to 6"]
-    with pytest.raises(ValueError, match="a raise is to 4 to 100 chips, for OOP"):
+    with pytest.raises(ValueError, match="a raise is to at least 4 and at most 100 chips, for OOP"):
         named(spot, "call", "raise to 3")
-    with pytest.raises(ValueError, match="a raise is to 10 to 100 chips, for OOP"):
+    with pytest.raises(ValueError, match="a raise is to at least 10 and at most 100 chips, for OOP"):
         named(spot, "raise to 6", "raise to 9")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents.nn import plain
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 
@@ -20,7 +21,9 @@ def flatten(modules: Sequence[nn.Module]) -> tuple[Tensor, list[Tensor]]:
     `ValueError` for parameters that are not 32-bit floats.
     """
     parts: list[Tensor] = []
-    vector = torch.empty(sum(parameter.numel() for module in modules for parameter in module.parameters()))
+    parameters = [parameter for module in modules for parameter in module.parameters()]
+    device = parameters[0].device if parameters else None
+    vector = torch.empty(sum(parameter.numel() for parameter in parameters), device=device)
     at = 0
     for module in modules:
         start = at
@@ -72,7 +75,11 @@ class Adam:
             norms.append(torch.linalg.vector_norm(slopes))
             scale = most / (norms[-1].item() + 1e-6)
             scale = 1.0 if scale > 1 else scale  # and what is not a number stays so
-            _follow(slopes.numpy(), values.numpy(), mean.numpy(), square.numpy(), np.float32(scale), rate, self.count)
+            if values.device.type == "cpu":
+                arrays = slopes.numpy(), values.numpy(), mean.numpy(), square.numpy()
+                _follow(*arrays, np.float32(scale), rate, self.count)
+            else:
+                plain.follow(slopes, values, mean, square, scale, rate, self.count)
         return norms
 
     def state_dict(self) -> dict[str, Any]:

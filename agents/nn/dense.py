@@ -1,7 +1,7 @@
 """Dense layers, one after another, with backpropagation written out.
 
 Networks of agents are small and their batches are some thousand rows: a block of rows goes through all layers while it
-is in the cache, both ways, with no operation between (`engine.products`).
+is in the cache, both ways, with no operation between (`engine.products`). On a GPU they are PyTorch's (`nn.plain`).
 
 Shape letters: R rows, C copies of a layer, I inputs, K outputs.
 """
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from counterplay.agents.nn import plain
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.products import affine, multiply, transpose
@@ -81,10 +82,28 @@ def _through(
 ) -> tuple[Tensor, ...]:
     if x.dtype != torch.float32:
         raise TypeError(f"dense layers take 32-bit floats, not {x.dtype}")
+    if x.device.type != "cpu":
+        _check(x, _shape(depths, *[parameter.shape for parameter in parameters]))
+        return _elsewhere(x, depths, parameters, plus, relu)
     if not torch.is_grad_enabled():
         return _run(x, plus, depths, relu, False, parameters)[-1]
     found: tuple[Tensor, ...] = _Dense.apply(x, plus, depths, relu, *parameters)  # type: ignore[no-untyped-call]
     return found
+
+
+def _elsewhere(
+    x: Tensor, depths: tuple[int, ...], parameters: Sequence[Tensor], plus: Tensor | None, relu: bool
+) -> tuple[Tensor, ...]:
+    """Return the same on a GPU: in one kernel where no gradient is wanted of a plain network, else by PyTorch."""
+    from counterplay.agents.nn.kernels import by_kernel, mlp  # which imports Triton, where it is there
+
+    widths = {weight.shape[2] for weight in parameters[:-2:2]}
+    alone = len(depths) == 1 and plus is None and not relu and all(len(parameter) == 1 for parameter in parameters)
+    if torch.is_grad_enabled() or not alone or len(widths) != 1 or max(widths) > mlp.WIDEST or not by_kernel(x):
+        return plain.networks(x, depths, parameters, plus, relu)
+    weights, biases = ([part[0] for part in parameters[i::2]] for i in (0, 1))
+    out = mlp.mlp(x.reshape(-1, x.shape[-1]), mlp.Network(weights, biases), precision="tf32x3")
+    return (out.view(*x.shape[:-1], -1),)
 
 
 class _Shape(NamedTuple):
@@ -120,6 +139,12 @@ def _shape(depths: tuple[int, ...], *shapes: tuple[int, ...]) -> _Shape:
     return _Shape(layers, ends, shapes[0][1], turns, int(layers[:, 1].sum()) - sum(outputs), outputs, sizes)
 
 
+def _check(x: Tensor, shape: _Shape) -> None:
+    if x.shape[-1] != shape.inputs or (shape.turns > 1 and (x.dim() < 2 or x.shape[-2] % shape.turns)):
+        wanted = f"{shape.turns}, {shape.inputs}" if shape.turns > 1 else shape.inputs
+        raise UserError(f"these layers take numbers [..., {wanted}], not {list(x.shape)}")
+
+
 def _run(
     x: Tensor, plus: Tensor | None, depths: tuple[int, ...], relu: bool, keep: bool, parameters: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
@@ -128,9 +153,7 @@ def _run(
     What layers made is that of the hidden ones, and that of the last ones, of which the outputs are parts.
     """
     x, shape = x.contiguous(), _shape(depths, *[parameter.shape for parameter in parameters])
-    if x.shape[-1] != shape.inputs or (shape.turns > 1 and (x.dim() < 2 or x.shape[-2] % shape.turns)):
-        wanted = f"{shape.turns}, {shape.inputs}" if shape.turns > 1 else shape.inputs
-        raise UserError(f"these layers take numbers [..., {wanted}], not {list(x.shape)}")
+    _check(x, shape)
     rows = x.numel() // shape.inputs
     flat = torch.cat([parameter.reshape(-1) for parameter in parameters])
     made = x.new_empty(rows * sum(shape.outputs))

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from counterplay.agents.nn import plain
 from counterplay.agents.nn.dense import as_array
 from counterplay.agents.nn.smooth import sigmoid, tanh
 from counterplay.engine.errors import UserError
@@ -53,6 +54,8 @@ class GRU(nn.Module):
         if start is None:
             start = x.new_zeros(x.shape[1], self.weight_hidden.shape[1])
         tensors = x, start, self.weight_in, self.bias_in, self.weight_hidden, self.bias_hidden
+        if x.device.type != "cpu":
+            return plain.recurrent(*tensors)
         if not torch.is_grad_enabled():
             return _run(False, *tensors)[-1][1:]
         out: Tensor = _Sequence.apply(*tensors)  # type: ignore[no-untyped-call]

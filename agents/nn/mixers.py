@@ -55,6 +55,11 @@ class QMIX(nn.Module):
             raise UserError(
                 f"states {[*states.shape]} want values {[*states.shape[:-1], self.agents]}, not {[*values.shape]}"
             )
+        if values.device.type != "cpu":
+            from counterplay.agents.nn.kernels import mixer  # which imports Triton, where it is there
+
+            rows = values.reshape(-1, self.agents), states.reshape(-1, states.shape[-1])
+            return mixer.mix(*rows, list(self.parameters()), "tf32x3").view(values.shape[:-1])
         parts = branches(states, [self.weight, self.bias, self.weight_out, self.bias_out])  # type: ignore[list-item]
         mixed: Tensor = _TwoLayers.apply(values, *parts)  # type: ignore[no-untyped-call]
         return mixed

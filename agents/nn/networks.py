@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents.nn import plain
 from counterplay.agents.nn.dense import Dense, dense
 from counterplay.agents.nn.gru import GRU
 from counterplay.agents.rollout import Episodes
@@ -62,7 +63,7 @@ class AgentNetwork(nn.Module):
 
     def start(self, batch: int) -> Tensor | None:
         """Return the memory of agents that have seen nothing, [B, N, H]; None without recurrence."""
-        return None if self.memory is None else torch.zeros(batch, self.agents, self.hidden)
+        return None if self.memory is None else self.first.weight.new_zeros(batch, self.agents, self.hidden)
 
     def forward(
         self, obs: Tensor, last: Tensor | None = None, memory: Tensor | None = None
@@ -151,6 +152,7 @@ class Scale(nn.Module):
         """Take in rows [R, K]."""
         if not len(numbers):
             return
+        numbers = numbers.to(self.mean.device)
         if numbers.numel() > _MANY:  # pictures: so many doubles at a time, and no more
             rows = max(1, _MANY // numbers.shape[1])
             for start in range(0, len(numbers), rows):
@@ -175,6 +177,8 @@ class Scale(nn.Module):
         """Return the numbers scaled; raises `ValueError` unless there are K in a row."""
         if numbers.shape[-1] != len(self.shift):
             raise UserError(f"this scale is of {len(self.shift)} numbers a row, not {numbers.shape[-1]}")
+        if numbers.device.type != "cpu":
+            return plain.rescale(numbers, self.shift, self.deviation, self.most)
         found = torch.empty(numbers.shape)
         given = numbers.contiguous().numpy().reshape(-1)
         _rescale(given, self.shift.numpy(), self.deviation.numpy(), found.numpy().reshape(-1), np.float32(self.most))

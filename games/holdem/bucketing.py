@@ -19,6 +19,7 @@ from counterplay.games.holdem.buckets import (
     STRENGTH,
     Buckets,
     BucketSpec,
+    check_cells,
     first_of,
     index_for,
     parse_spec,
@@ -124,6 +125,7 @@ def make_buckets(
         raise UserError(f"a seed is 0 to 2**53, not {seed}")
     spec = parse_spec(text, last)
     index = index_for(deck, spec, last)
+    check_cells(spec, [min(n or size, size) for n, size in zip((0, *spec.sizes), index.size.tolist(), strict=True)])
     first, need, free = first_of(index, spec), memory(deck, spec, last), available()
     if need > free:
         raise UserError(f"{spec} takes about {bytes_text(need)} of memory to compute, and {bytes_text(free)} are free")

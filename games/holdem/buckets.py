@@ -17,6 +17,7 @@ Shape letters: S streets, I hands up to suits of the streets that have buckets, 
 
 import hashlib
 import json
+import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine import schema, store
+from counterplay.engine import arguments, schema, store
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 from counterplay.games.holdem.betting import STREETS
@@ -43,6 +44,7 @@ F64 = npt.NDArray[np.float64]
 KIND = "buckets"  # of a file
 NONE, STRENGTH, DISTRIBUTION, MATCHUP = "none", "strength", "distribution", "matchup"
 MOST = 65_535  # buckets of a street
+MOST_CELLS = 2**32 - 1  # of a street: they are kept in 32 bits
 _FORM = re.compile(r"([a-z]+)\s*(?::\s*([^\s,]+(?:\s*,\s*[^\s,]+)*))?\s*(?:\s(memory))?")
 _HOW = 'write "none", "strength:50", "distribution:200,200,50" or the like, and " memory" after it'
 
@@ -85,6 +87,16 @@ def _number(part: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", part) or not 1 <= int(part) <= MOST:
         raise UserError(f"{text!r}: a number of buckets is 1 to {MOST:,}, or all, not {part!r}")
     return int(part)
+
+
+def check_cells(spec: BucketSpec, sizes: Sequence[int]) -> None:
+    """Raise `ValueError` where histories of so many buckets on each street are more than there are numbers for."""
+    cells = prod(map(int, sizes)) if spec.memory else max(sizes)
+    if cells > MOST_CELLS:
+        raise UserError(
+            f"{spec} makes {cells:,} histories of buckets, and {MOST_CELLS:,} are the most: take fewer buckets, "
+            "or leave memory out"
+        )
 
 
 class BucketTables(NamedTuple):
@@ -182,16 +194,25 @@ class Buckets:
 
     def cells_on(self, board: Sequence[int], hole: npt.ArrayLike) -> I64:
         """Return the cell of each hand, [n, 2], on a board of no, three, four or five cards: i64[n]."""
-        pairs = np.ascontiguousarray(hole, np.uint8).reshape(-1, 2)
-        street = self._street(len(board))
-        held = {int(c) for c in pairs.ravel()} | {*board}
-        if len({*board}) < len(board) or np.isin(pairs, board).any() or (pairs[:, 0] == pairs[:, 1]).any():
-            raise UserError("a hand and its board hold a card twice")
-        if not held <= {*DECKS[self.deck].cards}:
-            raise UserError(f"the {self.deck} deck does not have all of these cards")
+        pairs, street = self._checked(board, hole)
         out = np.empty(len(pairs), np.int64)
         cells_of(self.tables, street, np.array(board, np.uint8), pairs, len(pairs), out)
         return out
+
+    def _checked(self, board: Sequence[int], hole: npt.ArrayLike) -> tuple[U8, int]:
+        """Return hands as kernels take them, [n, 2], and the street; raises `ValueError` for what cannot be dealt."""
+        try:
+            pairs, cards = np.asarray(hole), [operator.index(card) for card in board]
+        except (TypeError, ValueError):
+            raise UserError("a board is a sequence of cards by number, and hands are pairs of them") from None
+        if pairs.size and (pairs.dtype.kind not in "iu" or pairs.shape[-1] != 2 or pairs.ndim > 2):
+            raise UserError("hands are pairs of cards by number, [n, 2]")
+        pairs, street = pairs.reshape(-1, 2), self._street(len(cards))
+        if len({*cards}) < len(cards) or np.isin(pairs, cards).any() or (pairs[:, 0] == pairs[:, 1]).any():
+            raise UserError("a hand and its board hold a card twice")
+        if not {*pairs.ravel().tolist(), *cards} <= {*DECKS[self.deck].cards}:
+            raise UserError(f"the {self.deck} deck does not have all of these cards")
+        return np.ascontiguousarray(pairs, np.uint8), street
 
     def _street(self, cards: int) -> int:
         sizes = DECKS[self.deck].board[: self.last + 1]
@@ -202,7 +223,7 @@ class Buckets:
 
     def read_hand(self, text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Read "AsKs on Qs 7h 2d" or "AsKs" as hole cards and board; raises `ValueError` for anything else."""
-        hand, _, board = text.partition(" on ")
+        hand, _, board = arguments.text("hand", text).partition(" on ")
         deck = DECKS[self.deck]
         hole, cards = parse_cards(hand, deck), parse_cards(board, deck)
         if len(hole) != 2:
@@ -214,13 +235,13 @@ class Buckets:
 
     def alike(self, hole: Sequence[int], board: Sequence[int], most: int = 8) -> list[str]:
         """Return hands, with their boards, that are in the same bucket, spread evenly over all there are."""
-        street = self._street(len(board))
+        pairs, street = self._checked(board, [hole])
         index, first = self.tables.hands, self.tables.first
         if first[street] == first[street + 1]:
             return []
         of = self.of[first[street] : first[street + 1]]
         at = np.empty(1, np.int64)
-        indices(index, street, np.array(board, np.uint8), np.array([hole], np.uint8), 1, at)
+        indices(index, street, np.array(board, np.uint8), pairs, 1, at)
         members = np.flatnonzero(of == of[at[0]])
         chosen = members[np.linspace(0, len(members) - 1, min(most, len(members))).astype(int)]
         hands = [example_of(index, street, int(i)) for i in chosen]
@@ -278,6 +299,7 @@ def _checked(arrays: store.Arrays, header: schema.BucketsHeader) -> Buckets:
         raise UserError("its spec is not written as it should be, or is of another number of streets")
     if not all(1 <= n <= most for n, most in zip(header.sizes, wanted, strict=True)):
         raise UserError("it has more buckets than its spec says")
+    check_cells(spec, header.sizes)
     if any(n != size for n, size, kept in zip(header.sizes, sizes, (0, *spec.sizes), strict=True) if not kept):
         raise UserError("a street on which every hand is by itself has another number of them")
     schema.check_names(arrays, ("of", "deals", "strength"), "the file")

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from counterplay.engine.text import count
 from counterplay.games.holdem.betting import PLAYERS, STREETS, BettingRules, FixedLimit, Menu, NoLimit
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.games.holdem.sizes import BetSize
@@ -63,12 +64,12 @@ def _sizes(spot: Spot) -> Iterator[tuple[str, str]]:
     for street in range(STREETS.index(spot.street), betting.last + 1):
         texts.setdefault(_of_street(betting, street), []).append(STREETS[street])
     for text, streets in texts.items():
-        yield " and ".join(streets) if len(streets) < 3 else "streets", text
+        yield _together(streets), text
     if isinstance(betting, NoLimit):
         limits = [
             f"all-in added up to {100 * float(betting.add_allin):g}% of the pot" if betting.add_allin else "",
             f"all-in where a call leaves up to {100 * float(betting.force_allin):g}%" if betting.force_allin else "",
-            "" if betting.raise_cap is None else f"at most {betting.raise_cap} raises a street",
+            "" if betting.raise_cap is None else f"at most {count(betting.raise_cap, 'raise')} a street",
             "" if betting.min_bet == 1 else f"bets of {betting.min_bet} at least",
             "" if betting.rounding == 1 else f"bets rounded to {betting.rounding}",
         ]
@@ -76,9 +77,18 @@ def _sizes(spot: Spot) -> Iterator[tuple[str, str]]:
             yield "limits", ", ".join(text for text in limits if text)
 
 
+def _together(streets: list[str]) -> str:
+    """Return a short name of some streets: "flop-river" where they follow one another."""
+    if len(streets) == 1:
+        return streets[0]
+    if STREETS.index(streets[-1]) - STREETS.index(streets[0]) == len(streets) - 1:
+        return f"{streets[0]}-{streets[-1]}"
+    return ", ".join(streets) if len(streets) == 2 else "other streets"
+
+
 def _of_street(betting: BettingRules, street: int) -> str:
     if isinstance(betting, FixedLimit):
-        return f"limit, bets and raises by {betting.bets[street]}, at most {betting.cap}"
+        return f"limit, bets and raises by {betting.bets[street]}, at most {betting.cap} a street"
     oop, ip = betting.menus[street] or (Menu(), Menu())
     if oop._replace(lead=None) == ip:
         return _of_menu(oop)

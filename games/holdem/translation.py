@@ -71,8 +71,10 @@ def taken(tree: Street, node: int, betting: BettingRules, text: str) -> Taken | 
     units = amount * start.unit
     if not least <= units <= start.stack:
         low, high = in_chips(least, start.unit), in_chips(start.stack, start.unit)
-        between = f"{low} chips, all-in" if low == high else f"{low} to {high} chips"
-        raise UserError(f"{text.strip()!r} is not legal: {what} {between}, for {who} on the {STREETS[start.street]}")
+        range_of = f"at least {low} and at most {high} chips" if last else f"{low} to {high} chips"
+        between = f"{low} chips, all-in" if low == high else range_of
+        where = f"on the {STREETS[start.street]}" if start.street else "before the flop"
+        raise UserError(f"{text.strip()!r} is not legal: {what} {between}, for {who} {where}")
     pot = start.pot + 2 * last
     k = bisect_left(sizes, units)
     nearest = min(k, len(sizes) - 1)

@@ -57,7 +57,9 @@ def add_leaves(
     ahead, behind_lines, ahead_lines = base + size, behind // steps + _1, size // steps + _1
     if mode != UPDATE:
         soon, behind_lines = tables.total, _0
-    if instance == 0:  # the root, after which often nothing comes
+    # After the root often nothing comes, and where hands are in cells what a visit needs lies scattered.
+    scattered = boards.columns[board * _2 + p] != own or boards.columns[board * _2 + q] != others
+    if instance == 0 or scattered:
         ahead_lines = behind_lines = _0
     for kind in range(_3):
         for block in range(leaves.bounds[t * _3 + kind], leaves.bounds[t * _3 + kind + _1]):

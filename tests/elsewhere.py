@@ -1,0 +1,75 @@
+"""Every learner on a pretended device and on the CPU: the same, and nothing mixed up. `test_devices.py` runs this."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pretend
+import pytest
+import torch
+
+import counterplay
+from counterplay.agents.nn.device import move
+from counterplay.agents.rollout import collect
+from counterplay.api import training
+from counterplay.api.runs import begin
+
+REPLAY = {"warmup": 4, "batch": 4, "envs": 4, "updates": 0.5}
+LEARNERS = [
+    ("iql(dueling=true, n_step=2, priority=0.5)", "climbing(steps=5)", REPLAY),
+    ("vdn(recurrent=true, last_action=true)", "penalty(steps=5)", REPLAY),
+    ("qmix(shared=false, td_lambda=0.5)", "two_step", REPLAY),
+    ("qtran", "climbing(steps=5)", REPLAY),
+    ("qtran_alt(joint=features)", "climbing(steps=5)", REPLAY),
+    ("coma", "foraging(steps=6)", {"envs": 4, "epsilon_start": 0.5}),
+    ("mappo(pessimism=0.5)", "predator_prey(steps=6)", {"envs": 4, "epochs": 1}),
+    ("ippo(recurrent=true)", "foraging(steps=6)", {"envs": 4, "epochs": 1, "minibatches": 2}),
+]
+
+
+def same_here_and_there(learner, env, settings):
+    """Two rounds of playing and learning: the same actions, figures and parameters."""
+    found = []
+    for where in ("cpu", pretend.DEVICE):
+        run = begin(learner, env, 3, dict(settings), "none")
+        move(run.learner, torch.device(where))
+        episodes, figures = [], []
+        for _ in range(2):
+            episodes.append(collect(run.playing(4), run.learner, run.rng))
+            figures.append(run.learner.learn(episodes[-1], run.rng))
+        found.append((run.learner, episodes, figures))
+    (ours, here, mine), (theirs, there, other) = found
+    assert "loss" in mine[1]
+    assert all(np.array_equal(a.action, b.action) for a, b in zip(here, there, strict=True))
+    for a, b in zip(mine, other, strict=True):
+        assert a == pytest.approx(b, rel=1e-3, abs=1e-4)
+    for a, b in zip(ours.parameters, theirs.parameters, strict=True):
+        assert b.device == pretend.DEVICE
+        torch.testing.assert_close(a, b.cpu(), atol=2e-4, rtol=1e-2)
+
+
+def saved_runs_move(folder):
+    """A run that trained elsewhere goes on on the CPU, with the optimiser's moments and all."""
+    training.choose = lambda name: torch.device("cpu") if name == "cpu" else pretend.DEVICE
+    training.in_words = lambda *told: "there"
+    run = training.advance(begin("qmix", "climbing(steps=5)", 0, REPLAY, "none"), 60, device="cuda", out=folder)
+    loaded = counterplay.load_run(folder)
+    moments = run.learner.optimiser.state_dict()["moments"], loaded.learner.optimiser.state_dict()["moments"]
+    for both, kept in zip(*moments, strict=True):
+        assert all(torch.equal(a.cpu(), b) for a, b in zip(both, kept, strict=True))
+    assert loaded.learner.device.type == "cpu"
+    counterplay.train(resume=folder, steps=100, device="cpu")
+    before = loaded.learner.updates
+    training.advance(loaded, 120, device="cuda")
+    assert loaded.learner.device == pretend.DEVICE
+    assert loaded.learner.updates > before
+    assert np.isfinite(loaded.evaluate(8).mean)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for learner, env, settings in LEARNERS:
+        same_here_and_there(learner, env, settings)
+        print(learner)
+    with tempfile.TemporaryDirectory() as place:
+        saved_runs_move(Path(place) / "run")

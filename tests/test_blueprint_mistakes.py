@@ -1,0 +1,85 @@
+"""What callers give wrongly to blueprints and buckets, and files that claim nothing: a sentence, and no fault."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import counterplay
+from counterplay.engine.errors import UserError
+
+EXAMPLES = Path(counterplay.__file__).parent / "examples"
+ROYAL = EXAMPLES / "royal_preflop.toml"  # twenty cards, limit, to the flop
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return counterplay.blueprint(ROYAL, "strength:6", iterations=5, threads=1)
+
+
+@pytest.mark.parametrize("name", ["on_size", "on_buckets", "on_progress"])
+def test_what_is_to_be_called_is_a_function(name):
+    with pytest.raises(UserError, match=f"{name} must be a function"):
+        counterplay.blueprint(ROYAL, "strength:6", iterations=1, **{name: 3})
+
+
+def test_histories_beyond_all_numbers_are_refused_before_they_are_computed(run):
+    with pytest.raises(UserError, match=r"389,392,823,000,000 histories .* 4,294,967,295 are the most"):
+        counterplay.buckets("royal", "strength:all memory")
+    with pytest.raises(UserError, match="take fewer buckets, or leave memory out"):
+        counterplay.buckets("holdem", "strength:65535 memory")
+    code, _, error = run("blueprint", EXAMPLES / "royal_holdem.toml", "--buckets", "strength:all,all,9 memory")
+    assert code == 2
+    assert "histories" in error
+
+
+def test_threads_and_tables_of_buckets_count_in_what_a_run_takes():
+    told = list[str]()
+    for threads in (1, 1000):
+        with pytest.raises(UserError, match="it may take"):
+            counterplay.blueprint(ROYAL, "strength:6", threads=threads, memory=100_000, on_size=told.append)
+    one, many = (float(text.partition(" MB of memory")[0].rpartition(" ")[2]) for text in told)
+    assert many > 50 * one
+
+
+def test_figures_that_are_asked_for_wrongly(plan):
+    for wrong in (-1, 1.5, "x"):
+        for call in (
+            lambda w: plan.judge(4, seed=w),
+            lambda w: plan.measured(4, seed=w),
+            plan.measured,
+            lambda w: plan.against(plan, 4, seed=w),
+            plan.exact,
+            lambda w: plan.visits(0, w),
+            lambda w: plan.visits(w, 0),
+        ):
+            with pytest.raises(UserError):
+                call(wrong)
+    with pytest.raises(UserError):
+        plan.visits(None, 0)
+    assert len(plan.visits("ip", 1)) == len(plan.visits(1, 1)) == 6
+
+
+def test_hands_are_checked_before_a_kernel_sees_them(plan):
+    buckets = plan.buckets
+    for hole in ([[44]], [[44, 300]], None, "AsKs", [[-1, 44]], [[51, 44, 40]], [[51.5, 44]], [[0, 1]]):
+        with pytest.raises(UserError):
+            buckets.cells_on([], hole)
+    assert len(buckets.cells_on([], [])) == 0
+    for board in (None, 3, [1.5, 2, 3], [0, 1, 2], [50, 50, 49]):
+        with pytest.raises(UserError):
+            buckets.cells_on(board, [[40, 44]])
+    for hole, board in (([0, 1], [2, 3, 4]), ([51, 50], [51, 50, 49]), ([51], [50, 49, 48])):
+        with pytest.raises(UserError):
+            buckets.alike(hole, board)
+    with pytest.raises(UserError, match="hand must be a text"):
+        buckets.read_hand(3)
+
+
+def test_a_checkpoint_claims_nothing_and_so_holds(run, plan, tmp_path):
+    """A run that was ended at once leaves a file that nobody judged."""
+    cut = replace(plan, exploitability=None, values=(), bests=(), winnings={}, state=plan.held)
+    cut.save(tmp_path / "cut.cps")
+    code, text, _ = run("evaluate", tmp_path / "cut.cps")
+    assert code == 0
+    assert "its run was not judged" in text
