@@ -18,7 +18,7 @@ RUNS = (
     ("strength:50", 60),
     ("distribution:200,200,50", 60),
     ("distribution:2000,5000,50", 120),
-    ("strength:all,all,50", 240),
+    ("strength:all", 240),
     ("none", 480),
 )
 GAME = "examples/royal_holdem.toml"
