@@ -18,7 +18,7 @@ RUNS = (
     ("strength:50", 60),
     ("distribution:200,200,50", 60),
     ("distribution:2000,5000,50", 120),
-    ("strength:all,all,50", 240),
+    ("strength:all", 240),
     ("none", 480),
 )
 GAME = "examples/royal_holdem.toml"
@@ -78,7 +78,7 @@ def table(found: dict[str, dict[str, object]]) -> str:
             [
                 f"`{spec}`",
                 f"{run['cells']:,}",
-                f"{run['tables']:,.0f} MB",
+                f"{run['tables']:,.3g} MB",
                 f"{last['seconds']:.0f} s",
                 f"{last['processor']:.0f} s",
                 f"{last['iterations']:,}",

@@ -127,6 +127,8 @@ class Training:
         self.epoch = max(EPOCH, game.entries // (2 * vectors_of(game)))
         none = np.zeros(0, np.float32)
         self.tables = Tables(np.zeros(game.entries, np.float32), np.zeros(game.entries, np.float32), none, none)
+        for table in (self.tables.regret, self.tables.total):
+            table.fill(0.0)  # in one go: run-outs would ask the system for its pages one by one
         self.random = np.random.SeedSequence(seed).generate_state(len(chains), np.uint64).astype(np.uint64)
         self.first = first_cells(game)
         self.visits = np.zeros(int(game.boards.columns.sum()), np.uint64)
