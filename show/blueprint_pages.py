@@ -76,11 +76,12 @@ def summary(solution: "Blueprint", stopped: str, paint: Paint) -> Iterator[str]:
     )
     yield ""
     if solution.exploitability is None:
-        yield "Intervals of 95 %, over run-outs of the board; given one, all hands are played against all hands."
+        yield "Won from players who always call or raise, and from this run's first snapshot; intervals of 95 %,"
+        yield "over run-outs of the board: on each, all hands are played against all hands."
         yield "How much best responses would win nobody can tell in a game of this size."
     else:
-        yield "Exploitability is exact, in the whole game: best responses see every hand as it is. Winnings have"
-        yield "intervals of 95 %, over run-outs of the board."
+        yield "Exploitability is exact, in the whole game: best responses see every hand as it is. Winnings from"
+        yield "simple players and the run's first snapshot have intervals of 95 %, over run-outs of the board."
 
 
 def _measured(
@@ -240,7 +241,7 @@ def bounded(bound: "Bound") -> Iterator[str]:
     """Yield a lower bound on exploitability, in chips."""
     won, error = bound.gain.exploitability, bound.gain.error
     least = f"{bound.exploitability_at_least:.4g} chips"
-    yield f"\nExploitability is at least {least}: local best responses win {won:.4g} ± {error:.2g}"
+    yield f"\nExploitability is at least {least} a game: local best responses win {plus_minus(won, error)} chips"
     yield f"on {count(bound.gain.run_outs, 'run-out')}. Best responses proper win as much or more."
 
 
