@@ -76,12 +76,13 @@ def summary(solution: "Blueprint", stopped: str, paint: Paint) -> Iterator[str]:
     )
     yield ""
     if solution.exploitability is None:
-        yield "Won from players who always call or raise, and from this run's first snapshot; intervals of 95 %,"
-        yield "over run-outs of the board: on each, all hands are played against all hands."
+        yield "Intervals of 95 %, over run-outs of the board; given one, all hands are played against all hands."
         yield "How much best responses would win nobody can tell in a game of this size."
     else:
-        yield "Exploitability is exact, in the whole game: best responses see every hand as it is. Winnings from"
-        yield "simple players and the run's first snapshot have intervals of 95 %, over run-outs of the board."
+        yield "Exploitability is exact, in the whole game: best responses see every hand as it is. Winnings have"
+        yield "intervals of 95 %, over run-outs of the board."
+    if "first snapshot" in solution.winnings:
+        yield "The first snapshot is this strategy as it was early in the run."
 
 
 def _measured(
