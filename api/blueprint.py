@@ -26,6 +26,7 @@ from counterplay.engine.text import count, plus_minus, size
 from counterplay.engine.writing import check_writable
 from counterplay.games import GAMES
 from counterplay.games.holdem import buckets as bucket_files
+from counterplay.games.holdem.betting import STREETS
 from counterplay.games.holdem.buckets import Buckets, BucketTables
 from counterplay.games.holdem.chain import Chain, twin
 from counterplay.games.holdem.facts import stakes
@@ -135,7 +136,8 @@ def _buckets(given: Any, spot: Spot, seed: int, threads: int, tell: Callable[[st
     else:
         found = bucket_files.load(arguments.path("buckets", given))
     if (found.deck, found.last) != (spot.variant, spot.betting.last):
-        raise UserError(f"the buckets are of the {found.deck} deck to another street, not for {spot.name}")
+        ours, theirs = f"the {spot.variant} deck to the {STREETS[spot.betting.last]}", STREETS[found.last]
+        raise UserError(f"the buckets are of the {found.deck} deck to the {theirs}, and the game is of {ours}")
     return found
 
 

@@ -81,6 +81,8 @@ def summary(solution: "Blueprint", stopped: str, paint: Paint) -> Iterator[str]:
     else:
         yield "Exploitability is exact, in the whole game: best responses see every hand as it is. Winnings have"
         yield "intervals of 95 %, over run-outs of the board."
+    if "first snapshot" in solution.winnings:
+        yield "The first snapshot is this strategy as it was early in the run."
 
 
 def _measured(
@@ -240,7 +242,7 @@ def bounded(bound: "Bound") -> Iterator[str]:
     """Yield a lower bound on exploitability, in chips."""
     won, error = bound.gain.exploitability, bound.gain.error
     least = f"{bound.exploitability_at_least:.4g} chips"
-    yield f"\nExploitability is at least {least}: local best responses win {won:.4g} ± {error:.2g}"
+    yield f"\nExploitability is at least {least} a game: local best responses win {plus_minus(won, error)} chips"
     yield f"on {count(bound.gain.run_outs, 'run-out')}. Best responses proper win as much or more."
 
 

@@ -237,7 +237,7 @@ def test_legality_before_the_flop_against_pokerkit():
     [
         (
             {"last": "river", "variant": "holdem", "stack": 90},
-            "the tables of this spot take at least .* [GT]B, and .* free: begin on a later street",
+            "the tables of this spot take at least .* [GT]B even in 16 bits, and .* free: begin on a later street",
         ),
         ({"last": "fifth"}, "last must be the street that ends the game"),
         ({"board": "Ks Qd Jh Th", "pot": 4, "oop": "AA", "ip": "AA"}, "last is the flop, and the board has the cards"),

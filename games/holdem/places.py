@@ -60,7 +60,7 @@ def lay_out(spot: Spot, symmetry: bool = True) -> StreetLayout:
     need = least_bytes(spot, symmetry)
     if need > _SMALL and need > (free := available()):
         raise UserError(
-            f"the tables of this spot take at least {size(need)}, and {size(free)} are free: "
+            f"the tables of this spot take at least {size(need)} even in 16 bits, and {size(free)} are free: "
             "begin on a later street, end on an earlier one, or give fewer bet sizes"
         )
     weights = spot.weights[0], spot.weights[1]
