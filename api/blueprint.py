@@ -50,7 +50,7 @@ _STATE = ("regret", "total", "random", "visits", "first")
 def seconds_of(time: Any) -> float:
     """Return a time in seconds, given as that or as "45s", "30m" or "1.5h"; raises `ValueError` for anything else."""
     if isinstance(time, str):
-        found = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*(s|m|min|h|)\s*", time.lower())
+        found = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(s|m|min|h|)\s*", time.lower())
         if not found:
             raise UserError(f"a time is a number of seconds, or such as 45s, 30m or 2h, not {time!r}")
         time = float(found[1]) * {"h": 3600, "m": 60, "min": 60}.get(found[2], 1)
@@ -262,6 +262,8 @@ class _Run:
                 if on_progress is not None:
                     on_progress(Progress(training.iterations, before + spent(), limits, (), note=note))
             seconds = before + spent()
+            if reason == "interrupt" and keep is not None:
+                keep()  # before it is judged, which takes long enough for who is to end it to lose patience
             solution = self.solution(reason, True, seconds)
         return answered(solution, checkpoint, stop)
 

@@ -15,7 +15,7 @@ from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem import equity, places
 from counterplay.games.holdem.betting import PLAYERS, seat
-from counterplay.games.holdem.cards import COMBOS, combo_name, format_cards
+from counterplay.games.holdem.cards import COMBOS, combo_name, format_cards, on
 from counterplay.games.holdem.continued import continued
 from counterplay.games.holdem.layout import StreetLayout
 from counterplay.games.holdem.ranges import parse_range
@@ -276,5 +276,5 @@ class View:
         if share.sum() <= 0:  # never here: each combo counts alike
             share = ((wanted > 0) & self.possible[self.player]).astype(np.float64)
         if share.sum() <= 0:
-            raise UserError(f"{PLAYERS[self.player].upper()} has no hand of {hand!r} on {format_cards(self.board)}")
+            raise UserError(f"{PLAYERS[self.player].upper()} has no hand of {hand!r}{on(self.board)}")
         return dict(zip(self.actions, (self.strategy @ share / share.sum()).tolist(), strict=True))

@@ -11,7 +11,7 @@ import numpy as np
 from counterplay.engine.errors import UserError
 from counterplay.engine.text import count, duration, printable, small
 from counterplay.games.holdem.betting import PLAYERS, seat
-from counterplay.games.holdem.cards import card_name, combo_name, format_cards
+from counterplay.games.holdem.cards import card_name, combo_name, on
 from counterplay.games.holdem.facts import facts
 from counterplay.games.holdem.lines import read_line
 from counterplay.games.holdem.ranges import parse_range
@@ -125,7 +125,7 @@ def _some(view: "View", player: int, hands: str | None) -> list[dict[str, Any]]:
     chosen = {combo_name(int(combo)) for combo in np.flatnonzero(parse_range(hands) > 0)}
     found = [row for row in rows if row["combo"] in chosen]
     if not found:
-        raise UserError(f"{PLAYERS[player].upper()}'s range has no hand of {hands!r} on {format_cards(view.board)}")
+        raise UserError(f"{PLAYERS[player].upper()}'s range has no hand of {hands!r}{on(view.board)}")
     return found
 
 

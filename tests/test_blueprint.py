@@ -69,8 +69,9 @@ def test_two_threads_share_the_tables():
 def test_points_tell_winnings_against_a_snapshot(monkeypatch):
     from counterplay.api import blueprint
 
-    monkeypatch.setattr(blueprint, "_FIRST", 0.0)  # after each iteration
-    monkeypatch.setattr(blueprint, "_SLICE", 0.0)
+    assert train(None, time=0.01).stopped_by == "time"
+    monkeypatch.setattr(blueprint, "_FIRST", 0.0)
+    monkeypatch.setattr(blueprint, "_SLICE", 0.0)  # it looks around after every iteration
     told = []
     found = train(6, on_progress=lambda now: told.append(now.note))
     assert found.stopped_by == "iterations"

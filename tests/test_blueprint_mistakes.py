@@ -1,5 +1,6 @@
 """What callers give wrongly to blueprints and buckets, and files that claim nothing: a sentence, and no fault."""
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,3 +84,41 @@ def test_a_checkpoint_claims_nothing_and_so_holds(run, plan, tmp_path):
     code, text, _ = run("evaluate", tmp_path / "cut.cps")
     assert code == 0
     assert "its run was not judged" in text
+
+
+def test_an_interrupted_run_is_saved_before_it_is_judged(tmp_path, monkeypatch):
+    """Judging a large one takes half a minute, in which a second Ctrl-C, or a SIGKILL, may come."""
+    from counterplay.api import blueprint_solution
+
+    def impatient(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(blueprint_solution, "judged", impatient)
+    path, signals = tmp_path / "plan.cps", [signal.SIGINT]
+    with pytest.raises(KeyboardInterrupt):
+        counterplay.blueprint(
+            ROYAL,
+            "strength:6",
+            threads=1,
+            time=60,
+            checkpoint=path,
+            on_progress=lambda _: signal.raise_signal(signals.pop()) if signals else None,
+        )
+    monkeypatch.undo()
+    kept = counterplay.load(path)
+    assert kept.iterations > 0
+    assert counterplay.blueprint(resume=kept, iterations=1, threads=1).at().actions[0] == "fold"
+
+
+def test_before_the_flop_no_board_is_named(plan, run, tmp_path):
+    plan.save(tmp_path / "plan.cps")
+    code, _, error = run("show", tmp_path / "plan.cps", "--hands", "22")
+    assert code == 2
+    assert "'22' before the flop" in error
+    with pytest.raises(UserError, match="'22' before the flop"):
+        plan.at("", "22")
+
+
+def test_numbers_are_written_in_ascii():
+    with pytest.raises(UserError, match="a time is a number of seconds"):
+        counterplay.blueprint(ROYAL, "strength:6", time="\u0665s")

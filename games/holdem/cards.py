@@ -40,6 +40,11 @@ def format_cards(cards: Iterable[int]) -> str:
     return " ".join(card_name(c) for c in cards)
 
 
+def on(board: Sequence[int]) -> str:
+    """Return where a hand is not, for messages: " on Ks 9d 4c", or " before the flop"."""
+    return f" on {format_cards(board)}" if len(board) else " before the flop"
+
+
 def place(text: str, at: int) -> str:
     """Say where index `at` of a text is, counted from one as editors do, with the line if it is not the first."""
     line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)

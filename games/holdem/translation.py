@@ -20,7 +20,7 @@ from counterplay.games.holdem.betting import PLAYERS, STREETS, BettingRules, Fix
 from counterplay.games.holdem.trees import Street, children
 from counterplay.games.holdem.values import in_chips, in_units
 
-_AMOUNT = re.compile(r"(?:bet|raise|all[ -]?in|[bra])?\s*(?:to\s+)?(\d{1,12}(?:\.\d{1,6})?)")
+_AMOUNT = re.compile(r"(?:bet|raise|all[ -]?in|[bra])?\s*(?:to\s+)?([0-9]{1,12}(?:\.[0-9]{1,6})?)")
 _ALL_IN = ("all-in", "all in", "allin", "a")
 
 
