@@ -78,7 +78,7 @@ def table(found: dict[str, dict[str, object]]) -> str:
             [
                 f"`{spec}`",
                 f"{run['cells']:,}",
-                f"{run['tables']:,.3g} MB",
+                f"{run['tables']:,.{0 if run['tables'] >= 10 else 2}f} MB",
                 f"{last['seconds']:.0f} s",
                 f"{last['processor']:.0f} s",
                 f"{last['iterations']:,}",
