@@ -284,7 +284,9 @@ class Blueprint:
         The other may be of other buckets. Raises `ValueError` if the spots differ.
         """
         if not isinstance(other, Blueprint) or other.spot != self.spot:
-            raise UserError(f"the blueprints are of different games, {self.game} and {getattr(other, 'game', other)}")
+            name = str(getattr(other, "game", type(other).__name__))
+            differ = f"{name} with other blinds, stacks, ranges or bets" if name == self.game else name
+            raise UserError(f"the blueprints are of different games, {self.game} and {differ}")
         many = self.run_outs if run_outs is None else arguments.whole("run_outs", run_outs, 2)
         return self._against(other.tables, lambda chain: other.total, many, seed)
 
