@@ -27,7 +27,7 @@ from counterplay.api.blueprint_measuring import (
 from counterplay.api.blueprint_view import BlueprintView, view
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.kept_buckets import buckets_for
-from counterplay.api.solution import BLUEPRINT, frozen
+from counterplay.api.solution import BLUEPRINT, frozen, not_comparable
 from counterplay.engine import arguments, schema
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import pack, write
@@ -283,8 +283,10 @@ class Blueprint:
 
         The other may be of other buckets. Raises `ValueError` if the spots differ.
         """
+        if not hasattr(other, "game"):
+            raise UserError(f"against takes a solution, as blueprint and load return it, not {type(other).__name__}")
         if not isinstance(other, Blueprint) or other.spot != self.spot:
-            raise UserError(f"the blueprints are of different games, {self.game} and {getattr(other, 'game', other)}")
+            raise not_comparable(self, other)
         many = self.run_outs if run_outs is None else arguments.whole("run_outs", run_outs, 2)
         return self._against(other.tables, lambda chain: other.total, many, seed)
 

@@ -114,7 +114,8 @@ def not_comparable(one: Any, other: Any) -> UserError:
             f"both solutions are of {one.game}, but one was found {_FOUND[one.kind]} and the other "
             f"{_FOUND[other.kind]}: solve it in the same way to compare them"
         )
-    return UserError(f"the solutions are of different games, {one.game} and {other.game}")
+    differ = " with other blinds, stacks, ranges or bets" if one.game == other.game else ""  # spots are named by boards
+    return UserError(f"the solutions are of different games, {one.game} and {other.game}{differ}")
 
 
 def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

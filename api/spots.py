@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.keeping import answered, keeper
-from counterplay.api.solution import HOLDEM, Solution, frozen
+from counterplay.api.solution import HOLDEM, Solution, frozen, not_comparable
 from counterplay.api.view import View
 from counterplay.engine import arguments, schema
 from counterplay.engine.errors import UserError
@@ -269,7 +269,7 @@ class SpotSolution:
         if not isinstance(other, Solution):
             raise UserError(f"against takes a solution, as solve and load return it, not {type(other).__name__}")
         if not isinstance(other, SpotSolution) or other.spot != self.spot:
-            raise UserError(f"the solutions are of different games, {self.game} and {other.game}")
+            raise not_comparable(self, other)
         if other.compressed != self.compressed:
             raise UserError("one of the solutions is in 16 bits and the other is not: they cannot share a table")
         one, two = (self._seated(a, b).judge().value for a, b in ((self, other), (other, self)))

@@ -93,7 +93,7 @@ def test_against_another_one(plan):
     back = other.against(plan, 300)
     assert found.mean > found.error
     assert back.mean == pytest.approx(-found.mean, abs=1e-5)
-    with pytest.raises(UserError, match="different games"):
+    with pytest.raises(UserError, match="royal preflop to flop with other blinds, stacks, ranges or bets"):
         plan.against(replace(other, spot=replace(other.spot, stack=50)))
 
 
