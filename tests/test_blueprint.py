@@ -12,7 +12,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.store import read, write
 from counterplay.games.holdem.spot import load_spot, parse_spot, to_toml
 
-EXAMPLES = Path(counterplay.__file__).parent / "examples"
+EXAMPLES = Path(__file__).parent.parent / "examples"
 ROYAL = EXAMPLES / "royal_preflop.toml"  # twenty cards, limit, to the flop
 
 

@@ -9,7 +9,7 @@ import pytest
 import counterplay
 from counterplay.engine.errors import UserError
 
-EXAMPLES = Path(counterplay.__file__).parent / "examples"
+EXAMPLES = Path(__file__).parent.parent / "examples"
 ROYAL = EXAMPLES / "royal_preflop.toml"  # twenty cards, limit, to the flop
 
 

@@ -13,7 +13,7 @@ from counterplay.games.holdem.spot import load_spot
 from counterplay.show.blueprint_pages import opponent
 from counterplay.show.play import play_game
 
-EXAMPLES = Path(counterplay.__file__).parent / "examples"
+EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 @pytest.fixture(scope="module")
