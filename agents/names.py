@@ -57,10 +57,10 @@ _SETTINGS: dict[str, tuple[str, ...]] = {
     "joint_hidden": ("mixing_embed_dim", "qtran_hidden"),
     "greedy": ("test_greedy", "evaluation_greedy", "deterministic"),
 }
-_CPU = "networks are small, and only the CPU is used"
+_DEVICE = "where networks run is the argument device (--device cpu or cuda)"
 _LONG = "how long a run trains is the argument steps (--steps)"
 _ELSEWHERE = {
-    **dict.fromkeys(("device", "cuda", "use_cuda", "gpu", "gpus", "num_gpus", "use_gpu", "buffer_cpu_only"), _CPU),
+    **dict.fromkeys(("device", "cuda", "use_cuda", "gpu", "gpus", "num_gpus", "use_gpu", "buffer_cpu_only"), _DEVICE),
     **dict.fromkeys(("t_max", "total_timesteps", "timesteps", "max_steps", "num_env_steps", "total_steps"), _LONG),
     **dict.fromkeys(("test_nepisode", "n_eval_episodes"), "that is the argument test_episodes (--test-episodes)"),
     **dict.fromkeys(("test_interval", "eval_freq", "eval_interval"), "that is the argument test_every (--test-every)"),
