@@ -6,10 +6,9 @@ against its own first snapshot.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +26,8 @@ from counterplay.api.blueprint_measuring import (
 from counterplay.api.blueprint_view import BlueprintView, view
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.kept_buckets import buckets_for
-from counterplay.api.solution import BLUEPRINT, frozen, not_comparable
+from counterplay.api.solution import BLUEPRINT, not_comparable
+from counterplay.api.unchangeable import Unchangeable
 from counterplay.engine import arguments, schema
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import pack, write
@@ -84,7 +84,7 @@ class Measured(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Blueprint:
+class Blueprint(Unchangeable):
     """Both players' average strategies in an abstraction of a hold'em spot.
 
     `judge()` says what it is worth, `against(other)` what it earns against another blueprint of the game, `view(line)`
@@ -109,28 +109,9 @@ class Blueprint:
     bests: tuple[float, ...]
     state: Mapping[str, npt.NDArray[Any]] = field(repr=False)  # what a resumed run goes on from
 
-    def __post_init__(self) -> None:
-        """Make the tables unchangeable; kernels, which are compiled for arrays that are not, have them as they came."""
-        vars(self)["_held"] = dict(self.state)
-        object.__setattr__(self, "state", MappingProxyType({name: frozen(a) for name, a in self.state.items()}))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy or a pickle is made of, which is made unchangeable again."""
-        return {**{f.name: getattr(self, f.name) for f in fields(self)}, "state": dict(self.state)}
-
-    def __setstate__(self, kept: dict[str, Any]) -> None:
-        vars(self).update(kept)
-        self.__post_init__()
-
     kind = BLUEPRINT
     algorithm = _ALGORITHM
     trace = ()
-
-    @property
-    def held(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the arrays of the state as kernels take them."""
-        found: dict[str, npt.NDArray[Any]] = vars(self)["_held"]
-        return found
 
     @property
     def total(self) -> npt.NDArray[Any]:

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.api.view import F64, Pair, View
+from counterplay.api.view import F64, Pair, View, decided
 from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.engine.streets import Tables
 from counterplay.games.holdem import places
-from counterplay.games.holdem.betting import PLAYERS, STREETS, seat
-from counterplay.games.holdem.cards import combo_name, format_cards
+from counterplay.games.holdem.betting import STREETS, seat
+from counterplay.games.holdem.cards import combo_name
 from counterplay.games.holdem.chain import lay, twin
 from counterplay.games.holdem.lines import read_line
-from counterplay.games.holdem.trees import children
 from counterplay.solvers.reach import NEVER_REACHED, note
 from counterplay.solvers.streets.cfr import SubgameCFR
 from counterplay.solvers.variants import VARIANTS
@@ -68,13 +67,7 @@ class BlueprintView(View):
         """Return who acts where and how often it does what, for JSON."""
         met = [self.visits[p][self.possible[p]] for p in range(2)]
         return {
-            "node": self.line,
-            "board": format_cards(self.board),
-            "street": self.street,
-            "player": PLAYERS[self.player],
-            "pot": self.pot,
-            "reach": self.chance,
-            "note": self.note,
+            **self.heading(),
             "least_visits": [int(visits.min()) for visits in met],
             "median_visits": [int(np.median(visits)) for visits in met],
             "strategy": {action: float(x) if np.isfinite(x) else None for action, x in self.frequencies.items()},
@@ -91,37 +84,16 @@ def view(blueprint: "Blueprint", line: str) -> BlueprintView:
     lay(chain.dealer, chain.laid.game.boards)
     laid = chain.laid._replace(boards=tuple(tuple(cards[:size]) for size in chain.dealer.size.tolist()))
     place = places.find(spot, laid, way.text)
-    tree, player = places.decision(laid, place)
-    none = np.zeros(0, np.float32)
-    tables = Tables(blueprint.total, blueprint.total, none, none)
-    here = SubgameCFR(laid.game, spot.pot, VARIANTS["dcfr3"], kept=tables)
-    for step in place.steps:
-        here = here.after(*step)
-    plans = here.plans().astype(np.float64)
-    last = laid.sequence[place.template][place.entry]
-    sizes = [len(combos) for combos in laid.combos]
-    first, second = (plans[int(last[place.line.node, p]), : sizes[p]] for p in range(2))
-    after = children(tree, place.line.node)
-    strategy = np.ones((1, sizes[player]))
-    if len(after) > 1:
-        rows = [int(last[child, player]) for child in after]
-        strategy = here.strategy(player)[rows][:, : sizes[player]].astype(np.float64)
-    level = len(place.steps)
-    visited = [blueprint.visits(p, tree.start.street)[_cells(here, laid.game, level, p, sizes[p])] for p in range(2)]
+    none, sizes = np.zeros(0, np.float32), [len(combos) for combos in laid.combos]
+    run = SubgameCFR(laid.game, spot.pot, VARIANTS["dcfr3"], kept=Tables(blueprint.total, blueprint.total, none, none))
+    found = decided(run, laid, place, (np.arange(sizes[0]), np.arange(sizes[1])))
+    level, street = len(place.steps), STREETS.index(found["street"])
+    cells = [_cells(found["_run"], laid.game, level, p, sizes[p]) for p in range(2)]
+    visited = [blueprint.visits(p, street)[cells[p]] for p in range(2)]
     return BlueprintView(
-        line=place.line.text,
-        board=place.line.board,
-        street=STREETS[tree.start.street],
-        player=player,
-        pot=tree.middle(place.line.node),
-        actions=tuple(tree.action[child] for child in after),
-        combos=laid.combos,
-        reach=(first, second),
-        strategy=strategy,
-        locked=np.zeros(sizes[player], np.bool_),
+        **found,
+        locked=np.zeros(sizes[found["player"]], np.bool_),
         _solution=blueprint,  # type: ignore[arg-type]
-        _run=here,
-        _place=place,
         visits=(visited[0], visited[1]),
     )
 

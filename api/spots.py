@@ -5,10 +5,9 @@ NashConv divided by two, in chips and in per cent of the starting pot, blinds in
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,9 @@ import numpy.typing as npt
 
 from counterplay.api.export import as_csv, card, claims, version
 from counterplay.api.keeping import answered, keeper
-from counterplay.api.solution import HOLDEM, Solution, frozen, not_comparable
-from counterplay.api.view import View
+from counterplay.api.solution import HOLDEM, Solution, not_comparable
+from counterplay.api.unchangeable import Unchangeable
+from counterplay.api.view import View, decided
 from counterplay.engine import arguments, schema
 from counterplay.engine.errors import UserError
 from counterplay.engine.store import pack, write
@@ -25,14 +25,14 @@ from counterplay.engine.streets import Subgame, Tables, part_sizes, work_bytes
 from counterplay.engine.system import available, cores, interrupts, resident
 from counterplay.engine.text import as_json, count, size, small
 from counterplay.games.holdem import old, places
-from counterplay.games.holdem.betting import PLAYERS, STREETS, seat
+from counterplay.games.holdem.betting import PLAYERS, seat
 from counterplay.games.holdem.cards import format_cards
 from counterplay.games.holdem.facts import figures as spot_figures
 from counterplay.games.holdem.facts import stakes, without_raises
 from counterplay.games.holdem.layout import StreetLayout
 from counterplay.games.holdem.lines import standing
 from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
-from counterplay.games.holdem.trees import NEXT, children
+from counterplay.games.holdem.trees import NEXT
 from counterplay.solvers.run import Check, Ending, Limits, Method, Progress, Unit, check_algorithm, run
 from counterplay.solvers.streets.cfr import SubgameCFR, check_tables
 from counterplay.solvers.value import Judgement, exploitability, nash_conv
@@ -59,7 +59,7 @@ def footprint(game: Subgame, compress: bool) -> int:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SpotSolution:
+class SpotSolution(Unchangeable):
     """Both players' average strategies in a spot, how they were found, and what they were judged to be worth."""
 
     spot: Spot
@@ -74,19 +74,6 @@ class SpotSolution:
     threads: int = 1
 
     kind = HOLDEM
-
-    def __post_init__(self) -> None:
-        """Make the tables unchangeable; kernels, which are compiled for arrays that are not, have them as they came."""
-        vars(self)["_held"] = dict(self.state)
-        object.__setattr__(self, "state", MappingProxyType({name: frozen(a) for name, a in self.state.items()}))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy or a pickle is made of, which is made unchangeable again."""
-        return {**{f.name: getattr(self, f.name) for f in fields(self)}, "state": dict(self.state)}
-
-    def __setstate__(self, kept: dict[str, Any]) -> None:
-        vars(self).update(kept)
-        self.__post_init__()
 
     @property
     def game(self) -> str:
@@ -132,8 +119,7 @@ class SpotSolution:
     @cached_property
     def _tables(self) -> Tables:
         """Return the tables once they fit the spot; raises `ValueError` if they do not."""
-        held: dict[str, npt.NDArray[Any]] = vars(self)["_held"]
-        tables = check_tables(self.layout.game, held)
+        tables = check_tables(self.layout.game, self.held)
         return Tables(*(table if table.flags.writeable else table.copy() for table in tables))
 
     @cached_property
@@ -191,33 +177,9 @@ class SpotSolution:
         """Return the decision that a line leads to, as `at` does."""
         laid = self.layout
         place = places.find(self.spot, laid, arguments.text("line", line))
-        tree, player = places.decision(laid, place)
-        here = self._run
-        for step in place.steps:
-            here = here.after(*step)
-        plans = here.plans().astype(np.float64)
-        last, lanes = laid.sequence[place.template][place.entry], places.lanes(laid, place)
-        one, two = (plans[int(last[place.line.node, p]), lanes[p]] for p in range(2))
-        after = children(tree, place.line.node)
-        strategy = np.ones((1, len(lanes[player])))
-        if len(after) > 1:
-            rows = [int(last[child, player]) for child in after]
-            strategy = here.strategy(player)[rows][:, lanes[player]].astype(np.float64)
-        return View(
-            line=place.line.text,
-            board=place.line.board,
-            street=STREETS[tree.start.street],
-            player=player,
-            pot=tree.middle(place.line.node),
-            actions=tuple(tree.action[child] for child in after),
-            combos=laid.combos,
-            reach=(one, two),
-            strategy=strategy,
-            locked=self.spot.locked_at(place.line.text)[laid.combos[player]],
-            _solution=self,
-            _run=here,
-            _place=place,
-        )
+        found = decided(self._run, laid, place, places.lanes(laid, place))
+        fixed = self.spot.locked_at(place.line.text)[laid.combos[found["player"]]]
+        return View(**found, locked=fixed, _solution=self)
 
     def after(self, line: str = "") -> list[tuple[int, View]]:
         """Return the next decision for each card that may come after a line that ends a street, by card."""

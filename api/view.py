@@ -14,7 +14,7 @@ from counterplay.api.export import card
 from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem import equity, places
-from counterplay.games.holdem.betting import PLAYERS, seat
+from counterplay.games.holdem.betting import PLAYERS, STREETS, seat
 from counterplay.games.holdem.cards import COMBOS, combo_name, format_cards, on
 from counterplay.games.holdem.continued import continued
 from counterplay.games.holdem.layout import StreetLayout
@@ -40,6 +40,35 @@ class Solved(Protocol):
     def spot(self) -> Spot: ...
     @property
     def layout(self) -> StreetLayout: ...
+
+
+def decided(here: SubgameCFR, laid: StreetLayout, place: places.Place, lanes: tuple[Any, Any]) -> dict[str, Any]:
+    """Return what a view says of a decision as far as strategies tell it, by name.
+
+    `here` is a run at the root, and `lanes` of both players are the lane of each combo in the layout.
+    """
+    tree, player = places.decision(laid, place)
+    for step in place.steps:
+        here = here.after(*step)
+    plans, last = here.plans().astype(np.float64), laid.sequence[place.template][place.entry]
+    after = children(tree, place.line.node)
+    strategy = np.ones((1, len(lanes[player])))
+    if len(after) > 1:
+        rows = [int(last[child, player]) for child in after]
+        strategy = here.strategy(player)[rows][:, lanes[player]].astype(np.float64)
+    return {
+        "line": place.line.text,
+        "board": place.line.board,
+        "street": STREETS[tree.start.street],
+        "player": player,
+        "pot": tree.middle(place.line.node),
+        "actions": tuple(tree.action[child] for child in after),
+        "combos": laid.combos,
+        "reach": tuple(plans[int(last[place.line.node, p]), lanes[p]] for p in range(2)),
+        "strategy": strategy,
+        "_run": here,
+        "_place": place,
+    }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -231,13 +260,8 @@ class View:
             if self.possible[p][i]
         ]
 
-    def summary(self) -> dict[str, Any]:
-        """Return the figures of both ranges, for JSON."""
-        value, equity = self.mean(self.ev), self.mean(self.equity)
-
-        def numbers(pair: tuple[float, float]) -> list[float | None]:
-            return [number(x) for x in pair]
-
+    def heading(self) -> dict[str, Any]:
+        """Return who acts where, and how often play gets there, for JSON."""
         return {
             "node": self.line,
             "board": format_cards(self.board),
@@ -246,6 +270,17 @@ class View:
             "pot": self.pot,
             "reach": self.chance,
             "note": self.note,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures of both ranges, for JSON."""
+        value, equity = self.mean(self.ev), self.mean(self.equity)
+
+        def numbers(pair: tuple[float, float]) -> list[float | None]:
+            return [number(x) for x in pair]
+
+        return {
+            **self.heading(),
             "ev": numbers(value),
             "equity": numbers(equity),
             "realisation": [v / (q * self.pot) if q > 0 else None for v, q in zip(value, equity, strict=True)],

@@ -11,20 +11,19 @@ import numpy as np
 from counterplay.engine.errors import UserError
 from counterplay.engine.text import count, duration, plus_minus, small
 from counterplay.games.holdem.betting import PLAYERS, STREETS, seat
-from counterplay.games.holdem.cards import combo_name, on
 from counterplay.games.holdem.facts import facts
-from counterplay.games.holdem.ranges import parse_range
 from counterplay.show import grid
 from counterplay.show.play import Opponent
-from counterplay.show.spot_pages import SpotPolicy, decision, earned
+from counterplay.show.spot_pages import SpotPolicy, check, decision, earned, hands, some
+from counterplay.show.spot_pages import opening as opening
 from counterplay.show.spot_pages import spot as spot
-from counterplay.show.text import DIM, HEADING, Paint, table
+from counterplay.show.spot_pages import told as told
+from counterplay.show.text import DIM, Paint, table
 from counterplay.solvers.reach import note
 
 if TYPE_CHECKING:
     from counterplay.api.blueprint_measuring import Bound
     from counterplay.api.blueprint_solution import Blueprint, Measured
-    from counterplay.api.blueprint_view import BlueprintView
     from counterplay.show.pages import Page
     from counterplay.solvers.winnings import Winnings
 
@@ -94,37 +93,16 @@ def _measured(
         yield who, told_of(solution, found)
 
 
-def opening(solution: "Blueprint") -> dict[str, Any]:
-    """Return how often each action is taken at the first decision, for JSON."""
-    return {"strategy": solution.view().frequencies}
-
-
-def _check(page: "Page") -> None:
-    if page.infoset is not None:
-        raise UserError("this is a blueprint: --node LINE and --hands RANGE choose what is shown, not --infoset")
-
-
-def _some(view: "BlueprintView", player: int, hands: str | None) -> list[dict[str, Any]]:
-    rows = view.rows(player)
-    if hands is None:
-        return rows
-    chosen = {combo_name(int(combo)) for combo in np.flatnonzero(parse_range(hands) > 0)}
-    found = [row for row in rows if row["combo"] in chosen]
-    if not found:
-        raise UserError(f"{PLAYERS[player].upper()}'s range has no hand of {hands!r}{on(view.board)}")
-    return found
-
-
 def strategy(solution: "Blueprint", page: "Page") -> Iterator[str]:
     """Yield a decision: who acts, how often it does what, a grid of hands, and combos with the visits of their cells.
 
     Without a line of play all that is known of the blueprint stands above it. Raises `ValueError` for a line that is
     not possible, and for hands that the player does not hold.
     """
-    _check(page)
+    check(solution, page)
     (view, taken), paint = decision(solution, page), page.paint
     p = view.player if (player := seat(page.player)) is None else player
-    rows = _some(view, p, page.hands)
+    rows = some(view, p, page.hands)
     known: list[tuple[str, str]] = []
     if not view.line:
         known = [*visits(solution), *_measured(solution, solution.exploitability, solution.winnings)]
@@ -136,14 +114,7 @@ def strategy(solution: "Blueprint", page: "Page") -> Iterator[str]:
     yield ""
     yield _learned(summary, p)
     yield ""
-    if p == view.player:
-        yield from grid.hand_grid(
-            view.actions, view.combos[p], view.shares[p], view.strategy, paint, page.coloured, page.width
-        )
-    else:
-        held = view.possible[p]
-        yield paint(f"  {PLAYERS[p].upper()} holds, per cent of each hand's combos:", HEADING)
-        yield from grid.range_grid(view.combos[p][held], view.reach[p][held], paint, page.coloured, page.width)
+    yield from hands(view, p, page)
     yield ""
     limit = page.combos if page.hands is None else 0
     yield from _combos(view.actions if p == view.player else (), rows, view.chance, limit, paint)
@@ -171,19 +142,6 @@ def _combos(
     left = len(rows) - len(held[: limit or len(held)])
     if left:
         yield paint(f"  {left:,} more combos: --combos 0 shows all, --hands RANGE some", DIM)
-
-
-def told(solution: "Blueprint", page: "Page") -> dict[str, Any]:
-    """Return what `strategy` shows, for JSON."""
-    _check(page)
-    view, taken = decision(solution, page)
-    p = view.player if (player := seat(page.player)) is None else player
-    return {
-        **view.summary(),
-        **({"taken": taken} if taken else {}),
-        "combos_of": PLAYERS[p],
-        "combos": _some(view, p, page.hands),
-    }
 
 
 def run_outs(solution: "Blueprint", line: str) -> NoReturn:

@@ -64,11 +64,10 @@ def strategy(solution: "SpotSolution", page: "Page") -> Iterator[str]:
     They are the hands of who acts, with what it does, or of a player with their weights. Raises `ValueError` for a line
     that is not possible, a range that cannot be read or that the player does not hold.
     """
-    if page.infoset is not None:
-        raise UserError("this is a hold'em spot: --node LINE and --hands RANGE choose what is shown, not --infoset")
+    check(solution, page)
     (view, taken), paint = decision(solution, page), page.paint
     p = view.player if (player := seat(page.player)) is None else player
-    rows = _some(view, p, page.hands)
+    rows = some(view, p, page.hands)
     run = f"{solution.algorithm}, {count(solution.iterations, 'iteration')}"
     solved = f"{run} to {share_of_pot(solution.exploitability, solution.spot.middle)}"
     yield from table([*facts(solution.spot), *_locks(solution), ("solved", solved)], paint)
@@ -76,17 +75,22 @@ def strategy(solution: "SpotSolution", page: "Page") -> Iterator[str]:
     yield from (*taken, "") if taken else ()
     yield from grid.header(view.summary(), paint)
     yield ""
-    if p == view.player:
-        yield from grid.hand_grid(
-            view.actions, view.combos[p], view.shares[p], view.strategy, paint, page.coloured, page.width
-        )
-    else:
-        held = view.possible[p]
-        yield paint(f"  {PLAYERS[p].upper()} holds, per cent of each hand's combos:", HEADING)
-        yield from grid.range_grid(view.combos[p][held], view.reach[p][held], paint, page.coloured, page.width)
+    yield from hands(view, p, page)
     yield ""
     most = page.combos if page.hands is None else 0
     yield from grid.combo_list(view.actions if p == view.player else (), rows, view.chance, most, paint, page.width)
+
+
+def hands(view: "View", p: int, page: "Page") -> Iterator[str]:
+    """Yield the grid of a player's hands: with what it does where it acts, else with how much it holds of each."""
+    if p == view.player:
+        yield from grid.hand_grid(
+            view.actions, view.combos[p], view.shares[p], view.strategy, page.paint, page.coloured, page.width
+        )
+    else:
+        held = view.possible[p]
+        yield page.paint(f"  {PLAYERS[p].upper()} holds, per cent of each hand's combos:", HEADING)
+        yield from grid.range_grid(view.combos[p][held], view.reach[p][held], page.paint, page.coloured, page.width)
 
 
 def decision(solution: Any, page: "Page") -> tuple[Any, tuple[str, ...]]:
@@ -96,17 +100,16 @@ def decision(solution: Any, page: "Page") -> tuple[Any, tuple[str, ...]]:
     return solution.view(line.text), line.taken
 
 
-def told(solution: "SpotSolution", page: "Page") -> dict[str, Any]:
+def told(solution: Any, page: "Page") -> dict[str, Any]:
     """Return what `strategy` shows, for JSON: both ranges' figures, and the combos of a player."""
-    if page.infoset is not None:
-        raise UserError("this is a hold'em spot: --node LINE and --hands RANGE choose what is shown, not --infoset")
+    check(solution, page)
     view, taken = decision(solution, page)
     p = view.player if (player := seat(page.player)) is None else player
     return {
         **view.summary(),
         **({"taken": taken} if taken else {}),
         "combos_of": PLAYERS[p],
-        "combos": _some(view, p, page.hands),
+        "combos": some(view, p, page.hands),
     }
 
 
@@ -117,7 +120,14 @@ def spot(solution: "SpotSolution", page: "Page", source: str) -> str:
     return f"# {printable(source)}, {where}\n{to_toml(view.spot())}"
 
 
-def _some(view: "View", player: int, hands: str | None) -> list[dict[str, Any]]:
+def check(solution: Any, page: "Page") -> None:
+    """Refuse what chooses among information sets: decisions of hold'em are named by lines of play."""
+    if page.infoset is not None:
+        what = {"holdem": "hold'em spot"}.get(solution.kind, solution.kind)
+        raise UserError(f"this is a {what}: --node LINE and --hands RANGE choose what is shown, not --infoset")
+
+
+def some(view: "View", player: int, hands: str | None) -> list[dict[str, Any]]:
     """Return the rows of a player's combos that are in a range."""
     rows = view.rows(player)
     if hands is None:
@@ -129,7 +139,7 @@ def _some(view: "View", player: int, hands: str | None) -> list[dict[str, Any]]:
     return found
 
 
-def opening(solution: "SpotSolution") -> dict[str, Any]:
+def opening(solution: Any) -> dict[str, Any]:
     """Return how often each action is taken at the first decision, for JSON."""
     return {"strategy": solution.view().frequencies}
 
