@@ -116,7 +116,8 @@ def _given(
         return resume.spot, resume.with_buckets(found).buckets
     if game is None or buckets is None:
         raise UserError(
-            'a blueprint needs a hold\'em spot and buckets, such as "strength:50" or "distribution:200,200,50"'
+            'a blueprint needs a hold\'em spot and buckets (--buckets), such as "strength:50" or '
+            '"distribution:200,200,50"'
         )
     spot = GAMES.make(game)
     if not isinstance(spot, Spot):

@@ -61,7 +61,8 @@ def lay_out(spot: Spot, symmetry: bool = True) -> StreetLayout:
     if need > _SMALL and need > (free := available()):
         raise UserError(
             f"the tables of this spot take at least {size(need)} even in 16 bits, and {size(free)} are free: "
-            "begin on a later street, end on an earlier one, or give fewer bet sizes"
+            "begin on a later street, end on an earlier one, give fewer bet sizes, or put hands in buckets "
+            "(counterplay blueprint)"
         )
     weights = spot.weights[0], spot.weights[1]
     laid = layout(spot.deck, spot.board, weights, spot.trees, spot.betting, spot.rake, symmetry, _told(spot))
