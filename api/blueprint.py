@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.api import blueprint_solution as solutions
-from counterplay.api.blueprint_measuring import chain_for, play_out, tables_of
+from counterplay.api.blueprint_measuring import chain_for, entries_of, play_out, tables_of
 from counterplay.api.blueprint_solution import FIRST, Blueprint, Point, unit_of
 from counterplay.api.keeping import answered, keeper
 from counterplay.api.kept_buckets import buckets_for
@@ -27,7 +27,7 @@ from counterplay.engine.writing import check_writable
 from counterplay.games import GAMES
 from counterplay.games.holdem import buckets as bucket_files
 from counterplay.games.holdem.betting import STREETS
-from counterplay.games.holdem.buckets import Buckets, BucketTables
+from counterplay.games.holdem.buckets import STRENGTH, Buckets, BucketTables, parse_spec
 from counterplay.games.holdem.chain import Chain, twin
 from counterplay.games.holdem.facts import stakes
 from counterplay.games.holdem.spot import Spot, parse_spot
@@ -92,17 +92,24 @@ def blueprint(
             arguments.function(name, call)
     if checkpoint is not None:
         check_writable(arguments.path("checkpoint", checkpoint))
-    spot, found = _given(game, buckets, resume, seed, workers, on_buckets)
+    most = None if memory is None else bytes_of(memory)
+    spot, found = _given(game, buckets, resume, seed, workers, most, on_buckets)
     if resume is not None:
         seed, workers = resume.seed, resume.threads if threads is None else workers
-    run = _Run.start(spot, found, seed, workers, memory, on_size)
+    run = _Run.start(spot, found, seed, workers, most, on_size)
     if resume is not None:
         run.restore(resume)
     return run.train(limits, resume, checkpoint, on_progress)
 
 
 def _given(
-    game: Any, buckets: Any, resume: Any, seed: int, threads: int, tell: Callable[[str, float], None] | None
+    game: Any,
+    buckets: Any,
+    resume: Any,
+    seed: int,
+    threads: int,
+    most: int | None,
+    tell: Callable[[str, float], None] | None,
 ) -> tuple[Spot, Buckets]:
     """Return the spot and its buckets; raises `ValueError` where there are none, or they do not fit."""
     if resume is not None:
@@ -112,7 +119,7 @@ def _given(
             raise UserError(f"the run to resume is of another spot, {resume.game}")
         if buckets is None:
             return resume.spot, resume.buckets
-        found = _buckets(buckets, resume.spot, resume.buckets_seed, threads, tell)
+        found = _buckets(buckets, resume.spot, resume.buckets_seed, threads, most, tell)
         return resume.spot, resume.with_buckets(found).buckets
     if game is None or buckets is None:
         raise UserError(
@@ -126,11 +133,18 @@ def _given(
         raise UserError("a blueprint has no locks: its hands are in buckets, and what is locked are hands")
     if spot.betting.last == 0:
         raise UserError("a game that ends before the flop needs no buckets: solve it")
-    return spot, _buckets(buckets, spot, seed, threads, tell)
+    return spot, _buckets(buckets, spot, seed, threads, most, tell)
 
 
-def _buckets(given: Any, spot: Spot, seed: int, threads: int, tell: Callable[[str, float], None] | None) -> Buckets:
+def _buckets(
+    given: Any, spot: Spot, seed: int, threads: int, most: int | None, tell: Callable[[str, float], None] | None
+) -> Buckets:
     if isinstance(given, str) and not Path(given).is_file():
+        spec = parse_spec(given, spot.betting.last)
+        if (
+            spec.kind != STRENGTH
+        ):  # of expected strengths there may be fewer than were asked for; they are soon computed
+            _admit(BYTES * entries_of(spot, spec), most)
         found = buckets_for(spot, given, seed, threads, tell=tell)
     elif isinstance(given, Buckets):
         found = given
@@ -140,6 +154,14 @@ def _buckets(given: Any, spot: Spot, seed: int, threads: int, tell: Callable[[st
         ours, theirs = f"the {spot.variant} deck to the {STREETS[spot.betting.last]}", STREETS[found.last]
         raise UserError(f"the buckets are of the {found.deck} deck to the {theirs}, and the game is of {ours}")
     return found
+
+
+def _admit(need: int, most: int | None) -> None:
+    """Raise `ValueError` where a run takes more than `most` bytes, by default what is free."""
+    free = available()
+    if need > (free if most is None else most):
+        may = f"{size(free)} are free" if most is None else f"{size(most)} are the most that it may take"
+        raise UserError(f"the run needs {size(need)} of memory, and {may}: take fewer buckets, or fewer bet sizes")
 
 
 @dataclass
@@ -153,6 +175,7 @@ class _Run:
     chain: Chain
     training: Training
     first: npt.NDArray[np.uint8]  # the first snapshot, empty at first
+    spare: int | None  # bytes that judging may take beside the tables, where that was said
     first_at: int = 0
     snapshot: npt.NDArray[np.uint8] | None = None
     snapshot_at: tuple[int, float] = (0, 0.0)  # its iterations and seconds
@@ -160,29 +183,31 @@ class _Run:
 
     @classmethod
     def start(
-        cls, spot: Spot, found: Buckets, seed: int, threads: int, memory: Any, on_size: Callable[[str], None] | None
+        cls,
+        spot: Spot,
+        found: Buckets,
+        seed: int,
+        threads: int,
+        most: int | None,
+        on_size: Callable[[str], None] | None,
     ) -> "_Run":
         """Lay the chains out, and say what the run takes; raises `ValueError` where that does not fit."""
         tables = tables_of(found)
         chain = chain_for(spot, tables, tables)
         game = chain.laid.game
-        cells, free = int(game.boards.columns.sum()), available()
+        cells = int(game.boards.columns.sum())
         each = sum(array.nbytes for array in game.boards) + work_bytes(game, 1)  # of a thread
         need = BYTES * game.entries + 8 * cells + threads * each + tables.of.nbytes
-        most = free if memory is None else bytes_of(memory)
         if on_size is not None:
             on_size(
                 f"{stakes(spot)}: {found.spec}, {count(cells, 'cell')} of both players, {game.entries:,} actions in "
                 f"them, {size(need)} of memory, on {count(threads, 'thread')}"
             )
-        if need > most:
-            may = "are free" if memory is None else "it may take"
-            raise UserError(
-                f"the run needs {size(need)} of memory, and {size(most)} {may}: take fewer buckets, or fewer bet sizes"
-            )
+        _admit(need, most)
+        spare = None if most is None else max(most - 8 * game.entries, 0)  # regrets and averages stay
         chains = [chain, *(twin(chain) for _ in range(threads - 1))]
         training = Training([(each.laid.game, each.dealer) for each in chains], seed)
-        return cls(spot, found, seed, tables, twin(chain), training, np.zeros(0, np.uint8))
+        return cls(spot, found, seed, tables, twin(chain), training, np.zeros(0, np.uint8), spare)
 
     def restore(self, before: Blueprint) -> None:
         """Go on from a blueprint; raises `ValueError` where it does not fit."""
@@ -219,7 +244,7 @@ class _Run:
             state={**self.training.state(), "first": self.first},
         )
         vars(found).update(buckets=self.buckets, tables=self.tables, chain=self.chain)
-        return solutions.judged(found) if judged else found
+        return solutions.judged(found, self.spare) if judged else found
 
     def train(
         self,

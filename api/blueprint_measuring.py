@@ -1,16 +1,19 @@
 """Measuring blueprints: on run-outs of the board, in the whole game where that fits, and by local best responses."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from math import comb
+from operator import mul
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.compiling import clock
-from counterplay.engine.streets import Tables
+from counterplay.engine.streets import Tables, part_sizes
 from counterplay.engine.system import cores
-from counterplay.games.holdem.buckets import Buckets, BucketTables
+from counterplay.games.holdem.betting import STREETS
+from counterplay.games.holdem.buckets import Buckets, BucketSpec, BucketTables, first_of, index_for
 from counterplay.games.holdem.chain import Chain, judged_on, lay_chain
 from counterplay.games.holdem.chain_nodes import ahead_of, nodes_of
 from counterplay.games.holdem.layout import layout
@@ -38,6 +41,18 @@ def chain_for(spot: Spot, one: BucketTables, two: BucketTables) -> Chain:
     """Return the chain of a spot with a player's buckets in each seat."""
     weights = spot.weights[0], spot.weights[1]
     return lay_chain(spot.deck, spot.board, weights, spot.trees, spot.betting, (one, two), spot.rake)
+
+
+def entries_of(spot: Spot, spec: BucketSpec) -> int:
+    """Return how many actions of cells a blueprint has whose buckets are as many as a spec asks for."""
+    last, first = spot.betting.last, STREETS.index(spot.street)
+    index = index_for(spot.deck, spec, last)
+    one = BucketTables(index, first_of(index, spec), np.zeros(0, np.uint16), np.ones(last + 1, np.int64), 0)
+    buckets = [min(asked or n, n) for asked, n in zip((0, *spec.sizes), index.size.tolist(), strict=True)][first:]
+    cells = list(accumulate(buckets, mul)) if spec.memory else buckets
+    game = chain_for(spot, one, one).laid.game
+    actions = part_sizes(game)  # of one cell of each player
+    return int((actions * np.array(cells)[game.instances.board.astype(np.int64)]).sum())
 
 
 def whole_size(spot: Spot) -> int:

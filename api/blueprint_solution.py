@@ -280,28 +280,26 @@ class Blueprint(Unchangeable):
         arguments.number("seconds", seconds, above=0)
         return bounded(self.spot, self.chain, self.total, self.pairs, seconds, arguments.whole("seed", seed))
 
-    @property
-    def fits_whole(self) -> bool:
-        """Tell whether all boards of the game can be laid out, so that the blueprint is judged exactly."""
-        return whole_size(self.spot) < available() / 2
+    def exact(self, threads: int | None = None, memory: int | None = None) -> Judgement | None:
+        """Judge the blueprint in the whole game, where best responses see all hands; None where that does not fit.
 
-    def exact(self, threads: int | None = None) -> Judgement | None:
-        """Judge the blueprint in the whole game, where best responses see all hands; None where that does not fit."""
+        All boards of the game are laid out for it, in half of what is free or in `memory` bytes.
+        """
         many = cores() if threads is None else arguments.whole("threads", threads, 1, arguments.THREADS)
-        if not self.fits_whole:
+        if whole_size(self.spot) > (available() // 2 if memory is None else min(memory, available())):
             return None
         run = whole_run(self.spot, self.chain, self.total, many)
         return run.judge()
 
-    def judge(self, run_outs: int | None = None, seed: int = 1) -> Measured:
+    def judge(self, run_outs: int | None = None, seed: int = 1, memory: int | None = None) -> Measured:
         """Measure the blueprint: exactly where the whole game fits, and against simple players and its first snapshot.
 
-        Values and winnings are in chips.
+        Values and winnings are in chips; `memory` is as for `exact`.
         """
         if run_outs is not None:
             arguments.whole("run_outs", run_outs, 2)
         arguments.whole("seed", seed)
-        return Measured(self.exact(), self.measured(run_outs, seed))
+        return Measured(self.exact(memory=memory), self.measured(run_outs, seed))
 
     def view(self, line: str = "") -> BlueprintView:
         """Return the decision that a line such as "call check [Ks 9d 4c] check" leads to.
@@ -375,9 +373,9 @@ class Blueprint(Unchangeable):
         write(arguments.path("path", path), {"spot": pack([to_toml(self.spot)]), **state}, header)
 
 
-def judged(found: Blueprint) -> Blueprint:
-    """Return a blueprint that says what it is worth."""
-    measured = found.judge()
+def judged(found: Blueprint, memory: int | None = None) -> Blueprint:
+    """Return a blueprint that says what it is worth; `memory` is as for `Blueprint.exact`."""
+    measured = found.judge(memory=memory)
     exact = measured.exact
     given: dict[str, Any] = {"winnings": measured.winnings}
     if exact is not None:

@@ -14,7 +14,7 @@ from counterplay.games.holdem.betting import PLAYERS, STREETS, seat
 from counterplay.games.holdem.facts import facts
 from counterplay.show import grid
 from counterplay.show.play import Opponent
-from counterplay.show.spot_pages import SpotPolicy, check, decision, earned, hands, some
+from counterplay.show.spot_pages import SpotPolicy, check, decision, hands, some
 from counterplay.show.spot_pages import opening as opening
 from counterplay.show.spot_pages import spot as spot
 from counterplay.show.spot_pages import told as told
@@ -226,5 +226,4 @@ def opponent(solution: "Blueprint") -> Opponent:
     small, big = spot.betting.blinds
     stakes = f"The blinds are {small} and {big}" if big else f"The pot is {spot.pot}"
     intro = f"\n{stakes}, stacks are {spot.stack}; you get what you win, less what you put in."
-    policy = SpotPolicy(solution)
-    return Opponent(policy, intro, spot.pot / 2, earned, None, taken=policy.taken)
+    return SpotPolicy(solution).opponent(intro, None)

@@ -51,7 +51,7 @@ class Opponent(NamedTuple):
 
     `best` is what perfect play against it would earn in each seat; None where nobody can tell. `taken` gives, for a
     label and an answer, what the answer is taken for where it names no action, None where it is nothing that could be;
-    it raises `ValueError` for what the rules do not allow.
+    it raises `ValueError` for what the rules do not allow. `stakes` says, for a label, what there is to win and to pay.
     """
 
     policy: "Policy"
@@ -62,6 +62,7 @@ class Opponent(NamedTuple):
     view: Callable[[int, str], Sequence[str]] | None = None  # what a player sees, as a picture in place of its text
     shown: Callable[[Any], Sequence[str]] | None = None  # the last state of a game, as a picture
     taken: Callable[[str, str], Meant | None] | None = None
+    stakes: Callable[[str], str] | None = None
 
 
 class Policy(Protocol):
@@ -193,7 +194,8 @@ class Session:
     def ask(self, decision: Decision) -> int:
         """Return what the person chooses; raises `EOFError` where it leaves."""
         if decision.hand:
-            self.say(f"  you hold {decision.hand}{', after ' if decision.seen else ''}{decision.seen}")
+            stakes = "" if self.opponent.stakes is None else f"; {self.opponent.stakes(decision.label)}"
+            self.say(f"  you hold {decision.hand}{', after ' if decision.seen else ''}{decision.seen}{stakes}")
         elif self.opponent.view is not None:
             for line in self.opponent.view(decision.player, decision.seen):
                 self.say(f"  {line}")

@@ -11,14 +11,15 @@ import numpy as np
 from counterplay.engine.errors import UserError
 from counterplay.engine.text import count, duration, printable, small
 from counterplay.games.holdem.betting import PLAYERS, seat
-from counterplay.games.holdem.cards import card_name, combo_name, on
+from counterplay.games.holdem.cards import card_name, combo_name, format_cards, on
 from counterplay.games.holdem.facts import facts
-from counterplay.games.holdem.lines import read_line
+from counterplay.games.holdem.lines import LineOfPlay, read_line
 from counterplay.games.holdem.ranges import parse_range
 from counterplay.games.holdem.rules import HoldemRules
 from counterplay.games.holdem.spot import to_toml
 from counterplay.games.holdem.translation import taken as taken_for
-from counterplay.games.holdem.trees import children
+from counterplay.games.holdem.trees import FOLD, children
+from counterplay.games.holdem.values import in_chips
 from counterplay.show import grid
 from counterplay.show.play import Meant, Opponent
 from counterplay.show.text import HEADING, Paint, table
@@ -230,8 +231,7 @@ def opponent(solution: "SpotSolution") -> Opponent:
         if big
         else f"\nThe pot is {spot.pot}, {stacks}; who folds at once gets 0 chips, and the other {spot.pot}."
     )
-    policy = SpotPolicy(solution)
-    return Opponent(policy, intro, spot.pot / 2, earned, solution.free_best, taken=policy.taken)
+    return SpotPolicy(solution).opponent(intro, solution.free_best)
 
 
 def earned(chips: float) -> str:
@@ -255,6 +255,32 @@ class SpotPolicy:
             self._views[label] = self.solution.view(label)
         return self._views[label]
 
+    def opponent(self, intro: str, best: Sequence[float] | None) -> Opponent:
+        """Return who plays it in a terminal, and says `intro` first; `best` is as in `Opponent`."""
+        half = self.solution.spot.pot / 2
+        return Opponent(self, intro, half, earned, best, shown=self.showdown, taken=self.taken, stakes=self.stakes)
+
+    def _line(self, label: str) -> LineOfPlay:
+        spot = self.solution.spot
+        return read_line(label, spot.board, spot.trees, spot.betting, spot.deck)
+
+    def stakes(self, label: str) -> str:
+        """Return what is in the middle after a line of play, and what a call costs."""
+        line = self._line(label)
+        tree = self.solution.spot.trees[line.start]
+        own = int(tree.kind[line.node])
+        due = int(tree.paid[line.node, 1 - own] - tree.paid[line.node, own])
+        call = f", {in_chips(due, tree.start.unit)} to call" if due else ""
+        return f"pot {tree.middle(line.node)}{call}"
+
+    def showdown(self, state: Any) -> Sequence[str]:
+        """Return both hands where a hand ended in a showdown, [0 or 1 lines]; `state` is the last of the rules."""
+        lanes, point = state
+        if self.solution.spot.trees[point.start].kind[point.node] == FOLD:
+            return ()
+        held = [f"{name} {self.rules.hands(p)[lanes[p]]}" for p, name in enumerate(self.names)]
+        return (f"showdown on {format_cards(point.board)}: {', '.join(held)}",)
+
     def odds(self, player: int, label: str, lane: int, actions: tuple[str, ...]) -> tuple[float, ...]:
         """Return the probability of each action of the player's hand after a line of play."""
         odds = self._view(label).strategy[:, lane]
@@ -265,8 +291,7 @@ class SpotPolicy:
 
         Raises `ValueError` for an amount that is not legal.
         """
-        spot = self.solution.spot
-        line = read_line(label, spot.board, spot.trees, spot.betting, spot.deck)
+        spot, line = self.solution.spot, self._line(label)
         tree = spot.trees[line.start]
         found = taken_for(tree, line.node, spot.betting, answer)
         if found is None:

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 import counterplay
+from counterplay.api.blueprint_measuring import entries_of
 from counterplay.engine.errors import UserError
+from counterplay.games.holdem.buckets import parse_spec
+from counterplay.games.holdem.spot import load_spot
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 ROYAL = EXAMPLES / "royal_preflop.toml"  # twenty cards, limit, to the flop
@@ -41,6 +44,31 @@ def test_threads_and_tables_of_buckets_count_in_what_a_run_takes():
             counterplay.blueprint(ROYAL, "strength:6", threads=threads, memory=100_000, on_size=told.append)
     one, many = (float(text.partition(" MB of memory")[0].rpartition(" ")[2]) for text in told)
     assert many > 50 * one
+
+
+@pytest.mark.parametrize("buckets", ["distribution:200", "matchup:200", "distribution:20 memory"])
+def test_what_does_not_fit_is_refused_before_buckets_are_computed(buckets):
+    """Clusters of 52 cards take minutes; how many cells there will be is known before."""
+    with pytest.raises(UserError, match="are the most that it may take: take fewer buckets"):
+        counterplay.blueprint(EXAMPLES / "limit_holdem.toml", buckets, memory="10MB", on_buckets=computed)
+
+
+def computed(what: str, part: float) -> None:
+    pytest.fail(f"{what} was computed")
+
+
+@pytest.mark.parametrize("buckets", ["strength:6", "strength:5 memory", "strength:all,3,2"])
+def test_entries_are_counted_before_buckets_are_there(buckets):
+    spot = load_spot(EXAMPLES / "royal_holdem.toml")
+    found = counterplay.blueprint(spot, buckets, iterations=1, threads=1)
+    assert entries_of(spot, parse_spec(buckets, spot.betting.last)) == len(found.total)
+
+
+def test_the_exact_judgement_keeps_to_the_memory_that_was_given():
+    """All boards of four streets with twenty cards take 70 MB, and a blueprint of few buckets a few."""
+    found = counterplay.blueprint(EXAMPLES / "royal_holdem.toml", "strength:6", iterations=2, threads=1, memory="30MB")
+    assert found.exploitability is None
+    assert found.winnings
 
 
 def test_figures_that_are_asked_for_wrongly(plan):
@@ -90,7 +118,7 @@ def test_an_interrupted_run_is_saved_before_it_is_judged(tmp_path, monkeypatch):
     """Judging a large one takes half a minute, in which a second Ctrl-C, or a SIGKILL, may come."""
     from counterplay.api import blueprint_solution
 
-    def impatient(_):
+    def impatient(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(blueprint_solution, "judged", impatient)

@@ -67,7 +67,16 @@ def test_who_folds_loses_what_was_put_in(session):
     out = session("fold", "?", "q")
     assert "you get -1.00 chips; -1.00 chips in 1 hand" in out
     assert re.search(r"you, first to act: fold \(the solution: ", out)
+    assert "showdown" not in out
     assert "OOP" in session("c", "q", seat="oop")
+
+
+def test_what_there_is_to_win_and_to_pay_is_said(session):
+    """The button has put in one of the three chips in the middle, and who goes to the end sees both hands."""
+    outs = [session(*["c"] * 9, seed=seed) for seed in range(6)]
+    assert all("; pot 3, 1 to call\n" in out for out in outs)
+    for out in outs:
+        assert ("showdown on " in out) == ("OOP: fold" not in out)
 
 
 def test_any_legal_bet_may_be_made(session):
