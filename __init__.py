@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from counterplay.api.factored_solution import FactoredSolution
     from counterplay.api.judge import SeatJudgement, judge
     from counterplay.api.listing import list_envs, list_games, list_learners, make
+    from counterplay.api.rivers import solve_rivers
     from counterplay.api.runs import load_run, train
     from counterplay.api.solution import Solution
     from counterplay.api.solve import load, solve
@@ -55,6 +56,7 @@ __all__ = [
     "load_run",
     "make",
     "solve",
+    "solve_rivers",
     "sweep",
     "train",
 ]
@@ -84,6 +86,7 @@ _HOMES = {
     "load_run": "api.runs",
     "make": "api.listing",
     "solve": "api.solve",
+    "solve_rivers": "api.rivers",
     "sweep": "api.sweep",
     "train": "api.runs",
 }

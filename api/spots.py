@@ -344,7 +344,7 @@ def solve(
     if iterations is None and target is None and time is None:
         target = DEFAULT_TARGET
     limits = Limits(iterations, None if target is None else chips(target, spot.middle), time)
-    chosen = resume.method if resume is not None else _method(algorithm, iterations)
+    chosen = resume.method if resume is not None else method_of(algorithm, iterations)
     workers = threads or cores()
     laid = resume.layout if resume is not None else places.lay_out(spot)
     tables, free = footprint(laid.game, compress), available()
@@ -384,7 +384,7 @@ def solve(
     return answered(solved, checkpoint, stop)
 
 
-def _method(algorithm: str, iterations: int | None) -> Method:
+def method_of(algorithm: str, iterations: int | None) -> Method:
     """Return the method that a name stands for on spots."""
     check_algorithm(algorithm)
     name = "dcfr3" if algorithm == "auto" else algorithm

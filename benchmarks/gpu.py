@@ -43,6 +43,7 @@ import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from counterplay.agents.nn.kernels import by_kernel, mixer, mlp, regrets, showdown  # noqa: E402
+from counterplay.agents.rivers import Rivers, Side, Sides, side_of  # noqa: E402
 
 COMPILING = 240.0  # seconds, after which nothing more is given to `torch.compile`
 ROUNDS, REPLAYS = 7, 20
@@ -200,6 +201,70 @@ def tables(device: str, small: bool) -> Iterator[Case]:
     )
 
 
+def rivers(device: str, small: bool) -> Iterator[Case]:
+    """Yield an iteration of both players on many rivers at once: two sizes of bets, a raise of each, all hands."""
+    boards, hands = (2, 100) if small else (256, 1081)
+    cards = torch.combinations(torch.arange(52))[:hands].numpy().astype("uint8")
+    strength = torch.randint(0, 1000, (boards, hands), dtype=torch.int32).numpy()
+    weight = torch.rand(boards, hands).numpy()
+
+    def made(where: str, kind: torch.dtype) -> Rivers:
+        on = torch.device(where)
+        return Rivers(two_sizes(on), (cards, cards), (strength, strength), (weight, weight), on, kind)
+
+    run, twin = made(device, torch.float32), made("cpu", torch.float64)
+    rule = torch.tensor([[0.7, 0.5, 0.9]], dtype=torch.float64).numpy()
+
+    def ours() -> list[Tensor]:
+        run.iterate()
+        return run.regret
+
+    def exact() -> list[Tensor]:
+        twin.advance(rule)
+        return [part.to(device) for part in twin.regret]
+
+    run.factors.copy_(torch.tensor([*rule[0], 0.0]))
+    moved = sum(4.0 * 8 * part.numel() for part in run.plan)
+    yield Case(f"iteration of {boards} rivers, {hands:,} hands", ours, None, exact, 1e-3, moved, 0.0, "tf32")
+
+
+def two_sizes(device: torch.device) -> Sides:
+    """Return the betting of a river by hand: check or bet 1 or 2; then fold, call or raise to 6; then fold or call."""
+    decisions: tuple[list[tuple[int, int, int]], ...] = (
+        [],
+        [],
+    )  # of each player: its own row before, first row, actions
+    rows, leaves = [1, 1], list[tuple[tuple[int, int], tuple[float, float, float], bool]]()
+
+    def decide(p: int, above: int, actions: int) -> int:
+        decisions[p].append((above, rows[p], actions))
+        rows[p] += actions
+        return rows[p] - actions
+
+    def bet(p: int, mine: int, theirs: int, pot: float, size: float) -> None:
+        """Have player p, whose last row is `mine`, bet; the other folds, calls or raises."""
+
+        def end(own: int, other: int, half: float, folder: int) -> None:
+            pays = (half, -half, 0.0) if folder < 0 else (-half, half, 0.0) if folder == 0 else (half, -half, 0.0)
+            leaves.append(((own, other) if p == 0 else (other, own), pays, folder >= 0))
+
+        answer = decide(1 - p, theirs, 3)
+        last = decide(p, mine, 2)
+        end(mine, answer, pot / 2, 1 - p)
+        end(mine, answer + 1, pot / 2 + size, -1)
+        end(last, answer + 2, pot / 2 + size, p)
+        end(last + 1, answer + 2, pot / 2 + 6, -1)
+
+    opening = decide(0, 0, 3)
+    reply = decide(1, 0, 3)
+    leaves.append(((opening, reply), (1.0, -1.0, 0.0), False))
+    for k, size in enumerate((1.0, 2.0)):
+        bet(0, opening + 1 + k, 0, 2.0, size)
+        bet(1, reply + 1 + k, opening, 2.0, size)
+    sides: list[Side] = [side_of(decisions[p], leaves, p, device) for p in range(2)]
+    return Sides(*sides)
+
+
 def check(case: Case) -> float:
     """Return the largest difference from 64 bits as a share of the largest number; exits where it is too large."""
     worst = 0.0
@@ -269,7 +334,7 @@ def measure(began: float) -> None:
     print(
         f"{name}: copies {card.copy / 1e12:.2f} TB/s, bf16 {card.bf16 / 1e12:.0f}, tf32 {card.tf32 / 1e12:.0f} TFLOP/s"
     )
-    for kind in (networks, mixers, tables):
+    for kind in (networks, mixers, tables, rivers):
         for case in kind("cuda", False):
             error, least = check(case), floor_of(card, case)
             ours = timed(case.ours)
@@ -303,7 +368,7 @@ def main() -> None:
     if not checks:
         measure(began)
         return
-    for kind in (networks, mixers, tables):
+    for kind in (networks, mixers, tables, rivers):
         for case in kind("cuda" if there else "cpu", True):
             print(f"{case.name}: {check(case):.0e} off", flush=True)
 
