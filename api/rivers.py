@@ -13,7 +13,7 @@ from counterplay.engine import arguments
 from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
 from counterplay.engine.streets import root_lanes
-from counterplay.engine.system import available, interrupts
+from counterplay.engine.system import interrupts
 from counterplay.engine.text import count, size
 from counterplay.games import GAMES
 from counterplay.games.holdem.cards import parse_cards
@@ -46,8 +46,6 @@ def solve_rivers(
     of them is done. Ctrl-C raises `KeyboardInterrupt`. Raises `ValueError` for what is no river, and for a board on
     which a player has no hand.
     """
-    from counterplay.agents.nn import device as devices
-
     given = GAMES.make(spot)
     if not isinstance(given, Spot) or len(given.board) != given.deck.board[given.betting.last] or given.locks:
         raise UserError("many boards at once are those of a hold'em spot on its last street, without locks")
@@ -57,8 +55,8 @@ def solve_rivers(
     elif target is None:
         target = DEFAULT_TARGET
     tell = (lambda _: None) if on_progress is None else arguments.function("on_progress", on_progress)
-    chosen = devices.choose(device)
-    if chosen.type == "cpu":
+    chosen = _gpu(device)
+    if chosen is None:
         solved = list[SpotSolution]()
         for k, each in enumerate(spots):
             found = solve_spot(each, algorithm, iterations=iterations, target=target)
@@ -68,6 +66,20 @@ def solve_rivers(
             tell(f"{count(k + 1, 'board')} of {len(spots)}")
         return solved
     return solve_together(spots, algorithm, iterations, target, chosen, tell)
+
+
+def _gpu(device: str) -> Any:
+    """Return the GPU that a name stands for; None for the CPU, which needs no PyTorch."""
+    try:
+        from counterplay.agents.nn.device import choose
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        if device not in ("auto", "cpu"):
+            raise UserError('many boards at once need PyTorch: pip install "counterplay[learn]"') from None
+        return None
+    found = choose(device)
+    return None if found.type == "cpu" else found
 
 
 def _on(spot: Spot, board: str) -> Spot:
@@ -84,8 +96,7 @@ def solve_together(
     tell: Callable[[str], None],
 ) -> list[SpotSolution]:
     """Solve spots that differ in their boards alone together, as many at a time as fit, on a device of PyTorch's."""
-    import torch
-
+    from counterplay.agents.nn.device import free as free_on
     from counterplay.agents.rivers import Rivers, betting
 
     if not spots:
@@ -93,7 +104,7 @@ def solve_together(
     sides = betting(*lay_out(spots[0]).game[2:4], device)
     hands = [np.flatnonzero(np.any([each.weights[p] > 0 for each in spots], axis=0)) for p in range(2)]
     each = Rivers.nbytes(sides, (len(hands[0]), len(hands[1])))
-    free = available() if device.type == "cpu" else torch.cuda.mem_get_info()[0]
+    free = free_on(device)
     most = int(0.8 * free // each)
     if not most:
         raise UserError(f"a board takes {size(each)} of the device's memory, and {size(free)} are free")

@@ -20,6 +20,7 @@ from counterplay.solvers.cfr import CFR, schedule
 from counterplay.solvers.variants import VARIANTS
 
 torch = pytest.importorskip("torch")
+from counterplay.agents.nn import device as devices  # noqa: E402
 from counterplay.agents.rivers import Rivers, betting  # noqa: E402
 
 
@@ -114,15 +115,16 @@ def test_on_the_cpu_boards_are_solved_one_after_another():
 
 
 def test_as_many_as_fit_go_together(monkeypatch):
-    whole = together.solve_together([spot(b) for b in BOARDS], "cfr+", 10, None, torch.device("cpu"), lambda _: None)
-    each = Rivers.nbytes(betting(*lay_out(spot()).game[2:4], torch.device("cpu")), (40, 40))
-    monkeypatch.setattr(together, "available", lambda: 2 * each)
-    told = []
-    parts = together.solve_together([spot(b) for b in BOARDS], "cfr+", 10, None, torch.device("cpu"), told.append)
-    assert len(told) > 1
+    spots, told = [spot(b) for b in BOARDS], []
+    whole = together.solve_together(spots, "cfr+", 10, None, torch.device("cpu"), told.append)
+    run = batch(spots)
+    each = Rivers.nbytes(run.sides, tuple(reach.shape[1] for reach in run.reach))
+    monkeypatch.setattr(devices, "free", lambda _: int(2.6 * each))
+    parts = together.solve_together(spots, "cfr+", 10, None, torch.device("cpu"), told.append)
+    assert told == ["3 boards of 3", "2 boards of 3", "3 boards of 3"]
     for part, one in zip(parts, whole, strict=True):
         assert part.value == pytest.approx(one.value, abs=1e-4)
-    monkeypatch.setattr(together, "available", lambda: 100)
+    monkeypatch.setattr(devices, "free", lambda _: 100)
     with pytest.raises(UserError, match=r"a board takes .* of the device's memory"):
         together.solve_together([spot()], "cfr+", 10, None, torch.device("cpu"), told.append)
 

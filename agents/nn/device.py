@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from counterplay.engine.errors import UserError
+from counterplay.engine.system import available
 from counterplay.engine.text import count
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -56,6 +57,11 @@ def host(tensor: Tensor) -> npt.NDArray[Any]:
 def like(tensor: Tensor, array: npt.NDArray[Any]) -> Tensor:
     """Return an array as a tensor where another one is: on the CPU the same memory, else a copy."""
     return torch.from_numpy(array).to(tensor.device)
+
+
+def free(device: torch.device) -> int:
+    """Return how many bytes of a device's memory are free."""
+    return available() if device.type == "cpu" else int(torch.cuda.mem_get_info(device)[0])
 
 
 def move(learner: object, device: torch.device) -> bool:
