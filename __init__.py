@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from counterplay.agents.run import Run
+    from counterplay.api.batch import batch
+    from counterplay.api.batch_rows import Batch
     from counterplay.api.blueprint import blueprint
     from counterplay.api.blueprint_solution import Blueprint
     from counterplay.api.buckets import buckets, load_buckets
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from counterplay.solvers.value import Judgement
 
 __all__ = [
+    "Batch",
     "Blueprint",
     "Buckets",
     "FactoredSolution",
@@ -45,6 +48,7 @@ __all__ = [
     "SteppedSolution",
     "TreeSolution",
     "UserError",
+    "batch",
     "blueprint",
     "buckets",
     "judge",
@@ -63,6 +67,7 @@ __all__ = [
 
 # Where each public name is; imported when it is first asked for, so that the command line answers --help at once.
 _HOMES = {
+    "Batch": "api.batch_rows",
     "Blueprint": "api.blueprint_solution",
     "Buckets": "games.holdem.buckets",
     "FactoredSolution": "api.factored_solution",
@@ -75,6 +80,7 @@ _HOMES = {
     "SteppedSolution": "api.stepped_solution",
     "TreeSolution": "api.tree_solution",
     "UserError": "engine.errors",
+    "batch": "api.batch",
     "blueprint": "api.blueprint",
     "buckets": "api.buckets",
     "judge": "api.judge",

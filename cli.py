@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 import counterplay
-from counterplay.api import blueprint_commands, bucket_commands, team_commands
+from counterplay.api import batch_commands, blueprint_commands, bucket_commands, team_commands
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
 from counterplay.show.terminal import DEBUG, answer, coloured, guarded, paint, put, put_export, put_json, say, width
@@ -168,15 +168,23 @@ def solve(
 
 
 @cli.command()
-@click.argument("file")
+@click.argument("file", metavar="FILE|DIR")
 @click.option("--node", metavar="LINE", default="", help='A line that ends a street, such as "check check".')
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option("--no-pager", is_flag=True, help="Print a page that is longer than the terminal at once.")
-def report(file: str, node: str, as_json: bool, no_pager: bool) -> None:
-    """Report the next card by card, in the hold'em spot in FILE: values and the next player's actions."""
+@click.option("--by", metavar="WHAT", help='Batches: boards by "high card", pairs, suits or ranks; all of these.')
+@click.option("--sort", metavar="COLUMN", default="weight", help="Batches: by ev_oop, equity_oop, check ...; weight.")
+@click.option("--limit", type=click.IntRange(min=0), default=40, metavar="N", help="Batches: so many spots; 0 is all.")
+@click.option("--to", type=click.Choice(["csv", "parquet"]), help="Batches: as a table in this format.")
+@click.option("--out", metavar="FILE", help="Batches: write that table to FILE.")
+def report(file: str, node: str, as_json: bool, no_pager: bool, **of_batches: Any) -> None:
+    """Report the next card by card, in the hold'em spot in FILE; or the spots of the batch in DIR, by their boards."""
     from counterplay.api.export import claims
     from counterplay.show import pages
 
+    if Path(file).is_dir():
+        batch_commands.report(file, as_json=as_json, **of_batches)
+        return
     solution = counterplay.load(file)
     page = pages.of(solution)
     rows = page.run_outs(solution, node)
@@ -338,7 +346,12 @@ def play(file: str, seat: str | None, seed: int | None, hands: int | None, game:
     play_session(Session(opponent, say, answer, paint, np.random.default_rng(seed)), sits, hands)
 
 
-for _command in (*bucket_commands.COMMANDS, *blueprint_commands.COMMANDS, *team_commands.COMMANDS):
+for _command in (
+    *batch_commands.COMMANDS,
+    *bucket_commands.COMMANDS,
+    *blueprint_commands.COMMANDS,
+    *team_commands.COMMANDS,
+):
     cli.add_command(_command)
 
 

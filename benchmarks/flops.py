@@ -3,10 +3,11 @@
     python benchmarks/flops.py
 
 A flop is described by the equity against a random hand of each of the 169 kinds of hole cards on it, over run-outs that
-are drawn by a seed, and by its suits and pairs, which these equities hardly see. Flops are gathered in as many clusters as the subset is to have (k-medoids on these equities,
-weighted by how often a flop comes, the best of several starts); each is stood for by its most central flop. A flop's
-weight is first its cluster's, then moved as little as need be so that mean equities over the subset are those over all
-flops. What is told as the error is what remains of the difference: the largest over the 169, and the root mean square.
+are drawn by a seed, and by its suits and pairs, which these equities hardly see. Flops are gathered in as many clusters
+as the subset is to have (k-medoids on these numbers, weighted by how often a flop comes, the best of several starts);
+each is stood for by its most central flop. A flop's weight is first its cluster's, then moved as little as need be so
+that means over the subset are those over all flops. What is told as the error is what remains of the difference of mean
+equities: the largest over the 169, and the root mean square.
 """
 
 import textwrap

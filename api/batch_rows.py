@@ -1,0 +1,151 @@
+"""What a batch of spots keeps in its folder: a line for each spot in SQLite, and what is read from it."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from counterplay.engine.errors import UserError
+from counterplay.games.holdem.cards import parse_cards
+from counterplay.games.holdem.flops import texture
+
+FILE = "batch.sqlite"
+SOLVED, INTERRUPTED, FAILED = "solved", "interrupted", "failed"
+_KINDS = {
+    "name": str,
+    "board": str,
+    "weight": float,
+    "status": str,
+    "error": str,
+    "file": str,
+    "iterations": int,
+    "seconds": float,
+    "exploitability": float,  # per cent of the pot
+    "ev_oop": float,
+    "ev_ip": float,
+    "equity_oop": float,
+    "actions": str,  # JSON: how often the first decision's actions are taken
+    "digest": str,  # of the spot's text
+}
+COLUMNS = tuple(_KINDS)
+_TYPES = {str: "TEXT", float: "REAL", int: "INTEGER"}
+_MOST = 1_000_000  # rows of a batch
+TEXTURES = ("high card", "pairs", "suits", "ranks")
+SORTS = ("name", "weight", "seconds", "iterations", "exploitability", "ev_oop", "ev_ip", "equity_oop")
+
+
+@contextmanager
+def opened(folder: Path, *, new: bool = False) -> Iterator[sqlite3.Connection]:
+    """Yield the database of a folder; raises `ValueError` where there is none, or it is damaged."""
+    place = folder / FILE
+    if not new and not place.is_file():
+        raise UserError(f"{folder} holds no batch: 'counterplay batch SPOT --boards ... --out {folder}' makes one")
+    try:
+        with closing(sqlite3.connect(place)) as base:
+            if new:
+                columns = ", ".join(f"{name} {_TYPES[kind]}" for name, kind in _KINDS.items())
+                base.execute(f"CREATE TABLE IF NOT EXISTS spots ({columns}, PRIMARY KEY (name))")
+                base.execute("CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT)")
+            yield base
+    except sqlite3.Error as error:
+        raise UserError(f"{place} is damaged, or cannot be written: {error}") from error
+
+
+def claim(base: sqlite3.Connection, about: Mapping[str, Any]) -> None:
+    """Note what a batch is of; raises `ValueError` where the folder holds one of something else."""
+    kept = dict(base.execute("SELECT key, value FROM about"))
+    for key, value in about.items():
+        text = json.dumps(value)
+        if kept.get(key, text) != text:
+            raise UserError(
+                f"the folder holds a batch with another {key}, {kept[key][:200]}: give it again, or name another folder"
+            )
+    base.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", [(k, json.dumps(v)) for k, v in about.items()])
+    base.commit()
+
+
+def put(base: sqlite3.Connection, row: Mapping[str, Any]) -> None:
+    """Write a spot's line, in place of an earlier one."""
+    marks = ", ".join("?" * len(COLUMNS))
+    base.execute(f"INSERT OR REPLACE INTO spots VALUES ({marks})", [row.get(name) for name in COLUMNS])
+    base.commit()
+
+
+def rows_of(base: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Return all lines; raises `ValueError` for what no batch wrote."""
+    found = [dict(zip(COLUMNS, row, strict=True)) for row in base.execute(f"SELECT {', '.join(COLUMNS)} FROM spots")]
+    if len(found) > _MOST:
+        raise UserError(f"a batch has at most {_MOST:,} spots, and this one {len(found):,}")
+    for row in found:
+        for name, kind in _KINDS.items():
+            if row[name] is not None and not isinstance(row[name], kind | int if kind is float else kind):
+                raise UserError(f"the batch is damaged: {name} of a spot is {row[name]!r}")
+        try:
+            actions = json.loads(row["actions"] or "{}")
+            row["actions"] = {str(name): float(share) for name, share in actions.items()}
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            raise UserError(f"the batch is damaged: the actions of {row['name']!r} are no object") from None
+    return found
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The spots of a batch: `rows` has a dictionary for each, by the names of `COLUMNS`."""
+
+    folder: Path
+    rows: tuple[dict[str, Any], ...]
+
+    @property
+    def solved(self) -> tuple[dict[str, Any], ...]:
+        """Return the lines of those that are solved."""
+        return tuple(row for row in self.rows if row["status"] == SOLVED)
+
+    def mean(self, rows: Iterable[Mapping[str, Any]] | None = None) -> dict[str, Any]:
+        """Return how many spots there are, their weight, and by weight the mean of values, equities and actions."""
+        some = list(self.solved if rows is None else rows)
+        whole = sum(row["weight"] for row in some)
+        told: dict[str, Any] = {"spots": len(some), "weight": whole}
+        if not whole:
+            return told
+        for name in ("ev_oop", "ev_ip", "equity_oop", "exploitability"):
+            told[name] = sum(row["weight"] * row[name] for row in some) / whole
+        names = dict.fromkeys(name for row in some for name in row["actions"])  # in the order of the first spot's
+        told["actions"] = {n: sum(row["weight"] * row["actions"].get(n, 0.0) for row in some) / whole for n in names}
+        return told
+
+    def sorted(self, column: str) -> list[dict[str, Any]]:
+        """Return the lines of those that are solved, the largest first; raises `ValueError` for no such column."""
+        known = dict.fromkeys(name for row in self.solved for name in row["actions"])
+        if column not in SORTS and column not in known:
+            raise UserError(f"spots are sorted by {', '.join((*SORTS, *known))}, not by {column!r}")
+        if column == "name":
+            return sorted(self.solved, key=lambda row: str(row["name"]))
+        of = (lambda row: row[column]) if column in SORTS else (lambda row: row["actions"].get(column, 0.0))
+        return sorted(self.solved, key=of, reverse=True)
+
+    def by(self, what: str) -> dict[str, dict[str, Any]]:
+        """Return the means of the spots whose boards are alike: by "high card", "pairs", "suits" or "ranks".
+
+        Raises `ValueError` for anything else.
+        """
+        if what not in TEXTURES:
+            raise UserError(f"boards are told apart by {', '.join(TEXTURES)}, not by {what!r}")
+        groups = dict[str, list[Mapping[str, Any]]]()
+        for row in self.solved:
+            groups.setdefault(texture(parse_cards(row["board"]))[what], []).append(row)
+        return {name: self.mean(groups[name]) for name in sorted(groups, key=_order)}
+
+
+def _order(name: str) -> tuple[int, str]:
+    ranks = "AKQJT98765432"
+    return (ranks.index(name), "") if name in ranks else (len(ranks), name)
+
+
+def read(folder: str | Path) -> Batch:
+    """Read a batch from its folder; raises `ValueError` where there is none, or it is damaged."""
+    place = Path(folder)
+    with opened(place) as base:
+        return Batch(place, tuple(rows_of(base)))
