@@ -1,19 +1,15 @@
 """Many spots: the ranges and betting of one on many boards, or a folder of spots, each solved and kept."""
 
-import json
-import os
 import re
-import signal
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from hashlib import blake2b
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from counterplay.api import batch_rows as table
-from counterplay.api.batch_rows import FAILED, INTERRUPTED, SOLVED, Batch
+from counterplay.api.batch_rows import FAILED, SOLVED, Batch
+from counterplay.api.batch_workers import Job, Pool, Processes, line
 from counterplay.api.spots import DEFAULT_TARGET, chips
 from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
@@ -26,22 +22,6 @@ from counterplay.games.holdem.flops import kinds, subset
 from counterplay.games.holdem.spot import Spot, to_toml
 
 _MOST = 100_000  # spots of a batch
-
-
-@dataclass(frozen=True)
-class Job:
-    """A spot of a batch."""
-
-    name: str
-    spot: str  # as text, or "" for one that could not be read
-    board: str
-    weight: float
-    error: str = ""
-
-    @property
-    def digest(self) -> str:
-        """Return what tells the spot from others."""
-        return blake2b(self.spot.encode(), digest_size=16).hexdigest()
 
 
 class BatchProgress(NamedTuple):
@@ -64,6 +44,7 @@ def batch(
     target: float | str | None = None,
     compress: bool = False,
     workers: int | None = None,
+    ray: str | None = None,
     on_progress: Callable[[BatchProgress], None] | None = None,
 ) -> Batch:
     """Solve many spots, and keep each in a file of its own in the folder `out`, with a line in its batch.sqlite.
@@ -71,7 +52,9 @@ def batch(
     `source` is a hold'em spot, or the path of one's file, with `boards`: "all" (all 1,755 kinds of flops, by weight),
     "subset:25" (or 49, 95, 184: chosen to stand for all), a list of boards such as "Ks9d4c", or a text of them with
     commas or line ends between; or it is a folder of spots' files (.toml). Each is solved as `solve` does it, `workers`
-    at a time (a process each, one a core if None). A spot that fails is told in its line, and the others go on.
+    at a time (a process each, one a core if None); or by the machines of a Ray cluster, `ray` being its address
+    ("auto", "ray://host:10001", or "local" for one that is started here). A spot that fails is told in its line, and
+    the others go on.
 
     A batch that is started again leaves what is solved as it is, and goes on with what was interrupted. Ctrl-C makes
     the running ones save themselves, and raises `KeyboardInterrupt` then, with the batch so far as its `result`. As
@@ -102,10 +85,19 @@ def batch(
     with alone(folder, "another batch is at work there"), interrupts() as stop:
         with table.opened(folder, new=True) as base:
             table.claim(base, settings)
-            _work_off(jobs, base, folder, settings, min(count, len(jobs)), stop, on_progress)
+            with closing(_pool(folder, settings, min(count, len(jobs)), ray)) as pool:
+                _work_off(jobs, base, pool, stop, on_progress)
         found = table.read(folder)
     stop.again(found)
     return found
+
+
+def _pool(folder: Path, settings: dict[str, Any], count: int, ray: str | None) -> Pool:
+    if ray is None:
+        return Processes(folder, settings, count)
+    from counterplay.api.batch_ray import Cluster
+
+    return Cluster(folder, settings, arguments.text("ray", ray))
 
 
 def plan(source: Any, boards: str | Iterable[str] | None) -> list[Job]:
@@ -173,36 +165,24 @@ def _of_file(path: Path) -> Job:
         return Job(path.stem, "", "", 1.0, str(error))
 
 
-class _Worker(NamedTuple):
-    process: Any
-    heard: Connection
-
-
 def _work_off(
     jobs: list[Job],
     base: Any,
-    folder: Path,
-    settings: dict[str, Any],
-    count: int,
+    pool: Pool,
     stop: Any,
     on_progress: Callable[[BatchProgress], None] | None,
 ) -> None:
-    """Bring every job to its end, as many processes at a time; after a signal those that run save themselves."""
+    """Bring every job to its end, as many at a time as the pool takes; after a signal those at work save themselves."""
     had = {row["name"]: row for row in table.rows_of(base)}
     for job in jobs:
         if job.name in had and had[job.name]["digest"] != job.digest:
             raise UserError(f"the folder holds {job.name} of another spot: name another folder, or remove {table.FILE}")
     waiting = [job for job in jobs if job.name not in had or had[job.name]["status"] != SOLVED]
     done, failed = len(jobs) - len(waiting), 0
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["counterplay.api.spots"])
-    workers, at_work = list[_Worker](), dict[int, Job]()
-    threads = max(cores() // max(count, 1), 1)
 
     def report(last: dict[str, Any] | None = None) -> None:
         if on_progress is not None:
-            running = tuple(job.name for job in at_work.values())
-            on_progress(BatchProgress(done, failed, len(jobs), running, last))
+            on_progress(BatchProgress(done, failed, len(jobs), tuple(job.name for job in pool.running), last))
 
     def finish(row: dict[str, Any]) -> None:
         nonlocal done, failed
@@ -213,102 +193,16 @@ def _work_off(
 
     for job in [job for job in waiting if job.error]:
         waiting.remove(job)
-        finish(_line(job, status=FAILED, error=job.error))
+        finish(line(job, status=FAILED, error=job.error))
     report()
     stop.arm()
     told = False
-    try:
-        while at_work or (waiting and not stop()):
-            while waiting and len(at_work) < count and not stop():
-                free = next((k for k in range(len(workers)) if k not in at_work), None)
-                if free is None:
-                    free = len(workers)
-                    workers.append(_start(context, str(folder), settings, threads))
-                at_work[free] = waiting.pop(0)
-                workers[free].heard.send(at_work[free])
-            heard = {id(workers[k].heard): k for k in at_work}
-            for ready in wait([workers[k].heard for k in at_work], timeout=0.2):
-                k = heard[id(ready)]
-                try:
-                    row = workers[k].heard.recv()
-                except (EOFError, OSError):
-                    row = _line(at_work[k], status=FAILED, error="its process was killed; too little memory?")
-                    workers[k] = _start(context, str(folder), settings, threads)
-                del at_work[k]
-                finish(row)
-            if stop() and not told:
-                told = True
-                for k in at_work:
-                    workers[k].process.terminate()  # it saves what it has, and says so
-            report()
-    finally:
-        for worker in workers:
-            worker.heard.close()
-            worker.process.join(2)
-            worker.process.terminate()
-
-
-def _start(context: Any, folder: str, settings: dict[str, Any], threads: int) -> _Worker:
-    heard, says = context.Pipe()
-    process = context.Process(target=_work, args=(os.getcwd(), folder, settings, threads, says), daemon=True)
-    process.start()
-    says.close()
-    return _Worker(process, heard)
-
-
-def _work(here: str, folder: str, settings: dict[str, Any], threads: int, says: Connection) -> None:
-    """Solve what comes through the pipe until it is closed, in a process of its own."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the batch says when to stop, by SIGTERM
-    os.chdir(here)
-    with interrupts() as stop:
-        stop.arm()
-        while not stop():
-            try:
-                if not says.poll(0.2):
-                    continue
-                job = says.recv()
-            except (EOFError, OSError):
-                return
-            row = _solve(job, Path(folder), settings, threads)
-            try:
-                says.send(row)
-            except OSError:
-                return
-
-
-def _solve(job: Job, folder: Path, settings: dict[str, Any], threads: int) -> dict[str, Any]:
-    """Solve one spot, or go on with it, and return its line."""
-    from counterplay.api.solve import load
-    from counterplay.api.spots import SpotSolution, solve
-    from counterplay.games.holdem.spot import parse_spot
-
-    file = folder / f"{job.name}.cps"
-    try:
-        spot, before = parse_spot(job.spot), None
-        if file.is_file():
-            kept = load(file)
-            if isinstance(kept, SpotSolution) and kept.spot == spot and kept.stopped_by == "interrupt":
-                before = kept
-        given = {name: settings[name] for name in ("iterations", "target", "compress")}
-        chosen = settings["algorithm"] if before is None else "auto"
-        found = solve(spot, chosen, resume=before, threads=threads, checkpoint=file, **given)
-        found.save(file)
-        opening = found.view().summary()
-    except ValueError as error:
-        return _line(job, status=FAILED, error=str(error))
-    return _line(
-        job,
-        status=INTERRUPTED if found.stopped_by == "interrupt" else SOLVED,
-        file=file.name,
-        iterations=found.iterations,
-        seconds=found.seconds,
-        exploitability=found.exploitability_percent_pot,
-        ev_oop=found.value[0],
-        ev_ip=found.value[1],
-        equity_oop=opening["equity"][0],
-        actions=json.dumps({name: float(share) for name, share in opening["strategy"].items()}),
-    )
-
-
-def _line(job: Job, **known: Any) -> dict[str, Any]:
-    return {"name": job.name, "board": job.board, "weight": job.weight, "digest": job.digest, **known}
+    while pool.running or (waiting and not stop()):
+        while waiting and pool.room and not stop():
+            pool.send(waiting.pop(0))
+        for row in pool.done(0.2):
+            finish(row)
+        if stop() and not told:
+            told = True
+            pool.stop()
+        report()

@@ -18,6 +18,7 @@ from counterplay.show.terminal import paint, put, put_json, shown
 @click.option("--algorithm", metavar="NAME", default="auto", show_default=True, help="As solve has them for spots.")
 @click.option("--compress", is_flag=True, help="Half the memory, in 16-bit tables.")
 @click.option("--workers", type=int, metavar="N", help="Spots that are solved at a time; one a core.")
+@click.option("--ray", metavar="ADDRESS", help="Solve on a Ray cluster: auto, ray://host:10001, or local.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def batch(source: str, out: str, boards: str | None, as_json: bool, **options: Any) -> int:
     """Solve SPOT's ranges and betting on many boards, or all spots in FOLDER, one after another on all cores.
