@@ -231,12 +231,6 @@ def _children(pid):
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if os.path.isdir("/proc") else ["?"]
 
 
-def test_a_cluster_that_is_not_there(tmp_path):
-    """Without Ray the extra is named, and with it the address that nobody answers at."""
-    with pytest.raises(UserError, match="many machines need Ray|there is no Ray cluster at 'ray://nowhere:1'"):
-        counterplay.batch(RIVER, tmp_path, boards=BOARDS[:1], iterations=3, ray="ray://nowhere:1")
-
-
 @pytest.mark.slow
 def test_a_cluster_solves_the_same(folder, tmp_path):
     pytest.importorskip("ray")
@@ -244,3 +238,9 @@ def test_a_cluster_solves_the_same(folder, tmp_path):
     expected = {row["name"]: row["ev_oop"] for row in read(folder).rows}
     assert {row["name"]: row["ev_oop"] for row in found.rows} == expected
     assert counterplay.load(tmp_path / f"{BOARDS[0]}.cps").iterations == 30
+
+
+def test_a_cluster_that_is_not_there(tmp_path):
+    """Without Ray the extra is named, and with it the address that nobody answers at."""
+    with pytest.raises(UserError, match="many machines need Ray|there is no Ray cluster at 'ray://nowhere:1'"):
+        counterplay.batch(RIVER, tmp_path, boards=BOARDS[:1], iterations=3, ray="ray://nowhere:1")
