@@ -242,5 +242,5 @@ def test_a_cluster_solves_the_same(folder, tmp_path):
 
 def test_a_cluster_that_is_not_there(tmp_path):
     """Without Ray the extra is named, and with it the address that nobody answers at."""
-    with pytest.raises(UserError, match="many machines need Ray|there is no Ray cluster at 'ray://nowhere:1'"):
+    with pytest.raises(UserError, match=r"many machines need Ray|there is no Ray cluster at 'ray://nowhere:1'"):
         counterplay.batch(RIVER, tmp_path, boards=BOARDS[:1], iterations=3, ray="ray://nowhere:1")

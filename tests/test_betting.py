@@ -59,6 +59,13 @@ def actions(tree: Street, line: str = "") -> list[str]:
         ("a", "bet", "all-in"),
         ("All-In", "raise", "all-in"),
         ("1000%", "bet", "1000%"),
+        ("1/2", "bet", "50%"),
+        ("2 / 3", "raise", "2/3"),
+        ("1/8", "bet", "12.5%"),
+        ("pot", "bet", "100%"),
+        ("min", "raise", "min"),
+        ("3e200%", "bet", "3e200%"),
+        ("e66.6%", "bet", "e66.6%"),
     ],
 )
 def test_sizes_are_read_and_printed(text, role, printed):
@@ -84,6 +91,11 @@ def test_sizes_are_read_and_printed(text, role, printed):
         ("0.0001c", "bet", "three decimals"),
         ("4e", "bet", "1, 2 or 3 streets"),
         ("0e", "bet", "1, 2 or 3 streets"),
+        ("4e200%", "bet", "1, 2 or 3 streets"),
+        ("3e0%", "bet", "no legal bet"),
+        ("0/3", "bet", "is not a bet size"),
+        ("1/0", "bet", "is not a bet size"),
+        ("20c3r", "raise", "write '20c', and raise_cap = 3 for all sizes"),
     ],
 )
 def test_what_is_no_size_is_refused(text, role, says):
@@ -127,6 +139,13 @@ def test_rounding_is_half_up(numerator, denominator):
         ("2e", "bet", Facing(100, 0, 1, 400, 1), [100]),
         ("e", "bet", Facing(100, 0, 1, 1300, 3), [100]),  # 27 pots
         ("2e", "raise", Facing(100, 20, 40, 420, 3), [120]),
+        ("3e50%", "bet", Facing(100, 0, 1, 1300, 3), [50]),  # half the pot, where a whole one is geometric
+        ("3e200%", "bet", Facing(100, 0, 1, 1300, 3), [100]),
+        ("2e50%", "raise", Facing(100, 20, 40, 420, 3), [70]),
+        ("e50%", "bet", Facing(100, 0, 1, 400, 1), [50]),  # the last street too
+        ("min", "bet", Facing(100, 0, 4, 400, 1), [4]),
+        ("min,pot", "raise", Facing(100, 20, 40, 400, 1), [40, 120]),
+        ("1/3", "bet", Facing(60, 0, 1, 170, 1), [20]),
     ],
 )
 def test_amounts_by_hand(sizes, role, facing, expected):

@@ -89,6 +89,28 @@ def test_later_entries_count():
 
 
 @pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("AKs@50, QQ", "AKs:0.5,QQ"),
+        ("AA:25%", "AA:0.25"),
+        ("AA @ 12.5", "AA:0.125"),
+        ("[50]AA,KK[/50],QQ", "AA:0.5,KK:0.5,QQ"),
+        ("[37.5] AA [/37.5] [100]T9s[/100]", "AA:0.375,T9s"),
+        ("[50]AA:50%[/50]", "AA:0.25"),
+        ("JhJs+", "JsJh,QsQh,KsKh,AsAh"),
+        ("8h6h+", "8h6h,8h7h"),
+        ("JdTd+", "JdTd,QdJd,KdQd,AdKd"),
+        ("9d8d-6d5d", "9d8d,8d7d,7d6d,6d5d"),
+        ("6d5d-9d8d", "9d8d,8d7d,7d6d,6d5d"),
+        ("As5h-As2h", "As5h,As4h,As3h,As2h"),
+        ("5s5h-3h3s:0.5", "5s5h:0.5,4s4h:0.5,3s3h:0.5"),
+    ],
+)
+def test_what_other_tools_write(text, same):
+    np.testing.assert_array_equal(parse_range(text), parse_range(same))
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("AA,ZZ", "unknown hand 'ZZ' at character 4 of the range: write a hand such as AA, AKs"),
@@ -105,8 +127,10 @@ def test_later_entries_count():
         ("TT+-66", "unknown hand 'TT\\+' at character 1"),
         ("AA AAs", "'AAs' at character 4 of the range is a pair, which is neither suited nor offsuit: write AA"),
         ("KsKs", "the hand 'KsKs' at character 1 of the range holds the card Ks twice"),
-        ("QQ,KsKh+", "'KsKh' at character 4 of the range is a single combo"),
-        ("QsQh-JsJh", "'QsQh' at character 1 of the range is a single combo"),
+        ("QsQh-JsJd", "'QsQh-JsJd' at character 1 of the range is no range: both ends must have the same suits"),
+        ("KsQs-JsTh", "'KsQs-JsTh' at character 1 of the range is no range: both ends must have the same suits"),
+        ("QsQh-66", "'QsQh' at character 1 of the range is a single combo"),
+        ("AsKs-QsTs", "'AsKs-QsTs' at character 1 of the range is no range: its ends must be pairs"),
         ("AKs-ATo", "'AKs-ATo' at character 1 of the range mixes kinds"),
         ("AK-ATs", "'AK-ATs' at character 1 of the range mixes kinds"),
         ("J9s-65s", "'J9s-65s' at character 1 of the range is no range: its ends must be pairs"),
@@ -120,7 +144,13 @@ def test_later_entries_count():
         ("AA:-0.5", "the weight '-0.5' at character 4"),
         ("AA:nan", "the weight 'nan' at character 4"),
         ("AA:0.5:0.5", "the weight '0.5:0.5' at character 4"),
-        ("AA:50%", "the weight '50%' at character 4"),
+        ("AA:150%", "the weight '150%' at character 4 of the range is not a number from 0 to 100, in per cent"),
+        ("AA@x", "the weight 'x' at character 4"),
+        ("AA@0.5", "the weight '0.5' at character 4 of the range may be per cent or a part of one"),
+        ("[50]AA", r"the weight that opens at character 1 of the range is not closed, as in \[50\]AA\[/50\]"),
+        ("[50][20]AA[/20][/50]", r"unexpected '\[' at character 5"),
+        ("AA[/50]", r"unexpected '\[' at character 3"),
+        ("[0.5]AA[/0.5]", "the weight '0.5' at character 2 of the range may be per cent"),
     ],
 )
 def test_mistakes(text, said):

@@ -6,8 +6,10 @@ Entries are separated by commas or white space. An entry is one of
     98s+                     ranks in a row: these and all higher ones (98s, T9s, JTs, QJs, KQs, AKs)
     JJ-66  A5s-A2s  JTs-54s  pairs; kickers with one first rank; hands with one gap between the ranks; either end first
     KsKh                     one combo
+    8h8s+  9d8d-6d5d         combos of these suits, of pairs and ranks as above
     random  100%             every combo
-and may end with a weight from 0 to 1: AA:0.5. Where entries overlap the later one counts, so that `random, 72o:0` takes
+and may end with a weight from 0 to 1, AA:0.5, or in per cent, AA:50% or AA@50; [50]AA,KK[/50] has a weight in per cent
+for all within. Where entries overlap the later one counts, so that `random, 72o:0` takes
 hands out. `T9s+` is read as postflop-solver does; tools that let only the kicker rise mean T9s alone by it. So a spot
 spells it out, AKs-T9s (`spelled_out`), which every tool reads alike.
 """
@@ -38,7 +40,8 @@ from counterplay.games.holdem.cards import (
 Weights = npt.NDArray[np.float64]  # [1326]
 
 _HOW = "write a hand such as AA, AKs, AKo, AK, TT+, A5s-A2s or KsKh, and a weight after a colon (AA:0.5)"
-_ENTRY = re.compile(r"([^\s,:–-]+)(?:\s*[–-]\s*([^\s,:–-]+))?(?:\s*:\s*([^\s,]+))?")
+_ENTRY = re.compile(r"([^\s,:@\[\]–-]+)(?:\s*[–-]\s*([^\s,:@\[\]–-]+))?(?:\s*([:@]\s*[^\s,\[\]]+))?")
+_OPENS, _CLOSES = re.compile(r"\[\s*([^\]/\[]{1,20}?)\s*\]"), re.compile(r"\[\s*/[^\]\[]{0,20}\]")
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 
 
@@ -70,16 +73,21 @@ def parse_range(text: str) -> Weights:
     outside 0 to 1.
     """
     weights = np.zeros(COMBOS)
-    at = 0
+    at, within, opened = 0, 1.0, -1
     while at < len(text):
         if text[at].isspace() or text[at] == ",":
             at += 1
-            continue
-        entry = _ENTRY.match(text, at)
-        if not entry:
+        elif opened >= 0 and (closes := _CLOSES.match(text, at)):
+            at, within, opened = closes.end(), 1.0, -1
+        elif opened < 0 and (opens := _OPENS.match(text, at)):
+            at, within, opened = opens.end(), _share(text, opens[1], opens.start(1), per_cent=True), at
+        elif entry := _ENTRY.match(text, at):
+            weights[_combos(text, entry)] = within * _weight(text, entry)
+            at = entry.end()
+        else:
             raise UserError(f"unexpected {text[at]!r} at {place(text, at)} of the range: {_HOW}")
-        weights[_combos(text, entry)] = _weight(text, entry)
-        at = entry.end()
+    if opened >= 0:
+        raise UserError(f"the weight that opens at {place(text, opened)} of the range is not closed, as in [50]AA[/50]")
     return weights
 
 
@@ -110,10 +118,25 @@ def _without_plus(text: str, written: Callable[[str], str]) -> str:
 def _weight(text: str, entry: re.Match[str]) -> float:
     if entry[3] is None:
         return 1.0
-    if not _NUMBER.fullmatch(entry[3]) or float(entry[3]) > 1:
-        where = place(text, entry.start(3))
-        raise UserError(f"the weight {entry[3]!r} at {where} of the range is not a number from 0 to 1")
-    return float(entry[3])
+    written = entry[3][1:].strip()
+    per_cent = entry[3][0] == "@" or written.endswith("%")
+    return _share(text, written, entry.end(3) - len(written), per_cent=per_cent)
+
+
+def _share(text: str, written: str, at: int, *, per_cent: bool) -> float:
+    """Return a weight, written as a number from 0 to 1, or of per cent."""
+    number, most = written.removesuffix("%") if per_cent else written, 100 if per_cent else 1
+    if not _NUMBER.fullmatch(number) or float(number) > most:
+        raise UserError(
+            f"the weight {written!r} at {place(text, at)} of the range is not a number from 0 to {most}"
+            + (", in per cent" if per_cent else "")
+        )
+    if per_cent and 0 < float(number) <= 1 and not written.endswith("%"):
+        raise UserError(
+            f"the weight {written!r} at {place(text, at)} of the range may be per cent or a part of one: "
+            f"write ':{written}' or ':{written}%' after the hand"
+        )
+    return float(number) / most
 
 
 def _combos(text: str, entry: re.Match[str]) -> npt.NDArray[np.int64]:
@@ -137,6 +160,9 @@ def _known_combos(written: str) -> npt.NDArray[np.int64]:
 def _read_combos(text: str, entry: re.Match[str]) -> npt.NDArray[np.int64]:
     first, last, at = entry[1], entry[2], entry.start(1)
     where = f"at {place(text, at)} of the range"
+    suited = [_combo(part.removesuffix("+")) for part in (first, last or "")]
+    if suited[0] is not None and (last is None or suited[1] is not None) and (last or first.endswith("+")):
+        return _of_suits(suited[0], suited[1], f"'{first}{f'-{last}' if last else ''}' {where}")
     if last is not None:
         ends = _hand(text, first, at), _hand(text, last, entry.start(2))
         return _together(_between(*ends, f"'{first}-{last}' {where}"))
@@ -155,6 +181,27 @@ def _read_combos(text: str, entry: re.Match[str]) -> npt.NDArray[np.int64]:
     if (gap := hand.high - hand.low) <= 1:
         return _together(hand._replace(high=r, low=r - gap) for r in range(hand.high, len(RANKS)))
     return _together(hand._replace(low=r) for r in range(hand.low, hand.high))
+
+
+def _combo(written: str) -> tuple[int, int] | None:
+    """Return the two cards that a text names; None where it names no two different ones."""
+    cards = (card_at(written, 0), card_at(written, 2)) if len(written) == 4 else (-1, -1)
+    return None if min(cards) < 0 or cards[0] == cards[1] else cards
+
+
+def _of_suits(one: tuple[int, int], other: tuple[int, int] | None, what: str) -> npt.NDArray[np.int64]:
+    """Return the combos from one to another of the same suits, or to the highest of them, as their ranks go."""
+    ends = [sorted(combo, reverse=True) for combo in (one, other or one)]  # by rank, a pair by suit
+    suits = [[card % 4 for card in cards] for cards in ends]
+    if suits[0] != suits[1]:
+        raise UserError(f"{what} is no range: both ends must have the same suits, as in 9d8d-6d5d")
+    hands = [Hand(cards[0] // 4, cards[1] // 4, "") for cards in ends]
+    low, gap = hands[0], hands[0].high - hands[0].low
+    if other is None:
+        top = len(RANKS) - 1
+        hands[1] = low._replace(high=top, low=top - gap) if gap <= 1 else low._replace(low=low.high - 1)
+    run = _between(hands[0], hands[1], what)
+    return np.array([combo_number(4 * hand.high + suits[0][0], 4 * hand.low + suits[0][1]) for hand in run])
 
 
 def _together(hands: Iterable[Hand]) -> npt.NDArray[np.int64]:

@@ -2,19 +2,22 @@
 
 | text | a bet of | a raise to |
 |---|---|---|
-| `33%` | 33 % of the pot | the bet to call, plus 33 % of the pot after that call |
+| `33%`, `1/3`, `pot` | 33 % of the pot, a third, all of it | the bet to call, plus 33 % of the pot after that call |
 | `20c` | 20 chips | 20 chips (left out where the least legal raise is larger) |
 | `2.5x` | | 2.5 times the bet to call |
 | `e`, `2e`, `3e` | geometric: see below | the bet to call, plus that fraction of the pot after that call |
+| `3e200%` | geometric, but 200 % of the pot at most | likewise |
+| `min` | the least that is legal | the least that is legal |
 | `all-in`, `a` | everything | everything |
 
 Geometric is the fraction of the pot that, bet and called on every street left (on this and one or two more: `2e`,
 `3e`), gets exactly all-in.
 
-A number alone is refused: other tools mean per cent of the pot by it. Amounts are chips put in on this street, rounded
-to whole ones, or to as many decimals as pot, stack and sizes in chips are given with: an exact half is rounded up, as
-is a smaller size than the least legal one to that one. A size above the stack is all-in, and equal amounts are one
-action.
+A number alone is refused: other tools mean per cent of the pot by it, or chips. `20c3r`, of postflop-solver, is refused
+with the way to say it: how many raises there may be is `raise_cap`, of all sizes. Amounts are chips put in on this
+street, rounded to whole ones, or to as many decimals as pot, stack and sizes in chips are given with: an exact half is
+rounded up, as is a smaller size than the least legal one to that one. A size above the stack is all-in, and equal
+amounts are one action.
 """
 
 import re
@@ -29,21 +32,40 @@ from counterplay.games.holdem.values import exact
 Role = Literal["bet", "raise", "lead"]
 
 GRAMMAR = "write '33%' of the pot, '20c' chips, '2.5x' the last bet (raises), 'e' or '2e' (geometric) or 'all-in'"
-_SIZE = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,6})?)?\s*(?P<unit>%|c|x|e|)")
+_SIZE = re.compile(r"(?P<number>\d{1,9}(?:\.\d{1,6})?)?\s*(?P<unit>%|c|x|e|)(?P<most>(?<=e)\d{1,6}(?:\.\d{1,6})?%)?")
+_SHARE = re.compile(r"(\d{1,4})\s*/\s*([1-9]\d{0,3})")
+_CAPPED = re.compile(r"(\d{1,9}(?:\.\d{1,6})?c)\s*(\d)r")
 
 
 class BetSize(NamedTuple):
-    """A size as given; `kind` is the unit, `value` its number (a fraction of the pot, streets where 0 is all left)."""
+    """A size as given; `kind` is the unit, `value` its number (a fraction of the pot, streets where 0 is all left).
 
-    kind: Literal["%", "c", "x", "e", "all-in"]
+    `most` is the largest fraction of the pot that a geometric size may be, 0 for any.
+    """
+
+    kind: Literal["%", "c", "x", "e", "min", "all-in"]
     value: Fraction = Fraction(0)
+    most: Fraction = Fraction(0)
 
     def __str__(self) -> str:
-        if self.kind == "all-in":
+        if self.kind in ("all-in", "min"):
             return self.kind
-        value = self.value * 100 if self.kind == "%" else self.value
-        number = f"{Decimal(value.numerator) / Decimal(value.denominator):f}"
-        return self.kind if self == BetSize("e") else number + self.kind
+        if self.kind == "e":
+            return (str(self.value) if self.value else "") + "e" + (_percent(self.most) if self.most else "")
+        return _percent(self.value) if self.kind == "%" else _decimal(self.value) + self.kind
+
+
+def _decimal(number: Fraction) -> str:
+    return f"{Decimal(number.numerator) / Decimal(number.denominator):f}"
+
+
+def _percent(share: Fraction) -> str:
+    """Return a share of the pot as text that `parse_size` reads as the very same: "33%", or "1/3"."""
+    rest = share.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return f"{_decimal(100 * share)}%" if rest == 1 else str(share)
 
 
 class Facing(NamedTuple):
@@ -61,6 +83,14 @@ def parse_size(text: str | int, role: Role) -> BetSize:
     given = str(text).strip().lower()
     if given in ("a", "all-in", "allin", "all in"):
         return BetSize("all-in")
+    if given in ("min", "pot"):
+        return BetSize("min") if given == "min" else BetSize("%", Fraction(1))
+    if (share := _SHARE.fullmatch(given)) and int(share[1]):
+        return BetSize("%", Fraction(int(share[1]), int(share[2])))
+    if capped := _CAPPED.fullmatch(given):
+        raise UserError(
+            f"{given!r} caps the raises of one size: write '{capped[1]}', and raise_cap = {capped[2]} for all sizes"
+        )
     match = _SIZE.fullmatch(given)
     if match is None or not given or (match["number"] is None and match["unit"] != "e"):
         raise UserError(f"{str(text)!r} is not a {role} size: {GRAMMAR}")
@@ -70,7 +100,10 @@ def parse_size(text: str | int, role: Role) -> BetSize:
     if unit == "e":
         if match["number"] is not None and number not in (1, 2, 3):
             raise UserError(f"{given!r} must spread the stack over 1, 2 or 3 streets, as in '2e'")
-        return BetSize("e", number)
+        most = Fraction(match["most"][:-1]) / 100 if match["most"] else Fraction(0)
+        if match["most"] and not most:
+            raise UserError(f"{given!r} makes no legal {role}: the size must be more than zero")
+        return BetSize("e", number, most)
     if unit == "c":
         exact(number, f"the size {given!r}")
     if unit == "x":
@@ -136,9 +169,13 @@ def _amount(size: BetSize, at: Facing) -> int:
         return int(size.value)
     if size.kind == "x":
         return round_chips(at.last, size.value)
-    streets = int(size.value) or at.streets
+    if size.kind == "min":
+        return at.least
+    streets, most = int(size.value) or at.streets, at.stack
+    if size.most:
+        most = at.last + round_chips(at.pot, size.most)
     if size.kind == "all-in" or streets == 1:
-        return at.stack
+        return most
     # n equal fractions f grow the pot by (1 + 2f)^n, from the pot after the call to the pot with both stacks in it.
     growth = (1 + 2 * (at.stack - at.last) / at.pot) ** (1 / streets)
-    return at.last + int(at.pot * (growth - 1) / 2 + 0.5)
+    return min(at.last + int(at.pot * (growth - 1) / 2 + 0.5), most)
