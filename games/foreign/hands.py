@@ -1,0 +1,189 @@
+"""Hands that were played, as PHH and PokerStars write them, and the spot of a street of one.
+
+PokerKit reads both. What two players saw a street of becomes a spot: the board, the pot, the smaller stack behind, who
+bet last before it, and the amounts that were bet as sizes in chips, beside sizes that the caller chooses. Ranges are
+the caller's: a hand's history does not know them.
+"""
+
+import warnings
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from counterplay.engine.errors import UserError
+from counterplay.engine.files import MOST_TEXT, read_bytes
+from counterplay.engine.text import printable
+from counterplay.games.holdem.betting import PLAYERS, STREETS
+from counterplay.games.holdem.cards import format_cards, parse_cards
+from counterplay.games.holdem.spot import Spot, parse_spot
+
+DEFAULT_BETS = "33%,75%"
+_MOST_HANDS = 100_000
+
+
+class Bet(NamedTuple):
+    """A bet or raise that was made."""
+
+    street: int
+    player: int  # 0 is out of position, 1 in position
+    kind: str  # "bet" or "raise"
+    to: Decimal  # chips put in on the street
+
+
+class Seen(NamedTuple):
+    """What two players saw a street of."""
+
+    board: tuple[int, ...]
+    pot: Decimal
+    stack: Decimal  # of the smaller stack, behind
+    aggressor: str  # who bet last before the street: "oop", "ip", or "" if nobody did
+    names: tuple[str, str]  # out of position first
+    holds: tuple[str, str]  # what is known of their cards, "AsKs" or ""
+    bets: tuple[Bet, ...]  # from this street on
+
+
+def load_hands(path: str | Path) -> list[Any]:
+    """Read the hands of a file, PHH (.phh, .phhs) or PokerStars' text; raises `ValueError` for what is neither."""
+    try:
+        from pokerkit import HandHistory
+    except ModuleNotFoundError:
+        raise UserError('hand histories are read by PokerKit: pip install "counterplay[hands]"') from None
+    text = read_bytes(Path(path), MOST_TEXT).decode("utf-8-sig", "replace")
+    found = list[Any]()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            number: Any = _number  # annotated there as of whole numbers
+            if "PokerStars" in text[:200]:
+                found = _some(HandHistory.from_pokerstars(text, parse_value=number, error_status=True))
+            elif str(path).endswith(".phhs"):
+                found = _some(HandHistory.loads_all(text, parse_value=number))
+            else:
+                found = [HandHistory.loads(text, parse_value=number)]
+    except Exception as error:  # whatever its parsers meet in a text that is no hand
+        raise UserError(f"{path} is no hand history in PHH or of PokerStars: {str(error)[:200]}") from None
+    if not found:
+        raise UserError(f"{path} has no hands: PHH (.phh, .phhs) and PokerStars' text are read")
+    return found
+
+
+def _number(text: str) -> Decimal:
+    return Decimal(str(text).replace(",", ""))
+
+
+def _in_a_line(name: object) -> str:
+    """Return a name as it may stand in a comment: line ends would begin something else."""
+    return printable(" ".join(str(name)[:80].split()))
+
+
+def _some(hands: Iterator[Any]) -> list[Any]:
+    found = []
+    for hand in hands:
+        found.append(hand)
+        if len(found) > _MOST_HANDS:
+            raise UserError(f"a file has at most {_MOST_HANDS:,} hands")
+    return found
+
+
+def seen(hand: Any, street: str) -> Seen:
+    """Return what two players saw of a street of a hand; raises `ValueError` where there were not two, or it ended."""
+    if street not in STREETS[1:]:
+        raise UserError(f"spots of hands start on the {', '.join(STREETS[1:-1])} or {STREETS[-1]}, not on {street!r}")
+    if getattr(hand, "variant", "") not in ("NT", "FT"):
+        raise UserError(f"the hand is not of hold'em (NT or FT), but of {getattr(hand, 'variant', '')!r}")
+    number = STREETS.index(street)
+    size = number + 2
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = _follow(hand, number, size)
+    except UserError:
+        raise
+    except Exception as error:  # whatever the rules' engine meets in a hand that cannot be played
+        raise UserError(f"the hand cannot be played as it is written: {str(error)[:200]}") from None
+    if found is None:
+        raise UserError(f"the hand did not get to the {street} with chips behind")
+    return found
+
+
+def _follow(hand: Any, number: int, size: int) -> Seen | None:
+    """Play a hand, and return what is seen from a street on."""
+    began: dict[str, Any] | None = None
+    bets = list[tuple[int, int, str, Decimal]]()
+    aggressors = dict[int, int]()  # the last to bet or raise on each street
+    holds, before, highest = dict[int, str](), -1, Decimal(0)
+    for state, action in hand.state_actions:
+        words = (action or "").split()
+        board = [repr(card) for cards in state.board_cards for card in cards]
+        street = state.street_index if state.street_index is not None else before
+        if len(words) >= 4 and words[:2] == ["d", "dh"]:
+            holds[int(words[2][1:]) - 1] = words[3]
+        if len(words) >= 3 and words[1] == "sm":
+            holds[int(words[0][1:]) - 1] = words[2]
+        if len(words) >= 3 and words[1] == "cbr":
+            who, amount = int(words[0][1:]) - 1, Decimal(words[2])
+            bets.append((before, who, "raise" if highest else "bet", amount))
+            aggressors[before] = who
+            highest = amount
+        if began is None and len(board) == size and not any(state.bets) and state.actor_index is not None:
+            left = [k for k, there in enumerate(state.statuses) if there]
+            if len(left) != 2:
+                raise UserError(f"a spot is of two players, and {len(left)} saw the {STREETS[number]}")
+            stacks = [Decimal(str(state.stacks[k])) for k in left]
+            began = {"left": left, "pot": Decimal(str(state.total_pot_amount)), "stack": min(stacks), "board": board}
+        if street != before:
+            before, highest = street, Decimal(0)
+    if began is None or began["stack"] <= 0:
+        return None
+    left = began["left"]  # players are numbered in the order in which they act after the flop
+    prior = [aggressors[s] for s in sorted(aggressors) if s < number]
+    last = PLAYERS[left.index(prior[-1])] if prior and prior[-1] in left else ""
+    names = getattr(hand, "players", None) or [f"p{k + 1}" for k in range(len(hand.starting_stacks))]
+    own = [holds.get(k, "") for k in left]
+    return Seen(
+        board=parse_cards("".join(began["board"])),
+        pot=began["pot"],
+        stack=began["stack"],
+        aggressor=last,
+        names=(_in_a_line(names[left[0]]), _in_a_line(names[left[1]])),
+        holds=tuple("" if "?" in cards else cards for cards in own),  # type: ignore[arg-type]
+        bets=tuple(Bet(s, left.index(k), kind, to) for s, k, kind, to in bets if s >= number and k in left),
+    )
+
+
+def spot_text(found: Seen, ranges: tuple[str, str], bets: str = DEFAULT_BETS, raises: str = "60%") -> str:
+    """Return the spot's file; raises `ValueError` for ranges and sizes that are none."""
+    first = STREETS.index("flop") + len(found.board) - 3
+    lines = [f"# {name} holds {cards}" for name, cards in zip(found.names, found.holds, strict=True) if cards]
+    lines = [f"# {found.names[0]} (oop) against {found.names[1]} (ip)", *lines]
+    lines += [f'board = "{format_cards(found.board)}"', f"pot = {found.pot:f}", f"stack = {found.stack:f}"]
+    lines += [f'aggressor = "{found.aggressor}"'] if found.aggressor else []
+    lines += ["", "[range]", *(f"{who} = {_quoted(text)}" for who, text in zip(PLAYERS, ranges, strict=True))]
+    for street in range(first, len(STREETS)):
+        for p, who in enumerate(PLAYERS):
+            lines += ["", f"[bets.{STREETS[street]}.{who}]"]
+            for kind, chosen in (("bet", bets), ("raise", raises)):
+                made = [x.to for x in found.bets if (x.street, x.player, x.kind) == (street, p, kind)]
+                sizes = [part.strip() for part in chosen.split(",") if part.strip()]
+                sizes += [f"{min(to, found.stack):f}c" for to in dict.fromkeys(made)]
+                lines.append(f"{kind} = [{', '.join(map(_quoted, sizes))}]")
+    text = "\n".join([*lines, ""])
+    parse_spot(text)
+    return text
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def spot_of(path: str | Path, street: str, ranges: tuple[str, str], number: int = 1, **sizes: str) -> Spot:
+    """Return the spot of a street of the hand of that number in a file, counted from 1."""
+    return parse_spot(spot_text(seen(chosen(load_hands(path), number, path), street), ranges, **sizes))
+
+
+def chosen(hands: list[Any], number: int, path: str | Path) -> Any:
+    """Return a hand by its number, counted from 1; raises `ValueError` where there is none."""
+    if not 1 <= number <= len(hands):
+        raise UserError(f"{path} has {len(hands):,} hands, and none has the number {number}")
+    return hands[number - 1]
