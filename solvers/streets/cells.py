@@ -14,9 +14,9 @@ from numba.extending import overload
 
 from counterplay.engine.jit import Index, inlined
 from counterplay.engine.raw import shift
-from counterplay.engine.simd import WIDE, largest, load, store
+from counterplay.engine.simd import WIDE, load, store
 from counterplay.engine.streets import Subgame, Tables, Work
-from counterplay.solvers.streets.decisions import BEST, UPDATE, ascend, begins_at, descend
+from counterplay.solvers.streets.decisions import UPDATE, ascend, begins_at, descend, worth_of
 
 _OPTIONS: Any = {"forceinline": True}
 
@@ -105,11 +105,7 @@ def ascend_cells(
         above, first = templates.parent[d] * w, templates.first[d] * w
         # The decision's value by hand: that of its best action, or the mean by the strategy.
         for i in range(_0, w, WIDE):
-            at = first + i
-            x = load(value, at) if mode == BEST else load(sigma, at) * load(value, at)
-            for _ in range(_1, actions):
-                at += w
-                x = largest(x, load(value, at)) if mode == BEST else x + load(sigma, at) * load(value, at)
+            x = worth_of(sigma, value, first + i, actions, w, mode)
             store(norm, i, x)
             store(value, above + i, load(value, above + i) + x)
         if mode != UPDATE:

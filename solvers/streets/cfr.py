@@ -66,7 +66,7 @@ class SubgameCFR:
         self.places = [root_lanes(game, board, p) for p in range(2)]  # of the hand that each lane of the root holds
         groups = int(game.templates.groups[t + 1]) - int(game.templates.groups[t])
         self.children = groups * (int(game.deals.bounds[board + 1]) - int(game.deals.bounds[board]))
-        self.work = new_work(game, max(threads, 1) if self.children else 1)
+        self.work = new_work(game, max(threads, 1) if self.children else 1, self.tables.total.dtype)
         self.pool = ThreadPoolExecutor(len(self.work) - 1) if len(self.work) > 1 else None
 
     def _walk(self, errand: Errand, rules: F64, silent: U32 = _NONE, work: Work | None = None) -> F64:
