@@ -69,7 +69,8 @@ class Side:
 
     def measure(self) -> dict[str, float]:
         """Return the figures of one round."""
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         found: dict[str, float] = json.loads(self.process.stdout.readline())
@@ -114,11 +115,12 @@ def compare(earlier: Path, caches: tuple[Path, Path], spot: str, bits: int, roun
 
 def write_table(result: dict[str, Any]) -> None:
     """Renew the table of docs/performance.md."""
-    body = [
-        [f"{row['spot']}{', 16 bits' * (row['bits'] == 16)}: {row['figure']}", report.seconds(row["before"])]
-        + [report.seconds(row["now"]), f"{row['ratio']:.2f}", f"{row['ratios'][0]:.2f} to {row['ratios'][-1]:.2f}"]
-        for row in result["rows"]
-    ]
+    body = []
+    for row in result["rows"]:
+        bits, ratios = ", 16 bits" * (row["bits"] == 16), row["ratios"]
+        seconds = (report.seconds(row[side]) for side in ("before", "now"))
+        spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+        body.append([f"{row['spot']}{bits}: {row['figure']}", *seconds, f"{row['ratio']:.2f}", spread])
     rounds = {row["spot"]: row["rounds"] for row in result["rows"]}
     machine = result["machine"]
     note = (
