@@ -124,8 +124,8 @@ def write_table(result: dict[str, Any]) -> None:
     rounds = {row["spot"]: row["rounds"] for row in result["rows"]}
     machine = result["machine"]
     note = (
-        f"{machine['processor']}, two cores; Python {machine['python']}, Numba {machine['numba']}; one thread, processor "
-        f"seconds. Before is commit {result['commit']}; both took turns in "
+        f"{machine['processor']}, two cores; Python {machine['python']}, Numba {machine['numba']}; one thread, "
+        f"processor seconds. Before is commit {result['commit']}; both took turns in "
         f"{', '.join(f'{n} ({spot})' for spot, n in rounds.items())} rounds, of which the ratio is the median."
     )
     header = ["spot: figure", "before", "now", "times sooner", "in single rounds"]

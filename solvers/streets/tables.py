@@ -2,7 +2,7 @@
 
 A 16-bit decision has one scale: the largest of its entries becomes 32,767. Vectors of sixteen entries are read where
 they are, in either type. What becomes of 32-bit ones is written back there at once; 16-bit ones are put together in a
-block of floats, until their new scale is known. A row of fewer than sixteen entries has a place of its own for that time.
+block of floats, until their new scale is known. Rows of fewer than sixteen entries have a place of their own meanwhile.
 """
 
 from typing import Any
