@@ -48,9 +48,14 @@ def descend_cells(
     board: Index,
     p: Index,
     mode: int,
+    both: bool,
+    again: bool,
     w: Index,
 ) -> None:
-    """Spread the plans at the entries, the first rows, over the template; keep player p's strategy."""
+    """Spread the plans at the entries, the first rows, over the template; keep player p's strategy.
+
+    `both` and `again` would spare some of it (`decisions.descend`), which is not worth a branch here.
+    """
     templates, boards, block = game.templates, game.boards, work.block
     table = tables.regret if mode == UPDATE else tables.total
     for q in range(_2):
@@ -129,11 +134,13 @@ def down(
     board: Any,
     p: Any,
     mode: Any,
+    both: Any,
+    again: Any,
     w: Any,
 ) -> None:
     """Go down a template by cells where the boards have them, else by lanes."""
     go = descend_cells if len(game.boards.cell) else descend
-    go(game, tables, work, plan, sigma, instance, t, board, p, mode, w)
+    go(game, tables, work, plan, sigma, instance, t, board, p, mode, both, again, w)
 
 
 def up(
@@ -165,11 +172,11 @@ def _given(game: Any) -> bool:
 
 
 @overload(down, strict=False, jit_options=_OPTIONS)
-def _down(game, tables, work, plan, sigma, instance, t, board, p, mode, w):  # type: ignore[no-untyped-def]
+def _down(game, tables, work, plan, sigma, instance, t, board, p, mode, both, again, w):  # type: ignore[no-untyped-def]
     go = descend_cells if _given(game) else descend
 
-    def implementation(game, tables, work, plan, sigma, instance, t, board, p, mode, w):  # type: ignore[no-untyped-def]
-        go(game, tables, work, plan, sigma, instance, t, board, p, mode, w)
+    def implementation(game, tables, work, plan, sigma, instance, t, board, p, mode, both, again, w):  # type: ignore[no-untyped-def]
+        go(game, tables, work, plan, sigma, instance, t, board, p, mode, both, again, w)
 
     return implementation
 

@@ -37,15 +37,22 @@ def descend(
     board: Index,
     p: Index,
     mode: int,
+    both: bool,
+    again: bool,
     w: Index,
 ) -> None:
-    """Spread the plans at the entries, the first rows, over the template; keep player p's strategy."""
+    """Spread the plans at the entries, the first rows, over the template; keep player p's strategy, or `both`.
+
+    With `again` player p's strategy and plan are there already, and where averages are valued the other's too.
+    """
     templates, locks = game.templates, game.locks
     base, scale = game.instances.base[instance], game.instances.scale[instance]
     start = templates.decisions[t * _3]
     table = tables.regret if mode == UPDATE else tables.total
     least, zero = fill(_LITTLE), zeros()
     for q in range(_2):
+        if again and (q == p or mode != UPDATE):
+            continue
         lanes, begins = game.boards.lanes[board * _2 + q], begins_at(game, t, board, q) + base
         weight, row = holder(table, work.narrow, lanes), stride(lanes)
         for d in range(templates.decisions[t * _3 + q], templates.decisions[t * _3 + q + _1]):
@@ -65,7 +72,7 @@ def descend(
                 share, at, below = inverse(sum_, least), begin + i, first + i
                 for _ in range(actions):
                     x = where_positive(share, largest(load(weight, at), zero) * share, equal)
-                    if q == p:
+                    if both or q == p:
                         store(sigma, below, x)
                     store(plan, below, x * load(plan, above + i))
                     at += row
@@ -102,7 +109,7 @@ def ascend(
     held: Any,
     w: Index,
 ) -> None:
-    """Gather player p's values up the template; in mode UPDATE add regrets and averages."""
+    """Gather player p's values up the template; in mode UPDATE add regrets, and averages unless `held` is negative."""
     templates, locks, norm, block = game.templates, game.locks, work.norm, work.block
     base, scale = game.instances.base[instance], game.instances.scale[instance]
     lanes, begins = game.boards.lanes[board * _2 + p], begins_at(game, t, board, p) + base
@@ -139,6 +146,8 @@ def ascend(
             to += row
         press(regret, entry, actions, row, tables.regret_scale, k, block)
         keep(tables.regret, at, actions, lanes, work.narrow)
+        if held < _ZERO:
+            continue
         entry = fetch(tables.total, at, actions, lanes, work.narrow)
         one, to = unit(summed, tables.total_scale, k) * kept, entry if whole(summed) else _0
         for a in range(actions):
