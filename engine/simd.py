@@ -26,6 +26,7 @@ _HALF = 8  # rows and columns of a transposition
 
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _EIGHT = ir.VectorType(ir.FloatType(), _HALF)
+_INTEGERS, _SHORTS = (ir.VectorType(ir.IntType(bits), LANES) for bits in (32, 16))
 _FLAGS = ("contract",)  # as in `engine.jit`
 
 
@@ -56,13 +57,13 @@ def fill(x: Any) -> Any:
 
 
 def load(a: Any, i: Any) -> Any:
-    """Return a[i : i + 16]."""
-    return a[i : i + WIDE].copy()
+    """Return a[i : i + 16]; of 16-bit integers too, as floats."""
+    return a[i : i + WIDE].astype(np.float32)
 
 
 def store(a: Any, i: Any, x: Any) -> None:
-    """Set a[i : i + 16]."""
-    a[i : i + WIDE] = x
+    """Set a[i : i + 16]; 16-bit integers to the nearest, from the middle away from zero."""
+    a[i : i + WIDE] = np.trunc(x + np.copysign(np.float32(0.5), x)) if a.dtype == np.int16 else x
 
 
 def largest(x: Any, y: Any) -> Any:
@@ -85,6 +86,11 @@ def total(x: Any) -> Any:
     while len(x) > 1:
         x = x[: len(x) // 2] + x[len(x) // 2 :]
     return x[0]
+
+
+def highest(x: Any) -> Any:
+    """Return the largest of the sixteen."""
+    return x.max()
 
 
 def interleave(a: Any, rows: Any, k: Any, i: Any, out: Any, to: Any) -> None:
@@ -164,7 +170,11 @@ def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 
 @_lowered(load, Raw, types.uint64)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    return _read(builder, _pointer(builder, args[0], args[1], _FLOATS))
+    if signature.args[0].dtype != types.int16:
+        return _read(builder, _pointer(builder, args[0], args[1], _FLOATS))
+    found = builder.load(_pointer(builder, args[0], args[1], _SHORTS))
+    found.align = 2
+    return builder.sitofp(builder.sext(found, _INTEGERS), _FLOATS)
 
 
 @_typed(store)
@@ -174,7 +184,13 @@ def _(context: Any) -> Any:
 
 @_lowered(store, Raw, types.uint64, Floats)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    _write(builder, args[2], _pointer(builder, args[0], args[1], _FLOATS))
+    if signature.args[0].dtype != types.int16:
+        _write(builder, args[2], _pointer(builder, args[0], args[1], _FLOATS))
+        return context.get_dummy_value()
+    zero, half, less = (ir.Constant(_FLOATS, [number] * LANES) for number in (0.0, 0.5, -0.5))
+    away = builder.select(builder.fcmp_ordered(">=", args[2], zero), half, less)
+    nearest = builder.fptosi(builder.fadd(args[2], away), _INTEGERS)
+    builder.store(builder.trunc(nearest, _SHORTS), _pointer(builder, args[0], args[1], _SHORTS)).align = 2
     return context.get_dummy_value()
 
 
@@ -210,6 +226,15 @@ def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return builder.select(builder.fcmp_ordered(">", args[0], zero), args[1], args[2])
 
 
+def _folded(builder: Any, x: Any, join: Any) -> Any:
+    """Return all sixteen joined: halves, then halves of those."""
+    count = LANES
+    while count > 1:
+        count //= 2
+        x = join(*(_shuffle(builder, x, x, list(range(at, at + count))) for at in (0, count)))
+    return builder.extract_element(x, ir.Constant(ir.IntType(32), 0))
+
+
 @_typed(total)
 def _(context: Any) -> Any:
     return lambda x: types.float32
@@ -217,12 +242,17 @@ def _(context: Any) -> Any:
 
 @_lowered(total, Floats)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    x, count = args[0], LANES
-    while count > 1:
-        count //= 2
-        halves = [_shuffle(builder, x, x, list(range(at, at + count))) for at in (0, count)]
-        x = builder.fadd(*halves, flags=_FLAGS)
-    return builder.extract_element(x, ir.Constant(ir.IntType(32), 0))
+    return _folded(builder, args[0], lambda x, y: builder.fadd(x, y, flags=_FLAGS))
+
+
+@_typed(highest)
+def _(context: Any) -> Any:
+    return lambda x: types.float32
+
+
+@_lowered(highest, Floats)
+def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    return _folded(builder, args[0], lambda x, y: builder.select(builder.fcmp_ordered(">", x, y), x, y))
 
 
 def _operation(operation: Any, name: str) -> None:

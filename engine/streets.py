@@ -15,6 +15,7 @@ the pot each, so without rake they sum to zero.
 The arrays stand in small tuples, by what they speak of. Kernels read them flat (`engine.raw`).
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -211,6 +212,7 @@ class Work(NamedTuple):
     sums: F64  # [levels] what a player's average strategy earned in it so far
     earned: F64  # [.] what it earned after each of the root's children, times the chance of the deal
     block: F32  # [actions * w] and all below: for the widest board
+    narrow: Any  # [actions * 16] of the tables' type: rows of fewer than sixteen entries
     norm: F32  # [w]
     last: U64  # [2, 16] where the vectors of both players' last sequences at sixteen leaves begin
     packed: F32  # [(w + 1) * 16] the other's plans at sixteen leaves; zero in lane w
@@ -228,9 +230,17 @@ def levels_of(game: Subgame) -> list[tuple[int, int]]:
     return found
 
 
-def new_work(game: Subgame, threads: int) -> list[Work]:
-    """Return working memory for a number of threads: it suits every template on every board of the game."""
-    f32, i64, u64 = np.float32, np.int64, np.uint64
+def _lined(*shape: int) -> F32:
+    """Return zeros that begin with a line of the cache: vectors of sixteen then take one line each, and never two."""
+    size = math.prod(shape)
+    room = np.zeros(size + LANES, np.float32)
+    start = -room.ctypes.data % (4 * LANES) // 4
+    return room[start : start + size].reshape(shape)
+
+
+def new_work(game: Subgame, threads: int, kind: npt.DTypeLike = np.float32) -> list[Work]:
+    """Return working memory for a number of threads, and tables of a type: it suits every template on every board."""
+    i64, u64 = np.int64, np.uint64
     templates, streets = game.templates, levels_of(game)
     w, levels = int(game.boards.width.max()), len(streets)
     rows = templates.sequences[game.instances.template].astype(i64) + 1
@@ -243,8 +253,8 @@ def new_work(game: Subgame, threads: int) -> list[Work]:
     sizes = [int(ends[first:last].sum()), *[int(ends.max(initial=0))] * (levels - 1)]
     parts = [many * deals * width for many, (deals, width) in zip(sizes, streets, strict=True)]
     below = levels - 1
-    plan, sigma, value = (np.zeros((1 + threads * below, size), f32) for _ in range(3))
-    gained = np.zeros(parts[0] + threads * sum(parts[1:]), f32)
+    plan, sigma, value = (_lined(1 + threads * below, size) for _ in range(3))
+    gained = _lined(parts[0] + threads * sum(parts[1:]))
     earned = np.zeros((last - first) * streets[0][0])
     starts = np.cumsum([0, *parts[:-1]])
     return [
@@ -262,12 +272,13 @@ def new_work(game: Subgame, threads: int) -> list[Work]:
             chance=np.zeros(levels),
             sums=np.zeros(levels),
             earned=earned,
-            block=np.zeros(actions * w, f32),
-            norm=np.zeros(w, f32),
+            block=_lined(actions * w),
+            narrow=np.zeros(actions * LANES, kind),
+            norm=_lined(w),
             last=np.zeros(2 * LANES, u64),
-            packed=np.zeros((w + 1) * LANES, f32),
-            result=np.zeros(w * LANES, f32),
-            removal=np.zeros(SLOTS * LANES, f32),
+            packed=_lined((w + 1) * LANES),
+            result=_lined(w * LANES),
+            removal=_lined(SLOTS * LANES),
         )
         for k in range(threads)
     ]

@@ -41,10 +41,11 @@ from counterplay.solvers.value import ROUNDING, Judgement, judge_plans, magnitud
 from counterplay.solvers.variants import Variant
 
 
-def schedule(variant: Variant, start: int, count: int, horizon: int) -> npt.NDArray[np.float64]:
+def schedule(variant: Variant, start: int, count: int, horizon: int, every: int = 1) -> npt.NDArray[np.float64]:
     """Return the factors (pos, neg, avg) of iterations start + 1 .. start + count, [count, 3].
 
-    `horizon` is T, the number of iterations that exponents with two ends stretch over; beyond it they stay.
+    `horizon` is T, the number of iterations that exponents with two ends stretch over; beyond it they stay. Averages
+    take the plans of the first iteration and of each that `every` divides; others have an avg of -1.
     """
     t = np.arange(start + 1, start + count + 1, dtype=np.float64)
     share = np.minimum(t / max(horizon, 1), 1.0)
@@ -61,7 +62,9 @@ def schedule(variant: Variant, start: int, count: int, horizon: int) -> npt.NDAr
     rows = np.empty((count, 3))
     rows[:, 0] = discount(variant.alpha)
     rows[:, 1] = discount(variant.beta)
-    rows[:, 2] = ((t - 1.0) / t) ** exponent(variant.gamma)
+    before = np.maximum(np.where(t > every, t - every, np.minimum(t, 2.0) - 1.0), 0.0)  # whose plans came last
+    rows[:, 2] = (before / t) ** exponent(variant.gamma)
+    rows[(t % every != 0) & (t > 1), 2] = -1.0
     return rows
 
 

@@ -67,7 +67,7 @@ def test_kuhn_poker(tables):
     game = through_tables(laid.game, laid.combos) if tables else laid.game
     assert (np.diff(game.leaves.bounds)[[FOLD, SHOWDOWN, TABLE]] > 0).tolist() == [True, not tables, tables]
     run, ours = (
-        SubgameCFR(game, 2, VARIANTS["dcfr"]),
+        SubgameCFR(game, 2, VARIANTS["dcfr"], every=1),
         CFR(sequence_form(compile_tree(make("kuhn"))), VARIANTS["dcfr"], 0),
     )
     for count in (1, 9, 190):
@@ -93,7 +93,7 @@ def test_leduc_poker(symmetry):
 
 @pytest.mark.nojit
 def test_leduc_poker_iteration_by_iteration():
-    run = SubgameCFR(leduc().game, 2, VARIANTS["dcfr"])
+    run = SubgameCFR(leduc().game, 2, VARIANTS["dcfr"], every=1)
     ours = CFR(sequence_form(compile_tree(make("leduc"))), VARIANTS["dcfr"], 0)
     for count in (1, 1, 8):
         run.advance(count)

@@ -14,9 +14,9 @@ from numba.extending import overload
 
 from counterplay.engine.jit import Index, inlined
 from counterplay.engine.raw import shift
-from counterplay.engine.simd import WIDE, largest, load, store
+from counterplay.engine.simd import WIDE, load, store
 from counterplay.engine.streets import Subgame, Tables, Work
-from counterplay.solvers.streets.decisions import BEST, UPDATE, ascend, begins_at, descend
+from counterplay.solvers.streets.decisions import UPDATE, ascend, begins_at, descend, worth_of
 
 _OPTIONS: Any = {"forceinline": True}
 
@@ -48,9 +48,14 @@ def descend_cells(
     board: Index,
     p: Index,
     mode: int,
+    both: bool,
+    again: bool,
     w: Index,
 ) -> None:
-    """Spread the plans at the entries, the first rows, over the template; keep player p's strategy."""
+    """Spread the plans at the entries, the first rows, over the template; keep player p's strategy.
+
+    `both` and `again` would spare some of it (`decisions.descend`), which is not worth a branch here.
+    """
     templates, boards, block = game.templates, game.boards, work.block
     table = tables.regret if mode == UPDATE else tables.total
     for q in range(_2):
@@ -105,11 +110,7 @@ def ascend_cells(
         above, first = templates.parent[d] * w, templates.first[d] * w
         # The decision's value by hand: that of its best action, or the mean by the strategy.
         for i in range(_0, w, WIDE):
-            at = first + i
-            x = load(value, at) if mode == BEST else load(sigma, at) * load(value, at)
-            for _ in range(_1, actions):
-                at += w
-                x = largest(x, load(value, at)) if mode == BEST else x + load(sigma, at) * load(value, at)
+            x = worth_of(sigma, value, first + i, actions, w, mode)
             store(norm, i, x)
             store(value, above + i, load(value, above + i) + x)
         if mode != UPDATE:
@@ -133,11 +134,13 @@ def down(
     board: Any,
     p: Any,
     mode: Any,
+    both: Any,
+    again: Any,
     w: Any,
 ) -> None:
     """Go down a template by cells where the boards have them, else by lanes."""
     go = descend_cells if len(game.boards.cell) else descend
-    go(game, tables, work, plan, sigma, instance, t, board, p, mode, w)
+    go(game, tables, work, plan, sigma, instance, t, board, p, mode, both, again, w)
 
 
 def up(
@@ -169,11 +172,11 @@ def _given(game: Any) -> bool:
 
 
 @overload(down, strict=False, jit_options=_OPTIONS)
-def _down(game, tables, work, plan, sigma, instance, t, board, p, mode, w):  # type: ignore[no-untyped-def]
+def _down(game, tables, work, plan, sigma, instance, t, board, p, mode, both, again, w):  # type: ignore[no-untyped-def]
     go = descend_cells if _given(game) else descend
 
-    def implementation(game, tables, work, plan, sigma, instance, t, board, p, mode, w):  # type: ignore[no-untyped-def]
-        go(game, tables, work, plan, sigma, instance, t, board, p, mode, w)
+    def implementation(game, tables, work, plan, sigma, instance, t, board, p, mode, both, again, w):  # type: ignore[no-untyped-def]
+        go(game, tables, work, plan, sigma, instance, t, board, p, mode, both, again, w)
 
     return implementation
 

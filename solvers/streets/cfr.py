@@ -39,6 +39,8 @@ _EVEN = np.ones((1, 3))  # the rule of visits that change nothing
 class SubgameCFR:
     """A run of a variant without prediction on a subgame, on a number of threads.
 
+    Averages take the plans of each iteration that `every` divides: of every second one they are as good, and half is
+    written. Regrets are the same either way.
     Threads share out the children of the root street; each child's values have a place of their own and are summed in
     order, so the result is the same for any number of threads. Values are in chips: a player's expected share of the
     pot at the start and of what is won beyond it. What is looked at is by the places of the players' hands in their
@@ -54,11 +56,12 @@ class SubgameCFR:
         compress: bool = False,
         threads: int = 1,
         kept: Tables | None = None,
+        every: int = 2,
     ):
         if variant.step or not variant.alternating:
             raise UserError(f"hold'em subgames take the variants without prediction, and {variant.name} predicts")
         self.game, self.pot, self.variant, self.horizon = game, pot, variant, horizon
-        self.iterations = 0
+        self.iterations, self.every = 0, every
         self.tables = new_tables(game, compress) if kept is None else kept
         self.floor = pot * (_COARSE if self.tables.total.dtype == np.int16 else _FINE)
         t, board = int(game.instances.template[0]), int(game.instances.board[0])
@@ -66,7 +69,7 @@ class SubgameCFR:
         self.places = [root_lanes(game, board, p) for p in range(2)]  # of the hand that each lane of the root holds
         groups = int(game.templates.groups[t + 1]) - int(game.templates.groups[t])
         self.children = groups * (int(game.deals.bounds[board + 1]) - int(game.deals.bounds[board]))
-        self.work = new_work(game, max(threads, 1) if self.children else 1)
+        self.work = new_work(game, max(threads, 1) if self.children else 1, self.tables.total.dtype)
         self.pool = ThreadPoolExecutor(len(self.work) - 1) if len(self.work) > 1 else None
 
     def _walk(self, errand: Errand, rules: F64, silent: U32 = _NONE, work: Work | None = None) -> F64:
@@ -180,7 +183,7 @@ class SubgameCFR:
 
     def advance(self, count: int) -> None:
         """Run that many iterations."""
-        self._visit(0, 2, UPDATE, schedule(self.variant, self.iterations, count, self.horizon))
+        self._visit(0, 2, UPDATE, schedule(self.variant, self.iterations, count, self.horizon, self.every))
         self.iterations += count
 
     def judge(self) -> Judgement:

@@ -11,7 +11,7 @@ from counterplay.engine.jit import Index, inlined
 from counterplay.engine.raw import shift
 from counterplay.engine.simd import WIDE, fill, inverse, largest, load, store, where_positive, zeros
 from counterplay.engine.streets import FREE, Subgame, Tables, Work
-from counterplay.solvers.streets.tables import fetch, holder, keep, stride
+from counterplay.solvers.streets.tables import draft, fetch, holder, keep, press, stride, unit, whole
 
 UPDATE, VALUE, BEST = 0, 1, 2  # add regrets and averages; value the average strategies; or best responses to them
 
@@ -37,26 +37,31 @@ def descend(
     board: Index,
     p: Index,
     mode: int,
+    both: bool,
+    again: bool,
     w: Index,
 ) -> None:
-    """Spread the plans at the entries, the first rows, over the template; keep player p's strategy."""
+    """Spread the plans at the entries, the first rows, over the template; keep player p's strategy, or `both`.
+
+    With `again` player p's strategy and plan are there already, and where averages are valued the other's too.
+    """
     templates, locks = game.templates, game.locks
     base, scale = game.instances.base[instance], game.instances.scale[instance]
     start = templates.decisions[t * _3]
-    table, scales = tables.regret, tables.regret_scale
-    if mode != UPDATE:
-        table, scales = tables.total, tables.total_scale
+    table = tables.regret if mode == UPDATE else tables.total
     least, zero = fill(_LITTLE), zeros()
     for q in range(_2):
+        if again and (q == p or mode != UPDATE):
+            continue
         lanes, begins = game.boards.lanes[board * _2 + q], begins_at(game, t, board, q) + base
-        weight, row = holder(table, work.block, lanes), stride(table, lanes, w)
+        weight, row = holder(table, work.narrow, lanes), stride(lanes)
         for d in range(templates.decisions[t * _3 + q], templates.decisions[t * _3 + q + _1]):
             actions, k = templates.size[d], scale + (d - start)
-            begin = fetch(table, begins + templates.offset[d] * lanes, actions, lanes, w, scales, k, work.block)
+            begin = fetch(table, begins + templates.offset[d] * lanes, actions, lanes, work.narrow)
             equal = fill(_ONE / np.float32(actions))
             above, first = templates.parent[d] * w, templates.first[d] * w
-            # Regret matching: shares of the positive parts, equal ones where none is positive. The last sixteen lanes
-            # may have been among those before.
+            # Regret matching: shares of the positive parts, equal ones where none is positive; so a scale would change
+            # nothing. The last sixteen lanes may have been among those before.
             last: Index = row - WIDE
             i: Index = _0
             while True:
@@ -67,7 +72,7 @@ def descend(
                 share, at, below = inverse(sum_, least), begin + i, first + i
                 for _ in range(actions):
                     x = where_positive(share, largest(load(weight, at), zero) * share, equal)
-                    if q == p:
+                    if both or q == p:
                         store(sigma, below, x)
                     store(plan, below, x * load(plan, above + i))
                     at += row
@@ -104,12 +109,12 @@ def ascend(
     held: Any,
     w: Index,
 ) -> None:
-    """Gather player p's values up the template; in mode UPDATE add regrets and averages."""
-    templates, locks, norm = game.templates, game.locks, work.norm
+    """Gather player p's values up the template; in mode UPDATE add regrets, and averages unless `held` is negative."""
+    templates, locks, norm, block = game.templates, game.locks, work.norm, work.block
     base, scale = game.instances.base[instance], game.instances.scale[instance]
     lanes, begins = game.boards.lanes[board * _2 + p], begins_at(game, t, board, p) + base
-    regret, summed = holder(tables.regret, work.block, lanes), holder(tables.total, work.block, lanes)
-    row = stride(tables.regret, lanes, w)
+    regret, summed = holder(tables.regret, work.narrow, lanes), holder(tables.total, work.narrow, lanes)
+    new_regret, new_sum, row = draft(regret, block), draft(summed, block), stride(lanes)
     last, start = row - WIDE, templates.decisions[t * _3]
     gains, losses, kept = fill(gain), fill(loss), fill(held)
     low, d = templates.decisions[t * _3 + p], templates.decisions[t * _3 + p + _1]
@@ -117,58 +122,62 @@ def ascend(
         d -= _1
         actions, k = templates.size[d], scale + (d - start)
         above, first = templates.parent[d] * w, templates.first[d] * w
-        # The decision's value by hand: that of its best action, or the mean by the strategy.
-        for i in range(_0, w, WIDE):
-            at = first + i
-            x = load(value, at) if mode == BEST else load(sigma, at) * load(value, at)
-            for _ in range(_1, actions):
-                at += w
-                x = largest(x, load(value, at)) if mode == BEST else x + load(sigma, at) * load(value, at)
-            store(norm, i, x)
-        lock = locks.at[k] if locks.given else _FREE
+        lock = locks.at[k] if locks.given and mode != VALUE else _FREE
         if lock != _FREE:
-            _hold(shift(locks.mix, lock), norm, shift(value, first), actions, lanes, w, mode)
+            _hold(shift(locks.mix, lock), shift(value, first), actions, lanes, w)
         for i in range(_0, w, WIDE):
-            store(value, above + i, load(value, above + i) + load(norm, i))
+            x = worth_of(sigma, value, first + i, actions, w, mode)
+            store(norm, i, x)
+            store(value, above + i, load(value, above + i) + x)
         if mode != UPDATE:
             continue
         # In the table the last sixteen lanes may be among those before: they are read before these are written.
         at = begins + templates.offset[d] * lanes
-        entry = fetch(tables.regret, at, actions, lanes, w, tables.regret_scale, k, work.block)
+        entry = fetch(tables.regret, at, actions, lanes, work.narrow)
+        one, to = unit(regret, tables.regret_scale, k), entry if whole(regret) else _0
         for a in range(actions):
-            worth, end = first + a * w, load(regret, entry + last)
+            source, worth = entry + a * row, first + a * w
+            end = load(regret, source + last)
             for i in range(_0, last, WIDE):
-                _regret(
-                    regret, entry + i, load(regret, entry + i) + load(value, worth + i) - load(norm, i), gains, losses
-                )
-            _regret(regret, entry + last, end + load(value, worth + last) - load(norm, last), gains, losses)
-            entry += row
-        keep(tables.regret, at, actions, lanes, w, tables.regret_scale, k, work.block)
-        entry = fetch(tables.total, at, actions, lanes, w, tables.total_scale, k, work.block)
+                x = load(regret, source + i) * one + load(value, worth + i) - load(norm, i)
+                store(new_regret, to + i, x * where_positive(x, gains, losses))
+            x = end * one + load(value, worth + last) - load(norm, last)
+            store(new_regret, to + last, x * where_positive(x, gains, losses))
+            to += row
+        press(regret, entry, actions, row, tables.regret_scale, k, block)
+        keep(tables.regret, at, actions, lanes, work.narrow)
+        if held < _ZERO:
+            continue
+        entry = fetch(tables.total, at, actions, lanes, work.narrow)
+        one, to = unit(summed, tables.total_scale, k) * kept, entry if whole(summed) else _0
         for a in range(actions):
-            played, end = first + a * w, load(summed, entry + last)
+            source, played = entry + a * row, first + a * w
+            end = load(summed, source + last)
             for i in range(_0, last, WIDE):
-                store(summed, entry + i, load(summed, entry + i) * kept + load(plan, played + i))
-            store(summed, entry + last, end * kept + load(plan, played + last))
-            entry += row
-        keep(tables.total, at, actions, lanes, w, tables.total_scale, k, work.block)
+                store(new_sum, to + i, load(summed, source + i) * one + load(plan, played + i))
+            store(new_sum, to + last, end * one + load(plan, played + last))
+            to += row
+        press(summed, entry, actions, row, tables.total_scale, k, block)
+        keep(tables.total, at, actions, lanes, work.narrow)
 
 
 @inlined
-def _regret(regret: Any, at: Index, x: Any, gains: Any, losses: Any) -> None:
-    """Write sixteen regrets, discounted."""
-    store(regret, at, x * where_positive(x, gains, losses))
+def worth_of(sigma: Any, value: Any, at: Index, actions: Index, w: Index, mode: int) -> Any:
+    """Return what a decision is worth to sixteen hands: its best action in mode BEST, else the mean by the strategy."""
+    x = load(value, at) if mode == BEST else load(sigma, at) * load(value, at)
+    for _ in range(_1, actions):
+        at += w
+        x = largest(x, load(value, at)) if mode == BEST else x + load(sigma, at) * load(value, at)
+    return x
 
 
 @inlined
-def _hold(mix: Any, norm: Any, value: Any, actions: Index, lanes: Index, w: Index, mode: int) -> None:
-    """Value a decision's fixed lanes by their strategy also in a best response, and leave them without regret."""
+def _hold(mix: Any, value: Any, actions: Index, lanes: Index, w: Index) -> None:
+    """Make all actions of a decision's fixed lanes worth what their strategy is: no response and no regret differs."""
     for i in range(lanes):
         if mix[i] >= _ZERO:
             x = _ZERO
             for a in range(actions):
                 x += mix[a * lanes + i] * value[a * w + i]
-            norm[i] = x
-            if mode == UPDATE:
-                for a in range(actions):
-                    value[a * w + i] = x
+            for a in range(actions):
+                value[a * w + i] = x

@@ -36,12 +36,14 @@ def add_leaves(
     board: Index,
     p: Index,
     mode: int,
+    averages: bool,
     w: Index,
 ) -> None:
     """Add to player p's values, one row a sequence, those of an instance's leaves; `plan` is of both.
 
     Meanwhile memory is idle: what is needed of the tables afterwards is brought near, some lines at each step. It is
-    the player's averages here, and what strategies are read from at the instance that comes next.
+    the player's averages here, where `averages` says so, and what strategies are read from at the instance that comes
+    next.
     One loop for all kinds, so that each part that it calls is compiled into it once.
     """
     boards, leaves, templates = game.boards, game.leaves, game.templates
@@ -56,7 +58,9 @@ def add_leaves(
     size = begins_at(game, t, board, _1) + templates.actions[t * _2 + _1] * boards.columns[board * _2 + _1]
     ahead, behind_lines, ahead_lines = base + size, behind // steps + _1, size // steps + _1
     if mode != UPDATE:
-        soon, behind_lines = tables.total, _0
+        soon = tables.total
+    if not averages:
+        behind_lines = _0
     # After the root often nothing comes, and where hands are in cells what a visit needs lies scattered.
     scattered = boards.columns[board * _2 + p] != own or boards.columns[board * _2 + q] != others
     if instance == 0 or scattered:

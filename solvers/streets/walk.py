@@ -18,7 +18,7 @@ from counterplay.engine.raw import raw, shift
 from counterplay.engine.simd import WIDE, fill, load, store, total, zeros
 from counterplay.engine.streets import F64, U32, Boards, RunOuts, Subgame, Tables, Templates, Work
 from counterplay.solvers.streets.cells import down, up
-from counterplay.solvers.streets.decisions import BEST
+from counterplay.solvers.streets.decisions import BEST, UPDATE
 from counterplay.solvers.streets.leaves import add_leaves
 
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
@@ -43,7 +43,7 @@ def walk(
     long: Tables,
     memory: Work,
     errand: Errand,
-    rules: F64,  # [., 3] factors of an iteration: of positive and of negative regrets, and of averages
+    rules: F64,  # [., 3] factors of an iteration: of positive and of negative regrets, and of averages (-1: none)
     silent: U32,  # [.] rows of the root's plans to set to zero
     out: F64,  # [2, 2] for each player: its values summed by the weights of its hands; see below
 ) -> None:
@@ -55,7 +55,10 @@ def walk(
     game, tables, work, mode = raw(whole), raw(long), raw(memory), errand.mode
     boards, templates, instances, deals = game.boards, game.templates, game.instances, game.deals
     size = np.uint64(memory.plan.shape[1])
+    # Where nothing follows the root, what a player's last visit left of the other's strategy is still so in its own.
+    alone = errand.opens and errand.closes and errand.high == 0
     for step in range(rules.shape[0]):
+        averages = mode == UPDATE and rules[step, 2] >= 0.0
         for p in range(np.uint64(errand.first), np.uint64(errand.last)):
             level, arrives = _0, errand.opens
             work.instance[0], work.child[0], work.until[0] = _0, np.uint64(errand.low), np.uint64(errand.high)
@@ -70,14 +73,15 @@ def walk(
                     if level == 0:
                         for i in range(_2 * templates.entries[t] * w):
                             plan[i] = game.reach[i]
-                    down(game, tables, work, plan, sigma, instance, t, board, p, mode, w)
+                    again = alone and (step > 0 or p > np.uint64(errand.first))
+                    down(game, tables, work, plan, sigma, instance, t, board, p, mode, alone, again, w)
                     if level == 0:
                         for k in silent:
                             _clear(plan, np.uint64(k) * w, w)
                     own, stop = _own(templates, t, p)
                     _clear(value, _0, _2 * templates.entries[t] * w)
                     _clear(value, own * w, (stop - own) * w)
-                    add_leaves(game, tables, work, plan, value, instance, t, board, p, mode, w)
+                    add_leaves(game, tables, work, plan, value, instance, t, board, p, mode, averages, w)
                     work.sums[level] = (
                         _earned(plan, value, _2 * templates.entries[t], own, stop, w) if mode == BEST else 0.0
                     )
