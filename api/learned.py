@@ -1,11 +1,13 @@
 """What was learned in a turn-based game, written down as a strategy and judged exactly."""
 
+from counterplay.agents.learner import Mixture
 from counterplay.agents.run import Run
 from counterplay.api.factored_strategies import Asked
 from counterplay.api.trees import whole_form
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
 from counterplay.games.envs.encoding import behaviour_strategy, observations
+from counterplay.games.envs.mixtures import mixture
 from counterplay.games.envs.phantom import StonesInTheDark, behaviour
 from counterplay.games.envs.tree import TurnBased
 from counterplay.solvers import value
@@ -30,8 +32,8 @@ def is_judged(run: Run) -> bool:
 def judge(run: Run) -> Judgement:
     """Measure a policy that was learned in a turn-based game exactly: value and best response of every player.
 
-    The policy is the one without exploring; of learners with random policies (actor-critic) it is random. Where it is
-    asked at millions of information sets, a line tells of it. Raises `ValueError` for other environments, and for
+    The policy is the one without exploring; of learners with random policies (actor-critic) it is random, and of those
+    that draw one of several for each episode their average, weighted by what each of them reaches. Where it is asked at millions of information sets, a line tells of it. Raises `ValueError` for other environments, and for
     agents that remember.
     """
     if isinstance(run.task, StonesInTheDark):
@@ -41,5 +43,8 @@ def judge(run: Run) -> Judgement:
         raise UserError(f"exploitability is of turn-based games, and {run.env} is none")
     tree = run.task.tree
     seen = observations(tree)
-    strategy = behaviour_strategy(tree, run.decide(seen.obs, seen.legal, seen.player))
+    if isinstance(run.learner, Mixture):
+        strategy = mixture(tree, run.task.encoding, seen, run.learner.policies)
+    else:
+        strategy = behaviour_strategy(tree, run.decide(seen.obs, seen.legal, seen.player))
     return value.judge_table(sequence_form(tree), strategy)

@@ -13,7 +13,7 @@ from counterplay.agents.log import Log, Row
 from counterplay.agents.memory import episode_bytes
 from counterplay.agents.nn.device import choose, in_words, move
 from counterplay.agents.replay import Replay
-from counterplay.agents.rollout import Episodes, collect
+from counterplay.agents.rollout import Played
 from counterplay.agents.run import Run, own_means, torch_threads, totals
 from counterplay.api.learned import is_judged, judge
 from counterplay.engine.compiling import clock, tell
@@ -118,7 +118,6 @@ def _train(
     """Play and learn until the run has its steps, or is stopped."""
     goal = run.plan.steps
     row_every, test_every = max(1, goal // ROWS), run.plan.test_every or max(1, goal // TESTS)
-    env = run.playing(run.learner.envs)
     spec, replay = run.task.spec, getattr(run.settings, "replay", 0)
     if isinstance(replay, int) and (full := replay * episode_bytes(spec)) >= MENTIONED:
         tell(f"the replay takes {size(full)} once it holds {replay:,} episodes; replay=N makes it smaller")
@@ -129,10 +128,10 @@ def _train(
             run.stopped_by = "interrupt"
             break
         before = run.steps
-        episodes = collect(env, run.learner, run.rng)
-        learned = run.learner.learn(episodes, run.rng)
-        check_learned(learned, run.steps + episodes.steps, run.settings, run.folder)
-        _note(run, episodes, learned, env.batch)
+        played = run.gather()
+        learned = run.learner.learn(played, run.rng)
+        check_learned(learned, run.steps + played.steps, run.settings, run.folder)
+        _note(run, played, learned)
         stopped.arm()  # before there is nothing to keep, and signals end everything at once
         testing = run.steps // test_every > before // test_every or run.steps >= goal
         if testing or run.steps // row_every > before // row_every:
@@ -165,12 +164,12 @@ def _save_at_end(run: Run) -> None:
         raise NotSaved(f"{error}; {where}", run, place) from error
 
 
-def _note(run: Run, episodes: Episodes, learned: dict[str, float], batch: int) -> None:
-    """Count episodes that were played and learned from, and keep their figures for the next row."""
-    run.steps += episodes.steps
-    run.episodes += batch
-    returns = episodes.returns()
-    learned |= {"return": float(totals(returns).mean()), "length": episodes.steps / batch}
+def _note(run: Run, played: Played, learned: dict[str, float]) -> None:
+    """Count what was played and learned from, and keep its figures for the next row."""
+    run.steps += played.steps
+    run.episodes += played.started
+    returns = played.returns()
+    learned |= {"return": float(totals(returns).mean()), "length": played.steps / played.started}
     learned |= own_means("return", returns)
     for name, figure in learned.items():
         run.since.setdefault(name, []).append(figure)

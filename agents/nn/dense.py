@@ -71,6 +71,14 @@ def dense(
     return _through(x, (len(layers),), parameters, plus, relu)[0]
 
 
+def stacked(x: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    """Return x, [..., C, I], gone through C networks whose weights [C, I, K] and biases [C, K] are given layer by layer.
+
+    As `dense`, for networks that are only numbers; with C = 1, x is [..., I].
+    """
+    return _through(x, (len(parameters) // 2,), parameters, None, False)[0]
+
+
 def branches(x: Tensor, networks: Sequence[Sequence[Dense]]) -> tuple[Tensor, ...]:
     """Return what several networks make of the same x: as `dense` of each, in less time."""
     parameters = [parameter for layers in networks for layer in layers for parameter in (layer.weight, layer.bias)]
