@@ -28,7 +28,7 @@ from counterplay.agents.learner import within
 from counterplay.agents.nn.adam import Adam
 from counterplay.agents.nn.dense import MLP, stacked
 from counterplay.agents.nn.device import host
-from counterplay.agents.reservoir import Reservoir
+from counterplay.agents.reservoir import Lot, Reservoir
 from counterplay.agents.rollout import sample
 from counterplay.agents.traversal import Floats, Traversals, traverse
 from counterplay.engine.branches import Branches, Branching
@@ -178,12 +178,12 @@ class DeepCFR:
             optimiser.parts[0][0].copy_(networks.kept[-1])
         figures = {"iterations": float(now), "samples": float(memory.held)}
         if memory.held:
-            figures["loss"] = self._fit(net, optimiser, memory, now, rng)
+            figures["loss"] = self._fit(net, optimiser, memory, rng)
         networks.kept.append(optimiser.parts[0][0].detach().cpu().clone())
         if self.others is not None and played.others is not None:
             self.others.add(played.others, now, rng)
             if self.others.held:
-                figures["policy_loss"] = self._fit(self.policy, self.optimiser, self.others, now, rng)
+                figures["policy_loss"] = self._fit(self.policy, self.optimiser, self.others, rng)
         return figures
 
     def policies(self, agent: int, obs: npt.NDArray[Any], legal: Mask) -> Iterator[tuple[float, Floats]]:
@@ -243,23 +243,25 @@ class DeepCFR:
         settings = self.settings
         return MLP(self.spec.observation, settings.hidden, self.spec.actions, settings.layers)
 
-    def _fit(
-        self, net: MLP, optimiser: Adam, memory: Reservoir, now: int, rng: np.random.Generator
-    ) -> float:
-        """Learn from what a memory holds, up to an iteration; return the mean loss of the last tenth."""
+    def _fit(self, net: MLP, optimiser: Adam, memory: Reservoir, rng: np.random.Generator) -> float:
+        """Learn from what a memory holds; return the mean loss of the last tenth.
+
+        What players can know in a small game fits into a minibatch: the whole loss is followed then, no part of it.
+        """
         settings, learns_regrets = self.settings, memory is not self.others
         scale = 1 / memory.size() if learns_regrets else 1.0
+        whole = memory.whole(settings.batch, settings.linear) if learns_regrets else None
+        if whole is not None:
+            obs, legal, target, weight = self._there(whole, scale)
         losses = []
         for update in range(settings.updates):
-            (obs, legal, target), time = memory.draw(settings.batch, rng)
-            weight = (settings.linear + 1) * (time / now) ** settings.linear
-            there = (torch.from_numpy(part).to(self.device) for part in (obs, legal, target * scale, weight))
-            seen, may, wanted, counts = there
-            said = net(seen.float())
+            if whole is None:
+                obs, legal, target, weight = self._there(memory.draw(settings.batch, settings.linear, rng), scale)
+            said = net(obs)
             if not learns_regrets:
-                said = torch.softmax(said.masked_fill(~may, -1e9), dim=-1)
-            error = ((said - wanted) * may).square().sum(dim=-1) / may.sum(dim=-1)
-            loss = (counts * error).mean()
+                said = torch.softmax(said.masked_fill(~legal, -1e9), dim=-1)
+            error = ((said - target) * legal).square().sum(dim=-1)
+            loss = (weight * error).mean()
             for parameter in net.parameters():
                 parameter.grad = None
             loss.backward()  # type: ignore[no-untyped-call]
@@ -268,6 +270,11 @@ class DeepCFR:
             if update >= settings.updates * 9 // 10:
                 losses.append(loss.item())
         return float(np.mean(losses))
+
+    def _there(self, lot: Lot, scale: float) -> list[Tensor]:
+        """Return a lot as networks take it."""
+        obs, legal, target, weight = (torch.from_numpy(part).to(self.device) for part in lot)
+        return [obs.float(), legal, target * scale, weight]
 
     @torch.no_grad()
     def _ask(self, player: int, obs: npt.NDArray[Any], which: list[int]) -> Floats:

@@ -29,6 +29,7 @@ Strategy = Callable[[int, npt.NDArray[np.uint8], npt.NDArray[np.bool_]], Floats]
 class Samples(NamedTuple):
     """R decisions that were met, and a number for each of their actions."""
 
+    known: Ints  # [R] what the player knows, as `Branches.look` says it
     obs: npt.NDArray[np.uint8]  # [R, O]
     legal: npt.NDArray[np.bool_]  # [R, A]
     target: Floats  # [R, A] regrets, or probabilities; 0 for what is not legal
@@ -63,6 +64,7 @@ class _Depth(NamedTuple):
     first: Ints  # [B + 1] the plays of the next depth that follow are first[b] .. first[b + 1]
     action: Ints  # [the next depth's B] the action that led there
     sigma: Floats  # [U, A]
+    known: Ints  # [U]
     obs: npt.NDArray[np.uint8]  # [U, O]
     legal: npt.NDArray[np.bool_]  # [U, A]
 
@@ -82,7 +84,7 @@ def traverse(
         np.cumsum(np.where(at >= 0, widths, 0), out=first[1:])
         rows, action = np.empty((2, int(first[-1])), np.int64)
         _spread(turn, at, sigma, legal, traverser, plays.luck, rows, action)
-        depths.append(_Depth(branches.paid(plays), turn, at, first, action, sigma, obs, legal))
+        depths.append(_Depth(branches.paid(plays), turn, at, first, action, sigma, known[place], obs, legal))
         plays = branches.follow(plays, rows, action)
     return _back(depths, traverser, others)
 
@@ -126,10 +128,11 @@ def _back(depths: list[_Depth], traverser: int, others: bool) -> Traversals:
         below, value = value, depth.paid
         regret = np.zeros((len(mine), width), np.float32)
         _up(depth.turn, depth.at, depth.sigma, depth.first, depth.action, below, traverser, choice, value, regret)
-        regrets.append(Samples(depth.obs[depth.at[mine]], depth.legal[depth.at[mine]], regret))
+        at = depth.at[mine]
+        regrets.append(Samples(depth.known[at], depth.obs[at], depth.legal[at], regret))
         if others:
             at = depth.at[chosen & (depth.turn != traverser)]
-            rest.append(Samples(depth.obs[at], depth.legal[at], depth.sigma[at]))
+            rest.append(Samples(depth.known[at], depth.obs[at], depth.legal[at], depth.sigma[at]))
     return Traversals(traverser, joined(regrets), joined(rest) if others else None, value, steps)
 
 

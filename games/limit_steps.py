@@ -381,8 +381,73 @@ def _key(game: Any, state: Any) -> Any:
     return found
 
 
+@stepped.helper
+def _longest(game: Any) -> Any:
+    """Return how many moves players make on a street at most."""
+    return game.players * (game.raises + 1)
+
+
+def _observed(game: LimitSteps) -> int:
+    """Return how many numbers players see: of their cards, of each later street's, and of each street's moves."""
+    cards = game.kinds * game.copies
+    return cards * (1 + game.streets) + 3 * _longest_of(game) * (1 + game.streets)
+
+
+_longest_of: Any = getattr(_longest, "py_func", _longest)
+
+
+@stepped.helper
+def _show_card(game: Any, seen: Any, begin: int, card: int) -> None:
+    """Write one more card of a kind: the first number of the kind that is still 0 becomes 1."""
+    at = begin + card * game.copies
+    while seen[at] > 0:
+        at += 1
+    seen[at] = 1
+
+
+def _observe(game: Any, state: Any, seen: Any) -> None:
+    """Play once more what is public, by the key's digits; a move is a number of its own at each place of a street."""
+    cards, longest = game.kinds * game.copies, _longest(game)
+    own = _OWN + _EACH * state[_TURN] + _CARDS
+    for i in range(game.hole):
+        _show_card(game, seen, 0, state[own + i])
+    told, again, made = state[_DIGITS], np.zeros(game.words, np.int64), 0
+    _set_up(game, again)
+    again[_TO_DEAL], again[_TAKER] = 0, game.players
+    _begin(game, again)
+    while again[_WEIGHT] < state[_WEIGHT] or again[_TO_DEAL] > 0:
+        street = again[_STREET]
+        if again[_TO_DEAL] > 0:
+            card = told % game.kinds
+            told //= game.kinds
+            _show_card(game, seen, cards * street, card)
+            _play_on(game, again, card)
+            made = 0
+            continue
+        facing, base = _owes(game, again), _moves_of(game, again)
+        first = 1 if facing and game.players == 2 else 0
+        move = first
+        if base - first > 1:
+            move += told % (base - first)
+            told //= base - first
+        seen[cards * (1 + game.streets) + 3 * (longest * street + made) + (move if facing else move + 1)] = 1
+        made += 1
+        _play_on(game, again, move)
+
+
+_set_up, _play_on = stepped.helper(_setup), stepped.helper(_play)
+
+
+def _number(game: Any, state: Any, move: int) -> Any:
+    return move if _owes(game, state) else move + 1  # fold; call or check; raise or bet
+
+
 stepped.register(
     LimitSteps,
+    observed=_observed,
+    numbered=lambda game: 3,
+    observe=_observe,
+    number=_number,
     setup=_setup,
     turn=_turn,
     moves=_moves,
