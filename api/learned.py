@@ -1,7 +1,9 @@
 """What was learned in a turn-based game, written down as a strategy and judged exactly."""
 
+import numpy as np
+
 from counterplay.agents.learner import Mixture
-from counterplay.agents.run import Run
+from counterplay.agents.run import Run, Score, interval
 from counterplay.api.factored_strategies import Asked
 from counterplay.api.trees import whole_form
 from counterplay.engine.errors import UserError
@@ -9,6 +11,7 @@ from counterplay.engine.form import sequence_form
 from counterplay.games.envs.encoding import behaviour_strategy, observations
 from counterplay.games.envs.mixtures import mixture
 from counterplay.games.envs.phantom import StonesInTheDark, behaviour
+from counterplay.games.envs.steps import InSteps
 from counterplay.games.envs.tree import TurnBased
 from counterplay.solvers import value
 from counterplay.solvers.value import Judgement
@@ -48,3 +51,27 @@ def judge(run: Run) -> Judgement:
     else:
         strategy = behaviour_strategy(tree, run.decide(seen.obs, seen.legal, seen.player))
     return value.judge_table(sequence_form(tree), strategy)
+
+
+def winnings(run: Run, episodes: int, seed: int = 0, confidence: float = 0.95) -> Score | None:
+    """Return what a policy earns against uniform play in a game too large to be judged, None in other environments.
+
+    Each of so many deals is played once in every seat, with the same luck of chance (duplicate seats), and counts once:
+    as the mean over the seats. Training does not notice.
+    """
+    if not isinstance(run.task, InSteps):
+        return None
+    spec, env = run.task.spec, run.task.start(episodes)
+    earned = np.zeros((spec.agents, episodes))
+    for seat in range(spec.agents):
+        rng = np.random.default_rng([run.seed, seed, 2])
+        run.learner.begin(episodes)
+        step = env.reset(np.random.default_rng([run.seed, seed, 3]))
+        while not step.terminated.all():
+            chosen = run.learner.act(step, rng, explore=False)
+            other = (rng.random(step.legal.shape) * step.legal).argmax(axis=-1)
+            other[:, seat] = chosen[:, seat]
+            step = env.step(other)
+            earned[seat] += step.reward[:, seat]
+    deals = earned.mean(axis=0)
+    return Score(float(deals.mean()), *interval(deals, confidence), episodes, deals)

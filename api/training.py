@@ -15,7 +15,7 @@ from counterplay.agents.nn.device import choose, in_words, move
 from counterplay.agents.replay import Replay
 from counterplay.agents.rollout import Played
 from counterplay.agents.run import Run, own_means, torch_threads, totals
-from counterplay.api.learned import is_judged, judge
+from counterplay.api.learned import is_judged, judge, winnings
 from counterplay.engine.compiling import clock, tell
 from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.system import Stop, interrupts
@@ -69,7 +69,7 @@ def advance(
     A row of history has the means since the row before: `return` (of the team; where agents have their own, their sum,
     and `return_0` and so on are each agent's), `length`, whatever the learner tells, `steps_per_second`; every
     `test_every` steps also `test_return` with `test_low` and `test_high`, without exploring, and in small games of
-    players against each other `test_exploitability`. `on_row` is given each row. A run that is kept in a folder (in
+    players against each other `test_exploitability`, in those too large for that `test_winnings`. `on_row` is given each row. A run that is kept in a folder (in
     `out` from now on, if given) is saved there at the beginning, at the end, and once a minute, and its rows are
     written there as they come. A checkpoint that cannot be written is told, and tried again; the last one is written
     elsewhere then, and `NotSaved` says where. Networks are small: one thread is the fastest.
@@ -185,6 +185,8 @@ def _row(run: Run, times: _Times, testing: bool) -> Row:
         row |= {"test_return": score.mean, "test_low": score.low, "test_high": score.high}
         row |= own_means("test_return", score.returns)
         row |= {"test_exploitability": judge(run).exploitability} if is_judged(run) else {}
+        if won := winnings(run, run.plan.test_episodes, run.steps):
+            row |= {"test_winnings": won.mean, "test_winnings_low": won.low, "test_winnings_high": won.high}
     times.steps, times.marked = run.steps, clock()
     run.seconds = row["seconds"] = times.seconds()
     run.history.append(row)

@@ -8,6 +8,8 @@ from counterplay.engine.rules import is_factored, is_rules
 from counterplay.engine.size import estimate, refusal
 from counterplay.engine.stepped import is_steppable
 
+_GLANCE = 0.05  # seconds for telling whether a tree fits
+
 
 def as_task(thing: Any) -> Task:
     """Return a task for what somebody has in hand.
@@ -45,7 +47,7 @@ def turn_based(rules: Any) -> Task:
         return StonesInTheDark(rules)
     from counterplay.games.envs.tree import TurnBased
 
-    if is_steppable(rules) and refusal(estimate(rules)) is not None:
+    if is_steppable(rules) and refusal(estimate(rules, patience=_GLANCE)) is not None:
         from counterplay.games.envs.steps import InSteps
 
         return InSteps(rules)

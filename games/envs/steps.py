@@ -16,7 +16,6 @@ import numpy.typing as npt
 from counterplay.engine.branches import Branches, Plays
 from counterplay.engine.env import Env, EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.jit import inlined, jit
-from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64, seeds
 from counterplay.engine.raw import raw, shift
 from counterplay.engine.rules import CHANCE, LEAF
@@ -89,7 +88,9 @@ class StepsEnv:
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
         actions, shown = choices(actions, self.shown), self.shown
-        if not lawful(actions, shown.legal, shown.terminated, shown.terminated):
+        within = (actions >= 0) & (actions < self.spec.actions)
+        allowed = within & np.take_along_axis(shown.legal, np.where(within, actions, 0)[..., None], -1)[..., 0]
+        if not allowed[~shown.terminated].all():
             raise illegal(actions, shown)
         shown.reward[:] = 0
         on = np.flatnonzero(self.turn >= 0)
