@@ -28,7 +28,8 @@ from counterplay.agents.learner import within
 from counterplay.agents.nn.adam import Adam
 from counterplay.agents.nn.dense import MLP, stacked
 from counterplay.agents.nn.device import host
-from counterplay.agents.reservoir import Lot, Reservoir
+from counterplay.agents.nn.regression import Data, fit
+from counterplay.agents.reservoir import Reservoir
 from counterplay.agents.rollout import sample
 from counterplay.agents.traversal import Floats, Traversals, traverse
 from counterplay.engine.branches import Branches, Branching
@@ -249,32 +250,15 @@ class DeepCFR:
         What players can know in a small game fits into a minibatch: the whole loss is followed then, no part of it.
         """
         settings, learns_regrets = self.settings, memory is not self.others
-        scale = 1 / memory.size() if learns_regrets else 1.0
-        whole = memory.whole(settings.batch, settings.linear) if learns_regrets else None
-        if whole is not None:
-            obs, legal, target, weight = self._there(whole, scale)
-        losses = []
-        for update in range(settings.updates):
-            if whole is None:
-                obs, legal, target, weight = self._there(memory.draw(settings.batch, settings.linear, rng), scale)
-            said = net(obs)
-            if not learns_regrets:
-                said = torch.softmax(said.masked_fill(~legal, -1e9), dim=-1)
-            error = ((said - target) * legal).square().sum(dim=-1)
-            loss = (weight * error).mean()
-            for parameter in net.parameters():
-                parameter.grad = None
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.rates = [settings.lr * (1 - update / settings.updates)]
-            optimiser.step(settings.clip)
-            if update >= settings.updates * 9 // 10:
-                losses.append(loss.item())
-        return float(np.mean(losses))
-
-    def _there(self, lot: Lot, scale: float) -> list[Tensor]:
-        """Return a lot as networks take it."""
-        obs, legal, target, weight = (torch.from_numpy(part).to(self.device) for part in lot)
-        return [obs.float(), legal, target * scale, weight]
+        data, rows = None, np.zeros((settings.updates, 0), np.int64)
+        if learns_regrets:  # the memory of the average is of several players, who may know the same
+            data = memory.whole(settings.batch, settings.linear)
+        if data is None:
+            data = memory.each(settings.linear)
+            rows = rng.integers(0, memory.held, (settings.updates, settings.batch))
+        if learns_regrets:
+            data = data._replace(target=data.target / _size(data))
+        return fit(net, optimiser, data, rows, settings.lr, settings.clip, softmax=not learns_regrets)
 
     @torch.no_grad()
     def _ask(self, player: int, obs: npt.NDArray[Any], which: list[int]) -> Floats:
@@ -306,6 +290,13 @@ class DeepCFR:
             found[part] = matched(self._ask(agent, obs[part], which), legal[part])
         sure: Floats = found.astype(np.float32)
         return sure
+
+
+def _size(data: Data) -> np.float32:
+    """Return the root of the weighted mean square of targets, 1 if all are 0."""
+    counts = float((data.weight * data.legal.sum(axis=1)).sum(dtype=np.float64))
+    total = float((data.weight * np.square(data.target).sum(axis=1)).sum(dtype=np.float64))
+    return np.float32((total / counts) ** 0.5 or 1.0)
 
 
 def _admit(spec: EnvSpec, settings: DeepCFRSettings) -> None:

@@ -1,22 +1,14 @@
 """A memory of fixed size that holds a uniform sample of all that it was ever told (Vitter 1985, algorithm R)."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.agents.nn.regression import Data
 from counterplay.agents.traversal import Samples
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
-
-
-class Lot(NamedTuple):
-    """Samples as a network learns from them."""
-
-    obs: npt.NDArray[np.uint8]  # [R, O]
-    legal: npt.NDArray[np.bool_]  # [R, A]
-    target: npt.NDArray[np.float32]  # [R, A]
-    weight: npt.NDArray[np.float32]  # [R] what each counts; 1 on average
 
 
 class Reservoir:
@@ -54,30 +46,29 @@ class Reservoir:
             self.parts[name][place[kept]] = part[kept]
         self.met += count
 
-    def draw(self, count: int, power: float, rng: np.random.Generator) -> Lot:
-        """Return so many of what is held, each drawn anew from all of them, weighted by their iterations' power."""
-        rows = rng.integers(0, self.held, count)
-        weight = (self.parts["time"][rows] / self._newest()) ** power * (power + 1)
-        return Lot(*(self.parts[name][rows] for name in ("obs", "legal", "target")), weight)
+    def each(self, power: float) -> Data:
+        """Return all that is held, each sample weighted by its iteration's power; what can be are no copies."""
+        held = self.held
+        weight = (self.parts["time"][:held] / self._newest()) ** np.float32(power) * np.float32(power + 1)
+        return Data(*(self.parts[name][:held] for name in ("obs", "legal", "target")), weight)
 
-    def whole(self, most: int, power: float) -> Lot | None:
+    def whole(self, most: int, power: float) -> Data | None:
         """Return all that is held, a row for each thing known with the mean of its targets; None of more than `most`.
 
         The squared error from all samples is that from these rows, but for what no network can change.
         """
-        held = self.held
-        row, place = np.empty(held, np.int64), np.empty(most, np.int64)
-        count = _tell_apart(self.parts["known"][:held], row, place, np.zeros(4 * most + 1, np.int64))
+        held, actions = self.held, self.parts["target"].shape[1]
+        place, total, sums = np.empty(most, np.int64), np.zeros(most), np.zeros((most, actions))
+        known, target, time = (self.parts[name][:held] for name in ("known", "target", "time"))
+        weight = (np.arange(int(self._newest()) + 1) / self._newest()) ** power
+        count = _merge(known, target, time, weight, place, total, sums, np.zeros(4 * most + 1, np.int64))
         if count < 0:
             return None
-        place = place[:count]
-        weight = (self.parts["time"][:held].astype(np.float64) / self._newest()) ** power
-        total = np.bincount(row, weight, count)
-        target = [np.bincount(row, weight * part, count) / total for part in self.parts["target"][:held].T]
-        return Lot(
+        place, total = place[:count], total[:count]
+        return Data(
             self.parts["obs"][place],
             self.parts["legal"][place],
-            np.stack(target, axis=1).astype(np.float32),
+            (sums[:count] / total[:, None]).astype(np.float32),
             (total * (count / total.sum())).astype(np.float32),
         )
 
@@ -85,12 +76,6 @@ class Reservoir:
         """Return the newest iteration of which anything is held."""
         newest: np.float32 = self.parts["time"][: self.held].max()
         return newest
-
-    def size(self) -> float:
-        """Return the root of the mean square of the numbers of legal actions held, 1 if all are 0."""
-        target, legal = (self.parts[name][: self.held] for name in ("target", "legal"))
-        mean = float(np.square(target, dtype=np.float64).sum()) / max(int(legal.sum()), 1)
-        return mean**0.5 or 1.0
 
     def state(self) -> dict[str, Any]:
         """Return all that it holds; no copies."""
@@ -103,32 +88,45 @@ class Reservoir:
             raise UserError(f"its memory should hold {held:,} samples, and does not")
         for name, part in self.parts.items():
             part[:held] = np.asarray(state[name])
-        if not self.parts["legal"][:held].any(axis=1).all() or (self.parts["time"][:held] < 1).any():
+        if not self.parts["legal"][:held].any(axis=1).all() or not _are_times(self.parts["time"][:held]):
             raise UserError("its memory holds what no traversal meets")
         self.met = state["met"]
 
 
+def _are_times(time: npt.NDArray[np.float32]) -> bool:
+    """Tell whether numbers are those of iterations."""
+    return bool(((time >= 1) & (time == np.floor(time)) & (time < 2**24)).all())
+
+
 @jit
-def _tell_apart(
+def _merge(
     known: npt.NDArray[np.int64],
-    row: npt.NDArray[np.int64],
+    target: npt.NDArray[np.float32],
+    time: npt.NDArray[np.float32],
+    weight: npt.NDArray[np.float64],
     place: npt.NDArray[np.int64],
+    total: npt.NDArray[np.float64],
+    sums: npt.NDArray[np.float64],
     table: npt.NDArray[np.int64],
 ) -> int:  # pragma: no cover
-    """Number the different things known as they come, write where each came first, and return how many there are.
+    """Number the different things known as they come, write where each came first, add weights and weighted targets up.
 
-    Returns -1 as soon as there are more than places. The table is of open addressing, zeros.
+    Returns how many there are, -1 as soon as there are more than places. The table is of open addressing, zeros;
+    `weight` is by time.
     """
     found, size = 0, np.uint64(len(table))
-    for i in range(len(known)):
+    for i in range(np.uint64(len(known))):
         spot = np.uint64(known[i]) * np.uint64(0x9E3779B97F4A7C15) % size
-        while table[spot] > 0 and known[place[table[spot] - 1]] != known[i]:
+        while table[spot] > 0 and known[np.uint64(place[np.uint64(table[spot] - 1)])] != known[i]:
             spot = (spot + np.uint64(1)) % size
         if table[spot] == 0:
             if found == len(place):
                 return -1
-            place[found] = i
+            place[np.uint64(found)] = i
             found += 1
             table[spot] = found
-        row[i] = table[spot] - 1
+        row, counts = np.uint64(table[spot] - 1), weight[np.uint64(time[i])]
+        total[row] += counts
+        for a in range(np.uint64(target.shape[1])):
+            sums[row, a] += counts * target[i, a]
     return found
