@@ -153,16 +153,15 @@ class DeepCFR:
             if not isinstance(task, Branching):
                 raise UserError("deep_cfr traverses turn-based games, and this environment's plays do not branch")
             self._branches = task.branches()
-        return traverse(
-            self._branches, self.traverser, self.envs, self.strategy, rng, others=self.settings.network
-        )
+        return traverse(self._branches, self.traverser, self.envs, self.strategy, rng, others=self.settings.network)
 
     def strategy(self, player: int, obs: npt.NDArray[np.uint8], legal: Mask, iteration: int = -1) -> Floats:
         """Return a player's strategy of an iteration, by default the one to be played next, [U, A]."""
         kept = len(self.networks[player].kept)
         iteration = kept if iteration < 0 else iteration
         if iteration == 0:
-            return (legal / legal.sum(axis=1, keepdims=True)).astype(np.float32)
+            uniform: Floats = (legal / legal.sum(axis=1, keepdims=True)).astype(np.float32)
+            return uniform
         return matched(self._ask(player, obs, [iteration - 1]), legal)
 
     def learn(self, played: Traversals, rng: np.random.Generator) -> dict[str, float]:

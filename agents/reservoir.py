@@ -12,11 +12,11 @@ from counterplay.engine.jit import jit
 
 
 class Reservoir:
-    """Decisions met, with a number for each action and the iteration that they are of; they take memory as they come."""
+    """Decisions met, with a number for each action, and their iterations; they take memory as they come."""
 
     def __init__(self, capacity: int, observation: int, actions: int) -> None:
         self.capacity, self.met = capacity, 0
-        self.parts = {
+        self.parts: dict[str, npt.NDArray[Any]] = {
             "known": np.zeros(capacity, np.int64),
             "obs": np.zeros((capacity, observation), np.uint8),
             "legal": np.zeros((capacity, actions), np.bool_),
@@ -49,8 +49,9 @@ class Reservoir:
     def each(self, power: float) -> Data:
         """Return all that is held, each sample weighted by its iteration's power; what can be are no copies."""
         held = self.held
-        weight = (self.parts["time"][:held] / self._newest()) ** np.float32(power) * np.float32(power + 1)
-        return Data(*(self.parts[name][:held] for name in ("obs", "legal", "target")), weight)
+        weight = ((self.parts["time"][:held] / self._newest()) ** power * (power + 1)).astype(np.float32)
+        obs, legal, target = (self.parts[name][:held] for name in ("obs", "legal", "target"))
+        return Data(obs, legal, target, weight)
 
     def whole(self, most: int, power: float) -> Data | None:
         """Return all that is held, a row for each thing known with the mean of its targets; None of more than `most`.

@@ -35,9 +35,10 @@ def is_judged(run: Run) -> bool:
 def judge(run: Run) -> Judgement:
     """Measure a policy that was learned in a turn-based game exactly: value and best response of every player.
 
-    The policy is the one without exploring; of learners with random policies (actor-critic) it is random, and of those
-    that draw one of several for each episode their average, weighted by what each of them reaches. Where it is asked at millions of information sets, a line tells of it. Raises `ValueError` for other environments, and for
-    agents that remember.
+    The policy is the one without exploring; of learners with random policies (actor-critic) it is random, and of
+    those that draw one of several for each episode their average, weighted by what each of them reaches. Where it
+    is asked at millions of information sets, a line tells of it. Raises `ValueError` for other environments, and
+    for agents that remember.
     """
     if isinstance(run.task, StonesInTheDark):
         form = whole_form(run.task.rules)

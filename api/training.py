@@ -66,13 +66,14 @@ def advance(
     Stops between two updates once `stop()` is true, or at a signal (SIGINT, SIGTERM, SIGHUP): the run is saved, and
     `KeyboardInterrupt` or `SystemExit` raised, unless somebody outside answers for it (`system.interrupts`).
 
-    A row of history has the means since the row before: `return` (of the team; where agents have their own, their sum,
-    and `return_0` and so on are each agent's), `length`, whatever the learner tells, `steps_per_second`; every
+    A row of history has the means since the row before: `return` (of the team; where agents have their own, their
+    sum, and `return_0` and so on are each agent's), `length`, whatever the learner tells, `steps_per_second`; every
     `test_every` steps also `test_return` with `test_low` and `test_high`, without exploring, and in small games of
-    players against each other `test_exploitability`, in those too large for that `test_winnings`. `on_row` is given each row. A run that is kept in a folder (in
-    `out` from now on, if given) is saved there at the beginning, at the end, and once a minute, and its rows are
-    written there as they come. A checkpoint that cannot be written is told, and tried again; the last one is written
-    elsewhere then, and `NotSaved` says where. Networks are small: one thread is the fastest.
+    players against each other `test_exploitability`, in those too large for that `test_winnings`. `on_row` is given
+    each row. A run that is kept in a folder (in `out` from now on, if given) is saved there at the beginning, at
+    the end, and once a minute, and its rows are written there as they come. A checkpoint that cannot be written is
+    told, and tried again; the last one is written elsewhere then, and `NotSaved` says where. Networks are small:
+    one thread is the fastest.
     Where they run (`device`) is told first.
 
     Raises `ValueError` where the environment shows what is no number, and where learning diverges (a loss that is nan):

@@ -1,7 +1,7 @@
 """Plays that can be copied and gone on with: what learners walk that try several actions in one place.
 
-An environment (`engine.env`) plays episodes to their ends. A turn-based game can do more: a play is a row of numbers, so
-that a learner goes on from one place with every action, whole batches at a time, and takes values back up. Shape
+An environment (`engine.env`) plays episodes to their ends. A turn-based game can do more: a play is a row of numbers,
+so that a learner goes on from one place with every action, whole batches at a time, and takes values back up. Shape
 letters: B plays, P players, A actions, O observation.
 """
 

@@ -81,8 +81,8 @@ def summary(run: Run, paint: Paint) -> Iterator[str]:
         if "test_exploitability" in test:
             lines.append(("exploitability", f"{test['test_exploitability']:.4g}, exact"))
         if "test_winnings" in test:
-            won = [test[name] for name in ("test_winnings", "test_winnings_low", "test_winnings_high")]
-            lines.append(_winnings(*won, run.plan.test_episodes))
+            mean, low, high = (test[f"test_winnings{end}"] for end in ("", "_low", "_high"))
+            lines.append(_winnings(mean, low, high, run.plan.test_episodes))
         yield from table(lines, paint)
 
 

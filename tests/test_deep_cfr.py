@@ -1,4 +1,4 @@
-"""Deep CFR: samples of regrets against all regrets counted out, averages by brute force, memories, resuming, learning."""
+"""Deep CFR: samples of regrets against all regrets, averages by brute force, memories, resuming, learning."""
 
 import functools
 from collections import Counter
@@ -106,8 +106,14 @@ def test_samples_of_regrets_have_the_regrets_as_their_mean(game):
 
 @pytest.mark.parametrize(
     "game",
-    ["kuhn(players=3)", "leduc(players=3, ranks=3)", "leduc(ranks=4, hole=2, board=(2, 1), bets=(1, 2, 2))"]
-    + ["liars_dice(faces=3, dice=2)", "goofspiel(cards=4)", "rhode_island"],
+    [
+        "kuhn(players=3)",
+        "leduc(players=3, ranks=3)",
+        "leduc(ranks=4, hole=2, board=(2, 1), bets=(1, 2, 2))",
+        "liars_dice(faces=3, dice=2)",
+        "goofspiel(cards=4)",
+        "rhode_island",
+    ],
 )
 def test_plays_in_steps(game):
     """What is observed tells what is known, and nothing else; moves are those of the information set."""
@@ -236,7 +242,9 @@ def test_resumes(tmp_path, options):
     given = SMALL | options
     whole = counterplay.train("deep_cfr", "kuhn", steps=3000, **given)
     asked = iter(range(10**9))
-    part = counterplay.train("deep_cfr", "kuhn", steps=3000, out=tmp_path / "run", stop=lambda: next(asked) > 8, **given)
+    part = counterplay.train(
+        "deep_cfr", "kuhn", steps=3000, out=tmp_path / "run", stop=lambda: next(asked) > 8, **given
+    )
     assert part.stopped_by == "interrupt"
     again = counterplay.train(resume=tmp_path / "run")
     assert again.steps == whole.steps

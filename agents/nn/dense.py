@@ -72,7 +72,7 @@ def dense(
 
 
 def stacked(x: Tensor, parameters: Sequence[Tensor]) -> Tensor:
-    """Return x, [..., C, I], gone through C networks whose weights [C, I, K] and biases [C, K] are given layer by layer.
+    """Return x, [..., C, I], gone through C networks whose weights [C, I, K] and biases [C, K] are given by layer.
 
     As `dense`, for networks that are only numbers; with C = 1, x is [..., I].
     """
