@@ -113,7 +113,9 @@ class DeepCFR:
 
     def __init__(self, spec: EnvSpec, settings: DeepCFRSettings, seed: int) -> None:
         if not spec.turns:
-            raise UserError("deep_cfr traverses turn-based games, such as leduc, and this environment is none")
+            raise UserError(
+                "deep_cfr traverses turn-based games with a tree or steps, such as leduc; this environment has neither"
+            )
         self.spec, self.settings = spec, settings
         self.device = torch.device("cpu")
         _admit(spec, settings)
@@ -151,7 +153,7 @@ class DeepCFR:
         """Traverse the game for the player whose iteration it is."""
         if self._branches is None:
             if not isinstance(task, Branching):
-                raise UserError("deep_cfr traverses turn-based games, and this environment's plays do not branch")
+                raise UserError("deep_cfr goes on from copies of plays, and this environment's cannot be copied")
             self._branches = task.branches()
         return traverse(self._branches, self.traverser, self.envs, self.strategy, rng, others=self.settings.network)
 

@@ -274,7 +274,7 @@ def test_a_memory_that_cannot_be_is_refused(tmp_path):
 
 
 def test_refusals():
-    with pytest.raises(UserError, match="turn-based games"):
+    with pytest.raises(UserError, match="has neither"):
         counterplay.train("deep_cfr", "climbing", steps=10)
     with pytest.raises(UserError, match=r"memory=\d+ would fit"):
         counterplay.train("deep_cfr", "leduc", steps=10, memory=10**12)
@@ -322,3 +322,7 @@ def test_any_learner_plays_in_steps():
     with pytest.raises(UserError, match=r"episode 0, agent 0: action 0 is not legal; legal are 1, 2"):
         env.step(wrong)
     assert step.legal[:, 1].sum() == 3
+    assert env.render(0).endswith("moves: check, bet")
+    env.step(np.array([[2, 0]] * 3))
+    env.step(np.array([[0, 0]] * 3))
+    assert env.render(2) == "over: player 0 +1, player 1 -1\nmoves: none"

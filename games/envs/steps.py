@@ -75,7 +75,7 @@ class StepsEnv:
     """B games side by side."""
 
     def __init__(self, task: InSteps, batch: int):
-        self.spec, self.batch, self.plays = task.spec, batch, StepsBranches(task)
+        self.task, self.spec, self.batch, self.plays = task, task.spec, batch, StepsBranches(task)
         shown = blank(self.spec, batch)
         self.shown = shown._replace(state=shown.obs.reshape(batch, -1))
 
@@ -99,6 +99,16 @@ class StepsEnv:
         shown.reward[on] = self.plays.paid(after)
         self._show()
         return shown
+
+    def render(self, episode: int) -> str:
+        """Return two lines: who is to act and what it knows, and its moves; or what was paid."""
+        at = self.at.take(np.array([episode]))
+        turns, known = self.plays.look(at)
+        if turns[0] == LEAF:
+            paid = ", ".join(f"player {p} {x:+g}" for p, x in enumerate(self.plays.paid(at)[0].tolist()))
+            return f"over: {paid}\nmoves: none"
+        label, named = self.task.rules.infoset(int(turns[0]), int(known[0]))
+        return f"to act: player {turns[0]}, who knows {label}\nmoves: {', '.join(named)}"
 
     def _show(self) -> None:
         """Show who is to act what it knows; of games that have ended nothing changes but that."""
