@@ -53,7 +53,7 @@ class Reservoir:
         obs, legal, target = (self.parts[name][:held] for name in ("obs", "legal", "target"))
         return Data(obs, legal, target, weight)
 
-    def whole(self, most: int, power: float) -> Data | None:
+    def merged(self, most: int, power: float) -> Data | None:
         """Return all that is held, a row for each thing known with the mean of its targets; None of more than `most`.
 
         The squared error from all samples is that from these rows, but for what no network can change.

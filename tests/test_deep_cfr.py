@@ -212,16 +212,16 @@ def test_a_full_memory_holds_each_sample_as_likely():
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 4)), min_size=1, max_size=30), st.sampled_from([0.0, 1.0]))
 @settings(max_examples=40, deadline=None)
-def test_the_whole_of_a_memory(entries, power):
+def test_a_memory_with_a_row_for_each_thing_known(entries, power):
     """The squared error of anything said differs from that of single samples by what does not depend on it."""
     rng = np.random.default_rng(0)
     memory = Reservoir(50, 7, 2)
     for known, time in entries:
         one = samples([known])
         memory.add(one._replace(target=rng.normal(size=(1, 2)).astype(np.float32)), time, rng)
-    whole = memory.whole(7, power)
+    whole = memory.merged(7, power)
     assert len(whole.obs) == len({known for known, _ in entries})
-    assert memory.whole(len(whole.obs) - 1, power) is None
+    assert memory.merged(len(whole.obs) - 1, power) is None
     weight = (memory.parts["time"][: memory.held] / max(time for _, time in entries)) ** power
     weight = weight / weight.sum()
     target, known = memory.parts["target"][: memory.held], memory.parts["known"][: memory.held]
