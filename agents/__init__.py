@@ -50,6 +50,11 @@ LEARNERS = Catalogue(
         _entry("ippo", _PPO, "IPPO: clipped policy gradients, every agent for itself", central=False),
         _entry("a2c", _PPO, "A2C: one step of policy gradient, one critic that sees the state", central=True, **_A2C),
         _entry("ia2c", _PPO, "Independent A2C: one step, every agent for itself", central=False, **_A2C),
+        _entry(
+            "deep_cfr",
+            "counterplay.agents.deep_cfr:DeepCFR",
+            "Deep CFR: networks learn the regrets of turn-based games too large for tables, from sampled traversals",
+        ),
     ),
 )
 
@@ -105,14 +110,13 @@ class Choice(NamedTuple):
 
 def alone() -> list[str]:
     """Return the names of the learners that learn from rewards of each agent's own: each is asked."""
-    from counterplay.agents.learner import NeedsTeam
     from counterplay.engine.env import EnvSpec
 
     small, found = EnvSpec(agents=2, actions=2, observation=1, state=1, limit=1, team=False), []
     for entry in LEARNERS.entries:
         try:
             entry.load()(small, Choice(entry.name, entry, {}).with_settings({}), 0)
-        except NeedsTeam:
+        except UserError:  # it needs the team's rewards, or a game
             continue
         found.append(entry.name)
     return found

@@ -1,14 +1,14 @@
 """What every learner is to the training loop, and what it refuses."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Protocol, get_args, get_origin, get_type_hints, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.agents.rollout import Episodes
-from counterplay.engine.env import EnvSpec, Step
+from counterplay.agents.rollout import Played
+from counterplay.engine.env import EnvSpec, Step, Task
 from counterplay.engine.errors import UserError
 
 
@@ -32,8 +32,8 @@ class Learner(Protocol):
         """Return a legal action for every agent, [B, N]."""
         ...
 
-    def learn(self, episodes: Episodes, rng: np.random.Generator) -> dict[str, float]:
-        """Take in new episodes, update, and return what happened by name (loss, epsilon, ...); nothing may be told."""
+    def learn(self, episodes: Any, rng: np.random.Generator) -> dict[str, float]:
+        """Take in new `Episodes`, or what it collected itself, update, and return what happened by name (loss, ...)."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -51,6 +51,30 @@ class Mixed(Protocol):
 
     def probabilities(self, step: Step) -> npt.NDArray[np.float32]:
         """Return the agents' policies without exploring, [B, N, A], and remember what was seen."""
+        ...
+
+
+@runtime_checkable
+class Collector(Protocol):
+    """A learner that plays in a way of its own: what it collects is what it then learns from, in place of episodes."""
+
+    def collect(self, task: Task, rng: np.random.Generator) -> Played:
+        """Play in the task as is wanted for the next call of `learn`."""
+        ...
+
+
+@runtime_checkable
+class Mixture(Protocol):
+    """A learner each of whose agents draws one of several policies for an episode, apart from the others."""
+
+    def policies(
+        self, agent: int, obs: npt.NDArray[Any], legal: npt.NDArray[np.bool_]
+    ) -> Iterator[tuple[float, npt.NDArray[np.float32]]]:
+        """Yield each policy of an agent: how likely it is drawn, up to a factor, and what it does at M decisions.
+
+        These are observations [M, O] with their legal actions [M, A], and it does each action with a probability
+        [M, A].
+        """
         ...
 
 

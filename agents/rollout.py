@@ -34,10 +34,33 @@ class Episodes(NamedTuple):
         """Return how many steps were played, of all episodes together."""
         return int(self.filled.sum())
 
+    @property
+    def started(self) -> int:
+        """Return B."""
+        return len(self.filled)
+
     def returns(self) -> npt.NDArray[np.float64]:
         """Return the undiscounted return of each episode: [B] for the team, or [B, N]."""
         total: npt.NDArray[np.float64] = self.reward.sum(axis=1, dtype=np.float64)
         return total
+
+
+class Played(Protocol):
+    """What the training loop has to know of what was played, be it episodes or something else."""
+
+    @property
+    def steps(self) -> int:
+        """Return how many steps it took."""
+        ...
+
+    @property
+    def started(self) -> int:
+        """Return how many times the game was played from its beginning."""
+        ...
+
+    def returns(self) -> npt.NDArray[np.float64]:
+        """Return what each time earned: [B] for the team, or [B, N]."""
+        ...
 
 
 class Actor(Protocol):

@@ -13,10 +13,10 @@ import numpy.typing as npt
 import torch
 
 from counterplay.agents import LEARNERS, Choice, find, presets, replay_files
-from counterplay.agents.learner import Learner, Mixed
+from counterplay.agents.learner import Collector, Learner, Mixed, Mixture
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
 from counterplay.agents.replay import Replay
-from counterplay.agents.rollout import collect
+from counterplay.agents.rollout import Played, collect
 from counterplay.agents.saved import check_plain, check_size, check_state, load_checkpoint
 from counterplay.engine import schema, spec
 from counterplay.engine.arguments import number, path, whole
@@ -93,6 +93,12 @@ class Run:
             self._envs[batch] = self.task.start(batch)
         return self._envs[batch]
 
+    def gather(self) -> Played:
+        """Play what the learner is given next: episodes, or what it collects itself."""
+        if isinstance(self.learner, Collector):
+            return self.learner.collect(self.task, self.rng)
+        return collect(self.playing(self.learner.envs), self.learner, self.rng)
+
     def evaluate(self, episodes: int = 100, seed: int = 0, confidence: float = 0.95) -> Score:
         """Play that many episodes without exploring; training does not notice."""
         episodes, seed = whole("episodes", episodes, 1), whole("seed", seed)
@@ -111,8 +117,10 @@ class Run:
     ) -> npt.NDArray[np.float32]:
         """Return the policy without exploring, [M, A], at single observations [M, O], whose agents are [M].
 
-        Raises `ValueError` for agents that remember, whose policy depends on more than that.
+        Raises `ValueError` for agents that remember or keep to a policy that they drew, which is more than that.
         """
+        if isinstance(self.learner, Mixture):
+            raise UserError("agents draw a policy for each episode: what they do is no table over observations")
         for name in ("recurrent", "last_action"):
             if getattr(self.settings, name, False):
                 raise UserError(f"agents with {name}=true remember: their policy is no table over observations")

@@ -11,7 +11,7 @@ from counterplay.engine.spec import split
 
 if TYPE_CHECKING:  # torch is imported where runs are read
     from counterplay.agents.curves import Curve
-    from counterplay.agents.run import Run
+    from counterplay.agents.run import Run, Score
     from counterplay.solvers.value import Judgement
 
 
@@ -33,6 +33,13 @@ def judged(run: "Run") -> "Judgement | str | None":
         return judge(run)
     except ValueError as error:
         return str(error)
+
+
+def winnings(run: "Run", episodes: int, seed: int) -> "Score | None":
+    """Return what a run's policy wins where a game is too large to be judged (`api.learned.winnings`)."""
+    from counterplay.api import learned
+
+    return learned.winnings(run, episodes, seed)
 
 
 def load_named(folder: str | Path, env: str | None, learner: str | None, set: Sequence[str]) -> "Run":

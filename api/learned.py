@@ -1,12 +1,17 @@
 """What was learned in a turn-based game, written down as a strategy and judged exactly."""
 
-from counterplay.agents.run import Run
+import numpy as np
+
+from counterplay.agents.learner import Mixture
+from counterplay.agents.run import Run, Score, interval
 from counterplay.api.factored_strategies import Asked
 from counterplay.api.trees import whole_form
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
 from counterplay.games.envs.encoding import behaviour_strategy, observations
+from counterplay.games.envs.mixtures import mixture
 from counterplay.games.envs.phantom import StonesInTheDark, behaviour
+from counterplay.games.envs.steps import InSteps
 from counterplay.games.envs.tree import TurnBased
 from counterplay.solvers import value
 from counterplay.solvers.value import Judgement
@@ -30,9 +35,10 @@ def is_judged(run: Run) -> bool:
 def judge(run: Run) -> Judgement:
     """Measure a policy that was learned in a turn-based game exactly: value and best response of every player.
 
-    The policy is the one without exploring; of learners with random policies (actor-critic) it is random. Where it is
-    asked at millions of information sets, a line tells of it. Raises `ValueError` for other environments, and for
-    agents that remember.
+    The policy is the one without exploring; of learners with random policies (actor-critic) it is random, and of
+    those that draw one of several for each episode their average, weighted by what each of them reaches. Where it
+    is asked at millions of information sets, a line tells of it. Raises `ValueError` for other environments, and
+    for agents that remember.
     """
     if isinstance(run.task, StonesInTheDark):
         form = whole_form(run.task.rules)
@@ -41,5 +47,32 @@ def judge(run: Run) -> Judgement:
         raise UserError(f"exploitability is of turn-based games, and {run.env} is none")
     tree = run.task.tree
     seen = observations(tree)
-    strategy = behaviour_strategy(tree, run.decide(seen.obs, seen.legal, seen.player))
+    if isinstance(run.learner, Mixture):
+        strategy = mixture(tree, run.task.encoding, seen, run.learner.policies)
+    else:
+        strategy = behaviour_strategy(tree, run.decide(seen.obs, seen.legal, seen.player))
     return value.judge_table(sequence_form(tree), strategy)
+
+
+def winnings(run: Run, episodes: int, seed: int = 0, confidence: float = 0.95) -> Score | None:
+    """Return what a policy earns against uniform play in a game too large to be judged, None in other environments.
+
+    Each of so many deals is played once in every seat, with the same luck of chance (duplicate seats), and counts once:
+    as the mean over the seats. Training does not notice.
+    """
+    if not isinstance(run.task, InSteps):
+        return None
+    spec, env = run.task.spec, run.task.start(episodes)
+    earned = np.zeros((spec.agents, episodes))
+    for seat in range(spec.agents):
+        rng = np.random.default_rng([run.seed, seed, 2])
+        run.learner.begin(episodes)
+        step = env.reset(np.random.default_rng([run.seed, seed, 3]))
+        while not step.terminated.all():
+            chosen = run.learner.act(step, rng, explore=False)
+            other = (rng.random(step.legal.shape) * step.legal).argmax(axis=-1)
+            other[:, seat] = chosen[:, seat]
+            step = env.step(other)
+            earned[seat] += step.reward[:, seat]
+    deals = earned.mean(axis=0)
+    return Score(float(deals.mean()), *interval(deals, confidence), episodes, deals)

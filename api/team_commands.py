@@ -249,11 +249,11 @@ def evaluate_run(folder: str, as_json: bool, episodes: int | None, seed: int | N
         return
     run = evaluation.load_named(folder, **own)
     score = run.evaluate(episodes, seed)
-    judged = evaluation.judged(run)
+    judged, won = evaluation.judged(run), evaluation.winnings(run, episodes, seed)
     if as_json:
-        put_json(pages.evaluation_figures(run, score, judged))
+        put_json(pages.evaluation_figures(run, score, judged, won))
     else:
-        put(pages.evaluation(run, score, judged, paint))
+        put(pages.evaluation(run, score, judged, paint, won))
 
 
 COMMANDS = (learners, envs, train, sweep, watch_run)

@@ -13,9 +13,9 @@ from counterplay.agents.log import Log, Row
 from counterplay.agents.memory import episode_bytes
 from counterplay.agents.nn.device import choose, in_words, move
 from counterplay.agents.replay import Replay
-from counterplay.agents.rollout import Episodes, collect
+from counterplay.agents.rollout import Played
 from counterplay.agents.run import Run, own_means, torch_threads, totals
-from counterplay.api.learned import is_judged, judge
+from counterplay.api.learned import is_judged, judge, winnings
 from counterplay.engine.compiling import clock, tell
 from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.system import Stop, interrupts
@@ -66,13 +66,14 @@ def advance(
     Stops between two updates once `stop()` is true, or at a signal (SIGINT, SIGTERM, SIGHUP): the run is saved, and
     `KeyboardInterrupt` or `SystemExit` raised, unless somebody outside answers for it (`system.interrupts`).
 
-    A row of history has the means since the row before: `return` (of the team; where agents have their own, their sum,
-    and `return_0` and so on are each agent's), `length`, whatever the learner tells, `steps_per_second`; every
+    A row of history has the means since the row before: `return` (of the team; where agents have their own, their
+    sum, and `return_0` and so on are each agent's), `length`, whatever the learner tells, `steps_per_second`; every
     `test_every` steps also `test_return` with `test_low` and `test_high`, without exploring, and in small games of
-    players against each other `test_exploitability`. `on_row` is given each row. A run that is kept in a folder (in
-    `out` from now on, if given) is saved there at the beginning, at the end, and once a minute, and its rows are
-    written there as they come. A checkpoint that cannot be written is told, and tried again; the last one is written
-    elsewhere then, and `NotSaved` says where. Networks are small: one thread is the fastest.
+    players against each other `test_exploitability`, in those too large for that `test_winnings`. `on_row` is given
+    each row. A run that is kept in a folder (in `out` from now on, if given) is saved there at the beginning, at
+    the end, and once a minute, and its rows are written there as they come. A checkpoint that cannot be written is
+    told, and tried again; the last one is written elsewhere then, and `NotSaved` says where. Networks are small:
+    one thread is the fastest.
     Where they run (`device`) is told first.
 
     Raises `ValueError` where the environment shows what is no number, and where learning diverges (a loss that is nan):
@@ -118,7 +119,6 @@ def _train(
     """Play and learn until the run has its steps, or is stopped."""
     goal = run.plan.steps
     row_every, test_every = max(1, goal // ROWS), run.plan.test_every or max(1, goal // TESTS)
-    env = run.playing(run.learner.envs)
     spec, replay = run.task.spec, getattr(run.settings, "replay", 0)
     if isinstance(replay, int) and (full := replay * episode_bytes(spec)) >= MENTIONED:
         tell(f"the replay takes {size(full)} once it holds {replay:,} episodes; replay=N makes it smaller")
@@ -129,10 +129,10 @@ def _train(
             run.stopped_by = "interrupt"
             break
         before = run.steps
-        episodes = collect(env, run.learner, run.rng)
-        learned = run.learner.learn(episodes, run.rng)
-        check_learned(learned, run.steps + episodes.steps, run.settings, run.folder)
-        _note(run, episodes, learned, env.batch)
+        played = run.gather()
+        learned = run.learner.learn(played, run.rng)
+        check_learned(learned, run.steps + played.steps, run.settings, run.folder)
+        _note(run, played, learned)
         stopped.arm()  # before there is nothing to keep, and signals end everything at once
         testing = run.steps // test_every > before // test_every or run.steps >= goal
         if testing or run.steps // row_every > before // row_every:
@@ -165,12 +165,12 @@ def _save_at_end(run: Run) -> None:
         raise NotSaved(f"{error}; {where}", run, place) from error
 
 
-def _note(run: Run, episodes: Episodes, learned: dict[str, float], batch: int) -> None:
-    """Count episodes that were played and learned from, and keep their figures for the next row."""
-    run.steps += episodes.steps
-    run.episodes += batch
-    returns = episodes.returns()
-    learned |= {"return": float(totals(returns).mean()), "length": episodes.steps / batch}
+def _note(run: Run, played: Played, learned: dict[str, float]) -> None:
+    """Count what was played and learned from, and keep its figures for the next row."""
+    run.steps += played.steps
+    run.episodes += played.started
+    returns = played.returns()
+    learned |= {"return": float(totals(returns).mean()), "length": played.steps / played.started}
     learned |= own_means("return", returns)
     for name, figure in learned.items():
         run.since.setdefault(name, []).append(figure)
@@ -186,6 +186,8 @@ def _row(run: Run, times: _Times, testing: bool) -> Row:
         row |= {"test_return": score.mean, "test_low": score.low, "test_high": score.high}
         row |= own_means("test_return", score.returns)
         row |= {"test_exploitability": judge(run).exploitability} if is_judged(run) else {}
+        if won := winnings(run, run.plan.test_episodes, run.steps):
+            row |= {"test_winnings": won.mean, "test_winnings_low": won.low, "test_winnings_high": won.high}
     times.steps, times.marked = run.steps, clock()
     run.seconds = row["seconds"] = times.seconds()
     run.history.append(row)

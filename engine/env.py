@@ -37,7 +37,8 @@ class EnvSpec:
     centralised training may look at. `limit` is T: no episode is longer. `team` says that there is one reward for all
     (in the task's own units), otherwise every agent has its own. `lives` says that agents may leave or come while
     others play on. `byte_obs` says that observations are whole numbers from 0 to 255, such as pictures are made of,
-    kept as u8; `byte_state` says it of the state.
+    kept as u8; `byte_state` says it of the state. `turns` says that players act in turn, and that plays can be copied
+    and gone on with (`engine.branches`).
     """
 
     agents: int
@@ -50,6 +51,7 @@ class EnvSpec:
     lives: bool = False
     byte_obs: bool = False
     byte_state: bool = False
+    turns: bool = False
 
     @property
     def obs_type(self) -> type[np.generic]:

@@ -129,15 +129,47 @@ def key(game: Any, state: State) -> np.uint64:
     return np.uint64(_plain(game, "key")(game, state))
 
 
-NAMES = ("setup", "turn", "moves", "chance", "draw", "play", "payoff", "key")
+def observe(game: Any, state: State, seen: Any) -> None:
+    """Write what the acting player of a decision with a choice knows, as `observed` numbers 0 or 1, in place of zeros.
 
-
-def register(kind: Any, **functions: Callable[..., Any]) -> None:
-    """Say how a type of games is played: what `setup`, `turn`, ... do, by name; only `draw` may be left out.
-
-    The functions are Python that Numba compiles; what they call is compiled into them if it is `helper`.
+    Networks learn from it: it should tell as much as the key, in numbers that mean something by themselves.
     """
-    functions = {"draw": drawn_by_chance, **functions}
+    _plain(game, "observe")(game, state, seen)
+
+
+def number(game: Any, state: State, move: int) -> int:
+    """Return the number of a move among all that a decision can have, alike where moves mean the same."""
+    return int(_plain(game, "number")(game, state, move))
+
+
+def observed(game: Any) -> int:
+    """Return how many numbers `observe` writes."""
+    return int(type(game).sizes[0](game))
+
+
+def numbered(game: Any) -> int:
+    """Return how many numbers moves have."""
+    return int(type(game).sizes[1](game))
+
+
+NAMES = ("setup", "turn", "moves", "chance", "draw", "play", "payoff", "key", "observe", "number")
+
+
+def register(
+    kind: Any,
+    *,
+    observed: Callable[[Any], int] | None = None,
+    numbered: Callable[[Any], int] | None = None,
+    **functions: Callable[..., Any],
+) -> None:
+    """Say how a type of games is played: what `setup`, `turn`, ... do, by name.
+
+    `draw` may be left out, and so may what learners want: `observe`, with how many numbers it writes, and `number`,
+    with how many there are. They see the key's bits then, and moves as each decision numbers them. The functions are
+    Python that Numba compiles, but for these two counts; what they call is compiled into them if it is `helper`.
+    """
+    functions = {"draw": drawn_by_chance, "observe": key_bits, "number": as_it_is, **functions}
+    kind.sizes = observed or (lambda game: KEY_BITS), numbered or (lambda game: game.widest)
     missing = [name for name in NAMES if name not in functions]
     if missing or len(functions) != len(NAMES):
         raise TypeError(f"a stepped game has {', '.join(NAMES)}; of {kind.__name__} {missing or list(functions)}")
@@ -167,10 +199,10 @@ def _offer(name: str, third: bool) -> Callable[..., Any]:
     return with_three if third else with_two
 
 
-for _stub in (setup, turn, moves, key, chance, draw, play, payoff):
+for _stub in (setup, turn, moves, key, chance, draw, play, payoff, observe, number):
     # The annotations of what gives an implementation and of its lambda differ, which Numba is not to mind.
     _overloaded: Any = overload(_stub, strict=False)
-    _overloaded(_offer(_stub.__name__, _stub in (chance, draw, play, payoff)))
+    _overloaded(_offer(_stub.__name__, _stub in (chance, draw, play, payoff, observe, number)))
 
 
 @helper
@@ -220,3 +252,17 @@ def drawn_by_chance(game: Any, state: State, random: Random) -> int:
             if left < 0.0:
                 break
     return last
+
+
+@helper
+def key_bits(game: Any, state: State, seen: Any) -> None:
+    """Write the bits of the key: the `observe` of games that have none."""
+    known = np.uint64(key(game, state))
+    for i in range(KEY_BITS):
+        seen[i] = np.int64((known >> np.uint64(i)) & np.uint64(1))
+
+
+@helper
+def as_it_is(game: Any, state: State, move: int) -> int:
+    """Return the move: the `number` of games that have none."""
+    return move

@@ -229,6 +229,27 @@ def _key(game: Any, state: Any) -> Any:
     return state[_SET] * game.hands + state[_HANDS + state[_MADE] % game.players]
 
 
+def _observe(game: Any, state: Any, seen: Any) -> None:
+    seen[state[_HANDS + state[_MADE] % game.players]] = 1
+    for bid in range(game.bids):
+        seen[game.hands + bid] = state[_SET] >> bid & 1
+
+
+def _number(game: Any, state: Any, move: int) -> Any:
+    return state[_LAST] + 1 + move  # the bid; behind them all the call
+
+
 stepped.register(
-    DiceSteps, setup=_setup, turn=_turn, moves=_moves, chance=_chance, play=_play, payoff=_payoff, key=_key
+    DiceSteps,
+    observed=lambda game: game.hands + game.bids,
+    numbered=lambda game: game.bids + 1,
+    observe=_observe,
+    number=_number,
+    setup=_setup,
+    turn=_turn,
+    moves=_moves,
+    chance=_chance,
+    play=_play,
+    payoff=_payoff,
+    key=_key,
 )

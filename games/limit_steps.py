@@ -16,6 +16,7 @@ import numpy.typing as npt
 from counterplay.engine import stepped
 from counterplay.engine.rules import CHANCE, LEAF
 from counterplay.games.holdem.strength import hand_strength
+from counterplay.games.limit_strength import by_ranks, by_three, put
 
 RANKS, THREE_CARDS, HOLDEM = 0, 1, 2  # how hands are ranked
 
@@ -202,22 +203,12 @@ def _begin(game: Any, state: Any) -> None:
 
 
 @stepped.helper
-def _put(state: Any, begin: int, count: int, card: int) -> None:
-    """Add a card to those from `begin` on, which are sorted."""
-    at = begin + count
-    while at > begin and state[at - 1] > card:
-        state[at] = state[at - 1]
-        at -= 1
-    state[at] = card
-
-
-@stepped.helper
 def _take(game: Any, state: Any, card: int) -> None:
     """Deal a card to the player, or to the board, whose turn it is."""
     state[_TO_DEAL] -= 1
     if state[_TAKER] < game.players:
         begin = _OWN + _EACH * state[_TAKER] + _CARDS
-        _put(state, begin, game.hole - state[_TO_DEAL] - 1, card)
+        put(state, begin, game.hole - state[_TO_DEAL] - 1, card)
         if state[_TO_DEAL] == 0:
             state[_TAKER] += 1
             if state[_TAKER] < game.players:
@@ -225,7 +216,7 @@ def _take(game: Any, state: Any, card: int) -> None:
         return
     count = game.board[state[_STREET] - 1]
     begin = _BOARD + state[_SHOWN] - (count - state[_TO_DEAL] - 1)
-    _put(state, begin, count - state[_TO_DEAL] - 1, card)
+    put(state, begin, count - state[_TO_DEAL] - 1, card)
     state[_SHOWN] += 1
     if state[_TO_DEAL] == 0:
         for i in range(count):
@@ -282,62 +273,6 @@ _moves_of = stepped.helper(_moves)
 
 
 @stepped.helper
-def _by_ranks(game: Any, cards: Any, count: int) -> Any:
-    """Return a number that orders hands as `leduc.strength` does: the best five cards at most."""
-    best = 0
-    for chosen in range(1, 1 << count):
-        size = 0
-        for i in range(count):
-            size += chosen >> i & 1
-        if size != min(count, 5):
-            continue
-        # How often ranks appear and which, in one number a rank, the most and highest first.
-        found, last, number = np.zeros(5, np.int64), 0, 0
-        for i in range(count):
-            if chosen >> i & 1:
-                if number > 0 and cards[i] == found[number - 1] % 128:
-                    found[number - 1] += 128
-                else:
-                    found[number] = 128 + cards[i]
-                    number += 1
-        for i in range(1, number):
-            last, j = found[i], i
-            while j > 0 and found[j - 1] < last:
-                found[j] = found[j - 1]
-                j -= 1
-            found[j] = last
-        shape, order = 0, 0
-        for i in range(5):
-            shape = shape * 8 + (found[i] // 128 if i < number else 0)
-            order = order * 128 + (found[i] % 128 + 1 if i < number else 0)
-        if number == 5:
-            high = found[0] % 128
-            wheel = game.ranks == 13 and high == 12 and found[1] % 128 == 3
-            if wheel or high - found[4] % 128 == 4:
-                shape, order = ((3 * 8 + 1) * 8 + 2) * 64, 3 if wheel else high
-        best = max(best, shape << 35 | order)
-    return best
-
-
-@stepped.helper
-def _by_three(game: Any, cards: Any) -> Any:
-    """Return a number that orders hands of three sorted cards as `rhode_island.three_card_strength` does."""
-    suits = game.strength[0]
-    low, middle, high = cards[0] // suits, cards[1] // suits, cards[2] // suits
-    if low == high:
-        return (4 * 128 + high) << 14
-    if low == middle:
-        return ((1 * 128 + low) * 128 + high) << 7
-    if middle == high:
-        return ((1 * 128 + high) * 128 + low) << 7
-    flush = cards[0] % suits == cards[1] % suits and cards[1] % suits == cards[2] % suits
-    wheel = game.ranks == 13 and high == 12 and middle == 1 and low == 0
-    if wheel or high - low == 2:
-        return ((5 if flush else 3) * 128 + (1 if wheel else high)) << 14
-    return (((2 if flush else 0) * 128 + high) * 128 + middle) * 128 + low
-
-
-@stepped.helper
 def _strength(game: Any, state: Any, player: int) -> Any:
     """Return a number that is larger for a better hand."""
     own, count = _OWN + _EACH * player + _CARDS, game.hole + state[_SHOWN]
@@ -349,8 +284,8 @@ def _strength(game: Any, state: Any, player: int) -> Any:
         return hand_strength(mask, game.strength[0], game.strength[1], game.strength[2])
     cards = np.zeros(9, np.int64)
     for i in range(count):
-        _put(cards, 0, i, state[own + i] if i < game.hole else state[_BOARD + i - game.hole])
-    return _by_three(game, cards) if game.ranking == THREE_CARDS else _by_ranks(game, cards, count)
+        put(cards, 0, i, state[own + i] if i < game.hole else state[_BOARD + i - game.hole])
+    return by_three(game, cards) if game.ranking == THREE_CARDS else by_ranks(game, cards, count)
 
 
 def _payoff(game: Any, state: Any, player: int) -> Any:
@@ -381,8 +316,64 @@ def _key(game: Any, state: Any) -> Any:
     return found
 
 
+def _observed(game: LimitSteps) -> int:
+    """Return how many numbers players see: of their cards, of each later street's, and of each street's moves."""
+    cards = game.kinds * game.copies
+    return (cards + 3 * game.players * (game.raises + 1)) * (1 + game.streets)
+
+
+@stepped.helper
+def _show_card(game: Any, seen: Any, begin: int, card: int) -> None:
+    """Write one more card of a kind: the first number of the kind that is still 0 becomes 1."""
+    at = begin + card * game.copies
+    while seen[at] > 0:
+        at += 1
+    seen[at] = 1
+
+
+def _observe(game: Any, state: Any, seen: Any) -> None:
+    """Play once more what is public, by the key's digits; a move is a number of its own at each place of a street."""
+    cards, longest = game.kinds * game.copies, game.players * (game.raises + 1)  # the most moves of a street
+    own = _OWN + _EACH * state[_TURN] + _CARDS
+    for i in range(game.hole):
+        _show_card(game, seen, 0, state[own + i])
+    told, again, made = state[_DIGITS], np.zeros(game.words, np.int64), 0
+    _set_up(game, again)
+    again[_TO_DEAL], again[_TAKER] = 0, game.players
+    _begin(game, again)
+    while again[_WEIGHT] < state[_WEIGHT] or again[_TO_DEAL] > 0:
+        street = again[_STREET]
+        if again[_TO_DEAL] > 0:
+            card = told % game.kinds
+            told //= game.kinds
+            _show_card(game, seen, cards * street, card)
+            _play_on(game, again, card)
+            made = 0
+            continue
+        facing, base = _owes(game, again), _moves_of(game, again)
+        first = 1 if facing and game.players == 2 else 0
+        move = first
+        if base - first > 1:
+            move += told % (base - first)
+            told //= base - first
+        seen[cards * (1 + game.streets) + 3 * (longest * street + made) + (move if facing else move + 1)] = 1
+        made += 1
+        _play_on(game, again, move)
+
+
+_set_up, _play_on = stepped.helper(_setup), stepped.helper(_play)
+
+
+def _number(game: Any, state: Any, move: int) -> Any:
+    return move if _owes(game, state) else move + 1  # fold; call or check; raise or bet
+
+
 stepped.register(
     LimitSteps,
+    observed=_observed,
+    numbered=lambda game: 3,
+    observe=_observe,
+    number=_number,
     setup=_setup,
     turn=_turn,
     moves=_moves,

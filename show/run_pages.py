@@ -80,6 +80,9 @@ def summary(run: Run, paint: Paint) -> Iterator[str]:
         lines += [(f"agent {n}", f"{x:.4g}") for n, x in enumerate(own)]
         if "test_exploitability" in test:
             lines.append(("exploitability", f"{test['test_exploitability']:.4g}, exact"))
+        if "test_winnings" in test:
+            mean, low, high = (test[f"test_winnings{end}"] for end in ("", "_low", "_high"))
+            lines.append(_winnings(mean, low, high, run.plan.test_episodes))
         yield from table(lines, paint)
 
 
@@ -89,7 +92,15 @@ def in_words(mean: float, low: float, high: float, episodes: int) -> str:
     return f"{mean:.4g}{between}, {count(episodes, 'episode')} without exploring"
 
 
-def evaluation(run: Run, score: Score, judged: "Judgement | str | None", paint: Paint) -> Iterator[str]:
+def _winnings(mean: float, low: float, high: float, deals: int) -> tuple[str, str]:
+    """Return what a policy wins from uniform play, in words, and what that is called."""
+    between = f" (95% interval {low:.4g} to {high:.4g})" if low == low else ""
+    return "winnings", f"{mean:.4g}{between} a deal against uniform play, {count(deals, 'deal')} in every seat"
+
+
+def evaluation(
+    run: Run, score: Score, judged: "Judgement | str | None", paint: Paint, won: Score | None = None
+) -> Iterator[str]:
     """Yield what a run's team is worth without exploring, and how exploitable it is, or why that is not known."""
     lines = [("run", f"{run.name} in {run.env}, seed {run.seed}, {count(run.steps, 'step')}")]
     for n, (mean, low, high) in enumerate(own_scores(score)):
@@ -101,6 +112,8 @@ def evaluation(run: Run, score: Score, judged: "Judgement | str | None", paint: 
     elif judged is not None:
         nash = f"{small(judged.exploitability)} (NashConv {small(judged.nash_conv)} / {len(judged.value)} players)"
         lines.append(("exploitability", nash))
+    if won is not None:
+        lines.append(_winnings(won.mean, won.low, won.high, won.episodes))
     yield from table(lines, paint)
     if judged is not None and not isinstance(judged, str):
         yield ""
@@ -108,11 +121,15 @@ def evaluation(run: Run, score: Score, judged: "Judgement | str | None", paint: 
         yield from meaning(judged.value, judged.best, certain, {})
 
 
-def evaluation_figures(run: Run, score: Score, judged: "Judgement | str | None") -> dict[str, Any]:
+def evaluation_figures(
+    run: Run, score: Score, judged: "Judgement | str | None", won: Score | None = None
+) -> dict[str, Any]:
     """Return the same, for JSON."""
     exact: dict[str, Any] = {}
     if judged is not None and not isinstance(judged, str):
         exact = {"exploitability": judged.exploitability, "value": judged.value}
+    if won is not None:
+        exact["winnings"] = {"mean": won.mean, "low": won.low, "high": won.high, "deals": won.episodes}
     of_all = {"low": score.low, "high": score.high}
     own = [{"return": mean, "low": low, "high": high} for mean, low, high in own_scores(score)]
     span: dict[str, Any] = (

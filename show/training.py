@@ -28,9 +28,9 @@ _AGENTS = 4  # whose returns stand in a line
 def curve(history: Sequence[Row], width: int, height: int) -> list[str]:
     """Return tests against steps, as `height` lines of Braille with axes; returns of play before two tests.
 
-    Of tests their exploitability where it was measured, else their return.
+    Of tests their exploitability where it was measured, or their winnings, else their return.
     """
-    for name in ("test_exploitability", "test_return"):
+    for name in ("test_exploitability", "test_winnings", "test_return"):
         if tests := [(row["steps"], row[name]) for row in history if name in row]:
             break
     points = tests if len(tests) > 1 else [(row["steps"], row["return"]) for row in history]
@@ -71,7 +71,8 @@ def short(number: float) -> str:
 def line(run: "Run", row: Row, left: float | None = None) -> str:
     """Return the figures of a row, and the seconds that are left, in one line."""
     parts = [_returns(row, "return")]
-    for name, spelled in (("test_return", "test"), ("test_exploitability", "exploitability")):
+    told = {"test_return": "test", "test_exploitability": "exploitability", "test_winnings": "winnings"}
+    for name, spelled in told.items():
         tests = [past for past in run.history if name in past]
         parts += [_returns(past, name, spelled) for past in tests[-1:]]
     parts += [f"{name} {row[name]:.3g}" for name in ("loss", "epsilon") if name in row]

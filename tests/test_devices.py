@@ -14,10 +14,11 @@ torch = pytest.importorskip("torch")
 
 import counterplay  # noqa: E402
 from counterplay.agents.nn import adam, plain  # noqa: E402
-from counterplay.agents.nn.dense import Dense, branches, dense  # noqa: E402
+from counterplay.agents.nn.dense import MLP, Dense, branches, dense  # noqa: E402
 from counterplay.agents.nn.gru import GRU  # noqa: E402
 from counterplay.agents.nn.mixers import _TwoLayers  # noqa: E402
 from counterplay.agents.nn.networks import Scale  # noqa: E402
+from counterplay.agents.nn.regression import Data, fit, fit_plainly  # noqa: E402
 from counterplay.engine.errors import UserError  # noqa: E402
 
 small = st.integers(1, 9)
@@ -35,6 +36,30 @@ def same(ours, twin, *tensors):
         found.append([*(out.detach() for out in outs), *(leaf.grad for leaf in leaves)])
     for mine, theirs in zip(*found, strict=True):
         torch.testing.assert_close(mine, theirs, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("softmax", [False, True])
+@pytest.mark.parametrize("batch", [0, 5])
+@pytest.mark.parametrize("layers", [2, 3])
+def test_learning_from_rows(softmax, batch, layers):
+    rng, found = np.random.default_rng(batch), []
+    legal = rng.random((12, 4)) < 0.7
+    legal[:, 0] = True
+    data = Data(
+        rng.integers(0, 3, (12, 6)).astype(np.uint8), legal, rng.random((12, 4), np.float32), rng.random(12, np.float32)
+    )
+    rows = rng.integers(0, 12, (7, batch))
+    for function in (fit, fit_plainly):
+        torch.manual_seed(3)
+        net = MLP(6, 9, 4, layers)
+        optimiser = adam.Adam([([net], 0.1)])
+        losses = [function(net, optimiser, data, rows, 0.02, 0.3, softmax) for _ in range(2)]
+        found.append((losses, optimiser.count, *optimiser.vectors()))
+    ours, theirs = found
+    assert ours[0] == pytest.approx(theirs[0], rel=1e-4)
+    assert ours[1] == theirs[1] == 14
+    for mine, other in zip(ours[2:], theirs[2:], strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-4, rtol=1e-3)
 
 
 @given(rows=small, copies=st.integers(1, 3), turns=st.integers(1, 2), widths=st.lists(small, min_size=2, max_size=4))
@@ -80,7 +105,7 @@ def test_a_step_of_adam_and_a_scale():
     torch.manual_seed(0)
     parts = [torch.randn(50), torch.randn(50), torch.randn(50), torch.rand(50)]
     twin = [part.clone() for part in parts]
-    adam._follow(*(part.numpy() for part in parts), np.float32(0.3), 1e-2, 3)
+    adam.follow(*(part.numpy() for part in parts), np.float32(0.3), 1e-2, 3)
     plain.follow(*twin, 0.3, 1e-2, 3)
     for mine, theirs in zip(parts, twin, strict=True):
         torch.testing.assert_close(mine, theirs)

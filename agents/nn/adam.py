@@ -77,10 +77,15 @@ class Adam:
             scale = 1.0 if scale > 1 else scale  # and what is not a number stays so
             if values.device.type == "cpu":
                 arrays = slopes.numpy(), values.numpy(), mean.numpy(), square.numpy()
-                _follow(*arrays, np.float32(scale), rate, self.count)
+                follow(*arrays, np.float32(scale), rate, self.count)
             else:
                 plain.follow(slopes, values, mean, square, scale, rate, self.count)
         return norms
+
+    def vectors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the first group's parameters, flat, and the moments of their gradients, which share memory with it."""
+        group = self._groups[0]
+        return group.values, group.mean, group.square
 
     def state_dict(self) -> dict[str, Any]:
         """Return the moments and the number of steps."""
@@ -95,7 +100,7 @@ class Adam:
 
 
 @jit
-def _follow(
+def follow(
     slopes: Any, values: Any, mean: Any, square: Any, scale: Any, rate: float, count: int
 ) -> None:  # pragma: no cover
     step = np.float32(rate / (1 - 0.9**count))

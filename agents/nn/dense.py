@@ -71,6 +71,14 @@ def dense(
     return _through(x, (len(layers),), parameters, plus, relu)[0]
 
 
+def stacked(x: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    """Return x, [..., C, I], gone through C networks whose weights [C, I, K] and biases [C, K] are given by layer.
+
+    As `dense`, for networks that are only numbers; with C = 1, x is [..., I].
+    """
+    return _through(x, (len(parameters) // 2,), parameters, None, False)[0]
+
+
 def branches(x: Tensor, networks: Sequence[Sequence[Dense]]) -> tuple[Tensor, ...]:
     """Return what several networks make of the same x: as `dense` of each, in less time."""
     parameters = [parameter for layers in networks for layer in layers for parameter in (layer.weight, layer.bias)]
@@ -83,7 +91,7 @@ def _through(
     if x.dtype != torch.float32:
         raise TypeError(f"dense layers take 32-bit floats, not {x.dtype}")
     if x.device.type != "cpu":
-        _check(x, _shape(depths, *[parameter.shape for parameter in parameters]))
+        _check(x, shape_of(depths, *[parameter.shape for parameter in parameters]))
         return _elsewhere(x, depths, parameters, plus, relu)
     if not torch.is_grad_enabled():
         return _run(x, plus, depths, relu, False, parameters)[-1]
@@ -119,7 +127,7 @@ class _Shape(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _shape(depths: tuple[int, ...], *shapes: tuple[int, ...]) -> _Shape:
+def shape_of(depths: tuple[int, ...], *shapes: tuple[int, ...]) -> _Shape:
     sizes = [int(np.prod(shape)) for shape in shapes]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     layers = np.array(
@@ -152,13 +160,13 @@ def _run(
 
     What layers made is that of the hidden ones, and that of the last ones, of which the outputs are parts.
     """
-    x, shape = x.contiguous(), _shape(depths, *[parameter.shape for parameter in parameters])
+    x, shape = x.contiguous(), shape_of(depths, *[parameter.shape for parameter in parameters])
     _check(x, shape)
     rows = x.numel() // shape.inputs
     flat = torch.cat([parameter.reshape(-1) for parameter in parameters])
     made = x.new_empty(rows * sum(shape.outputs))
     kept = x.new_empty((rows if keep else int(_BLOCK)) * shape.hidden)
-    _forward(
+    forwards(
         as_array(x),
         _NOTHING if plus is None else as_array(plus.contiguous()),
         as_array(flat),
@@ -192,11 +200,11 @@ class _Dense(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, flat, kept, made = ctx.saved_tensors
         (depths, relu, shapes, more), wanted = ctx.about, ctx.needs_input_grad
-        shape = _shape(depths, *shapes)
+        shape = shape_of(depths, *shapes)
         to_x = torch.zeros_like(x) if wanted[0] else None
         to_plus = x.new_empty(more) if wanted[1] else None
         to_flat = torch.zeros_like(flat)
-        _backward(
+        backwards(
             as_array(x),
             as_array(grads[0].contiguous() if len(grads) == 1 else torch.cat([grad.reshape(-1) for grad in grads])),
             as_array(flat),
@@ -221,7 +229,7 @@ def as_array(tensor: Tensor) -> Any:
 
 
 @jit
-def _forward(
+def forwards(
     x: Any,
     plus: Any,
     flat: Any,
@@ -281,7 +289,7 @@ def _forward(
 
 
 @jit
-def _backward(
+def backwards(
     x: Any,
     grads: Any,
     flat: Any,

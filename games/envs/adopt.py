@@ -5,6 +5,10 @@ from typing import Any
 from counterplay.engine.env import Own, Task
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import is_factored, is_rules
+from counterplay.engine.size import estimate, refusal
+from counterplay.engine.stepped import is_steppable
+
+_GLANCE = 0.05  # seconds for telling whether a tree fits
 
 
 def as_task(thing: Any) -> Task:
@@ -36,11 +40,15 @@ def as_task(thing: Any) -> Task:
 
 
 def turn_based(rules: Any) -> Task:
-    """Return a game as an environment: as its tree, or a phantom game on a larger board as its rules."""
+    """Return a game as an environment: as its tree; where it has none that fits, as its rules or its steps."""
     if is_factored(rules):
         from counterplay.games.envs.phantom import StonesInTheDark
 
         return StonesInTheDark(rules)
     from counterplay.games.envs.tree import TurnBased
 
+    if is_steppable(rules) and refusal(estimate(rules, patience=_GLANCE)) is not None:
+        from counterplay.games.envs.steps import InSteps
+
+        return InSteps(rules)
     return TurnBased(rules)

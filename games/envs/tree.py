@@ -11,15 +11,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.branches import Branches
 from counterplay.engine.env import Env, EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.jit import inlined, jit
 from counterplay.engine.legal import lawful
-from counterplay.engine.random import U64, seeds, unit
+from counterplay.engine.random import U64, seeds
 from counterplay.engine.rules import CHANCE, LEAF, DealtRules, Rules
 from counterplay.engine.tree import Tree, compile_tree
 from counterplay.engine.wording import spoken
 from counterplay.games import GAMES
 from counterplay.games.envs.encoding import Encoding, encode
+from counterplay.games.envs.tree_arrays import TreeArrays, after, arrays, draw_deal, draw_move
+from counterplay.games.envs.tree_branches import TreeBranches
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class TurnBased:
             state=players * code.size,
             limit=code.limit,
             team=bool((self.tree.payoffs == self.tree.payoffs[:, :1]).all()),
+            turns=True,
         )
 
     def spec_text(self) -> str | None:
@@ -62,36 +66,8 @@ class TurnBased:
     def start(self, batch: int) -> Env:
         return TreeEnv(self, batch)
 
-
-# What kernels need of a node, in one place: they go from node to node, and Numba takes few arrays faster than many.
-_NODE = np.dtype(
-    [
-        ("player", np.int32),  # who acts, CHANCE or LEAF
-        ("begin", np.uint32),  # the nodes after this one are after[begin] .. after[end]
-        ("end", np.uint32),
-        ("first", np.uint32),  # decision: its first row; leaf: its number
-        ("weight", np.uint32),
-        ("move_event", np.int32),
-        ("turn_event", np.int32),
-    ]
-)
-_LEAF = np.dtype([("outcome", np.uint32), ("stake", np.float64)])
-
-
-class TreeArrays(NamedTuple):
-    """The tree as its kernels read it. D deals, each a hand for every player."""
-
-    nodes: npt.NDArray[np.void]  # [N] of _NODE
-    after: npt.NDArray[np.uint32]  # [N - 1]
-    number: npt.NDArray[np.int64]  # [R] the action that plays the row
-    weights: npt.NDArray[np.float64]  # [K, D]
-    deals: npt.NDArray[np.float64]  # [<= D] sums of the deals' chances, up to each, to the last that can be
-    leaves: npt.NDArray[np.void]  # [L] of _LEAF
-    payoffs: npt.NDArray[np.float64]  # [T, P, D]
-    lanes: npt.NDArray[np.uint64]  # [P]
-    public: bool
-    hands: bool  # whether observations show them
-    events: int
+    def branches(self) -> Branches:
+        return TreeBranches(self.spec, self.tree, self.encoding)
 
 
 class BatchState(NamedTuple):
@@ -111,36 +87,8 @@ class TreeEnv:
 
     def __init__(self, task: TurnBased, batch: int):
         self.task, self.spec, self.batch = task, task.spec, batch
-        tree, code = task.tree, task.encoding
-        ends = np.cumsum(np.bincount(tree.parent[1:], minlength=len(tree.player)))
-        nodes = np.zeros(len(tree.player), _NODE)
-        decision = tree.player >= 0
-        nodes["player"], nodes["weight"], nodes["move_event"], nodes["turn_event"] = (
-            tree.player,
-            tree.weight,
-            code.move_event,
-            code.turn_event,
-        )
-        nodes["begin"][1:], nodes["end"] = ends[:-1], ends
-        nodes["first"] = np.where(
-            decision, tree.first[np.where(decision, tree.infoset, 0)], np.maximum(tree.infoset, 0)
-        )
-        leaves = np.zeros(len(tree.stake), _LEAF)
-        leaves["outcome"], leaves["stake"] = tree.outcome, tree.stake
-        deals = np.cumsum(tree.weights[tree.weight[0]])
-        self.game = TreeArrays(
-            nodes=nodes,
-            after=(np.argsort(tree.parent[1:], kind="stable") + 1).astype(np.uint32),
-            number=code.number,
-            weights=tree.weights.reshape(len(tree.weights), -1),
-            deals=deals[: np.searchsorted(deals, deals[-1]) + 1],
-            leaves=leaves,
-            payoffs=tree.payoffs.reshape(len(tree.payoffs), tree.players, -1),
-            lanes=np.array([len(labels) for labels in tree.hands], np.uint64),
-            public=code.public,
-            hands=code.hands > 0,
-            events=code.events,
-        )
+        tree = task.tree
+        self.game = arrays(tree, task.encoding)
         shown = blank(self.spec, batch)
         self.shown = shown._replace(state=shown.obs.reshape(batch, -1))
         self.played = BatchState(
@@ -199,14 +147,7 @@ def _arrive(game: TreeArrays, played: BatchState, b: Any, at: Any) -> None:
     obs, legal, events, deal = played.obs, played.legal, np.uint64(game.events), played.deal[b]
     node: Any = game.nodes[at]
     while node["player"] == CHANCE:
-        left = unit(played.luck, b) * game.weights[node["weight"], deal]
-        for k in range(node["begin"], node["end"]):
-            weight = game.weights[game.nodes[game.after[k]]["weight"], deal]
-            if weight > 0:
-                at = np.uint64(game.after[k])
-                left -= weight
-                if left < 0:
-                    break
+        at = draw_move(game, played.luck, b, node, deal)
         node = game.nodes[at]
         if game.public:
             for p in range(np.uint64(obs.shape[1])):
@@ -227,20 +168,11 @@ def _arrive(game: TreeArrays, played: BatchState, b: Any, at: Any) -> None:
 @jit
 def _deal(game: TreeArrays, played: BatchState) -> None:
     """Begin all games: deal, show everybody its seat and hand, and go on to the first decision."""
-    obs, deals = played.obs, game.deals
+    obs = played.obs
     players = np.uint64(obs.shape[1])
     for b in range(np.uint64(len(obs))):
-        # the first deal whose sum exceeds the number drawn, which has a positive chance
-        drawn = unit(played.luck, np.uint64(b)) * deals[-1]
-        low, high = np.uint64(0), np.uint64(len(deals) - 1)
-        while low < high:
-            middle = (low + high) >> np.uint64(1)
-            if deals[middle] > drawn:
-                high = middle
-            else:
-                low = middle + np.uint64(1)
-        played.deal[b] = low
-        rest: Any = low
+        played.deal[b] = draw_deal(game, played.luck, np.uint64(b))
+        rest: Any = played.deal[b]
         for p in range(players):
             for o in range(np.uint64(obs.shape[2])):
                 obs[b, p, o] = 0
@@ -270,11 +202,8 @@ def _advance(game: TreeArrays, played: BatchState, actions: npt.NDArray[np.int64
             continue
         node: Any = game.nodes[played.node[b]]
         if node["player"] >= 0:  # where a game has no decision, its only step changes nothing
-            mover, row = np.uint64(node["player"]), np.uint64(node["first"])
-            slot = np.uint64(0)
-            while game.number[row + slot] != actions[b, mover]:
-                slot += np.uint64(1)
-            at = np.uint64(game.after[node["begin"] + slot])
+            mover = np.uint64(node["player"])
+            at = after(game, node, actions[b, mover])
             for p in range(players):
                 if game.public or p == mover:
                     obs[b, p, events + np.uint64(game.nodes[at]["move_event"])] = 1

@@ -1,0 +1,220 @@
+"""Turn-based games in steps as environments, for games whose tree does not fit; players are agents.
+
+Who is to act observes its seat and what `engine.stepped.observe` writes, with every number 0 or 1; the others observe
+their seat alone, and have action 0 alone. Actions are numbered by `engine.stepped.number`. A decision without a choice
+is made by itself, chance is drawn, and payoffs are paid at the end. The state is the players' observations, one after
+another.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from counterplay.engine.branches import Branches, Plays
+from counterplay.engine.env import Env, EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.jit import inlined, jit
+from counterplay.engine.random import U64, seeds
+from counterplay.engine.raw import raw, shift
+from counterplay.engine.rules import CHANCE, LEAF
+from counterplay.engine.stepped import (
+    draw,
+    key,
+    moves,
+    number,
+    numbered,
+    observe,
+    observed,
+    payoff,
+    play,
+    setup,
+    turn,
+)
+from counterplay.games import GAMES
+
+
+@dataclass(frozen=True)
+class InSteps:
+    """A game of the engine that offers its steps, as an environment; every player is paid at the end."""
+
+    rules: Any
+
+    @cached_property
+    def game(self) -> Any:
+        """Return the game in steps."""
+        return self.rules.steps()
+
+    @property
+    def spec(self) -> EnvSpec:
+        game = self.game
+        size = game.players + observed(game)
+        return EnvSpec(
+            agents=game.players,
+            actions=numbered(game),
+            observation=size,
+            state=game.players * size,
+            limit=game.depth,
+            team=False,
+            turns=True,
+        )
+
+    def spec_text(self) -> str | None:
+        """Return the spec of the game, None for one's own that has none."""
+        return GAMES.spec_of(self.rules)
+
+    def start(self, batch: int) -> Env:
+        return StepsEnv(self, batch)
+
+    def branches(self) -> Branches:
+        return StepsBranches(self)
+
+
+class StepsEnv:
+    """B games side by side."""
+
+    def __init__(self, task: InSteps, batch: int):
+        self.task, self.spec, self.batch, self.plays = task, task.spec, batch, StepsBranches(task)
+        shown = blank(self.spec, batch)
+        self.shown = shown._replace(state=shown.obs.reshape(batch, -1))
+
+    def reset(self, rng: np.random.Generator) -> Step:
+        self.at = self.plays.begin(seeds(rng, self.batch))
+        self.shown.reward[:] = 0
+        self.shown.terminated[:] = False
+        self._show()
+        return self.shown
+
+    def step(self, actions: npt.NDArray[Any]) -> Step:
+        actions, shown = choices(actions, self.shown), self.shown
+        within = (actions >= 0) & (actions < self.spec.actions)
+        allowed = within & np.take_along_axis(shown.legal, np.where(within, actions, 0)[..., None], -1)[..., 0]
+        if not allowed[~shown.terminated].all():
+            raise illegal(actions, shown)
+        shown.reward[:] = 0
+        on = np.flatnonzero(self.turn >= 0)
+        after = self.plays.follow(self.at, on, actions[on, self.turn[on]])
+        self.at.state[on], self.at.luck[on] = after
+        shown.reward[on] = self.plays.paid(after)
+        self._show()
+        return shown
+
+    def render(self, episode: int) -> str:
+        """Return two lines: who is to act and what it knows, and its moves; or what was paid."""
+        at = self.at.take(np.array([episode]))
+        turns, known = self.plays.look(at)
+        if turns[0] == LEAF:
+            paid = ", ".join(f"player {p} {x:+g}" for p, x in enumerate(self.plays.paid(at)[0].tolist()))
+            return f"over: {paid}\nmoves: none"
+        label, named = self.task.rules.infoset(int(turns[0]), int(known[0]))
+        return f"to act: player {turns[0]}, who knows {label}\nmoves: {', '.join(named)}"
+
+    def _show(self) -> None:
+        """Show who is to act what it knows; of games that have ended nothing changes but that."""
+        shown = self.shown
+        self.turn, _ = self.plays.look(self.at)
+        shown.terminated[:] = self.turn == LEAF
+        on = np.flatnonzero(self.turn >= 0)
+        shown.obs[on] = 0
+        shown.obs[:, np.arange(self.spec.agents), np.arange(self.spec.agents)] = 1
+        shown.legal[:] = np.arange(self.spec.actions) == 0
+        obs, legal = self.plays.show(self.at.take(on))
+        shown.obs[on, self.turn[on]], shown.legal[on, self.turn[on]] = obs, legal
+
+
+class StepsBranches:
+    """Plays that branch (`engine.branches.Branches`); a play is a state of the game."""
+
+    def __init__(self, task: InSteps):
+        self.spec, self.game = task.spec, task.game
+
+    def begin(self, luck: U64) -> Plays:
+        plays = Plays(np.zeros((len(luck), self.game.words), np.int64), luck.copy())
+        _begin(self.game, *plays, len(luck))
+        return plays
+
+    def look(self, plays: Plays) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        turns, known = np.zeros((2, len(plays.luck)), np.int64)
+        _look(self.game, plays.state, turns, known, len(turns))
+        return turns, known
+
+    def show(self, plays: Plays) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+        many = len(plays.luck)
+        obs, legal = (np.zeros((many, width), np.int8) for width in (self.spec.observation, self.spec.actions))
+        _show(self.game, plays.state, obs, legal, many, *obs.shape[1:], *legal.shape[1:])
+        return obs.view(np.uint8), legal.view(np.bool_)
+
+    def follow(self, plays: Plays, rows: npt.NDArray[np.int64], actions: npt.NDArray[np.int64]) -> Plays:
+        to = plays.take(rows)
+        _follow(self.game, *to, np.ascontiguousarray(actions), len(rows))
+        return to
+
+    def paid(self, plays: Plays) -> npt.NDArray[np.float64]:
+        paid = np.zeros((len(plays.luck), self.game.players))
+        _paid(self.game, plays.state, paid, len(paid))
+        return paid
+
+
+@inlined
+def _rest(game: Any, state: Any, luck: Any) -> None:
+    """Play on what is chance's, and what leaves no choice."""
+    while True:
+        who = turn(game, state)
+        if who == CHANCE:
+            play(game, state, draw(game, state, luck))
+        elif who != LEAF and moves(game, state) == 1:
+            play(game, state, 0)
+        else:
+            return
+
+
+@jit
+def _begin(rules: Any, states: Any, lucks: Any, many: int) -> None:
+    game, flat, luck = raw(rules), raw(states), raw(lucks)
+    for b in range(many):
+        state = shift(flat, b * game.words)
+        setup(game, state)
+        _rest(game, state, shift(luck, b))
+
+
+@jit
+def _look(rules: Any, states: Any, turns: Any, known: Any, many: int) -> None:
+    game, flat = raw(rules), raw(states)
+    for b in range(many):
+        state = shift(flat, b * game.words)
+        turns[b] = turn(game, state)
+        if turns[b] >= 0:
+            known[b] = np.int64(key(game, state))
+
+
+@jit
+def _show(rules: Any, states: Any, obs: Any, legal: Any, many: int, seen: int, actions: int) -> None:
+    game, flat, shown, may = raw(rules), raw(states), raw(obs), raw(legal)
+    for b in range(many):
+        state = shift(flat, b * game.words)
+        shown[b * seen + turn(game, state)] = 1
+        observe(game, state, shift(shown, b * seen + game.players))
+        for move in range(moves(game, state)):
+            may[b * actions + number(game, state, move)] = 1
+
+
+@jit
+def _follow(rules: Any, states: Any, lucks: Any, actions: Any, many: int) -> None:
+    game, flat, luck = raw(rules), raw(states), raw(lucks)
+    for b in range(many):
+        state, move = shift(flat, b * game.words), 0
+        while number(game, state, move) != actions[b]:
+            move += 1
+        play(game, state, move)
+        _rest(game, state, shift(luck, b))
+
+
+@jit
+def _paid(rules: Any, states: Any, paid: Any, many: int) -> None:
+    game, flat, to = raw(rules), raw(states), raw(paid)
+    for b in range(many):
+        state = shift(flat, b * game.words)
+        if turn(game, state) == LEAF:
+            for p in range(game.players):
+                to[b * game.players + p] = payoff(game, state, p)
