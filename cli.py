@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 import counterplay
-from counterplay.api import blueprint_commands, bucket_commands, team_commands
+from counterplay.api import blueprint_commands, bucket_commands, certify_commands, team_commands
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
 from counterplay.show.terminal import DEBUG, answer, coloured, guarded, paint, put, put_export, put_json, say, width
@@ -338,7 +338,8 @@ def play(file: str, seat: str | None, seed: int | None, hands: int | None, game:
     play_session(Session(opponent, say, answer, paint, np.random.default_rng(seed)), sits, hands)
 
 
-for _command in (*bucket_commands.COMMANDS, *blueprint_commands.COMMANDS, *team_commands.COMMANDS):
+_COMMANDS = (bucket_commands, blueprint_commands, certify_commands, team_commands)
+for _command in (command for part in _COMMANDS for command in part.COMMANDS):
     cli.add_command(_command)
 
 
