@@ -36,7 +36,7 @@ def random_dealt_game(rng: Random, depth: int = 4, generic: bool = False) -> Dea
 def _payoff(pick: Pick, generic: bool, low: int = -3, high: int = 3) -> float:
     """Return a whole number, 0 or `low` the simplest, or, where no two actions may be worth the same, any."""
     if generic:
-        return low + (high - low) * (pick(2**30) + 0.5) / 2**30
+        return round(low + (high - low) * pick(2**24) / 2**24, 6)
     if low > 0:
         return low + pick(high - low + 1)
     k = pick(high - low + 1)

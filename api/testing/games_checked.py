@@ -8,6 +8,7 @@ import numpy as np
 
 from counterplay.api.testing.plain import Key, line_of
 from counterplay.engine import strategy
+from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import (
     CHANCE,
@@ -56,7 +57,10 @@ def check_game(game: Any, *, zero_sum: bool | None = None, most: int = NODES, se
     if not whole:
         walk.some(np.random.default_rng(seed), most)
     if whole:
-        _check_offers(rules)
+        try:
+            _check_offers(rules, most)
+        except UserError as error:
+            raise AssertionError(f"what it offers beside its plain rules makes no tree: {error}") from error
 
 
 class _Walk:
@@ -162,9 +166,9 @@ class _Walk:
             )
 
 
-def _check_offers(rules: Any) -> None:
+def _check_offers(rules: Any, most: int) -> None:
     """Raise `AssertionError` where what a game offers beside its plain rules says something else."""
-    tree = compile_tree(rules)
+    tree = compile_tree(rules, max_nodes=most + 1)
     offers = {
         "its whole tables (DealtArrays)": is_dealt(rules) and has_arrays(rules),
         "its frontier": has_frontier(rules),

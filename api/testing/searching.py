@@ -34,6 +34,7 @@ def search(
         deadline=None,
         database=None,
         print_blob=False,
+        phases=(hypothesis.Phase.generate, hypothesis.Phase.target, hypothesis.Phase.shrink),
         verbosity=hypothesis.Verbosity.quiet,
         suppress_health_check=list(hypothesis.HealthCheck),
     )

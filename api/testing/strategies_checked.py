@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from counterplay.api.strategies import as_table
-from counterplay.api.testing import plain
+from counterplay.api.testing import plain, textbook
 from counterplay.api.testing.bounds import Bound, bound_of
+from counterplay.api.testing.classics import CLASSICS
 from counterplay.api.testing.drawn import games as drawn_games
 from counterplay.api.testing.searching import search
 from counterplay.engine.errors import UserError
@@ -77,12 +78,13 @@ def check_strategy(
 
 def check_solver(
     solve: Callable[..., Any],
-    bound: "str | float | Bound" = "cfr",
+    bound: "str | float | Bound | None" = "cfr",
     *,
+    like: str | Callable[[Any, int], Any] | None = None,
     iterations: Sequence[int] = ITERATIONS,
     games: Any = None,
-    known: Sequence[Any] = (),
-    examples: int = 100,
+    known: Sequence[Any] = CLASSICS,
+    examples: int = 50,
     seed: int = 0,
     tolerance: float = 1e-9,
 ) -> None:
@@ -92,10 +94,13 @@ def check_solver(
     class of OpenSpiel's solvers (made with a game; `evaluate_and_update_policy()` and `average_policy()`), or a C++
     one, is taken as it is. `bound` names a theorem of `counterplay.testing.bounds` ("cfr", "cfr+", "linear", "dcfr",
     "mccfr": exploitability after so many iterations at most what it says for the game), or is a number for solvers that
-    are exact, or a function of (rules, iterations). Games are two-player and zero-sum: those in `known` first, then so
-    many `examples` of the Hypothesis strategy `games`. The same `seed` tries the same games.
+    are exact, or a function of (rules, iterations). `like` is another solver, "cfr" and "cfr+" the textbook's, whose
+    strategies must be worth the same after each number of iterations; it finds in ten iterations what a bound finds in
+    thousands. Games are two-player and zero-sum: those in `known` first (a few in which faults show), then so many
+    `examples` of the Hypothesis strategy `games`. The same `seed` tries the same games.
     """
-    answer, limit = _solver(solve), bound_of(bound)
+    answer, limit = _solver(solve), None if bound is None else bound_of(bound)
+    other = _textbook(like)
 
     def fault(rules: Any) -> tuple[float, str]:
         """Return how near the bound a game comes, as a share of it, and what is wrong (nothing, below 1)."""
@@ -105,17 +110,41 @@ def check_solver(
                 profile = profile_of(rules, answer(rules, many))
             except UserError as error:
                 return 2.0, f"after {many} iterations there is no strategy of the game: {error}"
-            found, most = plain.judge(rules, profile), limit(rules, many)
+            found, times = plain.judge(rules, profile), "1 iteration" if many == 1 else f"{many:,} iterations"
+            if other is not None:
+                wanted = plain.judge(rules, profile_of(rules, other(rules, many)))
+                pairs = zip((*found.value, *found.best), (*wanted.value, *wanted.best), strict=True)
+                apart = max(abs(x - y) for x, y in pairs)
+                share = max(share, apart)
+                if apart > 1e-6:
+                    return share, (
+                        f"after {times} the values and best responses are {_rounded([*found.value, *found.best])}, and "
+                        f"by the other solver {_rounded([*wanted.value, *wanted.best])}\n{responses(rules, profile)}"
+                    )
+            if limit is None:
+                continue
+            most = limit(rules, many)
             share = max(share, found.exploitability / max(most, tolerance))
             if not found.exploitability <= most + tolerance:
-                times = "1 iteration" if many == 1 else f"{many:,} iterations"
                 return share, (
                     f"after {times} the exploitability is {found.exploitability:.6g}, and the bound is {most:.6g}\n"
                     f"{responses(rules, profile)}"
                 )
         return share, ""
 
-    search(games if games is not None else drawn_games(depth=3), fault, known=known, examples=examples, seed=seed)
+    drawn = games if games is not None else drawn_games(depth=3, generic=like is not None)
+    search(drawn, fault, known=known, examples=examples, seed=seed)
+
+
+def _textbook(like: str | Callable[[Any, int], Any] | None) -> Callable[[Any, int], Any] | None:
+    """Return the solver that another one is compared with; raises `UserError` for an unknown name."""
+    if like is None:
+        return None
+    if not isinstance(like, str):
+        return _solver(like)
+    if like not in ("cfr", "cfr+"):
+        raise UserError(f"the textbook's solvers are cfr and cfr+, not {like!r}")
+    return lambda rules, iterations: textbook.cfr(rules, iterations, plus=like == "cfr+")
 
 
 def responses(rules: Any, profile: plain.Profile) -> str:
