@@ -8,7 +8,14 @@ from typing import Any, NoReturn
 import click
 
 import counterplay
-from counterplay.api import batch_commands, blueprint_commands, bucket_commands, hand_commands, team_commands
+from counterplay.api import (
+    batch_commands,
+    blueprint_commands,
+    bucket_commands,
+    certify_commands,
+    hand_commands,
+    team_commands,
+)
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
 from counterplay.show.terminal import DEBUG, answer, coloured, guarded, paint, put, put_export, put_json, say, width
@@ -346,7 +353,7 @@ def play(file: str, seat: str | None, seed: int | None, hands: int | None, game:
     play_session(Session(opponent, say, answer, paint, np.random.default_rng(seed)), sits, hands)
 
 
-_PARTS = (batch_commands, blueprint_commands, bucket_commands, hand_commands, team_commands)
+_PARTS = (batch_commands, blueprint_commands, bucket_commands, certify_commands, hand_commands, team_commands)
 for _command in (command for part in _PARTS for command in part.COMMANDS):
     cli.add_command(_command)
 

@@ -7,9 +7,10 @@ import math
 
 import numpy as np
 import torch
-from naive_lives import life, own_returns, with_lives
+from naive_lives import life, with_lives
 
 from counterplay.agents.rollout import Episodes
+from counterplay.api.testing.returns_plain import lambda_returns, n_step, own_returns
 from counterplay.engine.env import EnvSpec
 
 torch.set_num_threads(1)  # networks are small
@@ -39,43 +40,6 @@ def random_episodes(rng: np.random.Generator, spec: EnvSpec, batch: int) -> Epis
         filled[:, :longest],
     )
     return with_lives(rng, found) if spec.lives else found
-
-
-# What a step is worth, in an episode of T steps; after[t] is the value of the state that step t led to.
-
-
-def n_step(reward, after, terminated, gamma, n):
-    """Return G[t] = r[t] + ... + gamma^(m-1) r[t+m-1] + gamma^m v, with m = n steps or as many as there are."""
-    found = []
-    for t in range(len(reward)):
-        m = min(n, len(reward) - t)
-        total = sum(gamma**k * reward[t + k] for k in range(m))
-        over = terminated and t + m == len(reward)
-        found.append(total + (0.0 if over else gamma**m * after[t + m - 1]))
-    return found
-
-
-def lambda_returns(reward, after, terminated, gamma, trace):
-    """Return the mix of all n-step returns by definition: (1 - lambda) lambda^(n-1) of each, the rest of the longest.
-
-    Sutton and Barto 2018, equation 12.3.
-    """
-    found = []
-    for t in range(len(reward)):
-        most = len(reward) - t
-        ahead = [n_step(reward, after, terminated, gamma, n)[t] for n in range(1, most + 1)]
-        found.append(sum((1 - trace) * trace ** (n - 1) * ahead[n - 1] for n in range(1, most)))
-        found[-1] += trace ** (most - 1) * ahead[-1]
-    return found
-
-
-def advantages(reward, value, after, terminated, gamma, trace):
-    """Return generalised advantages: sums of (gamma lambda)^k times the TD error of step t + k."""
-    last = len(reward) - 1
-    errors = [
-        reward[t] + (0.0 if terminated and t == last else gamma * after[t]) - value[t] for t in range(len(reward))
-    ]
-    return [sum((gamma * trace) ** (u - t) * errors[u] for u in range(t, last + 1)) for t in range(last + 1)]
 
 
 # Networks, from their parameters.

@@ -43,35 +43,3 @@ def life(episodes, b):
     return tuple(
         np.array([[*map(bool, row)] for row in part[b, : length + 1]]) for part in (episodes.alive, episodes.ended)
     )
-
-
-def own_returns(ahead, reward, after, over, alive, ended):
-    """Return {t: return} of one agent's steps.
-
-    `ahead(rewards, values, terminated)` is what the steps of an episode are worth. `alive` and `ended` are the agent's,
-    [T + 1], and `over` tells whether the rules ended the episode.
-    """
-    length = len(reward)
-
-    def paid(t):  # from step t on, for an agent out of play then
-        return reward[t] + ahead_discount * worth(t) if t < length else 0.0
-
-    def worth(t):  # the value of what step t led to
-        if (over and t == length - 1) or ended[t + 1]:
-            return paid(t + 1)
-        return after[t]
-
-    ahead, ahead_discount = ahead
-    found, t = {}, 0
-    while t < length:
-        if not alive[t]:
-            t += 1
-            continue
-        end = t
-        while end < length and alive[end]:
-            end += 1
-        steps = range(t, end)
-        numbers = ahead([reward[u] for u in steps], [worth(u) for u in steps], False)
-        found |= dict(zip(steps, numbers, strict=True))
-        t = end
-    return found

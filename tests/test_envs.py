@@ -1,13 +1,15 @@
 """Conformance of every environment of the catalogue, whatever it is about."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from counterplay.api.testing.drawn import environments
+from counterplay.api.testing.tables import PlainTable, Table
+from counterplay.api.testing.teams_checked import check_environment, copied, play, random_actions, same
 from counterplay.engine.env import Drawn, Task
 from counterplay.games.envs import ENVS, find, make_env, spec_of
 
@@ -15,86 +17,21 @@ SPECS = [text for entry in ENVS for text in entry.examples]
 BATCH = 5
 
 
-def copied(step):
-    return type(step)(*(array.copy() for array in step[:6]))
-
-
-def same(first, second):
-    return all(np.array_equal(a, b) for a, b in zip(first[:6], second[:6], strict=True))
-
-
-def legal_actions(rng, step):
-    """Return one random legal action for each agent."""
-    return np.argmax(rng.random(step.legal.shape) * step.legal, axis=-1)
-
-
-def play(env, seed, actions=None):
-    """Return the steps of a batch's episodes, played by random legal actions (or those given) until all have ended."""
-    rng, steps, chosen = np.random.default_rng(seed), [copied(env.reset(np.random.default_rng(seed)))], []
-    while not (steps[-1].terminated | steps[-1].truncated).all():
-        chosen.append(legal_actions(rng, steps[-1]) if actions is None else actions[len(chosen)])
-        steps.append(copied(env.step(chosen[-1])))
-        assert len(chosen) <= env.spec.limit
-    return steps, chosen
-
-
-def check_step(spec, batch, step):
-    reward = (batch,) if spec.team else (batch, spec.agents)
-    assert [array.shape for array in step[:6]] == [
-        (batch, spec.agents, spec.observation),
-        (batch, spec.state),
-        (batch, spec.agents, spec.actions),
-        reward,
-        (batch,),
-        (batch,),
-    ]
-    assert [array.dtype for array in step[:6]] == [np.float32] * 2 + [bool] + [np.float32] + [bool] * 2
-    assert step.legal.any(axis=-1).all()
-    assert not (step.terminated & step.truncated).any()
-    assert np.isfinite(step.obs).all()
-    assert np.isfinite(step.state).all()
-    assert np.isfinite(step.reward).all()
-
-
 @pytest.mark.parametrize("text", SPECS)
 def test_conformance(text):
     task = make_env(text)
     assert isinstance(task, Task)
-    env = task.start(BATCH)
-    assert env.spec == task.spec
-    assert env.batch == BATCH
-    steps, chosen = play(env, 1)
-    for step in steps:
-        check_step(env.spec, BATCH, step)
-    assert not steps[0].reward.any()
-    assert not (steps[0].terminated | steps[0].truncated).any()
+    assert task.start(BATCH).batch == BATCH
+    check_environment(task, batch=BATCH, seed=1)
 
-    # what has ended stays as it ended, and pays nothing more
-    for before, after in pairwise(steps):
-        over = before.terminated | before.truncated
-        assert same([a[over] for a in after._replace(reward=before.reward)[:6]], [a[over] for a in before[:6]])
-        assert not after.reward[over].any()
-    after = copied(env.step(np.zeros_like(chosen[0])))
-    assert same(after, steps[-1]._replace(reward=np.zeros_like(after.reward)))
 
-    # the same seed gives the same episodes, in this environment and in a new one
-    for other in (env, make_env(text).start(BATCH)):
-        again, _ = play(other, 1, chosen)
-        assert len(again) == len(steps)
-        assert all(map(same, again, steps))
-
-    # what happens in the other episodes makes no difference to the last
-    rng, step, last = np.random.default_rng(9), env.reset(np.random.default_rng(1)), -1
-    for before, actions in zip(steps, chosen, strict=False):
-        assert same([array[last] for array in step[:6]], [array[last] for array in before[:6]])
-        others = legal_actions(rng, step)
-        others[last] = actions[last]
-        step = env.step(others)
-
-    # an episode played alone is the same as among others
+@pytest.mark.parametrize("text", SPECS)
+def test_an_episode_played_alone_is_the_same_as_among_others(text):
+    task = make_env(text)
+    steps, chosen = play(task.start(BATCH), 1)
     alone, _ = play(task.start(1), 1, [actions[:1] for actions in chosen])
     for one, all_ in zip(alone, steps, strict=False):
-        assert same(one, [array[:1] for array in all_[:6]])
+        assert same(one[:6], [array[:1] for array in all_[:6]])
 
 
 @pytest.mark.parametrize("text", SPECS)
@@ -112,18 +49,21 @@ def test_render(text):
     step, rng = env.reset(np.random.default_rng(3)), np.random.default_rng(4)
     pictures = [env.render(1)]
     while not (step.terminated | step.truncated).all():
-        step = env.step(legal_actions(rng, step))
+        step = env.step(random_actions(rng, env.spec, step))
         pictures.append(env.render(1))
     assert len({picture.count("\n") for picture in pictures}) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.sampled_from(SPECS), st.integers(1, 9), st.integers(0, 2**32))
 def test_random_play(text, batch, seed):
-    env = make_env(text).start(batch)
-    steps, _ = play(env, seed)
-    for step in steps:
-        check_step(env.spec, batch, step)
+    check_environment(text, batch=batch, seed=seed)
+
+
+@settings(max_examples=40, deadline=None)
+@given(environments(), st.integers(1, 5), st.integers(0, 2**32))
+def test_drawn_environments(env, batch, seed):
+    check_environment(env, plain=PlainTable if isinstance(env, Table) else None, batch=batch, seed=seed)
 
 
 @pytest.mark.parametrize("text", SPECS)
@@ -136,7 +76,7 @@ def test_actions_that_do_not_fit(text):
     with pytest.raises(ValueError, match="float32"):
         env.step(np.zeros((2, spec.agents), np.float32))
     for wrong in (-1, spec.actions):
-        actions = legal_actions(np.random.default_rng(0), step)
+        actions = random_actions(np.random.default_rng(0), spec, step)
         actions[1, 0] = wrong
         with pytest.raises(ValueError, match=f"episode 1, agent 0: action {wrong} is not legal; legal are "):
             env.step(actions)

@@ -1,11 +1,12 @@
 """The two-step game against its table, the switch riddle and predator-prey against plain Python, step by step."""
 
-from itertools import chain, product
+from itertools import product
 
 import numpy as np
 import pytest
-from naive_envs import NaivePredatorPrey, NaiveSwitch, splitmix_seeds
+from naive_envs import NaivePredatorPrey, NaiveSwitch
 
+from counterplay.api.testing.teams_checked import held_against
 from counterplay.games.envs import make_env, spec_of
 from counterplay.games.envs.predator_prey import PredatorPrey
 from counterplay.games.envs.switch import NOTHING, SWITCH, TELL, Switch
@@ -32,28 +33,6 @@ def test_two_step():
         assert step.reward[b] == (((0, 1), (1, 8))[second[0]][second[1]] if first[0] else 7)
 
 
-def held_against(naive, task, batch, seed, choose):
-    """Play a batch and the same episodes in plain Python; everything must be equal. Return all rewards."""
-    env, rewards = task.start(batch), []
-    step = env.reset(np.random.default_rng(seed))
-    peers = [naive(task, state) for state in splitmix_seeds(seed, batch)]
-    ended = np.zeros(batch, bool)
-    while True:
-        for b, peer in enumerate(peers):
-            assert step.obs[b].tolist() == peer.obs()
-            assert step.legal[b].tolist() == peer.legal()
-            state = peer.state() if hasattr(peer, "state") else list(chain(*peer.obs()))
-            assert step.state[b].tolist() == state
-        if ended.all():
-            return rewards
-        actions = choose(step)
-        step = env.step(actions)
-        for b in np.flatnonzero(~ended):
-            assert (step.reward[b], step.terminated[b], step.truncated[b]) == peers[b].step(actions[b])
-            rewards.append(step.reward[b])
-        ended = step.terminated | step.truncated
-
-
 @pytest.mark.nojit
 @pytest.mark.parametrize("agents", [3, 5])
 def test_switch_step_by_step(agents):
@@ -63,7 +42,7 @@ def test_switch_step_by_step(agents):
         odds = draw.random(step.legal.shape) * step.legal * (1, 1, 0.3)
         return odds.argmax(axis=-1)
 
-    rewards = held_against(NaiveSwitch, Switch(agents), 60, 3, choose)
+    rewards = held_against(Switch(agents), NaiveSwitch, 60, 3, choose)
     assert {-1, 0, 1} == set(rewards)
 
 
@@ -109,7 +88,7 @@ def test_predator_prey_step_by_step(task):
         odds = draw.random(step.legal.shape) * step.legal * (1, 1, 1, 1, 1, 1.5)
         return odds.argmax(axis=-1)
 
-    rewards = held_against(NaivePredatorPrey, task, 8, 3, choose)
+    rewards = held_against(task, NaivePredatorPrey, 8, 3, choose)
     assert max(rewards) >= task.prize or task.size > 4
     assert min(rewards) < 0 or task.catchers == 1
 

@@ -5,9 +5,9 @@ from functools import cache
 
 import numpy as np
 import pytest
-from naive import best_by_enumeration, expected, infosets
 
 import counterplay
+from counterplay.api.testing.plain import best_by_enumeration, expected, infosets
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import CHANCE, Histories
 from counterplay.engine.tree import compile_tree

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from random import Random
 
-import naive
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from counterplay.api.testing import drawn, plain, textbook
 from counterplay.engine import strategy
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import CHANCE, LEAF, Histories
@@ -28,8 +28,8 @@ def any_game(seed, players):
     """A random game; two-player ones are dealt ones, zero-sum histories or general-sum histories in turn."""
     rng = Random(seed)
     if players == 2 and seed % 3 == 0:
-        return naive.random_dealt_game(rng)
-    return naive.random_game(rng, players, zero_sum=seed % 3 == 1)
+        return drawn.random_dealt_game(rng)
+    return drawn.random_game(rng, players, zero_sum=seed % 3 == 1)
 
 
 @pytest.mark.nojit
@@ -38,10 +38,10 @@ def any_game(seed, players):
 def test_compile_keeps_the_game(seed, players):
     game = any_game(seed, players)
     tree = compile_tree(game)
-    profile = naive.to_profile(tree, strategy.uniform(tree))
-    assert {key: len(p) for key, p in profile.items()}.items() >= naive.infosets(game).items()
+    profile = plain.to_profile(tree, strategy.uniform(tree))
+    assert {key: len(p) for key, p in profile.items()}.items() >= plain.infosets(game).items()
     table = strategy.random(tree, np.random.default_rng(seed))
-    wanted = naive.expected(game, naive.to_profile(tree, table))
+    wanted = plain.expected(game, plain.to_profile(tree, table))
     for unroll in (None, True):
         assert judge_table(sequence_form(tree, unroll=unroll), table).value == pytest.approx(wanted, abs=1e-12)
 
@@ -63,13 +63,13 @@ def test_leaf_chances_sum_to_one_for_any_pure_profile(seed, players):
 @given(seeds, st.sampled_from([1, 2, 3]))
 def test_best_response_equals_brute_force(seed, players):
     game = any_game(seed, players)
-    assume(all(naive.pure_strategies(game, p) <= 300 for p in range(players)))
+    assume(all(plain.pure_strategies(game, p) <= 300 for p in range(players)))
     tree = compile_tree(game)
     form = sequence_form(tree)
     table = strategy.random(tree, np.random.default_rng(seed))
     verdict = judge_table(form, table)
     for p in range(players):
-        wanted = naive.best_by_enumeration(game, naive.to_profile(tree, table), p)
+        wanted = plain.best_by_enumeration(game, plain.to_profile(tree, table), p)
         assert verdict.best[p] == pytest.approx(wanted, abs=1e-10)
         earns, response = best_response(form, tree, table, p)
         assert earns == pytest.approx(wanted, abs=1e-10)
@@ -102,7 +102,7 @@ def test_exploitability_is_never_negative(seed, players):
 @given(seeds)
 def test_exploitability_is_zero_only_at_equilibrium(seed):
     rng = Random(seed)
-    game = naive.random_dealt_game(rng) if seed % 2 else naive.random_game(rng)
+    game = drawn.random_dealt_game(rng) if seed % 2 else drawn.random_game(rng)
     tree = compile_tree(game)
     form = sequence_form(tree)
     exact = judge_table(form, solve_lp(tree))
@@ -118,7 +118,7 @@ def test_exploitability_is_zero_only_at_equilibrium(seed):
 @given(seeds, st.sampled_from(sorted(VARIANTS)))
 def test_average_value_converges_to_that_of_the_linear_programme(seed, name):
     rng = Random(seed)
-    game = naive.random_dealt_game(rng) if seed % 2 else naive.random_game(rng)
+    game = drawn.random_dealt_game(rng) if seed % 2 else drawn.random_game(rng)
     tree = compile_tree(game)
     form = sequence_form(tree)
     value = judge_table(form, solve_lp(tree)).value[0]
@@ -151,7 +151,7 @@ def test_regret_stays_under_its_bound(seed, players, iterations):
 @given(seeds)
 def test_two_player_regret_bounds_exploitability(seed):
     """Half of NashConv of the average is at most the larger average regret (the folk theorem behind all of CFR)."""
-    tree = compile_tree(naive.random_game(Random(seed)))
+    tree = compile_tree(drawn.random_game(Random(seed)))
     form = sequence_form(tree)
     solver = CFR(form, replace(VARIANTS["cfr"], alternating=False), 0, joint=True)
     solver.advance(100)
@@ -164,15 +164,15 @@ def test_iterations_equal_textbook_cfr(seed, plus):
     """Payoffs are generic, or rounding would decide ties between regrets and the two would part."""
     rng = Random(seed)
     if seed % 2:
-        game = naive.random_dealt_game(rng, depth=3, generic=True)
+        game = drawn.random_dealt_game(rng, depth=3, generic=True)
     else:
-        game = naive.random_game(rng, 2 + seed % 4 // 2, generic=True)
+        game = drawn.random_game(rng, 2 + seed % 4 // 2, generic=True)
     tree = compile_tree(game)
     form = sequence_form(tree)
     solver = CFR(form, VARIANTS["cfr+" if plus else "cfr"], 0)
     solver.advance(5)
     ours = judge(form, solver.profile())
-    theirs = naive.expected(game, naive.cfr(game, 5, plus))
+    theirs = plain.expected(game, textbook.cfr(game, 5, plus))
     assert ours.value == pytest.approx(theirs, abs=1e-9)
 
 
@@ -180,12 +180,12 @@ def test_iterations_equal_textbook_cfr(seed, plus):
 @few
 @given(seeds)
 def test_lanes_equal_histories(seed):
-    game = naive.random_dealt_game(Random(seed))
-    lanes, plain = compile_tree(game), compile_tree(Histories(game))
+    game = drawn.random_dealt_game(Random(seed))
+    lanes, apart = compile_tree(game), compile_tree(Histories(game))
     table = strategy.random(lanes, np.random.default_rng(seed))
-    known = naive.to_profile(lanes, table)
-    rows = [known[int(plain.owner[i]), label] for i, label in enumerate(plain.labels)]
+    known = plain.to_profile(lanes, table)
+    rows = [known[int(apart.owner[i]), label] for i, label in enumerate(apart.labels)]
     other = np.concatenate(rows)[:, None] if rows else np.zeros((0, 1))
-    one, two = judge_table(sequence_form(lanes), table), judge_table(sequence_form(plain), other)
+    one, two = judge_table(sequence_form(lanes), table), judge_table(sequence_form(apart), other)
     assert one.value == pytest.approx(two.value, abs=1e-12)
     assert one.best == pytest.approx(two.best, abs=1e-12)

@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterplay.agents.returns import n_step, td_lambda
+from counterplay.api.testing import returns_plain
+from counterplay.api.testing.teams_checked import check_learner
 from counterplay.engine.env import EnvSpec
 
 SHARES = st.floats(0, 1)
@@ -40,7 +42,7 @@ def check(found, episodes, expected):
 def test_n_step(seed, own, gamma, n):
     episodes, (after, _) = drawn(seed, own)
     found = n_step(episodes.reward, after, episodes.terminated, episodes.filled, gamma, n)
-    check(found, episodes, lambda reward, cut, over: naive.n_step(reward, cut(after), over, gamma, n))
+    check(found, episodes, lambda reward, cut, over: returns_plain.n_step(reward, cut(after), over, gamma, n))
 
 
 @given(st.integers(0, 10**6), st.booleans(), SHARES, SHARES)
@@ -48,7 +50,9 @@ def test_n_step(seed, own, gamma, n):
 def test_lambda_returns(seed, own, gamma, trace):
     episodes, (after, _) = drawn(seed, own)
     found = td_lambda(episodes.reward, after, episodes.terminated, episodes.filled, gamma, trace)
-    check(found, episodes, lambda reward, cut, over: naive.lambda_returns(reward, cut(after), over, gamma, trace))
+    check(
+        found, episodes, lambda reward, cut, over: returns_plain.lambda_returns(reward, cut(after), over, gamma, trace)
+    )
 
 
 @given(st.integers(0, 10**6), st.booleans(), SHARES, SHARES)
@@ -62,7 +66,7 @@ def test_advantages(seed, own, gamma, trace):
     found = np.where(mask, returns - value, 0)
 
     def expected(reward, cut, over):
-        return naive.advantages(reward, cut(value), cut(after), over, gamma, trace)
+        return returns_plain.advantages(reward, cut(value), cut(after), over, gamma, trace)
 
     check(found, episodes, expected)
 
@@ -73,3 +77,8 @@ def test_ends_of_lambda():
     facts = episodes.reward, after, episodes.terminated, episodes.filled, 0.9
     assert td_lambda(*facts, 0.0) == pytest.approx(n_step(*facts, 1), abs=1e-5)
     assert td_lambda(*facts, 1.0) == pytest.approx(n_step(*facts, 100), abs=1e-5)
+
+
+def test_the_kit_holds_them_against_their_definitions():
+    check_learner(lambda_returns=td_lambda, n_step=n_step, examples=60)
+    check_learner(lambda_returns=td_lambda, n_step=n_step, lives=True, examples=60)

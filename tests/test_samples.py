@@ -3,7 +3,6 @@
 from dataclasses import replace
 from random import Random
 
-import naive
 import naive_sampling
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_mccfr import exact, matched
 
+from counterplay.api.testing import drawn
 from counterplay.engine.form import sequence_form
 from counterplay.engine.tree import compile_tree
 from counterplay.games import make
@@ -31,8 +31,8 @@ ROWS = {  # with numbers that tell in small games
 def random_tree(seed, public):
     rng = Random(seed)
     if public or seed % 3 == 0:
-        return compile_tree(naive.random_dealt_game(rng, depth=3))
-    return compile_tree(naive.random_game(rng, 2 + seed % 3 // 2, depth=3, zero_sum=seed % 2 == 0))
+        return compile_tree(drawn.random_dealt_game(rng, depth=3))
+    return compile_tree(drawn.random_game(rng, 2 + seed % 3 // 2, depth=3, zero_sum=seed % 2 == 0))
 
 
 def told(solver, before, baseline, numbers):

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from random import Random
 
-import naive
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from counterplay.api.testing import drawn
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import CHANCE, LEAF, histories, is_dealt, is_factored
 from counterplay.engine.strategy import random, uniform
@@ -109,7 +109,7 @@ def test_beside_the_rules(text):
 def test_random_games_beside_their_rules(seed, players):
     rng = Random(seed)
     dealt = players == 2 and seed % 3 == 0
-    beside_the_rules(TurnBased(naive.random_dealt_game(rng) if dealt else naive.random_game(rng, players)), 12, seed)
+    beside_the_rules(TurnBased(drawn.random_dealt_game(rng) if dealt else drawn.random_game(rng, players)), 12, seed)
 
 
 TEXTS = [example for entry in GAMES if entry.name != "holdem" for example in entry.examples]

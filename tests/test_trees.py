@@ -5,10 +5,10 @@ from itertools import product
 from pathlib import Path
 from random import Random
 
-import naive
 import numpy as np
 import pytest
 
+from counterplay.api.testing import drawn
 from counterplay.engine import size
 from counterplay.engine.codes import by_first_visit, code
 from counterplay.engine.rules import CHANCE, LEAF, Outcome, has_arrays, histories, is_dealt, is_factored
@@ -286,7 +286,7 @@ def test_long_lists_of_draws_are_refused():
 
 def test_sizes_of_random_games():
     for seed in range(20):
-        game = naive.random_game(Random(seed)) if seed % 2 else naive.random_dealt_game(Random(seed))
+        game = drawn.random_game(Random(seed)) if seed % 2 else drawn.random_dealt_game(Random(seed))
         counted, tree = estimate(game, 0.01), compile_tree(game)
         assert (counted.nodes, counted.leaves) == (len(tree.player), len(tree.stake))
         assert counted.infosets == tree.count()["infosets"]

@@ -105,7 +105,7 @@ def find(spot: Spot, laid: StreetLayout, line: str) -> Place:
     steps, at, template, entry = list[tuple[int, int]](), 0, 0, 0
     suits: tuple[int, ...] = (0, 1, 2, 3)
     for _, node, cards in way.passed:
-        deal, suits = _dealt(laid, at, cards, suits)
+        deal, suits = dealt(laid, at, cards, suits)
         group, entry = onward(laid, template, entry, node)
         steps.append((group - int(laid.game.templates.groups[template]), deal - int(laid.game.deals.bounds[at])))
         template, at = int(laid.game.templates.follows[group]), int(laid.game.deals.after[deal])
@@ -136,7 +136,7 @@ def decision(laid: StreetLayout, place: Place) -> tuple[Street, int]:
     return tree, actor(tree, place.line, laid.deck)
 
 
-def _dealt(laid: StreetLayout, at: int, cards: tuple[int, ...], suits: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+def dealt(laid: StreetLayout, at: int, cards: tuple[int, ...], suits: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
     """Return the deal that stands for cards on a board of the layout, and the suits renamed for it."""
     deals, on_board = laid.game.deals, len(laid.boards[at])
     wanted = sorted(moved(c, suits) for c in cards)

@@ -1,0 +1,255 @@
+"""Certificates: they hold, they agree with the linear programme and OpenSpiel, and whatever is changed is refused."""
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from naive_poker import SHORT, STANDARD, best
+
+import counterplay
+from counterplay.api import certificates, verifier, verifier_spots
+from counterplay.api.rational import solve_exactly
+from counterplay.api.strategies import as_table
+from counterplay.api.testing.drawn import games, spots
+from counterplay.engine.form import sequence_form
+from counterplay.engine.tree import compile_tree
+from counterplay.games import make
+from counterplay.games.holdem.cards import DECKS
+from counterplay.games.holdem.rules import HoldemRules
+from counterplay.games.holdem.spot import spot_from_flags
+from counterplay.solvers.lp import solve_lp
+from counterplay.solvers.value import judge_table
+
+RIVER = spot_from_flags(
+    board="Ks 9d 4c 7h 2s", oop="TT+,AKs,98s", ip="QQ+,76s,KQs", pot=60, stack=170, bets="50%", rake="5%,3"
+)
+TURN = spot_from_flags(board="Ks 9s 4c 7h", oop="AKs,TT,98s", ip="QQ,76s,KJs", pot=60, stack=170, bets="50%")
+
+
+def certified(tmp_path, game, **limits):
+    """Return a solution's file and its certificate's."""
+    file, out = tmp_path / "solution.cps", tmp_path / "certificate.json"
+    counterplay.solve(game, **limits).save(file)
+    out.write_text(verifier.dump(certificates.certify(file)))
+    return file, out
+
+
+@pytest.mark.parametrize(
+    ("game", "value"),
+    [("kuhn", "-1/18"), ("kuhn(ranks=4)", "-1/24"), ("liars_dice(faces=2)", "1/2"), ("rock_paper_scissors", "0")],
+)
+def test_exact_values(game, value):
+    found, strategies = solve_exactly(make(game))
+    assert found == Fraction(value)
+    tree = compile_tree(make(game))
+    assert judge_table(sequence_form(tree), solve_lp(tree)).value[0] == pytest.approx(float(found), abs=1e-9)
+    profile = {(p, label): [float(x) for x in odds] for p, own in enumerate(strategies) for label, odds in own.items()}
+    assert counterplay.judge(game, profile).exploitability == pytest.approx(0, abs=1e-12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(games(depth=3))
+def test_exact_values_of_drawn_games_are_those_of_the_linear_programme(game):
+    tree = compile_tree(game)
+    wanted = judge_table(sequence_form(tree), solve_lp(tree)).value[0]
+    assert float(solve_exactly(game)[0]) == pytest.approx(wanted, abs=1e-7)
+
+
+@pytest.mark.parametrize("game", ["prisoners_dilemma", "kuhn(players=3)", "liars_dice(faces=5)"])
+def test_exact_values_are_of_small_zero_sum_games(game):
+    with pytest.raises(ValueError, match="exact values are of"):
+        solve_exactly(make(game))
+
+
+@pytest.mark.parametrize("game", ["kuhn", "leduc", "liars_dice(faces=4)", "kuhn(players=3)", "prisoners_dilemma"])
+def test_certificates_of_trees(tmp_path, game):
+    file, out = certified(tmp_path, game, iterations=100)
+    solution, found = counterplay.load(file), json.loads(out.read_text())
+    assert solution.exploitability <= found["exploitability_at_most"] + 1e-12
+    assert found["exploitability_at_most"] <= solution.exploitability + 1e-9
+    for p in range(len(solution.value)):
+        assert found["value"][p] == pytest.approx([solution.value[p]] * 2, abs=1e-9)
+    assert certificates.check(out, file)[1] == []
+
+
+def test_the_bound_is_openspiels_too(tmp_path):
+    pyspiel = pytest.importorskip("pyspiel")
+    file, out = certified(tmp_path, "leduc", iterations=30)
+    theirs = pyspiel.nash_conv(pyspiel.load_game("leduc_poker"), counterplay.load(file).to_openspiel()) / 2
+    assert json.loads(out.read_text())["exploitability_at_most"] == pytest.approx(theirs, abs=1e-9)
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("spot", [RIVER, TURN], ids=["river", "turn"])
+def test_certificates_of_spots(tmp_path, spot, compress):
+    """By the tree of the same rules, too: all hands against each other on every card."""
+    file, out = certified(tmp_path, spot, iterations=20, compress=compress)
+    solution, found = counterplay.load(file), json.loads(out.read_text())
+    assert found["exploitability_at_most"] == pytest.approx(solution.exploitability, abs=1e-4)
+    assert found["exploitability_at_most"] > 0.01
+    assert certificates.check(out, file)[1] == []
+    if spot == RIVER:
+        rules = HoldemRules(spot)
+        strategy = {}
+        for view in (solution.view(line) for line in lines_of(rules)):
+            for row in view.rows(view.player):
+                strategy[view.player, f"{row['combo']} {view.line}".strip()] = row["strategy"]
+        tree = compile_tree(rules)
+        judged = judge_table(sequence_form(tree), as_table(strategy, rules, tree)[0])
+        assert found["exploitability_at_most"] == pytest.approx(judged.exploitability, abs=1e-6)
+
+
+def lines_of(rules):
+    """Return the lines of play to every decision."""
+    found, stack = [], [rules.root()]
+    while stack:
+        state = stack.pop()
+        if rules.turn(state) >= 0:
+            found.append(rules.sees(state))
+            stack += [rules.play(state, i) for i in range(len(rules.moves(state)))]
+    return found
+
+
+@settings(max_examples=15, deadline=None)
+@given(spots(streets=("river", "turn"), hands=4))
+def test_drawn_spots_are_measured_as_their_solver_does(spot):
+    solution = counterplay.solve(spot, iterations=3)
+    found = verifier_spots.measure(spot, solution.state["total"])
+    judged = solution.judge()
+    assert found.value == pytest.approx(judged.value, abs=1e-3)
+    assert found.best == pytest.approx(judged.best, abs=1e-3)
+
+
+@pytest.mark.parametrize(("deck", "order"), [("holdem", STANDARD), ("short", SHORT)])
+def test_the_verifier_knows_who_wins(deck, order):
+    rng, lowest = np.random.default_rng(1), 6 if deck == "short" else 2
+    hands = np.array([rng.choice(DECKS[deck].cards, 7, replace=False) for _ in range(400)])
+    found = verifier_spots.strengths(hands, DECKS[deck])
+    wanted = [best([(c // 4 + 2, c % 4) for c in hand.tolist()], order, lowest) for hand in hands]
+    ranks = sorted(range(len(hands)), key=wanted.__getitem__)
+    for a, b in pairwise(ranks):
+        assert (found[a] < found[b]) == (wanted[a] < wanted[b])
+        assert found[a] <= found[b]
+
+
+def test_locked_spots_and_other_kinds_are_refused(tmp_path):
+    file = tmp_path / "s.cps"
+    counterplay.solve(RIVER.locking("check: check 1.0, bet 30 0.0"), iterations=2).save(file)
+    with pytest.raises(ValueError, match="without locks"):
+        certificates.certify(file)
+    counterplay.solve("phantom_tic_tac_toe", iterations=1).save(file)
+    with pytest.raises(ValueError, match="phantom games without a tree cannot be certified"):
+        certificates.certify(file)
+
+
+def refused(out, file):
+    try:
+        return bool(certificates.check(out, file)[1])
+    except ValueError:
+        return True
+
+
+def test_a_thousand_tamperings_are_refused(tmp_path):
+    file, out = certified(tmp_path, "kuhn", iterations=20)
+    whole = {file: file.read_bytes(), out: out.read_bytes()}
+    length = int.from_bytes(whole[file][:8], "little")
+    rng = np.random.default_rng(0)
+    for k in range(1000):
+        path = (out, file, file)[k % 3]
+        raw = bytearray(whole[path])
+        at = int(rng.integers(8, 8 + length)) if k % 3 == 1 else int(rng.integers(len(raw)))  # the header by itself
+        kind = rng.integers(3)
+        if kind == 0:
+            raw[at] ^= 1 << int(rng.integers(8))
+        elif kind == 1:
+            del raw[at : at + int(rng.integers(1, 9))]
+        else:
+            raw[at:at] = bytes(rng.integers(0, 256, 3, np.uint8).tolist())
+        path.write_bytes(raw)
+        assert refused(out, file), (path.name, at)
+        path.write_bytes(whole[path])
+    assert not refused(out, file)
+
+
+def test_a_certificate_signed_anew_has_to_be_true(tmp_path):
+    """Whoever computes its SHA-256 again still cannot claim what is false."""
+    file, out = certified(tmp_path, "kuhn", iterations=20)
+    true = json.loads(out.read_text())
+    for key, lie in {
+        "exploitability_at_most": true["exploitability_at_most"] / 2,
+        "value": [[0.5, 0.5], [-0.5, -0.5]],
+        "best": true["value"],
+        "game_sha256": "0" * 64,
+        "file_sha256": "0" * 64,
+        "game": "leduc",
+        "players": None,
+    }.items():
+        out.write_text(verifier.dump({**true, key: lie}))
+        assert refused(out, file) or key == "players"
+    looser = {**true, "exploitability_at_most": 2 * true["exploitability_at_most"]}
+    out.write_text(verifier.dump(looser))
+    assert not refused(out, file)  # less sharp, and true
+
+
+def test_a_value_has_to_be_proved(tmp_path):
+    out = tmp_path / "kuhn.json"
+    true = certificates.certify_value("kuhn")
+    out.write_text(verifier.dump(true))
+    assert certificates.check(out, None)[1] == []
+    for wrong in (
+        {**true, "exact_value": "-1/17"},
+        {**true, "strategies": true["strategies"][::-1]},
+        {**true, "strategies": [{**true["strategies"][0], "K": ["1/2", "2/3"]}, true["strategies"][1]]},
+        {**true, "exact_value": "1/0"},
+        {**true, "game": "kuhn(ranks=4)"},
+    ):
+        out.write_text(verifier.dump(wrong))
+        assert certificates.check(out, None)[1] != []
+
+
+def test_solutions_that_claim_too_much_get_none(tmp_path):
+    file = tmp_path / "kuhn.cps"
+    solution = counterplay.solve("kuhn", iterations=5)
+    raw = solution.save(file) or file.read_bytes()
+    text = repr(solution.best[0])
+    file.write_bytes(raw.replace(text.encode(), ("9" + text[1:]).encode()))
+    with pytest.raises(ValueError, match=r"the verifier finds|damaged"):
+        certificates.certify(file)
+
+
+def test_the_verifier_shares_no_code_with_the_solvers():
+    code = "import sys, counterplay.api.verifier, counterplay.api.verifier_spots; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ours = {name for name in done.stdout.split() if name.startswith("counterplay.")}
+    assert not [name for name in ours if name.startswith(("counterplay.solvers", "counterplay.agents"))]
+    assert not {f"counterplay.engine.{name}" for name in ("tree", "form", "sweeps", "factored", "walk")} & ours
+
+
+def test_command_line(run, tmp_path):
+    file, out = tmp_path / "kuhn.cps", tmp_path / "kuhn.json"
+    counterplay.solve("kuhn", iterations=50).save(file)
+    code, said, _ = run("certify", file, "--out", out)
+    assert code == 0
+    assert "exploitability  at most" in said
+    assert f"certify --check {out} {file}" in said
+    assert run("certify", "--check", out, file)[0] == 0
+    counterplay.solve("kuhn", iterations=51).save(file)
+    code, said, _ = run("certify", "--check", out, file)
+    assert code == 1
+    assert "SHA-256 differ" in said
+    code, said, _ = run("certify", "kuhn", "--json")
+    assert (code, json.loads(said)["exact_value"]) == (0, "-1/18")
+    for arguments, words in (
+        ((), "needs the file of a solution"),
+        (("--check", out), "name its file too"),
+        (("--check", file, file), "no certificate"),
+        (("nowhere.cps",), "nowhere"),
+    ):
+        code, _, complaint = run("certify", *arguments)
+        assert code == 2
+        assert words in complaint
