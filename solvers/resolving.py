@@ -156,26 +156,29 @@ class Resolving:
 def written(
     states: PublicStates,
     form: SequenceForm,
-    begin: Begin | None,
+    begin: Begin | tuple[Begin, Begin] | None,
     blueprint: Table | None,
     settings: Settings,
     seed: int = 0,
 ) -> Table:
     """Return the strategy of a re-solving player in either seat, [R, W], every public state solved that it can reach.
 
-    `form` is the tree's own. Where iterations are drawn it is the mixture of what so many samples play: the average of
-    their plans.
+    `form` is the tree's own; `begin` may be one for each seat. Where iterations are drawn the strategy is the mixture
+    of what so many samples play: the average of their plans.
     """
     rng = np.random.default_rng(seed)
-    if settings.gadget != NONE:
-        return seated(states.tree, [Resolving(states, p, begin, blueprint, settings).whole() for p in range(2)])
+
+    def once() -> Table:
+        if settings.gadget == NONE and not isinstance(begin, tuple):
+            return Resolving(states, 0, begin, blueprint, settings, rng).whole()
+        begins = begin if isinstance(begin, tuple) else (begin, begin)
+        seats = (Resolving(states, p, begins[p], blueprint, settings, rng) for p in range(2))
+        return seated(states.tree, [seat.whole() for seat in seats])
+
     if not settings.samples:
-        return Resolving(states, 0, begin, blueprint, settings).whole()
-    total = np.zeros(form.sequences * form.origin.shape[1])
-    for _ in range(settings.samples):
-        sample = Resolving(states, 0, begin, blueprint, settings, rng).whole()
-        total += realise(form, to_vector(form, sample))
-    return to_table(form, states.tree, normalise(form, total))
+        return once()
+    total = sum(realise(form, to_vector(form, once())) for _ in range(settings.samples))
+    return to_table(form, states.tree, normalise(form, np.asarray(total)))
 
 
 def _nothing(lanes: int) -> Conceded:
