@@ -99,7 +99,7 @@ def _features(rules: Any, tree: Tree, states: Sequence[Any]) -> Floats:
         found[inner, np.arange(len(inner))] = 1.0
         return found
     told: Callable[[Any], Hashable] = rules.future
-    parts = [dict(_parts(told(states[node]), ())) for node in inner]
+    parts = [dict(_parts(told(states[node]), ())) for node in inner.tolist()]
     places = sorted({place for part in parts for place in part})
     columns = [column for place in places for column in _columns([part.get(place) for part in parts])]
     _check_features(len(columns))

@@ -1,4 +1,4 @@
-"""Files of value networks: parameters, what the network is of, how it was trained, and what a resumed training needs."""
+"""Files of value networks: parameters, what they are of, how they were trained, and what a resumed training needs."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,7 +29,9 @@ class Kept:
     net: ValueNet
     plan: Plan
     points: list[Point] = field(default_factory=list)
+    jobs: int = 0  # that were done
     steps: int = 0  # of Adam
+    finishing: int | None = None  # steps when all states were solved, and the rate began to sink
     seconds: float = 0.0
     stopped_by: str = "new"
     samples: Samples | None = None
@@ -62,7 +64,9 @@ def write(path: str | Path, kept: Kept) -> None:
         "lanes": list(kept.hands),
         "features": kept.net.features,
         "plan": asdict(kept.plan),
-        "states": samples.count,
+        "states": samples.size,
+        "jobs": kept.jobs,
+        "finishing": kept.finishing,
         "steps": kept.steps,
         "seconds": kept.seconds,
         "stopped_by": kept.stopped_by,
@@ -116,7 +120,9 @@ def _checked(arrays: store.Arrays, header: schema.ValueNetHeader) -> Kept:
         net=net,
         plan=plan,
         points=[Point(*point) for point in header.points],
+        jobs=header.jobs,
         steps=header.steps,
+        finishing=header.finishing,
         seconds=header.seconds,
         stopped_by=header.stopped_by,
         samples=samples,

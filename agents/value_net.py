@@ -1,16 +1,19 @@
 """Value networks: counterfactual values of both players' lanes, from a public state and both ranges.
 
 A network sees a public state's features and the two ranges, each divided by its sum, and says what each hand wins, in
-the state's unit, given that it is dealt. What every hand wins is then moved by one number, so that the game sums to zero
-(DeepStack's correction, Moravcik et al. 2017), and weighted with how likely the other player's hands leave it: that,
-times the other's mass, is the counterfactual value (`Described`). So values are linear in the mass of the other's
-range and do not depend on that of one's own, as those of a solve.
+the state's unit, given that it is dealt. What every hand wins is then moved by one number, so that the game sums to
+zero (DeepStack's correction, Moravcik et al. 2017), and weighted with how likely the other player's hands leave it:
+that, times the other's mass, is the counterfactual value (`Described`). So values are linear in the mass of the
+other's range and do not depend on that of one's own, as those of a solve.
 
 Shape letters: N public states, B batch, F features, W lanes, E chance events, L hidden layers, H their width.
 """
 
+import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from counterplay.agents.nn.kernels import mlp
+from counterplay.agents.nn.normed import normed
 from counterplay.agents.public_features import Described
 from counterplay.engine.errors import UserError
 
@@ -28,23 +32,27 @@ Ints = npt.NDArray[np.int64]
 class Layers(nn.Module):
     """Hidden layers with LayerNorm and ReLU, those between hidden ones added to what they are given, and outputs.
 
-    On a GPU all layers, and the correction to zero, are one kernel (`nn.kernels.mlp`), where no gradient is wanted.
+    Where no gradient is wanted, all layers are one kernel: on a GPU with the correction to zero (`nn.kernels.mlp`), on
+    the CPU without it (`nn.normed`).
     """
 
     def __init__(self, inputs: int, hidden: int, outputs: int, layers: int) -> None:
         super().__init__()
         widths = [inputs, *[hidden] * layers, outputs]
-        self.weights = nn.ParameterList(_uniform(a, (a, b)) for a, b in zip(widths[:-1], widths[1:], strict=True))
-        self.biases = nn.ParameterList(_uniform(a, (b,)) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.weights = nn.ParameterList(_uniform(a, (a, b)) for a, b in pairwise(widths))
+        self.biases = nn.ParameterList(_uniform(a, (b,)) for a, b in pairwise(widths))
         self.gains = nn.ParameterList(torch.ones(hidden) for _ in range(layers))
         self.shifts = nn.ParameterList(torch.zeros(hidden) for _ in range(layers))
 
     def forward(self, x: Tensor, weights: Tensor | None = None) -> Tensor:
         """Return outputs of x, [B, I] -> [B, K]; with weights, [B, K], moved so that, weighted, they sum to zero."""
-        network = mlp.Network([*self.weights], [*self.biases], [*self.gains], [*self.shifts], residual=True)
+        parts = [*self.weights], [*self.biases], [*self.gains], [*self.shifts]
         if torch.is_grad_enabled():
-            return mlp.reference(x, network, weights)
-        return mlp.mlp(x, network, weights, precision="tf32x3")
+            return mlp.reference(x, mlp.Network(*parts, residual=True), weights)
+        if x.device.type != "cpu":
+            return mlp.mlp(x, mlp.Network(*parts, residual=True), weights, precision="tf32x3")
+        values = normed(x, *parts)
+        return values if weights is None else zero_sum(values, weights)
 
 
 def _uniform(inputs: int, shape: tuple[int, ...]) -> nn.Parameter:
@@ -141,8 +149,8 @@ def reaching(chance: Tensor, events: Ints) -> Callable[[Tensor], Tensor]:
     """
     order = np.argsort(events, kind="stable")
     kinds, sizes = np.unique(events, return_counts=True)
-    if len(kinds) == 1:
-        table = chance[kinds[0]]
+    if len(kinds) < 2:
+        table = chance[events[0] if len(events) else 0]
         return lambda ranges: torch.stack([ranges[:, 1] @ table.T, ranges[:, 0] @ table], dim=1)
     place = torch.from_numpy(np.argsort(order)).to(chance.device)
     sorting = torch.from_numpy(order).to(chance.device)
@@ -150,7 +158,7 @@ def reaching(chance: Tensor, events: Ints) -> Callable[[Tensor], Tensor]:
     def reach(ranges: Tensor) -> Tensor:
         parts = [
             torch.stack([part[:, 1] @ chance[kind].T, part[:, 0] @ chance[kind]], dim=1)
-            for kind, part in zip(kinds, ranges[sorting].split(sizes.tolist()), strict=True)
+            for kind, part in zip(kinds, torch.split(ranges[sorting], sizes.tolist()), strict=True)
         ]
         return torch.cat(parts)[place]
 
@@ -166,8 +174,30 @@ def counterfactual(module: nn.Module, features: Tensor, ranges: Tensor, odds: Te
     flat = ranges.flatten(1)
     x, weights = torch.cat([features, flat], dim=1), flat * odds.flatten(1)
     if isinstance(module, Layers):
-        return odds * module(x, weights).view_as(odds)
-    out = module(x)
+        return odds * module.forward(x, weights).view_as(odds)
+    out: Tensor = module(x)
     if out.shape != flat.shape:
         raise UserError(f"a value network makes numbers {[*flat.shape]} of {[*x.shape]}, not {[*out.shape]}")
     return odds * zero_sum(out, weights).view_as(odds)
+
+
+def one_thread() -> None:
+    """Have PyTorch use one thread in this process: others work beside it."""
+    torch.set_num_threads(1)
+
+
+def own(module: Any, features: int, lanes: int) -> ValueNet:
+    """Return somebody's module as a value network; raises `UserError` for what is no module, or has the wrong shape."""
+    if not isinstance(module, nn.Module):
+        raise UserError(f"network must be a torch.nn.Module, not {type(module).__name__}")
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    with torch.no_grad():
+        out = module(torch.zeros(2, features + 2 * lanes, device=device))
+    if tuple(out.shape) != (2, 2 * lanes):
+        raise UserError(f"a value network of this game makes [B, {2 * lanes}] of [B, {features + 2 * lanes}]")
+    return ValueNet(module, features, lanes)
+
+
+def on_cpu(net: ValueNet) -> ValueNet:
+    """Return a copy of a network on the CPU."""
+    return replace(net, module=copy.deepcopy(net.module).cpu())

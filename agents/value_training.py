@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from counterplay.agents.nn.adam import Adam
+from counterplay.agents.nn.device import host
 from counterplay.agents.public_features import Described
 from counterplay.agents.value_net import ValueNet, counterfactual, reaching
 from counterplay.engine.arguments import number, whole
@@ -33,9 +34,14 @@ class Samples(NamedTuple):
     values: npt.NDArray[np.float32]  # [M, 2, W] counterfactual, in the states' units
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """Return M."""
         return len(self.states)
+
+    @property
+    def nbytes(self) -> int:
+        """Return how many bytes they take."""
+        return sum(part.nbytes for part in self)
 
 
 def none(lanes: int) -> Samples:
@@ -57,7 +63,7 @@ class Plan:
     states: int = 0  # public states to solve; 0: as many as the time allows
     seed: int = 0
     horizon: int = 0  # decisions until the network is asked inside of solves; 0: never, they go to the end
-    iterations: int = 1000  # of CFR for each
+    iterations: int = 300  # of CFR for each
     hidden: int = 128
     layers: int = 3
     batch: int = 512
@@ -83,10 +89,9 @@ class Plan:
         if self.method == "rebel" and self.horizon == 0:
             raise UserError("rebel asks the network inside of solves: give it a horizon, such as 2")
 
-    @property
-    def steps(self) -> int:
-        """Return the steps of Adam once all states are solved."""
-        return max(1, round(self.passes * self.states / self.batch))
+    def steps(self, states: int) -> int:
+        """Return how many steps of Adam so many new states are worth: half of all, where solves ask the network."""
+        return max(1, round(self.passes * states / self.batch * (0.5 if self.horizon else 1.0)))
 
 
 class Point(NamedTuple):
@@ -96,15 +101,17 @@ class Point(NamedTuple):
     steps: int
     seconds: float
     loss: float  # mean of the steps since the point before
-    held_out: float  # Huber's, on samples held out
-    off: float  # mean distance there, in the states' units
+    held_out: float  # `Errors` on samples held out
+    off: float
+    in_range: float
 
 
 class Errors(NamedTuple):
-    """How far a network is off on samples that it was not trained on."""
+    """How far a network is off on samples that it was not trained on, in the states' units: of poker half the pot."""
 
-    loss: float  # Huber's, in the states' units
-    off: float  # mean distance, in the states' units: of poker half the pot
+    loss: float  # Huber's
+    off: float  # mean distance over all hands
+    in_range: float  # mean distance over hands as they are in range: others' values are often not unique
 
 
 class Trainer:
@@ -124,14 +131,17 @@ class Trainer:
 
     def add(self, samples: Samples) -> None:
         """Take samples to learn from; every sixteenth is held out."""
-        number = self.count + np.arange(samples.count)
-        index, ranges, values = (torch.from_numpy(part) for part in samples)
-        odds = reaching(self._chance, self._states.event[samples.states])(ranges)
-        rows = tuple(part.to(self.device) for part in (index.long(), ranges, odds, values))
+        number = self.count + np.arange(samples.size)
+        rows = self._rows(samples)
         held = torch.from_numpy(number % HELD_OUT == 0).to(self.device)
         self._held = [*self._held, tuple(part[held] for part in rows)]
         self._learned = [*self._learned, tuple(part[~held] for part in rows)]
-        self.count += samples.count
+        self.count += samples.size
+
+    def _rows(self, samples: Samples) -> tuple[Tensor, ...]:
+        index, ranges, values = (torch.from_numpy(part) for part in samples)
+        odds = reaching(self._chance, self._states.event[samples.states])(ranges)
+        return tuple(part.to(self.device) for part in (index.long(), ranges, odds, values))
 
     def learn(self, steps: int, rate: Callable[[int], float], newest: int = 0) -> float:
         """Take steps of Adam, each on a batch drawn from the samples (the newest so many), and return the mean loss.
@@ -148,7 +158,7 @@ class Trainer:
             for parameter in self.net.module.parameters():
                 parameter.grad = None
             loss = F.huber_loss(*self._found([part[drawn] for part in rows]))
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self.adam.step(_MOST)
             total += loss.item()
         self.steps += steps
@@ -157,11 +167,20 @@ class Trainer:
     def held_out(self) -> Errors:
         """Return how far the network is off on samples held out; zeros where there are none."""
         self._held = [_joined(self._held)]
-        if not len(self._held[0][0]):
-            return Errors(0.0, 0.0)
+        return self._errors(self._held[0])
+
+    def errors(self, samples: Samples) -> Errors:
+        """Return how far the network is off on these samples."""
+        return self._errors(self._rows(samples))
+
+    def _errors(self, rows: tuple[Tensor, ...]) -> Errors:
+        if not len(rows[0]):
+            return Errors(0.0, 0.0, 0.0)
         with torch.no_grad():
-            found, wanted = self._found(self._held[0])
-            return Errors(F.huber_loss(found, wanted).item(), (found - wanted).abs().mean().item())
+            found, wanted = self._found(rows)
+            off = (found - wanted).abs()
+            in_range = 0.5 * (off * rows[1]).sum(dim=(1, 2)).mean()
+            return Errors(F.huber_loss(found, wanted).item(), off.mean().item(), in_range.item())
 
     def _found(self, rows: Any) -> tuple[Tensor, Tensor]:
         index, ranges, odds, values = rows
@@ -170,3 +189,18 @@ class Trainer:
 
 def _joined(parts: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
     return parts[0] if len(parts) == 1 else tuple(torch.cat(arrays) for arrays in zip(*parts, strict=True))
+
+
+def restore(trainer: Trainer, steps: int, samples: Samples, moments: Any) -> None:
+    """Give a trainer back what it had: its steps, samples and Adam's moments (None where there were no steps)."""
+    trainer.add(samples)
+    trainer.steps = steps
+    if moments is not None:
+        pair = tuple(torch.from_numpy(part).to(trainer.device) for part in moments)
+        trainer.adam.load_state_dict({"count": steps, "moments": [pair]})
+
+
+def moments(trainer: Trainer) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return Adam's moments, [all parameters] each."""
+    mean, square = trainer.adam.state_dict()["moments"][0]
+    return np.array(host(mean)), np.array(host(square))

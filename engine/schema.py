@@ -168,10 +168,12 @@ class ValueNetHeader(Struct):
     features: Annotated[int, Meta(ge=0, le=4096)]
     plan: ValueNetPlan
     states: Count
+    jobs: Count
     steps: Count
+    finishing: Count | None
     seconds: Seconds
     stopped_by: Name
-    points: list[tuple[Count, Count, Seconds, Real, Real, Real]]
+    points: list[tuple[Count, Count, Seconds, Real, Real, Real, Real]]
 
     def __post_init__(self) -> None:
         for place, end in ((0, self.states), (1, self.steps)):
