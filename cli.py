@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 import counterplay
-from counterplay.api import blueprint_commands, bucket_commands, team_commands
+from counterplay.api import blueprint_commands, bucket_commands, team_commands, valuenet_commands
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
 from counterplay.show.terminal import DEBUG, answer, coloured, guarded, paint, put, put_export, put_json, say, width
@@ -338,8 +338,9 @@ def play(file: str, seat: str | None, seed: int | None, hands: int | None, game:
     play_session(Session(opponent, say, answer, paint, np.random.default_rng(seed)), sits, hands)
 
 
-for _command in (*bucket_commands.COMMANDS, *blueprint_commands.COMMANDS, *team_commands.COMMANDS):
-    cli.add_command(_command)
+for _part in (bucket_commands, blueprint_commands, valuenet_commands, team_commands):
+    for _command in _part.COMMANDS:
+        cli.add_command(_command)
 
 
 if __name__ == "__main__":
