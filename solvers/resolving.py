@@ -84,6 +84,8 @@ class Resolving:
     ):
         self.states, self.seat, self.begin, self.blueprint, self.settings = states, seat, begin, blueprint, settings
         self.table, self._rng = uniform(states.tree), rng or np.random.default_rng()
+        self._trunk: Level | None = None
+        self._solved: dict[int, Level] = {}  # by root, the level below it
 
     def whole(self) -> Table:
         """Solve every public state that can be reached, level by level; returns the strategy, [R, W]."""
@@ -91,6 +93,20 @@ class Resolving:
         while len(level.roots):
             level = self.next(level)
         return self.table
+
+    def at(self, node: int) -> None:
+        """Solve what has to be solved to play at a node: of each level the subgame that it lies in, once."""
+        if self._trunk is None:
+            self._trunk = self.first()
+        level = self._trunk
+        while True:
+            here = np.flatnonzero((level.roots <= node) & (node < level.roots + self.states.size[level.roots]))
+            if not len(here):
+                return
+            root = int(level.roots[here[0]])
+            if root not in self._solved:
+                self._solved[root] = self.next(level.only(here))
+            level = self._solved[root]
 
     def first(self) -> Level:
         """Write down the trunk and return the level below it."""
