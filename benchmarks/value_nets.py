@@ -115,7 +115,7 @@ def measure(game: str, folder: Path | None) -> list[dict[str, float]]:
     found = []
     for states in case.states:
         net = whole if states == case.states[-1] else shortened(whole, states)
-        figures = {"states": net.states, "steps": net.kept.steps, "seconds": whole.seconds}
+        figures = {"states": net.states, "steps": net.kept.steps}
         found.append(figures | errors(net) | judged(net, case.horizon))
         print(game, found[-1], file=sys.stderr, flush=True)
     return found
@@ -124,7 +124,7 @@ def measure(game: str, folder: Path | None) -> list[dict[str, float]]:
 def by_rebel(folder: Path | None) -> dict[str, float]:
     """Return the figures of a network that ReBeL's loop trained."""
     net = trained("liars_dice(faces=4)", REBEL_STATES, folder, "rebel", **REBEL)
-    figures = {"states": net.states, "steps": net.kept.steps, "seconds": net.seconds}
+    figures = {"states": net.states, "steps": net.kept.steps}
     figures |= errors(net) | judged(net, REBEL["horizon"])
     print("rebel", figures, file=sys.stderr, flush=True)
     return figures
@@ -141,14 +141,13 @@ def renew() -> None:
                 f"`{game}`",
                 str(CASES[game].horizon),
                 f"{best['states']:,}",
-                f"{best['seconds']:.0f} s",
                 f"{best['new_in_range']:.3f}",
                 f"{best['exploitability']:.4f}",
                 f"{CASES[game].target:g}",
                 f"{best['resolving']:.0f} s",
             ]
         )
-    header = ["game", "horizon", "states", "training", "error in range", "exploitability", "goal", "re-solving all"]
+    header = ["game", "horizon", "states", "error in range", "exploitability", "goal", "re-solving all"]
     report.put(PAGE, "exploitability", report.table(header, rows, right=2))
     counts = [[f"`{game}`", *(f"{x['exploitability']:.4f}" for x in found)] for game, found in result["games"].items()]
     wanted = ["states, about", *(f"{n:,}" for n in next(iter(CASES.values())).states[:-1]), "all"]
@@ -162,13 +161,12 @@ def renew() -> None:
             [
                 name,
                 f"{x['states']:,}",
-                f"{x['seconds']:.0f} s",
                 f"{x['new_in_range']:.3f}",
                 f"{x['exploitability']:.4f}",
             ]
             for name, x in found.items()
         ]
-        header = ["1x4 liar's dice", "states", "training", "error in range", "exploitability"]
+        header = ["1x4 liar's dice", "states", "error in range", "exploitability"]
         report.put(PAGE, "rebel", report.table(header, lines))
     draw(result)
 
