@@ -53,7 +53,7 @@ def test_features_tell_futures_apart(spec):
 
 
 def test_the_unit_is_half_the_pot_of_poker():
-    rules, tree, described = game("leduc")
+    _, tree, described = game("leduc")
     mean = tree.weights.mean(axis=(1, 2))[tree.weight]
     least = described.unit / mean
     raised = int(np.flatnonzero((tree.parent == 0) & (tree.slot == 1))[0])  # a bet of 2, to which a fold loses 1

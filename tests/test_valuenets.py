@@ -32,7 +32,7 @@ def test_states_are_drawn_with_ranges():
     assert ranges.shape == (500, 2, 3)
     np.testing.assert_allclose(ranges.sum(axis=2), 1.0)
     assert (on.tree.player[nodes] != LEAF).all()
-    assert len(set(nodes.tolist())) > 100
+    assert len(set(nodes.tolist())) > 60
     assert (np.sort(ranges[..., :], axis=2)[:, :, 0] < 1e-3).mean() > 0.1  # few hands
     assert on.odds.sum() == pytest.approx(1.0)
 
@@ -102,7 +102,7 @@ def test_games_with_oneself(spec, horizon):
     np.testing.assert_array_equal(samples.values, again.values)
     assert samples.states[0] == 0
     assert (samples.states[1:] > 0).all()  # the first subgame is everybody's
-    assert len(samples.states) > 6
+    assert len(samples.states) > 3
     assert (on.tree.player[samples.states] != LEAF).all()
     assert (on.public.decisions[samples.states] % horizon == 0).all() or spec == "leduc"
     np.testing.assert_allclose(samples.ranges.sum(axis=2), 1.0, rtol=1e-5)
@@ -223,7 +223,7 @@ def test_commands(run, tmp_path):
 
 @pytest.mark.slow
 def test_a_network_stands_for_the_rest_of_the_game():
-    """A few minutes: 1x4 liar's dice solved two decisions deep from its start, by a network that was trained a minute."""
+    """1x4 liar's dice is worth to a solve of two decisions what it is worth to one of the whole game."""
     net = train_value_net("liars_dice(faces=4)", states=30_000, processes=1, hidden=64, passes=60)
     on = ground(net.rules)
     parts = forest(on.public, np.array([0]), 2)
