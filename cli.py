@@ -14,7 +14,9 @@ from counterplay.api import (
     bucket_commands,
     certify_commands,
     hand_commands,
+    resolving_commands,
     team_commands,
+    valuenet_commands,
 )
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
@@ -202,23 +204,34 @@ def report(file: str, node: str, as_json: bool, no_pager: bool, **of_batches: An
 
 
 @cli.command()
-@click.argument("file", metavar="FILE|DIR")
+@click.argument("file", metavar="FILE|DIR|GAME")
 @click.option("--against", metavar="FILE", help="Also play that solution head to head: exact expected payoffs.")
 @click.option("--response", type=float, metavar="S", help="In steps: train responses for S seconds; tells a bound.")
 @click.option("--game", metavar="GAME", help=_GAME)
 @click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes without exploring; 100.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Runs: of these episodes; 0.")
 @team_commands.own_flags
+@resolving_commands.flags("resolve", "gadget", "horizon", "iterations", "samples")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def evaluate(
-    file: str, against: str | None, response: float | None, game: str | None, as_json: bool, **of_runs: Any
+    file: str, against: str | None, response: float | None, game: str | None, as_json: bool, **more: Any
 ) -> int:
     """Measure the solution in FILE again, from the rules of its game, or play with the trained team in DIR.
 
     Exits with 1 if the strategy is not worth what the file says. A team plays without exploring: the best actions of
     learners of values, and of learners of policies what those draw. Its mean return comes with a confidence interval;
     in a turn-based game its exploitability is measured too.
+
+    With --resolve, GAME takes the place of FILE: every public state that a player can reach who solves each level of
+    the game when play gets there is solved, and the strategy is judged exactly.
     """
+    of_runs = {name: value for name, value in more.items() if name not in resolving_commands.NAMES}
+    again = {name: value for name, value in more.items() if name in resolving_commands.NAMES}
+    others = {"against": against, "response": response, "game": game, **of_runs, "seed": None}
+    resolving = resolving_commands.given(again, others)
+    if resolving is not None:
+        resolving_commands.evaluate(file, resolving, of_runs["seed"], as_json)
+        return 0
     if Path(file).is_dir():
         given = {"against": against, "response": response, "game": game}
         for name in (name for name, value in given.items() if value is not None):
@@ -333,8 +346,12 @@ def export(file: str, kind: str, out: str | None, node: str | None, player: str 
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Of the deal and of the solution's choices.")
 @click.option("--hands", type=click.IntRange(min=1), metavar="N", help="Stop after N hands.")
 @click.option("--game", metavar="GAME", help=_GAME)
-def play(file: str, seat: str | None, seed: int | None, hands: int | None, game: str | None) -> None:
+@resolving_commands.flags("resolve", "gadget", "horizon", "iterations")
+def play(file: str, seat: str | None, seed: int | None, hands: int | None, game: str | None, **again: Any) -> None:
     """Play against the solution in FILE, in the terminal.
+
+    With --resolve, GAME takes the place of FILE, and the house works out what it does where play gets.
+
 
     Type an action or the beginning of its name; in no-limit hold'em any legal bet, which is taken as the nearest sizes
     that the solution knows. q leaves. After a hand, ? shows what the solution held and thought.
@@ -345,15 +362,27 @@ def play(file: str, seat: str | None, seed: int | None, hands: int | None, game:
     from counterplay.show.play import Session, play_session
     from counterplay.show.text import check_player
 
-    solution = counterplay.load(file, game)
-    opponent = pages.of(solution).opponent(solution)
+    resolving = resolving_commands.given(again, {"game": game})
+    if resolving is not None:
+        name, opponent = resolving_commands.opponent(file, resolving)
+    else:
+        solution = counterplay.load(file, game)
+        name, opponent = solution.game, pages.of(solution).opponent(solution)
     names = [name.lower() for name in opponent.policy.names]
     sits = names.index(seat.lower()) if seat and seat.lower() in names else check_player(seat, len(names))
-    say(f"{solution.game}: q leaves, ? after a hand shows what the solution held and thought.{opponent.intro}")
+    say(f"{name}: q leaves, ? after a hand shows what the solution held and thought.{opponent.intro}")
     play_session(Session(opponent, say, answer, paint, np.random.default_rng(seed)), sits, hands)
 
 
-_PARTS = (batch_commands, blueprint_commands, bucket_commands, certify_commands, hand_commands, team_commands)
+_PARTS = (
+    batch_commands,
+    blueprint_commands,
+    bucket_commands,
+    certify_commands,
+    hand_commands,
+    team_commands,
+    valuenet_commands,
+)
 for _command in (command for part in _PARTS for command in part.COMMANDS):
     cli.add_command(_command)
 
