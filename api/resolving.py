@@ -85,6 +85,7 @@ def player(
     iterations: int = ITERATIONS,
     continuations: bool = False,
     samples: int = 0,
+    warm: float = 0.0,
 ) -> Player:
     """Return a player of a dealt game for two that re-solves.
 
@@ -93,7 +94,8 @@ def player(
     kept and from whose horizon on all is solved to the end. With `continuations` the blueprint's trunk is solved as
     well, against an opponent who picks among four continuations at the horizon. `horizon` is a number of decisions or
     "chance", the next chance event, which it is where None and the game has some; else two decisions. `samples` is how
-    many strategies are drawn without a gadget, each playing single iterations; 0 plays their average. Raises
+    many strategies are drawn without a gadget, each playing single iterations; 0 plays their average. With `warm`,
+    subgames start from the blueprint as if so many iterations had led to it, and not from scratch. Raises
     `ValueError` for a game that cannot be re-solved, and for what is of another game.
     """
     rules = GAMES.make(game)
@@ -109,6 +111,7 @@ def player(
         gadget,
         horizon,
         arguments.whole("iterations", iterations, 1),
+        warm=arguments.number("warm", warm, least=0),
         samples=arguments.whole("samples", samples, 0),
     )
     by = _opened(by, game) if isinstance(by, str | Path) else by
