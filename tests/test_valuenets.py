@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from counterplay.api import rebel
-from counterplay.api.public_play import play_through
+from counterplay.api.subgame_play import play_through
 from counterplay.api.trained_net import load_value_net
 from counterplay.api.training_states import VARIANT, draw, ground, solved
 from counterplay.api.valuenet_measures import measure_value_net
