@@ -74,6 +74,22 @@ def layout(
     )
 
 
+def facing(laid: StreetLayout) -> npt.NDArray[np.uint32]:
+    """Return the other player's last sequence at each decision of the templates, [D]."""
+    templates = laid.game.templates
+    found = np.zeros(len(templates.parent), np.uint32)
+    for t, (entries, last) in enumerate(zip(laid.entries, laid.sequence, strict=True)):
+        low, _, high = (int(d) for d in templates.decisions[t])
+        at = {int(templates.first[d]): d for d in range(low, high)}
+        for k, sequences in zip(entries, last, strict=True):
+            tree = laid.streets[k]
+            for node in np.flatnonzero(tree.kind < 2).tolist():
+                d = at.get(int(sequences[node + 1, tree.kind[node]]))  # the first child comes next
+                if d is not None:
+                    found[d] = sequences[node, 1 - tree.kind[node]]
+    return found
+
+
 def least_entries(
     deck: Deck, board: Cards, lanes: tuple[int, int], trees: dict[Start, Street], betting: BettingRules, swaps: int
 ) -> int:
