@@ -1,85 +1,75 @@
-"""Gadgets of safe re-solving: how an opponent comes to the root of a subgame when it may choose.
+"""Gadgets: with what range an opponent comes to a subgame that is solved anew, so that the new strategy is safe.
 
-A subgame is solved anew for one player, the solver. With the ranges that the strategy before it leads to alone that is
-*unsafe*: the opponent may have played to get there with other hands. A gadget lets the opponent choose its range, and
-holds each hand's *alternative*, what it could have had against the strategy so far: its counterfactual best response.
-
-    resolve     each hand follows into the subgame, or takes its alternative (CFR-D: Burch, Johanson and Bowling, AAAI
-                2014): the new strategy gives no hand more than its alternative
-    maxmargin   it comes with whichever hand gains most on its alternative (Moravcik, Schmid, Ha, Hladik and Gaukrodger,
-                AAAI 2016): the least margin by which hands stay below their alternatives is as large as it can be
-    reach       as maxmargin, with alternatives raised by what the hand gave away to get there (Brown and Sandholm, NIPS
-                2017); the raising is done by who makes the alternatives
-
-The gadget needs no decision in the game's arrays: the opponent's range at the root is *adaptive*, updated each
-iteration from its values there by regret matching plus. Values and alternatives are counterfactual, [B, W] for B roots
-and W lanes: against the solver's range and the chances of the cards, in the units of the payoffs; the own range does
-not count. A hand that cannot be has value and alternative 0.
+A subgame that is solved at the ranges that its trunk tells (unsafe) may be worth more to an opponent who comes with
+another. A gadget lets the opponent choose, lane by lane or between lanes, and holds the new strategy to what the old
+one conceded, the *alternatives* [B, W]: counterfactual values, in the units of `engine.evaluator`. No gadget needs a
+decision of its own: the opponent's range is what regret matching plus makes of the subgame's values, an iteration at a
+time.
+Shape letters: B subgames, W lanes of the opponent.
 """
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 
 NONE, RESOLVE, MAXMARGIN, REACH = "none", "resolve", "maxmargin", "reach"
-GADGETS = (NONE, RESOLVE, MAXMARGIN, REACH)
-
-F32 = npt.NDArray[np.float32]
-
-_ZERO, _HALF, _ONE, _LITTLE = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(1e-30)
-
-
-def new_regrets(gadget: str, roots: int, lanes: int) -> F32:
-    """Return the regrets of a gadget's opponent before the first iteration, [A, B, W].
-
-    Of a range A is 1, a regret for each hand; of following or not it is 2.
-    """
-    return np.zeros((2 if gadget == RESOLVE else 1, roots, lanes), np.float32)
+GADGETS = {
+    NONE: "ranges stay what the trunk says; unsafe",
+    RESOLVE: "each hand may take its alternative instead; Burch, Johanson and Bowling, AAAI 2014",
+    MAXMARGIN: "the opponent picks the hand that gains most on its alternative; Moravcik et al., AAAI 2016",
+    REACH: "maxmargin, with gifts of earlier decisions given back; Brown and Sandholm, NIPS 2017",
+}
 
 
-@jit
-def adapt(regret: F32, out: F32) -> None:
-    """Write the opponent's range at each root by regret matching, [B, W].
-
-    With two regrets a hand it is the hand's chance of following; with one, a distribution over the root's hands. Where
-    no regret is positive, it is a half, or even.
-    """
-    actions, roots, lanes = regret.shape
-    for b in range(roots):
-        if actions == 2:
-            for i in range(lanes):
-                total = regret[0, b, i] + regret[1, b, i]
-                out[b, i] = regret[0, b, i] / total if total > _LITTLE else _HALF
-            continue
-        added = _ZERO
-        for i in range(lanes):
-            added += regret[0, b, i]
-        for i in range(lanes):
-            out[b, i] = regret[0, b, i] / added if added > _LITTLE else _ONE / np.float32(lanes)
+def check_gadget(gadget: str) -> None:
+    """Raise `ValueError` for what is no gadget."""
+    if gadget not in GADGETS:
+        raise UserError(f"a gadget is {', '.join(list(GADGETS)[:-1])} or {REACH}, not {gadget!r}")
 
 
 @jit
-def learn(regret: F32, range_: F32, value: F32, alternative: F32, kept: Any) -> None:
-    """Add an iteration to the regrets of a gadget's opponent, then multiply them by `kept`, a discount.
+def follow(regret: Any, values: Any, alternatives: Any, kept: Any, out: Any) -> None:
+    """Write each lane's probability of following into the subgame, [B, W], where its alternative is to stay out.
 
-    `range_` is what `adapt` wrote, `value` the hands' counterfactual values at the roots and `alternative` what they
-    give up for them, all [B, W]. Regrets do not fall below 0.
+    `regret` [2, B, W] of following and staying out is brought up to date with the subgame's values [B, W], and then
+    multiplied by `kept`, a discount. Where nothing is regretted a lane follows: so it does before any values, which
+    are then the alternatives.
     """
-    actions, roots, lanes = regret.shape
-    for b in range(roots):
-        if actions == 2:
-            for i in range(lanes):
-                gain = value[b, i] - alternative[b, i]  # by following; the mean of both is its share of it
-                follow = regret[0, b, i] + (_ONE - range_[b, i]) * gain
-                stay = regret[1, b, i] - range_[b, i] * gain
-                regret[0, b, i] = max(follow, _ZERO) * kept
-                regret[1, b, i] = max(stay, _ZERO) * kept
-            continue
-        mean = _ZERO
-        for i in range(lanes):
-            mean += range_[b, i] * (value[b, i] - alternative[b, i])
-        for i in range(lanes):
-            regret[0, b, i] = max(regret[0, b, i] + value[b, i] - alternative[b, i] - mean, _ZERO) * kept
+    for b in range(regret.shape[1]):
+        for i in range(regret.shape[2]):
+            in_, off = regret[0, b, i], regret[1, b, i]
+            now = in_ / (in_ + off) if in_ + off > 0 else 1.0
+            gain = values[b, i] - alternatives[b, i]  # of following
+            in_ = max(in_ + (1.0 - now) * gain, 0.0) * kept
+            off = max(off - now * gain, 0.0) * kept
+            regret[0, b, i], regret[1, b, i] = in_, off
+            out[b, i] = in_ / (in_ + off) if in_ + off > 0 else 1.0
+
+
+@jit
+def pick(regret: Any, values: Any, alternatives: Any, possible: Any, kept: Any, out: Any) -> None:
+    """Write the opponent's distribution over possible lanes, [B, W], where it seeks the most above an alternative.
+
+    `regret` [B, W] of each lane is brought up to date with the subgame's values [B, W], and then multiplied by `kept`,
+    a discount. Where nothing is regretted possible lanes are alike: so they are before any values, which are then the
+    alternatives. A lane is not possible where the other player's range leaves it no weight: it would gain nothing, and
+    hide from those that lose.
+    """
+    for b in range(regret.shape[0]):
+        total, mean, count = 0.0, 0.0, 0
+        for i in range(regret.shape[1]):
+            if possible[b, i]:
+                total += regret[b, i]
+                count += 1
+        for i in range(regret.shape[1]):
+            if possible[b, i]:
+                now = regret[b, i] / total if total > 0 else 1.0 / count
+                mean += now * (values[b, i] - alternatives[b, i])
+        total = 0.0
+        for i in range(regret.shape[1]):
+            if possible[b, i]:
+                regret[b, i] = max(regret[b, i] + values[b, i] - alternatives[b, i] - mean, 0.0) * kept
+                total += regret[b, i]
+        for i in range(regret.shape[1]):
+            out[b, i] = (regret[b, i] / total if total > 0 else 1.0 / count) if possible[b, i] else 0.0

@@ -12,14 +12,14 @@ best response to the strategy that was there. What is joined so is worth what `j
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from counterplay.engine.jit import jit
+from counterplay.engine.jit import inlined, jit
 from counterplay.engine.streets import F32, F64, I64, U32, Subgame, Tables, Work
 from counterplay.solvers.cfr import schedule
-from counterplay.solvers.gadgets import NONE, REACH, adapt, learn, new_regrets
+from counterplay.solvers.gadgets import NONE, REACH, RESOLVE, follow, pick
 from counterplay.solvers.streets.decisions import UPDATE
 from counterplay.solvers.streets.roots import (
     NOBODY,
@@ -62,24 +62,31 @@ def iterate(
     silent: U32,
     children: int,  # of the root
     opponent: int,  # whose ranges at the root are adaptive
-    regret: F32,  # [A, E, lanes] of the gadget; changed. Empty without one
+    regret: F32,  # [A, E, lanes] of the gadget, changed: A is 2 where hands may stay out, 0 without a gadget
     alternative: F32,  # [E, lanes]
+    possible: Any,  # [E, lanes] bool
     out: F64,
 ) -> None:
     """Run iterations at a root; a gadget writes the opponent's ranges to `game.reach`."""
     rows, w = game.reach.shape
     lanes = alternative.shape[1]
     range_ = game.reach[opponent::2, :lanes]
-    if regret.size:
-        adapt(regret, range_)
+    _adapt(regret, alternative, alternative, possible, 1.0, range_)
     for step in range(len(rules)):
         rule = rules[step : step + 1]
         for p in range(2):
             walk(game, tables, work, Errand(p, p + 1, UPDATE, True, 0, children, True), rule, silent, out)
-            if p == opponent and regret.size:
+            if p == opponent:
                 value = work.value[0, : rows * w].reshape(rows, w)[opponent::2, :lanes]
-                learn(regret, range_, value, alternative, np.float32(rules[step, 0]))
-                adapt(regret, range_)
+                _adapt(regret, value, alternative, possible, rules[step, 0], range_)
+
+
+@inlined
+def _adapt(regret: F32, value: Any, alternative: F32, possible: Any, kept: float, range_: Any) -> None:
+    if regret.shape[0] == 2:
+        follow(regret, value, alternative, kept, range_)
+    elif regret.shape[0] == 1:
+        pick(regret[0], value, alternative, possible, kept, range_)
 
 
 @jit
@@ -111,7 +118,7 @@ class _Solver:
         part, at = total[begin : begin + size], self.view.rooted(root, alone=True)
         alternatives = [self._alternative(root, at, part, p) for p in range(2)]
         if self.how.gadget == NONE:
-            part[:] = self._run(root, at, 0, alternatives[1][:, :0])
+            part[:] = self._run(root, at, 0, alternatives[1])
         else:
             instances = np.array([0, *self.view.below(root)], np.int64)
             for player in range(2):
@@ -122,26 +129,29 @@ class _Solver:
 
     def _alternative(self, root: Root, at: Rooted, part: F32, p: int) -> F32:
         """Return what each hand of player p could have against the strategy that was there, [E, lanes]."""
-        board = int(at.game.instances.board[0])
-        n = int(at.game.boards.lanes[board, p])
+        n = int(at.game.boards.lanes[at.game.instances.board[0], p])
         found = at.best(part, p)[p : len(root.reach) : 2, :n]
-        if root.gift.size:
-            met = np.array([met_by(at.game, board, p, row) for row in root.reach[1 - p :: 2]])
-            found = found + root.gift[p::2, :n] * met
-        return np.ascontiguousarray(found, np.float32)
+        given = root.gift[p::2, :n] * self._met(root, at, p) if root.gift.size else 0.0
+        return np.ascontiguousarray(found + given, np.float32)
+
+    def _met(self, root: Root, at: Rooted, p: int) -> F64:
+        """Return the other's weight that each hand of player p may meet at each entry, [E, lanes]."""
+        board = int(at.game.instances.board[0])
+        return np.array([met_by(at.game, board, p, row) for row in root.reach[1 - p :: 2]])
 
     def _run(self, root: Root, at: Rooted, player: int, alternative: F32) -> F32:
-        """Return average strategies of a run at a root for a player; without alternatives for both."""
-        size = int(self.view.spans.size[root.instance])
+        """Return average strategies of a run at a root for a player; without a gadget they are both players'."""
+        size, opponent = int(self.view.spans.size[root.instance]), 1 - player
         self.room[:, :size] = 0.0
-        regret, summed = self.room[0, :size], self.room[1, :size]
-        entries, lanes = alternative.shape
-        learned = new_regrets(self.how.gadget, entries, lanes)
-        game, alternative = at.game._replace(reach=root.reach.copy()), np.ascontiguousarray(alternative)
-        tables = Tables(regret, summed, NOTHING, NOTHING)
-        iterate(game, tables, at.work, self.rules, NOBODY, at.children, 1 - player, learned, alternative,
+        tables = Tables(self.room[0, :size], self.room[1, :size], NOTHING, NOTHING)
+        actions = 0 if self.how.gadget == NONE else 2 if self.how.gadget == RESOLVE else 1
+        regret = np.zeros((actions, *alternative.shape), np.float32)
+        possible = self._met(root, at, opponent) > 0 if actions == 1 else np.ones(alternative.shape, np.bool_)
+        game = at.game._replace(reach=root.reach.copy())
+        iterate(game, tables, at.work, self.rules, NOBODY, at.children, opponent, regret, alternative, possible,
                 np.zeros((2, 2)))  # fmt: skip
-        return summed
+        found: F32 = tables.total
+        return found
 
     def _excess(self, root: Root, at: Rooted, part: F32, p: int, alternative: F32) -> float:
         """Return by how much hands of player p may now have more than their alternatives, by weights and chances."""
