@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 import counterplay
-from counterplay.api import blueprint_commands, bucket_commands, team_commands
+from counterplay.api import blueprint_commands, bucket_commands, resolving_commands, team_commands
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
 from counterplay.show.terminal import DEBUG, answer, coloured, guarded, paint, put, put_export, put_json, say, width
@@ -190,20 +190,41 @@ def report(file: str, node: str, as_json: bool, no_pager: bool) -> None:
 @click.argument("file", metavar="FILE|DIR")
 @click.option("--against", metavar="FILE", help="Also play that solution head to head: exact expected payoffs.")
 @click.option("--response", type=float, metavar="S", help="In steps: train responses for S seconds; tells a bound.")
+@click.option("--resolve", metavar="FILE", help="Of the game in the first place: a blueprint that re-solves streets.")
+@click.option("--from", "street", metavar="STREET", help="With --resolve: from this street on, river or turn.")
+@click.option("--gadget", metavar="G", help="With --resolve: none (unsafe), resolve, maxmargin or reach.")
+@click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="With --resolve: of each subgame; 100.")
 @click.option("--game", metavar="GAME", help=_GAME)
 @click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes without exploring; 100.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Runs: of these episodes; 0.")
 @team_commands.own_flags
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def evaluate(
-    file: str, against: str | None, response: float | None, game: str | None, as_json: bool, **of_runs: Any
+    file: str,
+    against: str | None,
+    response: float | None,
+    resolve: str | None,
+    street: str | None,
+    gadget: str | None,
+    iterations: int | None,
+    game: str | None,
+    as_json: bool,
+    **of_runs: Any,
 ) -> int:
     """Measure the solution in FILE again, from the rules of its game, or play with the trained team in DIR.
+
+    With --resolve, FILE is a hold'em spot, and what is measured a blueprint of it that solves its last streets anew.
 
     Exits with 1 if the strategy is not worth what the file says. A team plays without exploring: the best actions of
     learners of values, and of learners of policies what those draw. Its mean return comes with a confidence interval;
     in a turn-based game its exploitability is measured too.
     """
+    if resolve is not None:
+        resolving_commands.evaluate_resolved(file, resolve, street, gadget, iterations, as_json)
+        return 0
+    for name, value in {"from": street, "gadget": gadget, "iterations": iterations}.items():
+        if value is not None:
+            raise UserError(f"--{name} says how --resolve FILE solves anew, and there is none")
     if Path(file).is_dir():
         given = {"against": against, "response": response, "game": game}
         for name in (name for name, value in given.items() if value is not None):
