@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import linprog
 from test_streets import leduc, pots
 
-from counterplay.engine.streets import Tables
+from counterplay.engine.streets import KINDS, Tables
 from counterplay.games.holdem.layout import facing
 from counterplay.solvers import gadgets
 from counterplay.solvers.gadgets import GADGETS, MAXMARGIN, NONE, REACH, RESOLVE
@@ -252,7 +252,7 @@ def payoffs(game, t, board, p, w):
     wins = others[None] < boards.below[ranked + lanes][:, None]
     loses = others[None] >= boards.beyond[ranked + lanes][:, None]
     for kind in range(2):
-        for block in range(int(game.leaves.bounds[3 * t + kind]), int(game.leaves.bounds[3 * t + kind + 1])):
+        for block in range(int(game.leaves.bounds[KINDS * t + kind]), int(game.leaves.bounds[KINDS * t + kind + 1])):
             for j in range(16):
                 own, other = (int(game.leaves.last[block, x, j]) for x in (p, 1 - p))
                 pays = game.leaves.pays[block, :, j]

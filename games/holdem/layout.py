@@ -42,16 +42,17 @@ def layout(
     rake: Rake = NO_RAKE,
     symmetry: bool = True,
     told: Sequence[npt.NDArray[Any]] = (),
+    dealt: int | None = None,
 ) -> StreetLayout:
     """Lay out the game that goes on from a board.
 
     `weights` are both ranges over the deck's hands, [H]; `trees` comes from `trees.street_trees`. With `symmetry`,
     cards that equal each other up to a swap of suits that changes neither board nor ranges, nor what else is `told` of
-    hands, [H] each, are dealt once.
+    hands, [H] each, are dealt once. Boards are dealt to the last street, or to street `dealt`.
     """
     free = deck.free(board)
     one, two = (np.flatnonzero((w > 0) & free).astype(np.int64) for w in weights)
-    outs = deal_on(deck, board, betting.last, (*weights, *told), symmetry)
+    outs = deal_on(deck, board, betting.last if dealt is None else dealt, (*weights, *told), symmetry)
     boards = lay_lanes(deck, outs.boards, outs.before, deck.board[betting.last], (one, two))
     made = contract(trees, int(boards.width[0]), betting, rake)
     allins = {start.street for start, tree in trees.items() if (tree.kind == ALLIN).any()}
