@@ -1,13 +1,17 @@
 """`SequenceForm`: what solving looks like, for any number of players, as flat arrays.
 
-A *sequence* is one action of one decision of one player, or a player's empty sequence (numbers 0 .. P - 1). A player's
-decisions form a treeplex: each hangs below one of its own sequences, and each of its sequences may carry several.
+A *sequence* is one action of one decision of one player, or a player's empty sequence. A player's decisions form a
+treeplex: each hangs below one of its own sequences, and each of its sequences may carry several.
 Everything else (chance, the others' moves, decisions with a single action) is contracted into *leaf terms*: a term
 of sequence s adds `scale * product of the others' plans` to the value of s. In lanes, a sequence carries a vector of W
 entries, and a term multiplies by a table [W of the other, W of the owner].
 
+A form is of one game, or of several side by side (a forest, `engine.subgames`): then each player has an empty sequence
+in each, and empty sequence e is player e % P's of part e // P. One game is a forest of one part.
+
 The sequence form is von Stengel's (1996); treeplexes are Hoda, Gilpin, Pena and Sandholm's (2010).
-Shape letters: D decisions, S sequences (P + all actions), M leaf terms, U tables, W lanes.
+Shape letters: D decisions, E empty sequences (P of each part), S sequences (E + all actions), M leaf terms, U tables,
+W lanes.
 """
 
 from typing import Any, NamedTuple
@@ -33,13 +37,18 @@ class SequenceForm(NamedTuple):
     scale: npt.NDArray[np.float64]  # [M] payoff to the owner of the sequence times chance (stake alone in lanes)
     table: npt.NDArray[np.uint32]  # [M] index into `tables`; empty without lanes
     tables: npt.NDArray[np.float64]  # [U * W * W] payoff to the owner times chance, [term, other's lane, own lane]
-    origin: npt.NDArray[np.float64]  # [P, W] plan of the empty sequences: 1, and 0 in lanes that pad
+    origin: npt.NDArray[np.float64]  # [E, W] plan of the empty sequences: 1, or a range, and 0 in lanes that pad
     row: npt.NDArray[np.uint32]  # [S] where the sequence stands in `strategy.reshape(-1, width)`; 0 if empty
     width: int  # lanes of a strategy's row: the tree's in lanes, else 1
 
     @property
     def players(self) -> int:
         """Return P."""
+        return len(self.begin) - 1
+
+    @property
+    def empties(self) -> int:
+        """Return E."""
         return len(self.origin)
 
     @property
@@ -75,18 +84,20 @@ def sequence_form(tree: Tree, *, unroll: bool | None = None) -> SequenceForm:
     return _in_scalars(tree)
 
 
-class _Treeplexes(NamedTuple):
-    """Decisions in order, before the leaves are joined. `sequence[row]` is where each strategy row ended up."""
+class Treeplexes(NamedTuple):
+    """Decisions in order, before the leaves are joined: the first fields of a form."""
 
     begin: npt.NDArray[np.uint32]
     parent: npt.NDArray[np.uint32]
     first: npt.NDArray[np.uint32]
     row: npt.NDArray[np.uint32]
-    sequence: Ints  # [R + 1, W] in scalars, [R + 1, 1] in lanes
 
 
-def _treeplexes(tree: Tree, lanes: tuple[int, ...], width: int) -> _Treeplexes:
-    """Number the decisions of each player, parents first, once for each of its `lanes`."""
+def _treeplexes(tree: Tree, lanes: tuple[int, ...], width: int) -> tuple[Treeplexes, Ints]:
+    """Number the decisions of each player, parents first, once for each of its `lanes`.
+
+    Returns too where each strategy row ended up, [R + 1, W] in scalars, [R + 1, 1] in lanes.
+    """
     sizes = np.diff(tree.first)
     sequence = np.zeros((tree.rows + 1, max(lanes)), np.int64)  # one row more, for the -1 of `last`
     begin, first, row = [0], [np.array([tree.players])], [np.zeros(tree.players, np.int64)]
@@ -109,13 +120,13 @@ def _treeplexes(tree: Tree, lanes: tuple[int, ...], width: int) -> _Treeplexes:
         for p, (sets, own) in enumerate(zip(chosen, lanes, strict=True))
     ]
     u32 = np.uint32
-    return _Treeplexes(
+    plex = Treeplexes(
         begin=np.array(begin, u32),
         parent=np.concatenate(parent).astype(u32),
         first=np.concatenate(first).astype(u32),
         row=np.concatenate(row).astype(u32),
-        sequence=sequence,
     )
+    return plex, sequence
 
 
 def _pass_through(tree: Tree, lanes: tuple[int, ...], sizes: Ints, sequence: Ints) -> None:
@@ -138,13 +149,22 @@ def _leaf_sequences(tree: Tree, sequence: Ints, p: int) -> Ints:
 
 
 def _in_lanes(tree: Tree) -> SequenceForm:
+    plex, sequence = _treeplexes(tree, (1, 1), 1)
+    ends = np.stack([_leaf_sequences(tree, sequence, p)[:, 0] for p in range(2)], axis=1)
+    return join_in_lanes(tree, plex, np.arange(len(ends)), ends)
+
+
+def join_in_lanes(tree: Tree, plex: Treeplexes, leaves: Ints, ends: Ints) -> SequenceForm:
+    """Return the form of treeplexes, for two players in lanes, with its leaf terms.
+
+    They are of leaves [L], numbers of the tree's, and `ends` [L, 2] are both players' last sequences there.
+    """
     lanes = tree.lanes
     wide = padded(lanes)
-    plex = _treeplexes(tree, (1, 1), 1)
-    ends = np.stack([_leaf_sequences(tree, plex.sequence, p)[:, 0] for p in range(2)], axis=1)
+    outcome, weight = tree.outcome[leaves], tree.leaf_weight[leaves]
     # One table for each pair of payoffs and chance weight that a leaf has.
-    _, found, kind = np.unique(code(tree.outcome, tree.leaf_weight), return_index=True, return_inverse=True)
-    pairs, kind = np.stack([tree.outcome[found], tree.leaf_weight[found]], axis=1), kind.ravel()
+    _, found, kind = np.unique(code(outcome, weight), return_index=True, return_inverse=True)
+    pairs, kind = np.stack([outcome[found], weight[found]], axis=1), kind.ravel()
     w0, w1 = len(tree.hands[0]), len(tree.hands[1])
     tables = np.zeros((2 * len(pairs), wide, wide))
     for u, (t, k) in enumerate(pairs):
@@ -153,17 +173,18 @@ def _in_lanes(tree: Tree) -> SequenceForm:
         tables[len(pairs) + u, :w0, :w1] = value[1]
     own = np.concatenate([ends[:, 0], ends[:, 1]])
     order = np.argsort(own, kind="stable")
-    sequences = int(plex.first[-1])
+    sequences, empties = int(plex.first[-1]), int(plex.first[0])
+    stake = tree.stake[leaves]
     return SequenceForm(
         begin=plex.begin,
         parent=plex.parent,
         first=plex.first,
         start=_starts(own, sequences),
         other=np.concatenate([ends[:, 1], ends[:, 0]])[order, None].astype(np.uint32),
-        scale=np.concatenate([tree.stake, tree.stake])[order],
+        scale=np.concatenate([stake, stake])[order],
         table=np.concatenate([kind, kind + len(pairs)])[order].astype(np.uint32),
         tables=tables.ravel(),
-        origin=np.stack([(np.arange(wide) < w).astype(np.float64) for w in (w0, w1)]),
+        origin=np.tile([(np.arange(wide) < w).astype(np.float64) for w in (w0, w1)], (empties // 2, 1)),
         row=plex.row,
         width=lanes,
     )
@@ -176,8 +197,8 @@ def _starts(own: Ints, sequences: int) -> npt.NDArray[np.uint32]:
 def _in_scalars(tree: Tree) -> SequenceForm:
     players = tree.players
     lanes = tuple(map(len, tree.hands))
-    plex = _treeplexes(tree, lanes, tree.lanes)
-    ends, weight, payoffs = _scalar_leaves(tree, plex.sequence)
+    plex, sequence = _treeplexes(tree, lanes, tree.lanes)
+    ends, weight, payoffs = _scalar_leaves(tree, sequence)
     # Leaves that the same sequences reach are one term: chance is contracted here. They stand together once all are
     # sorted by all players' sequences, and still do when these are sorted by the owner's, stably.
     numbers = [_own_numbers(plex, p, end) for p, end in enumerate(ends)]
@@ -221,7 +242,7 @@ def _in_scalars(tree: Tree) -> SequenceForm:
     )
 
 
-def _own_numbers(plex: _Treeplexes, p: int, sequence: Ints) -> npt.NDArray[np.integer[Any]]:
+def _own_numbers(plex: Treeplexes, p: int, sequence: Ints) -> npt.NDArray[np.integer[Any]]:
     """Return player p's sequences numbered from 0, its empty one, in a type in which they are sorted fast."""
     numbers = np.where(sequence >= len(plex.begin) - 1, sequence - (int(plex.first[plex.begin[p]]) - 1), 0)
     return numbers.astype(np.uint16) if numbers.max(initial=0) < 2**16 else numbers

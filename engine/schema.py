@@ -144,6 +144,46 @@ class BlueprintHeader(Struct):
             raise ValueError("values and best responses are not those of two players")
 
 
+class ValueNetPlan(Struct):
+    """How a value network is trained (`agents.value_training.Plan`)."""
+
+    method: Literal["random", "rebel"]
+    states: Count
+    seed: Count
+    horizon: Count
+    iterations: Some
+    hidden: Annotated[int, Meta(ge=1, le=4096)]
+    layers: Annotated[int, Meta(ge=1, le=16)]
+    batch: Annotated[int, Meta(ge=1, le=2**20)]
+    rate: Annotated[float, Meta(gt=0, le=1)]
+    passes: Annotated[float, Meta(ge=0, le=1e6)]
+
+
+class ValueNetHeader(Struct):
+    """The header of a value network; a point is of `agents.value_training.Point`."""
+
+    kind: Literal["valuenet"]
+    game: Spec
+    lanes: Annotated[list[Some], Meta(min_length=2, max_length=2)]
+    features: Annotated[int, Meta(ge=0, le=4096)]
+    plan: ValueNetPlan
+    states: Count
+    jobs: Count
+    steps: Count
+    finishing: Count | None
+    seconds: Seconds
+    stopped_by: Name
+    points: list[tuple[Count, Count, Seconds, Real, Real, Real, Real]]
+
+    def __post_init__(self) -> None:
+        for place, end in ((0, self.states), (1, self.steps)):
+            counts = [point[place] for point in self.points]
+            if any(a > b for a, b in pairwise([*counts, end])):
+                raise ValueError("the points' states and steps do not rise to those of the training")
+        if max(self.lanes) > 4096:
+            raise ValueError("no network takes so many lanes")
+
+
 class PlanHeader(Struct):
     """How long a run trains (`agents.run.Plan`)."""
 

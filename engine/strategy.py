@@ -41,22 +41,23 @@ def check(tree: Tree, table: Table) -> Table:
 
 def is_profile(form: SequenceForm | FactoredForm, vector: Vector) -> bool:
     """Tell whether a vector [S * W] has probabilities at every decision, in lanes that pad too."""
-    rows = vector.reshape(form.sequences, -1)[form.players :]
-    return is_mix(rows, form.first.astype(np.int64) - form.players)
+    empties = len(form.origin)
+    rows = vector.reshape(form.sequences, -1)[empties:]
+    return is_mix(rows, form.first.astype(np.int64) - empties)
 
 
 def to_vector(form: SequenceForm, table: Table) -> Vector:
     """Return the strategy as kernels take it, [S * W]; lanes that pad and empty sequences are zero."""
     vector = np.zeros((form.sequences, form.origin.shape[1]))
-    players = form.players
-    vector[players:, : form.width] = table.reshape(-1, form.width)[form.row[players:]]
+    empties = form.empties
+    vector[empties:, : form.width] = table.reshape(-1, form.width)[form.row[empties:]]
     return vector.ravel()
 
 
 def to_table(form: SequenceForm, tree: Tree, vector: Vector) -> Table:
     """Return the strategy as a table, [R, W]; single actions, which the form left out, have probability 1."""
     table = uniform(tree)
-    players = form.players
+    empties = form.empties
     flat = table.reshape(-1, form.width)
-    flat[form.row[players:]] = vector.reshape(form.sequences, -1)[players:, : form.width]
+    flat[form.row[empties:]] = vector.reshape(form.sequences, -1)[empties:, : form.width]
     return table

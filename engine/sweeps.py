@@ -47,8 +47,9 @@ def gather(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any) 
     start, other, scale, table, tables = form.start, form.other, form.scale, form.table, form.tables
     lo, hi = form.first[form.begin[p]], form.first[form.begin[p + 1]]
     others = other.shape[1]
-    for k in range(lo, hi + 1):
-        s = k if k < hi else np.uint32(p)  # the player's actions, and at last its empty sequence
+    step = np.uint32(others + 1)
+    for k in range(lo, hi + form.origin.shape[0] // step):
+        s = k if k < hi else np.uint32(p) + (k - hi) * step  # the player's actions, and at last its empty sequences
         if w > 1:
             # Four lanes at a time in four scalars, which become one vector register: sums kept in `value` would go
             # through memory at each step, since the compiler cannot know that it does not overlap `plan`.
@@ -100,8 +101,9 @@ def expected(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any
     """Return what player p's plan earns against values from `gather`."""
     w = width(lanes)
     total = 0.0
-    for i in range(p * w, (p + 1) * w):
-        total += plan[i] * value[i]
+    for e in range(p, form.origin.shape[0], form.begin.size - 1):
+        for i in range(e * w, (e + 1) * w):
+            total += plan[i] * value[i]
     for i in range(form.first[form.begin[p]] * w, form.first[form.begin[p + 1]] * w):
         total += plan[i] * value[i]
     return total
@@ -138,8 +140,9 @@ def best(form: SequenceForm, p: int, value: Vector, sigma: Vector, lanes: Any, k
     w = width(lanes)
     _climb(form, form.begin[p], form.begin[p + 1], value, sigma, lanes, keep)
     total = 0.0
-    for i in range(w):
-        total += value[p * w + i] * form.origin[p, i]
+    for e in range(p, form.origin.shape[0], form.begin.size - 1):
+        for i in range(w):
+            total += value[e * w + i] * form.origin[e, i]
     return total
 
 
@@ -154,12 +157,13 @@ def _measure(
     takes a form apart, which is long code to compile.)
     """
     w = width(lanes)
-    players = form.origin.shape[0]
+    players = form.begin.size - 1
     if total.size > 0:
         _normalise(form, 0, form.parent.size, total, sigma, lanes)
-    for p in range(players):
+    for e in range(form.origin.shape[0]):
         for i in range(w):
-            plan[p * w + i] = form.origin[p, i]
+            plan[e * w + i] = form.origin[e, i]
+    for p in range(players):
         down(form, form.begin[p], form.begin[p + 1], sigma, plan, lanes)
     for p in range(players):
         gather(form, p, plan, value, lanes)
@@ -255,7 +259,7 @@ def normalise(form: AnyForm, total: Vector) -> Vector:
 
 
 def realise(form: AnyForm, sigma: Vector) -> Vector:
-    """Return the realisation plans of all players' behaviour strategies, [S * W]."""
+    """Return the realisation plans of all players' behaviour strategies, [S * W], from `origin` on."""
     plan = np.ones_like(sigma)
     if isinstance(form, SequenceForm):
         measure(form, np.empty(0), sigma, plan)

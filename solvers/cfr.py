@@ -71,7 +71,7 @@ def _discounted(q: float, pos: float, neg: float) -> float:
 
 
 @inlined
-def _match(
+def match(
     form: AnyForm,
     begin: Index,
     end: Index,
@@ -146,7 +146,7 @@ def _match(
 
 
 @inlined
-def _accumulate(
+def accumulate(
     form: AnyForm, begin: Index, end: Index, source: Vector, total: Vector, factor: float, lanes: Any
 ) -> None:
     """Set total to total * factor + source over the actions of decisions begin .. end."""
@@ -175,7 +175,7 @@ def iterate(
     Vectors are [S * W] and change in place; `value` is scratch. `faced`, where it is not empty, sums the values that
     the players faced and `earned` [P] what they got, with the weights of the average.
     """
-    players = form.origin.shape[0]
+    players = form.begin.size - 1
     w = width(lanes)
     for t in range(rows.shape[0]):
         pos, neg, avg = rows[t, 0], rows[t, 1], rows[t, 2]
@@ -185,12 +185,13 @@ def iterate(
             for q in range(p if alternating else 0, p + 1 if alternating else 0 if p else players):
                 gather(form, q, plan, value, lanes)
             if faced.size > 0:
-                _accumulate(form, begin, end, value, faced, avg, lanes)
-                for i in range(p * w, (p + 1) * w):
-                    faced[i] = faced[i] * avg + value[i]
+                accumulate(form, begin, end, value, faced, avg, lanes)
+                for e in range(p, form.origin.shape[0], players):
+                    for i in range(e * w, (e + 1) * w):
+                        faced[i] = faced[i] * avg + value[i]
                 earned[p] = earned[p] * avg + expected(form, p, plan, value, lanes)
-            _match(form, begin, end, value, regret, sigma, pos, neg, step, lanes)
-            _accumulate(form, begin, end, plan, total, avg, lanes)
+            match(form, begin, end, value, regret, sigma, pos, neg, step, lanes)
+            accumulate(form, begin, end, plan, total, avg, lanes)
             down(form, begin, end, sigma, plan, lanes)
 
 
@@ -209,7 +210,7 @@ def _match_part(
     last = form.parts[p, part + 1] - 1
     for k in range(form.parts[p, part + 1] - form.parts[p, part]):
         begin, end = form.ranges[last - k, 0], form.ranges[last - k, 1]
-        _match(form, begin, end, value, regret, sigma, pos, neg, step, (0,))
+        match(form, begin, end, value, regret, sigma, pos, neg, step, (0,))
 
 
 @jit
@@ -217,7 +218,7 @@ def _follow_part(form: FactoredForm, p: int, part: int, sigma: Vector, plan: Vec
     """Add the plan to the average, and set it to the next one, in one walk down."""
     for r in range(form.parts[p, part], form.parts[p, part + 1]):
         begin, end = form.ranges[r, 0], form.ranges[r, 1]
-        _accumulate(form, begin, end, plan, total, avg, (0,))
+        accumulate(form, begin, end, plan, total, avg, (0,))
         down(form, begin, end, sigma, plan, (0,))
 
 

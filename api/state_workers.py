@@ -1,0 +1,101 @@
+"""Processes that solve states to train value networks on. What a job finds follows from the plan, its number and, where
+solves ask the network, that network; jobs are heard of in order, so a run does not depend on how many processes it has.
+"""
+
+import pickle
+import signal
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+
+from counterplay.agents import module
+from counterplay.api import rebel
+from counterplay.api.training_states import BATCH, INSIDE, Ground, draw, ground, solved
+from counterplay.engine.errors import UserError
+
+Net = bytes  # a network, pickled; b"" where no solve asks one
+
+
+def job(on: Ground, plan: Any, number: int, net: Net) -> Any:
+    """Return the samples (`agents.value_training.Samples`) of one job of a plan (`agents.value_training.Plan`)."""
+    rng = np.random.Generator(np.random.PCG64([plan.seed, 1, number]))
+    begin = None
+    if net:
+        of = pickle.loads(net)
+
+        def begin(tree: Any, nodes: Any) -> Any:
+            return of.begin(on.described.at(nodes))
+
+    if plan.method == "rebel":
+        assert begin is not None
+        return rebel.games(on, BATCH, plan.horizon, plan.iterations, begin, rng)
+    nodes, ranges = draw(on, BATCH, rng)
+    return solved(on, nodes, ranges, plan.iterations, horizon=plan.horizon or None, begin=begin, inside=INSIDE, rng=rng)
+
+
+class Workers:
+    """Who does jobs: processes, or where there is one, ourselves."""
+
+    def __init__(self, on: Ground, plan: Any, pool: ProcessPoolExecutor | None, count: int) -> None:
+        self.ground, self.plan, self.count = on, plan, count
+        self._pool = pool
+        self._waiting: deque[tuple[int, Net, Future[Any]]] = deque()
+
+    def results(self, first: int, net: Net) -> Iterator[Any]:
+        """Yield the samples of jobs `first`, `first` + 1 and so on, without end; ahead of who asks work goes on."""
+        number = first
+        while True:
+            if self._pool is None:
+                yield job(self.ground, self.plan, number, net)
+            else:
+                yield self._heard(number, net)
+            number += 1
+
+    def _heard(self, number: int, net: Net) -> Any:
+        assert self._pool is not None
+        if self._waiting and (self._waiting[0][0] != number or self._waiting[0][1] != net):
+            for _, _, future in self._waiting:
+                future.cancel()
+            self._waiting.clear()
+        while len(self._waiting) < self.count + 1:
+            ahead = number + len(self._waiting)
+            self._waiting.append((ahead, net, self._pool.submit(_work, ahead, net)))
+        try:
+            return self._waiting.popleft()[2].result()
+        except BrokenProcessPool:
+            raise UserError("a process that solved states was killed; fewer processes take less memory") from None
+
+
+@contextmanager
+def workers(rules: Any, on: Ground, plan: Any, count: int) -> Iterator[Workers]:
+    """Yield so many workers; their processes end with the block."""
+    if count == 1:
+        yield Workers(on, plan, None, 1)
+        return
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["counterplay.api.state_workers"])
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(rules, plan))
+    try:
+        yield Workers(on, plan, pool, count)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_here: list[Any] = []  # what a process was begun with
+
+
+def _begin(rules: Any, plan: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who began us says when to stop
+    module("value_net").one_thread()
+    _here[:] = [ground(rules), plan]
+
+
+def _work(number: int, net: Net) -> Any:
+    on, plan = _here
+    return job(on, plan, number, net)

@@ -1,0 +1,290 @@
+"""Training value networks: states are solved, in processes of their own, and a network learns from them."""
+
+import pickle
+import time as clocks
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from counterplay.agents import module
+from counterplay.api.keeping import answered, keeper
+from counterplay.api.state_workers import Workers, workers
+from counterplay.api.trained_net import TrainedNet, load_value_net
+from counterplay.api.training_states import draw, ground, solved
+from counterplay.engine import arguments
+from counterplay.engine.compiling import tell
+from counterplay.engine.errors import UserError
+from counterplay.engine.system import Stop, available, cores, interrupts
+from counterplay.engine.text import size
+from counterplay.games import GAMES
+
+if TYPE_CHECKING:  # torch is imported where a network is made
+    from counterplay.agents.value_training import Errors, Trainer
+
+STATES = 50_000  # that are solved unless told otherwise
+SOLVING = 0.5  # part of a given time in which states are solved
+_ROUND = 4  # jobs that ask the same network
+_SLICE = 25  # steps between two looks at the clock
+_POINTS = 20  # of the errors while the rate sinks
+_KEEP = 60.0  # seconds between two times that it is saved
+_MENTIONED = 2**28  # bytes of samples that are worth a word beforehand
+
+
+class Progress(NamedTuple):
+    """How far a training is."""
+
+    states: int  # that are solved
+    goal: int  # 0 where time alone ends it
+    steps: int
+    part: float  # of the last steps, in which the rate sinks; 0 while states are solved
+    seconds: float
+    in_range: float | None  # the error of the last point
+
+
+def train_value_net(
+    game: Any = None,
+    *,
+    states: int | None = None,
+    time: float | None = None,
+    seed: int | None = None,
+    processes: int | None = None,
+    device: str = "auto",
+    resume: str | Path | TrainedNet | None = None,
+    checkpoint: str | Path | None = None,
+    network: Any = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    **settings: Any,
+) -> TrainedNet:
+    """Train a value network of a game with a private deal and public play for two, and return it.
+
+    That many public `states` (50,000) with ranges are solved by `processes` (one a core), and the network learns from
+    them; with a `time` in seconds, as many as half of it allows. With method="random" they are drawn at random, with
+    "rebel" met in games of the network with itself; a `horizon` of so many decisions has it asked inside of the solves
+    too, which else go to the end of the game. `settings` are those of `counterplay.agents.value_training.Plan`. The
+    same seed and states give the same network for any number of processes.
+
+    `network` is a module of one's own (`counterplay.agents.value_net.ValueNet` says what it takes and returns) in place
+    of ours of `hidden` x `layers`; it is trained in place. `resume` goes on with a network or with that in a file.
+    `checkpoint` is a file to which it is saved once a minute. `on_progress` hears how far it is.
+
+    Ctrl-C ends the training, and what there is is returned. Raises `ValueError` for what does not fit.
+    """
+    if time is not None:
+        time = arguments.number("time", time, above=0.0)
+    if on_progress is not None:
+        arguments.function("on_progress", on_progress)
+    count = cores() if processes is None else arguments.whole("processes", processes, 1, arguments.THREADS)
+    goal = None if states is None else arguments.whole("states", states, 1)
+    asked = {**settings, **({} if seed is None else {"seed": seed})}
+    where = module("nn.device").choose(device)
+    if resume is None:
+        net = _fresh(game, STATES if goal is None and time is None else goal or 0, asked, network)
+    else:
+        net = _resumed(resume, game, goal, time, asked, network)
+    net.kept.net.module.to(where)
+    _check_memory(net)
+    with interrupts() as stop:
+        run = _Training(net, time, stop, on_progress, keeper(lambda: net, checkpoint))
+        with module("run").torch_threads(1), workers(net.rules, run.ground, net.plan, count) as crew:
+            run.solve(crew)
+            run.finish()
+        stop.arm()
+        return answered(net, checkpoint, stop)
+
+
+def _fresh(game: Any, states: int, settings: dict[str, Any], network: Any) -> TrainedNet:
+    if game is None:
+        raise UserError("name a game to train a value network of, such as 'leduc'")
+    made = GAMES.make(game)
+    file, training = module("value_file"), module("value_training")
+    plan = _plan(training.Plan(states=states), settings)
+    found = ground(made)
+    features, lanes = found.described.numbers.shape[1], found.tree.lanes
+    net = file.layers(features, lanes, plan)
+    if network is not None:
+        net = module("value_net").own(network, features, lanes)
+    hands = tuple(len(hands) for hands in found.tree.hands)
+    name = GAMES.spec_of(made) or type(made).__name__
+    return TrainedNet(file.Kept(name, hands, net, plan), made, found.tree, found.described)
+
+
+def _resumed(
+    resume: Any, game: Any, states: int | None, time: float | None, settings: dict[str, Any], network: Any
+) -> TrainedNet:
+    net = resume if isinstance(resume, TrainedNet) else load_value_net(resume, game)
+    if network is not None:
+        raise UserError("a training that goes on has its network: leave network out")
+    for name, value in settings.items():
+        if getattr(net.plan, name, value) != value:
+            raise UserError(f"the training to resume has {name}={getattr(net.plan, name)}, not {value}")
+    goal = states or (0 if time is not None else net.plan.states)
+    if time is None and net.states >= goal and net.stopped_by == "states":
+        raise UserError(f"the training has had its {net.states:,} states; ask for more of them, or a time, to go on")
+    changed = replace(_plan(net.plan, settings), states=goal)
+    if net.states < goal or net.stopped_by != "interrupt":
+        net.kept.finishing = None
+    net.kept.plan = changed
+    return net
+
+
+def _plan(plan: Any, settings: dict[str, Any]) -> Any:
+    for name in settings:
+        if name not in vars(plan):
+            known = ", ".join(vars(plan))
+            raise UserError(f"{name} is no setting of value networks; there are {known}")
+    return replace(plan, **settings)
+
+
+def _check_memory(net: TrainedNet) -> None:
+    """Tell how much memory samples will take where it is much; raise `UserError` where it is more than is free."""
+    taken, free = net.plan.states * (4 + 16 * net.tree.lanes), available()
+    if 3 * taken > free:
+        raise UserError(
+            f"{net.plan.states:,} states take about {size(3 * taken)} while a network learns from them, "
+            f"and {size(free)} are free; take fewer"
+        )
+    if taken > _MENTIONED:
+        tell(f"{net.plan.states:,} states take {size(taken)}, and about {size(3 * taken)} while a network learns them")
+
+
+@dataclass
+class _Training:
+    """A training that goes on."""
+
+    net: TrainedNet
+    time: float | None
+    stop: Stop
+    on_progress: Callable[[Progress], None] | None
+    keep: Callable[..., None] | None
+
+    def __post_init__(self) -> None:
+        training, kept = module("value_training"), self.net.kept
+        self.ground = ground(self.net.rules)
+        self.trainer: Trainer = training.Trainer(kept.net, self.net.described, kept.plan)
+        self.found = [training.none(self.net.tree.lanes) if kept.samples is None else kept.samples]
+        training.restore(self.trainer, kept.steps, self.found[0], kept.moments)
+        self.before, self.began = kept.seconds, clocks.perf_counter()
+        self.kept_at = self.began
+
+    @property
+    def spent(self) -> float:
+        return clocks.perf_counter() - self.began
+
+    def solve(self, crew: Workers) -> None:
+        """Have states solved until there are enough; where solves ask the network, it learns in between."""
+        kept, plan = self.net.kept, self.net.plan
+        asks = plan.horizon > 0
+        while self._goes_on(plan.states or None, self.trainer.count, SOLVING):
+            net = pickle.dumps(self._on_cpu()) if asks else b""
+            new = 0
+            for done, samples in enumerate(crew.results(kept.jobs, net)):
+                self.stop.arm()  # from the first on there is something to keep
+                self.trainer.add(samples)
+                self.found.append(samples)
+                kept.jobs, new = kept.jobs + 1, new + samples.size
+                self._note(0.0)
+                if asks and done + 1 == _ROUND:
+                    break
+                if not self._goes_on(plan.states or None, self.trainer.count, SOLVING):
+                    break
+            if asks:
+                loss = self.trainer.learn(plan.steps(new), lambda _: 1.0, self.trainer.count // 2)
+                if kept.jobs % (10 * _ROUND) == 0:
+                    self._point(loss)
+
+    def finish(self) -> None:
+        """Let the network learn from all states, at a rate that sinks along half a cosine to nothing."""
+        kept, plan = self.net.kept, self.net.plan
+        kept.stopped_by = "interrupt"
+        if not self.stop() and self.trainer.count:
+            if kept.finishing is None:
+                kept.finishing = self.trainer.steps
+            steps, since = plan.steps(self.trainer.count), self.spent
+            newest = self.trainer.count // 2 if plan.horizon else 0
+
+            def part(i: int) -> float:
+                by_steps = (self.trainer.steps + i - (kept.finishing or 0)) / steps
+                by_time = 0.0 if self.time is None else (self.spent - since) / max(self.time - since, 1e-3)
+                return min(1.0, by_time if self.time is not None and not plan.states else max(by_steps, by_time))
+
+            noted = part(0)
+            while part(0) < 1.0 and not self.stop():
+                count = _SLICE if self.time is not None else min(_SLICE, kept.finishing + steps - self.trainer.steps)
+                loss = self.trainer.learn(count, lambda i: 0.5 * (1 + np.cos(np.pi * part(i))), newest)
+                if part(0) >= noted + 1 / _POINTS or part(0) >= 1.0:
+                    noted = part(0)
+                    self._point(loss)
+                self._note(part(0))
+            if part(0) >= 1.0:
+                kept.stopped_by = "time" if self.time is not None and self.spent >= self.time else "states"
+        self._write()
+
+    def _goes_on(self, goal: int | None, count: int, share: float) -> bool:
+        enough = goal is not None and count >= goal
+        late = self.time is not None and count > 0 and self.spent >= share * self.time
+        return not (enough or late or self.stop())
+
+    def _on_cpu(self) -> Any:
+        """Return the network as processes take it."""
+        return module("value_net").on_cpu(self.net.kept.net)
+
+    def _point(self, loss: float) -> None:
+        errors = self.trainer.held_out()
+        point = module("value_training").Point(self.trainer.count, self.trainer.steps, self._seconds(), loss, *errors)
+        self.net.kept.points.append(point)
+
+    def _seconds(self) -> float:
+        return self.before + self.spent
+
+    def _note(self, part: float) -> None:
+        """Tell how far it is, and save it now and then."""
+        if self.on_progress is not None:
+            last = self.net.points[-1].in_range if self.net.points else None
+            goal = self.net.plan.states
+            self.on_progress(Progress(self.trainer.count, goal, self.trainer.steps, part, self._seconds(), last))
+        if self.keep is not None and clocks.perf_counter() - self.kept_at > _KEEP:
+            self._write()
+            self.keep()
+            self.kept_at = clocks.perf_counter()
+
+    def _write(self) -> None:
+        """Note all that is to be kept."""
+        training, kept = module("value_training"), self.net.kept
+        self.found = [training.join(self.found)]
+        kept.samples, kept.steps, kept.seconds = self.found[0], self.trainer.steps, self._seconds()
+        kept.moments = training.moments(self.trainer) if self.trainer.steps else None
+
+
+def measure_value_net(net: TrainedNet, states: int = 256, seed: int = 0, iterations: int = 1000) -> "Errors":
+    """Return how far a network is off on public states and ranges drawn anew, solved to the end of the game."""
+    count = arguments.whole("states", states, 1)
+    rng = np.random.Generator(np.random.PCG64([arguments.whole("seed", seed), 2]))
+    on, training = ground(net.rules), module("value_training")
+    parts = []
+    for begin in range(0, count, 64):
+        nodes, ranges = draw(on, min(64, count - begin), rng)
+        parts.append(solved(on, nodes, ranges, iterations))
+    trainer = training.Trainer(net.kept.net, net.described, net.plan)
+    errors: Errors = trainer.errors(training.join(parts))
+    return errors
+
+
+def bench_value_net(net: TrainedNet, batches: tuple[int, ...] = (100, 1_000, 10_000)) -> dict[int, float]:
+    """Return how many public states a second the network evaluates, by how many are asked at once."""
+    rng, rates = np.random.default_rng(0), {}
+    inner = np.flatnonzero(net.tree.player != -2)
+    for batch in batches:
+        nodes = rng.choice(inner, batch)
+        evaluator, asked = net.begin(net.tree, nodes), np.arange(batch)
+        ranges = rng.random((batch, 2, net.tree.lanes)).astype(np.float32)
+        evaluator.values(asked, ranges)
+        best, until = np.inf, clocks.perf_counter() + 0.5
+        while clocks.perf_counter() < until:
+            since = clocks.perf_counter()
+            evaluator.values(asked, ranges)
+            best = min(best, clocks.perf_counter() - since)
+        rates[batch] = batch / best
+    return rates
