@@ -3,7 +3,7 @@
 A network is for one deck, one street and one betting: its public states are that street's boards and the ways in which
 its betting may end. States to learn from come from spots with random boards and ranges: their first street is played as
 a solve plays it on the way, and what follows is solved (`solvers.streets.rest`). Networks have a lane for each hand of
-the deck; a spot's own lanes are found among them by `ByHands`.
+the deck; `net_streets` finds a spot's own lanes among them.
 
 Shape letters: N ends, W lanes of a spot, H hands of the deck, S states.
 """
@@ -11,14 +11,13 @@ Shape letters: N ends, W lanes of a spot, H hands of the deck, S states.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.api.net_streets import OnBoard, Street, described, hands_of
 from counterplay.engine.streets import Subgame, Tables
-from counterplay.games.holdem.cards import Deck
-from counterplay.games.holdem.equity import equities
 from counterplay.games.holdem.layout import StreetLayout, layout
 from counterplay.games.holdem.nets import End, lay_out_to
 from counterplay.games.holdem.spot import Spot
@@ -30,12 +29,10 @@ from counterplay.solvers.value import Judgement
 from counterplay.solvers.variants import VARIANTS
 
 if TYPE_CHECKING:  # torch is imported where networks are
-    from counterplay.agents.public_features import Described
     from counterplay.agents.value_net import ValueNet
     from counterplay.agents.value_training import Errors, Plan, Samples
 
 F32 = npt.NDArray[np.float32]
-I64 = npt.NDArray[np.int64]
 
 VARIANT = VARIANTS["dcfr3"]
 _PLAYED = (1, 2, 4, 8, 16, 32)  # iterations after which a solve's ranges are taken
@@ -45,79 +42,6 @@ def whole(spot: Spot) -> StreetLayout:
     """Return the layout of all of a spot, whose deals are not up to suits: its ranges may be any."""
     weights = spot.weights[0], spot.weights[1]
     return layout(spot.deck, spot.board, weights, spot.trees, spot.betting, spot.rake, symmetry=False)
-
-
-def described(deck: Deck, last: int, ends: Sequence[End]) -> "Described":
-    """Return the ends of a street as public states: the board's cards, the pot, and how strong each hand is there.
-
-    A hand's strength is its chance to win less that to lose against all hands alike. The unit is half the pot.
-    """
-    from counterplay.agents.public_features import Described
-
-    boards = list(dict.fromkeys(end.board for end in ends))
-    tables = [_of_board(deck, last, board) for board in boards]
-    mean = np.array([chance.mean() for chance, _ in tables])
-    numbers = np.zeros((len(ends), len(deck.cards) + 1 + len(hands_of(deck))), np.float32)
-    event = np.array([boards.index(end.board) for end in ends])
-    for k, end in enumerate(ends):
-        numbers[k, np.searchsorted(deck.cards, sorted(end.board))] = 1.0
-        numbers[k, len(deck.cards)] = end.start.pot / (end.start.pot + 2 * end.start.stack)
-        numbers[k, len(deck.cards) + 1 :] = tables[event[k]][1]
-    half = np.array([end.start.pot / end.start.unit / 2 for end in ends])
-    chance = np.array([chance / m for (chance, _), m in zip(tables, mean, strict=True)], np.float32)
-    return Described(numbers, event, (half * mean[event]).astype(np.float32), chance)
-
-
-def hands_of(deck: Deck) -> I64:
-    """Return the numbers of a deck's hands, [H]."""
-    return np.flatnonzero(deck.free()).astype(np.int64)
-
-
-def _of_board(deck: Deck, last: int, board: tuple[int, ...]) -> tuple[F32, F32]:
-    """Return which pairs of hands a board allows, [H, H], and how strong each hand is there, [H]."""
-    from counterplay.games.holdem.lanes import lay_lanes
-
-    free = np.flatnonzero(deck.free(board)).astype(np.int64)
-    boards = lay_lanes(deck, [board], np.zeros(1, np.int64), deck.board[last], (free, free))
-    found = equities(deck, (board,), boards, last, {deck.board.index(len(board))}, (free, free))
-    ahead = found.ahead.reshape(len(free), -1)[:, : len(free)]
-    apart = deck.apart(free, free).astype(np.float32)
-    hands = hands_of(deck)
-    chance, strength = np.zeros((len(hands), len(hands)), np.float32), np.zeros(len(hands), np.float32)
-    places = np.searchsorted(hands, free)
-    chance[np.ix_(places, places)] = apart
-    strength[places] = ahead.sum(axis=1) / np.maximum(apart.sum(axis=1), 1.0)
-    return chance, strength
-
-
-class ByHands:
-    """An evaluator of a spot's lanes by one that has a lane for each hand of the deck."""
-
-    def __init__(self, inner: Any, ends: Sequence[End], deck: Deck):
-        hands = hands_of(deck)
-        self.inner, self.hands = inner, len(hands)
-        self.places = [[np.searchsorted(hands, mine) for mine in end.hands] for end in ends]
-        self._index: tuple[int, I64] | None = None
-
-    def values(self, states: I64, ranges: F32) -> F32:
-        """Return both players' values, [B, 2, W], of states [B] at ranges [B, 2, W]."""
-        at = self._at(ranges.shape[2])[states]
-        given = np.zeros((*ranges.shape[:2], self.hands + 1), np.float32)
-        np.put_along_axis(given, at, ranges, axis=2)
-        given[:, :, -1] = 0.0
-        found = np.zeros_like(given)
-        found[:, :, :-1] = self.inner.values(states, np.ascontiguousarray(given[:, :, :-1]))
-        return np.take_along_axis(found, at, axis=2)
-
-    def _at(self, width: int) -> I64:
-        """Return which hand each lane is, [N, 2, W]; one more than all for those that are not there."""
-        if self._index is None or self._index[0] != width:
-            index = np.full((len(self.places), 2, width), self.hands)
-            for k, both in enumerate(self.places):
-                for p, mine in enumerate(both):
-                    index[k, p, : len(mine)] = mine
-            self._index = width, index
-        return self._index[1]
 
 
 def random_range(strength: F32, rng: np.random.Generator) -> F32:
@@ -146,7 +70,7 @@ def states_of(spot: Spot, rng: np.random.Generator, times: int, iterations: int)
     deck, w = laid.deck, int(laid.game.boards.width[0])
     places = [np.searchsorted(hands_of(deck), mine) for mine in laid.combos]
     about, rest = described(deck, spot.betting.last, ends), Rest(laid.game, VARIANT, iterations)
-    strength = about.numbers[0, len(deck.cards) + 1 :]
+    strength, unit = about.states.numbers[0, len(deck.cards) + 1 :], about.states.unit
     states, ranges, values = list[int](), list[F32](), list[F32]()
     for _ in range(times):
         reach = np.zeros((2, w), np.float32)
@@ -162,7 +86,7 @@ def states_of(spot: Spot, rng: np.random.Generator, times: int, iterations: int)
             pair = np.zeros((2, 2, len(strength)), np.float32)
             for p, mine in enumerate(places):
                 pair[0, p, mine] = given[k, p, : len(mine)] / mass[k, p]
-                pair[1, p, mine] = found[k, p, : len(mine)] / (mass[k, 1 - p] * about.unit[k])
+                pair[1, p, mine] = found[k, p, : len(mine)] / (mass[k, 1 - p] * unit[k])
             states.append(k)
             ranges.append(pair[0])
             values.append(pair[1])
@@ -193,7 +117,7 @@ def collect(
     iterations: int,
     seed: int,
     tell: Callable[[int], None] | None = None,
-) -> tuple["Described", "Samples"]:
+) -> tuple[Street, "Samples"]:
     """Return states of the spot's street on so many random boards, with what is known of them.
 
     `tell` hears how many there are.
@@ -211,27 +135,35 @@ def collect(
     return described(spot.deck, spot.betting.last, ends), joined
 
 
-def learned(about: "Described", samples: "Samples", plan: "Plan") -> tuple["ValueNet", "Errors"]:
-    """Return a network trained on states, and how far it is off on those that were held out, in half pots."""
+def learned(street: Street, samples: "Samples", plan: "Plan") -> tuple["ValueNet", "Errors"]:
+    """Return a network trained on states, and how far it is off on those that were held out, in half pots.
+
+    It learns what hands are worth beyond what they are if nobody bets any more.
+    """
     import torch
 
-    from counterplay.agents.value_net import Layers, ValueNet
+    from counterplay.agents.strength_net import StrengthNet
+    from counterplay.agents.value_net import ValueNet
     from counterplay.agents.value_training import Trainer
 
     torch.manual_seed(plan.seed)
-    features, lanes = about.numbers.shape[1], about.chance.shape[1]
-    net = ValueNet(Layers(features + 2 * lanes, plan.hidden, 2 * lanes, plan.layers), features, lanes)
-    trainer, steps = Trainer(net, about, plan), plan.steps(samples.size)
-    trainer.add(samples)
+    features, lanes = street.states.numbers.shape[1], street.states.chance.shape[1]
+    net = ValueNet(StrengthNet(features, lanes, plan.hidden, kept=1), features, lanes)
+    trainer, steps = Trainer(net, street.states, plan), plan.steps(samples.size)
+    checked = street.checked_down(samples.states, samples.ranges) / street.states.unit[samples.states, None, None]
+    trainer.add(samples._replace(values=(samples.values - checked).astype(np.float32)))
     trainer.learn(steps, lambda k: 0.5 + 0.5 * math.cos(math.pi * k / steps))
     return net, trainer.held_out()
 
 
-def cut_run(spot: Spot, net: "ValueNet", horizon: int = 0) -> CutCFR:
-    """Return a run on a spot's first street, at whose ends a network is asked."""
+def cut_run(spot: Spot, net: "ValueNet | None", horizon: int = 0) -> CutCFR:
+    """Return a run on a spot's first street, at whose ends a network is asked; without one nobody bets any more.
+
+    The network is one that was `learned` of that deck, street and betting.
+    """
     laid, ends = lay_out_to(spot, spot.street)
-    inner = net.begin(described(laid.deck, spot.betting.last, ends))
-    return CutCFR(laid.game, ByHands(inner, ends, laid.deck), VARIANT, horizon)
+    street = described(laid.deck, spot.betting.last, ends)
+    return CutCFR(laid.game, OnBoard(street, net, ends, laid.deck), VARIANT, horizon)
 
 
 def losses(spot: Spot, totals: Sequence[F32], iterations: int) -> tuple[Judgement, list[tuple[float, float]]]:

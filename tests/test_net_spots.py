@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 from test_nets import CheckedDown, turn
 
 from counterplay.agents.value_training import Plan
-from counterplay.api import net_spots
+from counterplay.api import net_spots, net_streets
 from counterplay.games.holdem.nets import lay_out_to
 from counterplay.solvers.streets.nets import CutCFR
 
@@ -19,7 +19,7 @@ def collected():
 
 
 def test_states_are_of_random_boards_and_sum_to_zero(collected):
-    about, samples = collected
+    (about, *_), samples = collected
     assert about.numbers.shape == (6 * 3, 20 + 1 + 190)
     assert about.chance.shape == (6, 190, 190)
     assert (about.numbers[:, :20].sum(axis=1) == 4).all()
@@ -35,8 +35,8 @@ def test_hands_of_the_deck_stand_for_lanes():
     """The plain evaluator by lanes, and one that is given ranges over all hands and checks down with those."""
     spot = turn()
     laid, ends = lay_out_to(spot, "turn")
-    about = net_spots.described(spot.deck, 3, ends)
-    hands = net_spots.hands_of(spot.deck)
+    street = net_streets.described(spot.deck, 3, ends)
+    hands = net_streets.hands_of(spot.deck)
 
     class OfHands:
         def values(self, states, ranges):
@@ -58,9 +58,13 @@ def test_hands_of_the_deck_stand_for_lanes():
     for p in range(2):
         ranges[:, p, int(laid.game.boards.lanes[0, p]) :] = 0
     states = np.arange(len(ends))
-    found = net_spots.ByHands(OfHands(), ends, spot.deck).values(states, ranges)
+    found = net_streets.ByHands(OfHands(), ends, spot.deck).values(states, ranges)
     np.testing.assert_allclose(found, plain.values(states, ranges), atol=1e-4)
-    assert about.unit[0] == pytest.approx(4 * 120 / 190 * 91 / 190, rel=1e-5)  # the hands left, and those beside one
+    checked = net_streets.ByHands(net_streets.Beyond(street, None), ends, spot.deck)
+    np.testing.assert_allclose(checked.values(states, ranges), plain.values(states, ranges), atol=1e-3)
+    assert street.states.unit[0] == pytest.approx(
+        4 * 120 / 190 * 91 / 190, rel=1e-5
+    )  # the hands left, and those beside one
 
 
 def test_random_ranges_are_ranges():
@@ -76,10 +80,14 @@ def test_a_network_learns_and_plays(collected):
     _, before = net_spots.learned(about, samples, Plan(hidden=32, layers=2, batch=32, passes=1))
     net, after = net_spots.learned(about, samples, Plan(hidden=32, layers=2, batch=32, passes=120))
     assert after.in_range < 0.8 * before.in_range
-    spot = turn(oop="random", ip="random")
+    spot = turn(oop="random")
     run = net_spots.cut_run(spot, net)
     run.advance(30)
-    laid, _ = lay_out_to(spot, "turn")
+    laid, ends = lay_out_to(spot, "turn")
+    inner = net_streets.Beyond(net_streets.described(spot.deck, 3, ends), net)
+    expected = net_streets.ByHands(inner, ends, spot.deck).values(run.states, run.ranges())
+    found = run.evaluator.values(run.states, run.ranges())
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
     assert isinstance(run, CutCFR)
     careless = np.random.default_rng(0).random(laid.game.entries).astype(np.float32)
     true, (found, worse) = net_spots.losses(spot, [run.tables.total, careless], 100)
