@@ -2,6 +2,7 @@
 
 `solve` takes a game and returns a `Solution`; `load` reads one from its file; `judge` measures anybody's strategy.
 `train` takes a learner and an environment and returns a `Run`; `load_run` reads one from its folder.
+`train_value_net` takes a game and returns a `TrainedNet`, of which solves ask what lies beyond their horizon.
 `list_games`, `list_envs` and `list_learners` say what goes by a name, and `make` makes it.
 Exploitability is NashConv divided by the number of players, in the game's units, wherever it appears.
 """
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from counterplay.api.spots import SpotSolution
     from counterplay.api.stepped_solution import SteppedSolution
     from counterplay.api.sweep import sweep
+    from counterplay.api.trained_net import TrainedNet, load_value_net
     from counterplay.api.tree_solution import TreeSolution
+    from counterplay.api.valuenets import train_value_net
     from counterplay.engine.errors import UserError
     from counterplay.games.holdem.buckets import Buckets
     from counterplay.games.holdem.spot import Spot
@@ -42,6 +45,7 @@ __all__ = [
     "Spot",
     "SpotSolution",
     "SteppedSolution",
+    "TrainedNet",
     "TreeSolution",
     "UserError",
     "blueprint",
@@ -53,10 +57,12 @@ __all__ = [
     "load",
     "load_buckets",
     "load_run",
+    "load_value_net",
     "make",
     "solve",
     "sweep",
     "train",
+    "train_value_net",
 ]
 
 # Where each public name is; imported when it is first asked for, so that the command line answers --help at once.
@@ -71,6 +77,7 @@ _HOMES = {
     "Spot": "games.holdem.spot",
     "SpotSolution": "api.spots",
     "SteppedSolution": "api.stepped_solution",
+    "TrainedNet": "api.trained_net",
     "TreeSolution": "api.tree_solution",
     "UserError": "engine.errors",
     "blueprint": "api.blueprint",
@@ -82,10 +89,12 @@ _HOMES = {
     "load": "api.solve",
     "load_buckets": "api.buckets",
     "load_run": "api.runs",
+    "load_value_net": "api.trained_net",
     "make": "api.listing",
     "solve": "api.solve",
     "sweep": "api.sweep",
     "train": "api.runs",
+    "train_value_net": "api.valuenets",
 }
 
 try:

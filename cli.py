@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 import counterplay
-from counterplay.api import blueprint_commands, bucket_commands, resolving_commands, team_commands
+from counterplay.api import blueprint_commands, bucket_commands, resolving_commands, team_commands, valuenet_commands
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
 from counterplay.show.terminal import DEBUG, answer, coloured, guarded, paint, put, put_export, put_json, say, width
@@ -187,44 +187,34 @@ def report(file: str, node: str, as_json: bool, no_pager: bool) -> None:
 
 
 @cli.command()
-@click.argument("file", metavar="FILE|DIR")
+@click.argument("file", metavar="FILE|DIR|GAME")
 @click.option("--against", metavar="FILE", help="Also play that solution head to head: exact expected payoffs.")
 @click.option("--response", type=float, metavar="S", help="In steps: train responses for S seconds; tells a bound.")
-@click.option("--resolve", metavar="FILE", help="Of the game in the first place: a blueprint that re-solves streets.")
-@click.option("--from", "street", metavar="STREET", help="With --resolve: from this street on, river or turn.")
-@click.option("--gadget", metavar="G", help="With --resolve: none (unsafe), resolve, maxmargin or reach.")
-@click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="With --resolve: of each subgame; 100.")
 @click.option("--game", metavar="GAME", help=_GAME)
 @click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes without exploring; 100.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Runs: of these episodes; 0.")
 @team_commands.own_flags
+@resolving_commands.flags("resolve", "from", "gadget", "horizon", "iterations", "samples")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def evaluate(
-    file: str,
-    against: str | None,
-    response: float | None,
-    resolve: str | None,
-    street: str | None,
-    gadget: str | None,
-    iterations: int | None,
-    game: str | None,
-    as_json: bool,
-    **of_runs: Any,
+    file: str, against: str | None, response: float | None, game: str | None, as_json: bool, **more: Any
 ) -> int:
     """Measure the solution in FILE again, from the rules of its game, or play with the trained team in DIR.
-
-    With --resolve, FILE is a hold'em spot, and what is measured a blueprint of it that solves its last streets anew.
 
     Exits with 1 if the strategy is not worth what the file says. A team plays without exploring: the best actions of
     learners of values, and of learners of policies what those draw. Its mean return comes with a confidence interval;
     in a turn-based game its exploitability is measured too.
+
+    With --resolve, GAME takes the place of FILE: every public state that a player can reach who solves each level of
+    the game when play gets there is solved, and the strategy is judged exactly.
     """
-    if resolve is not None:
-        resolving_commands.evaluate_resolved(file, resolve, street, gadget, iterations, as_json)
+    of_runs = {name: value for name, value in more.items() if name not in resolving_commands.NAMES}
+    again = {name: value for name, value in more.items() if name in resolving_commands.NAMES}
+    others = {"against": against, "response": response, "game": game, **of_runs, "seed": None}
+    resolving = resolving_commands.given(again, others)
+    if resolving is not None:
+        resolving_commands.evaluate(file, resolving, of_runs["seed"], as_json)
         return 0
-    for name, value in {"from": street, "gadget": gadget, "iterations": iterations}.items():
-        if value is not None:
-            raise UserError(f"--{name} says how --resolve FILE solves anew, and there is none")
     if Path(file).is_dir():
         given = {"against": against, "response": response, "game": game}
         for name in (name for name, value in given.items() if value is not None):
@@ -339,8 +329,12 @@ def export(file: str, kind: str, out: str | None, node: str | None, player: str 
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Of the deal and of the solution's choices.")
 @click.option("--hands", type=click.IntRange(min=1), metavar="N", help="Stop after N hands.")
 @click.option("--game", metavar="GAME", help=_GAME)
-def play(file: str, seat: str | None, seed: int | None, hands: int | None, game: str | None) -> None:
+@resolving_commands.flags("resolve", "gadget", "horizon", "iterations")
+def play(file: str, seat: str | None, seed: int | None, hands: int | None, game: str | None, **again: Any) -> None:
     """Play against the solution in FILE, in the terminal.
+
+    With --resolve, GAME takes the place of FILE, and the house works out what it does where play gets.
+
 
     Type an action or the beginning of its name; in no-limit hold'em any legal bet, which is taken as the nearest sizes
     that the solution knows. q leaves. After a hand, ? shows what the solution held and thought.
@@ -351,16 +345,21 @@ def play(file: str, seat: str | None, seed: int | None, hands: int | None, game:
     from counterplay.show.play import Session, play_session
     from counterplay.show.text import check_player
 
-    solution = counterplay.load(file, game)
-    opponent = pages.of(solution).opponent(solution)
+    resolving = resolving_commands.given(again, {"game": game})
+    if resolving is not None:
+        name, opponent = resolving_commands.opponent(file, resolving)
+    else:
+        solution = counterplay.load(file, game)
+        name, opponent = solution.game, pages.of(solution).opponent(solution)
     names = [name.lower() for name in opponent.policy.names]
     sits = names.index(seat.lower()) if seat and seat.lower() in names else check_player(seat, len(names))
-    say(f"{solution.game}: q leaves, ? after a hand shows what the solution held and thought.{opponent.intro}")
+    say(f"{name}: q leaves, ? after a hand shows what the solution held and thought.{opponent.intro}")
     play_session(Session(opponent, say, answer, paint, np.random.default_rng(seed)), sits, hands)
 
 
-for _command in (*bucket_commands.COMMANDS, *blueprint_commands.COMMANDS, *team_commands.COMMANDS):
-    cli.add_command(_command)
+for _part in (bucket_commands, blueprint_commands, valuenet_commands, team_commands):
+    for _command in _part.COMMANDS:
+        cli.add_command(_command)
 
 
 if __name__ == "__main__":

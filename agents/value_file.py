@@ -79,7 +79,7 @@ def read(path: str | Path) -> Kept:
     """Read a value network from its file; raises `UserError` for one that is damaged, or holds something else."""
     arrays, header = store.read(path)
     if header.get("kind") != KIND:
-        raise UserError(f"{path} is a file of ours, but holds no value network: 'counterplay show' tells what it is")
+        raise UserError(f"{path} is a file of ours, but holds no value network: 'counterplay show' tells more")
     try:
         return _checked(arrays, schema.convert(header, schema.ValueNetHeader, "the header"))
     except UserError as error:

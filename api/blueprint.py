@@ -1,6 +1,5 @@
 """Training blueprints, hold'em in an abstraction of its hands on sampled run-outs of the board; reading their files."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,16 +46,6 @@ _COSTLY = 20.0  # a checkpoint takes a twentieth of the time at most
 _STATE = ("regret", "total", "random", "visits", "first")
 
 
-def seconds_of(time: Any) -> float:
-    """Return a time in seconds, given as that or as "45s", "30m" or "1.5h"; raises `ValueError` for anything else."""
-    if isinstance(time, str):
-        found = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(s|m|min|h|)\s*", time.lower())
-        if not found:
-            raise UserError(f"a time is a number of seconds, or such as 45s, 30m or 2h, not {time!r}")
-        time = float(found[1]) * {"h": 3600, "m": 60, "min": 60}.get(found[2], 1)
-    return arguments.number("the time", time, above=0)
-
-
 def blueprint(
     game: Any = None,
     buckets: Any = None,
@@ -84,7 +73,7 @@ def blueprint(
     """
     arguments.whole("seed", seed, most=2**53)
     workers = cores() if threads is None else arguments.whole("threads", threads, 1, arguments.THREADS)
-    limits = Limits(iterations, None, None if time is None else seconds_of(time))
+    limits = Limits(iterations, None, None if time is None else arguments.seconds(time))
     if iterations is None and time is None:
         limits = Limits(seconds=DEFAULT_SECONDS)
     for name, call in (("on_size", on_size), ("on_buckets", on_buckets), ("on_progress", on_progress)):

@@ -371,6 +371,10 @@ def load(path: str | Path, game: Any = None) -> Any:
         return plan
     if header.get("kind") == "buckets":
         raise UserError(f"{path} holds buckets of hands, and no solution: 'counterplay buckets {path}' shows them")
+    if header.get("kind") == "valuenet":
+        raise UserError(
+            f"{path} holds a value network, and no solution: 'counterplay valuenet test {path}' tells of it"
+        )
     if header.get("kind") == STEPPED:
         return stepped.load(path, arrays, header, game)
     tabular: Any = (reading.read_factored if header.get("kind") == FACTORED else reading.read)(path, arrays, header)

@@ -1,7 +1,6 @@
 """Training value networks: states are solved, in processes of their own, and a network learns from them."""
 
 import pickle
-import time as clocks
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,16 +12,16 @@ from counterplay.agents import module
 from counterplay.api.keeping import answered, keeper
 from counterplay.api.state_workers import Workers, workers
 from counterplay.api.trained_net import TrainedNet, load_value_net
-from counterplay.api.training_states import draw, ground, solved
+from counterplay.api.training_states import ground
 from counterplay.engine import arguments
-from counterplay.engine.compiling import tell
+from counterplay.engine.compiling import clock, tell
 from counterplay.engine.errors import UserError
 from counterplay.engine.system import Stop, available, cores, interrupts
 from counterplay.engine.text import size
 from counterplay.games import GAMES
 
 if TYPE_CHECKING:  # torch is imported where a network is made
-    from counterplay.agents.value_training import Errors, Trainer
+    from counterplay.agents.value_training import Trainer
 
 STATES = 50_000  # that are solved unless told otherwise
 SOLVING = 0.5  # part of a given time in which states are solved
@@ -48,7 +47,7 @@ def train_value_net(
     game: Any = None,
     *,
     states: int | None = None,
-    time: float | None = None,
+    time: float | str | None = None,
     seed: int | None = None,
     processes: int | None = None,
     device: str = "auto",
@@ -61,10 +60,11 @@ def train_value_net(
     """Train a value network of a game with a private deal and public play for two, and return it.
 
     That many public `states` (50,000) with ranges are solved by `processes` (one a core), and the network learns from
-    them; with a `time` in seconds, as many as half of it allows. With method="random" they are drawn at random, with
-    "rebel" met in games of the network with itself; a `horizon` of so many decisions has it asked inside of the solves
-    too, which else go to the end of the game. `settings` are those of `counterplay.agents.value_training.Plan`. The
-    same seed and states give the same network for any number of processes.
+    them; with a `time` (seconds, or "5m"), as many as half of it allows. With method="random" they are drawn at random,
+    with "rebel" met in games of the network with itself; a `horizon` of so many decisions has it asked inside of the
+    solves too, which else go to the end of the game. `settings` are those of
+    `counterplay.agents.value_training.Plan`. The same seed and states give the same network for any number of
+    processes.
 
     `network` is a module of one's own (`counterplay.agents.value_net.ValueNet` says what it takes and returns) in place
     of ours of `hidden` x `layers`; it is trained in place. `resume` goes on with a network or with that in a file.
@@ -73,7 +73,7 @@ def train_value_net(
     Ctrl-C ends the training, and what there is is returned. Raises `ValueError` for what does not fit.
     """
     if time is not None:
-        time = arguments.number("time", time, above=0.0)
+        time = arguments.seconds(time)
     if on_progress is not None:
         arguments.function("on_progress", on_progress)
     count = cores() if processes is None else arguments.whole("processes", processes, 1, arguments.THREADS)
@@ -166,12 +166,12 @@ class _Training:
         self.trainer: Trainer = training.Trainer(kept.net, self.net.described, kept.plan)
         self.found = [training.none(self.net.tree.lanes) if kept.samples is None else kept.samples]
         training.restore(self.trainer, kept.steps, self.found[0], kept.moments)
-        self.before, self.began = kept.seconds, clocks.perf_counter()
+        self.before, self.began = kept.seconds, clock()
         self.kept_at = self.began
 
     @property
     def spent(self) -> float:
-        return clocks.perf_counter() - self.began
+        return clock() - self.began
 
     def solve(self, crew: Workers) -> None:
         """Have states solved until there are enough; where solves ask the network, it learns in between."""
@@ -245,10 +245,10 @@ class _Training:
             last = self.net.points[-1].in_range if self.net.points else None
             goal = self.net.plan.states
             self.on_progress(Progress(self.trainer.count, goal, self.trainer.steps, part, self._seconds(), last))
-        if self.keep is not None and clocks.perf_counter() - self.kept_at > _KEEP:
+        if self.keep is not None and clock() - self.kept_at > _KEEP:
             self._write()
             self.keep()
-            self.kept_at = clocks.perf_counter()
+            self.kept_at = clock()
 
     def _write(self) -> None:
         """Note all that is to be kept."""
@@ -256,35 +256,3 @@ class _Training:
         self.found = [training.join(self.found)]
         kept.samples, kept.steps, kept.seconds = self.found[0], self.trainer.steps, self._seconds()
         kept.moments = training.moments(self.trainer) if self.trainer.steps else None
-
-
-def measure_value_net(net: TrainedNet, states: int = 256, seed: int = 0, iterations: int = 1000) -> "Errors":
-    """Return how far a network is off on public states and ranges drawn anew, solved to the end of the game."""
-    count = arguments.whole("states", states, 1)
-    rng = np.random.Generator(np.random.PCG64([arguments.whole("seed", seed), 2]))
-    on, training = ground(net.rules), module("value_training")
-    parts = []
-    for begin in range(0, count, 64):
-        nodes, ranges = draw(on, min(64, count - begin), rng)
-        parts.append(solved(on, nodes, ranges, iterations))
-    trainer = training.Trainer(net.kept.net, net.described, net.plan)
-    errors: Errors = trainer.errors(training.join(parts))
-    return errors
-
-
-def bench_value_net(net: TrainedNet, batches: tuple[int, ...] = (100, 1_000, 10_000)) -> dict[int, float]:
-    """Return how many public states a second the network evaluates, by how many are asked at once."""
-    rng, rates = np.random.default_rng(0), {}
-    inner = np.flatnonzero(net.tree.player != -2)
-    for batch in batches:
-        nodes = rng.choice(inner, batch)
-        evaluator, asked = net.begin(net.tree, nodes), np.arange(batch)
-        ranges = rng.random((batch, 2, net.tree.lanes)).astype(np.float32)
-        evaluator.values(asked, ranges)
-        best, until = np.inf, clocks.perf_counter() + 0.5
-        while clocks.perf_counter() < until:
-            since = clocks.perf_counter()
-            evaluator.values(asked, ranges)
-            best = min(best, clocks.perf_counter() - since)
-        rates[batch] = batch / best
-    return rates

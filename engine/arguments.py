@@ -6,6 +6,7 @@ Every public entry point asks here, so that a mistake is told in its own name an
 import math
 import operator
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,16 @@ def number(
         bounds = f" above {above:g}" if above > -math.inf else f" from {least:g} up" if least > -math.inf else ""
         raise UserError(f"{name} must be a number{bounds}, not {_shown(value)}")
     return found
+
+
+def seconds(time: Any) -> float:
+    """Return a time in seconds, given as that or as "45s", "30m" or "1.5h"; raises `UserError` for anything else."""
+    if isinstance(time, str):
+        found = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(s|m|min|h|)\s*", time.lower())
+        if not found:
+            raise UserError(f"a time is a number of seconds, or such as 45s, 30m or 2h, not {_shown(time)}")
+        time = float(found[1]) * {"h": 3600, "m": 60, "min": 60}.get(found[2], 1)
+    return number("the time", time, above=0)
 
 
 def flag(name: str, value: Any) -> bool:

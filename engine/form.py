@@ -160,7 +160,7 @@ def join_in_lanes(tree: Tree, plex: Treeplexes, leaves: Ints, ends: Ints) -> Seq
     They are of leaves [L], numbers of the tree's, and `ends` [L, 2] are both players' last sequences there.
     """
     lanes = tree.lanes
-    wide = padded(lanes)
+    wide = padded(max(lanes, 2))  # one lane alone would be taken for a form in scalars
     outcome, weight = tree.outcome[leaves], tree.leaf_weight[leaves]
     # One table for each pair of payoffs and chance weight that a leaf has.
     _, found, kind = np.unique(code(outcome, weight), return_index=True, return_inverse=True)

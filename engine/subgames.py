@@ -34,6 +34,7 @@ class PublicStates:
     chances: Ints  # [N] chance events on the way to the node, itself included
     choice: Ints  # [N, 2] the nearest node on the way, itself included, that a player's choice led to; 0 if none did
     moves: Ints  # [N] moves of a decision, else 0
+    levels: tuple[Ints, ...]  # the nodes by their distance from the root
 
     def chance(self, nodes: Ints) -> npt.NDArray[np.float64]:
         """Return the chance of the deal and all chance moves on the way to nodes [B], [B, W of 0, W of 1]."""
@@ -101,8 +102,8 @@ def public_states(tree: Tree) -> PublicStates:
     chosen = (tree.parent >= 0) & (sizes[tree.parent] > 1)
     size, depth = np.ones(len(tree.player), np.int64), _counted(np.ones(len(tree.player), bool), tree.parent)
     order = np.argsort(depth, kind="stable")
-    bounds = np.flatnonzero(np.diff(depth[order])) + 1
-    for level in reversed(np.split(order, bounds)[1:]):
+    levels = np.split(order, np.flatnonzero(np.diff(depth[order])) + 1)
+    for level in reversed(levels[1:]):
         np.add.at(size, tree.parent[level], size[level])
     to = _counted(decision, tree.parent)
     return PublicStates(
@@ -112,6 +113,7 @@ def public_states(tree: Tree) -> PublicStates:
         chances=_counted(tree.player == CHANCE, tree.parent),
         choice=np.stack([nearest_above(chosen & (acted == p), tree.parent) for p in range(2)], axis=1),
         moves=sizes,
+        levels=tuple(levels),
     )
 
 

@@ -1,38 +1,50 @@
-"""Re-solved blueprints as text."""
+"""What a re-solving player is worth, as text and as JSON."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from counterplay.engine.text import count, duration, small
-from counterplay.games.holdem.facts import facts
+from counterplay.engine.text import count, duration, payoff, printable, small
 from counterplay.show.text import Paint, table
-from counterplay.solvers.gadgets import GADGETS, NONE
 
 if TYPE_CHECKING:
-    from counterplay.api.resolving_spots import ResolvedSpot
+    from counterplay.api.resolving import Resolved
 
 
-def page(found: "ResolvedSpot", paint: Paint) -> Iterator[str]:
-    """Yield what was solved anew and what that is worth, beside the blueprint."""
-    scale, name = found.unit
+def figures(found: "Resolved") -> dict[str, Any]:
+    """Return how it was solved and what it is worth, for JSON."""
+    settings, judged, before = found.settings, found.judgement, found.blueprint
+    return {
+        "gadget": settings.gadget,
+        "horizon": settings.horizon,
+        "below": found.below,
+        "iterations": settings.iterations,
+        "samples": settings.samples,
+        "exploitability": judged.exploitability,
+        "nash_conv": judged.nash_conv,
+        "value": judged.value,
+        "best_response": judged.best,
+        "blueprint_exploitability": None if before is None else before.exploitability,
+        "seconds": found.seconds,
+    }
 
-    def told(chips: float) -> str:
-        scaled = chips * scale
-        return f"{scaled:,.1f} {name}" if scaled >= 100 else f"{small(max(scaled, 0.0))} {name}"
 
-    each = "" if found.gadget == NONE else ", once for each player"
-    work = f"{count(found.roots, 'root')} of {count(found.iterations, 'iteration')}{each}, {duration(found.seconds)}"
-    lines = [
-        *facts(found.spot),
-        ("solved anew", f"from the {found.street} on: {work}"),
-        ("gadget", f"{found.gadget}: {GADGETS[found.gadget]}"),
-        ("blueprint", f"{told(found.before.exploitability)} exploitability"),
-        ("re-solved", f"{told(found.after.exploitability)} ({small(found.after.exploitability)} chips)"),
-    ]
-    if found.gadget != NONE:
-        lines.append(("excess", f"{' and '.join(map(told, found.excess))} at most, of the players' best responses"))
-    yield from table(lines, paint)
-    yield ""
-    yield "Exploitability is exact, in the whole game: best responses see every hand as it is."
-    if found.gadget != NONE:
-        yield "Excess is what subgames that are not solved to the end may have given beyond the blueprint's."
+def page(found: "Resolved", file: str, paint: Paint) -> Iterator[str]:
+    """Yield how a game was played by re-solving with a file, and what an opponent could gain at most."""
+    settings, judged = found.settings, found.judgement
+    horizon = count(settings.horizon, "decision") if isinstance(settings.horizon, int) else "the next chance event"
+    played = f", {count(settings.samples, 'draw')} of single iterations" if settings.samples else ""
+    yield from table(
+        [
+            ("game", found.game),
+            ("re-solved", f"with {printable(file)}: {found.below} beyond {horizon}"),
+            ("gadget", settings.gadget),
+            ("run", f"{count(settings.iterations, 'iteration')} a level{played}, {duration(found.seconds)}"),
+            *(
+                (f"player {p}", f"value {payoff(v)} · best response {payoff(b)} · gain {small(b - v)}")
+                for p, (v, b) in enumerate(zip(judged.value, judged.best, strict=True))
+            ),
+            ("exploitability", f"{small(judged.exploitability)} (NashConv {small(judged.nash_conv)} / 2 players)"),
+            *([] if found.blueprint is None else [("the blueprint's", small(found.blueprint.exploitability))]),
+        ],
+        paint,
+    )

@@ -19,7 +19,7 @@ from counterplay.engine.lanes import width
 from counterplay.engine.strategy import Vector
 from counterplay.engine.subgames import Forest, public_states
 from counterplay.engine.subgames import forest as forest_of
-from counterplay.engine.sweeps import down, gather, normalise
+from counterplay.engine.sweeps import down, gather, normalise, respond
 from counterplay.engine.tree import Tree
 from counterplay.solvers.cfr import accumulate, match, schedule
 from counterplay.solvers.variants import VARIANTS, Variant
@@ -37,12 +37,14 @@ class Adapt(Protocol):
 
 
 class Outcome(NamedTuple):
-    """What the average strategies come to."""
+    """What strategies, those of a run's average, come to."""
 
-    sigma: Vector  # [S * W] the average strategies
+    sigma: Vector  # [S * W] the strategies
+    plan: Vector  # [S * W] their plans, from the roots' ranges on
     values: Values  # [B, 2, W] of the roots
     ranges: Values  # [L, 2, W] with which they come to the net leaves
     answers: Values  # [L, 2, W] what the evaluator says of that
+    faced: Values  # [L, 2, W] what it said, averaged over iterations with the weights of the average strategies
 
 
 @inlined
@@ -54,6 +56,13 @@ def _face(form: SequenceForm, p: int, plan: Vector, leaves: Any, answers: Values
         at = leaves[k, p] * w
         for i in range(answers.shape[2]):
             value[at + i] += answers[k, p, i]
+
+
+@jit
+def _face_one(
+    form: SequenceForm, p: int, plan: Vector, leaves: Any, answers: Values, value: Vector, lanes: Any
+) -> None:
+    _face(form, p, plan, leaves, answers, value, lanes)
 
 
 @jit
@@ -145,7 +154,7 @@ class DepthLimited:
         self.sigma = normalise(form, self.total)
         self._sums, self._mass = np.zeros(form.origin.size), 0.0
         self._asked, self._leaves = np.arange(len(leaves.node)), leaves.sequence.astype(np.uint32)
-        self._answers = np.zeros((len(leaves.node), 2, forest.lanes))
+        self._answers, self._faced = np.zeros((2, len(leaves.node), 2, forest.lanes))
         self.set_ranges(np.ones((len(forest.roots), 2, forest.lanes)) if ranges is None else ranges)
 
     @property
@@ -176,19 +185,43 @@ class DepthLimited:
         for row in rows[:, None]:
             for lo, hi in ((0, 1), (1, 2)) if variant.alternating else ((0, 2),):
                 self._ask(self.plan)
+                self._faced[:, lo:hi] = self._faced[:, lo:hi] * row[0, 2] + self._answers[:, lo:hi]
                 self._iterate(row, lo, hi)
                 self._adapt(lo, hi)
 
-    def outcome(self) -> Outcome:
-        """Return the average strategies and what they come to; asks the evaluator once."""
+    def warm(self, sigma: Vector, iterations: float) -> None:
+        """Start from strategies [S * W] as if so many iterations had led to them.
+
+        Regrets that regret matching makes these of again, at each decision and lane as large as the spread of its
+        actions' values times the root of the iterations: about what so long a run would have left.
+        """
+        form, value = self.forest.form, np.zeros_like(sigma)
+        self.sigma[:] = sigma
+        _realise(form, 0, 2, self.sigma, self.plan, form.lanes)
+        self._ask(self.plan)
+        _evaluate(form, self._leaves, self._answers, self.sigma, self.plan, value, form.lanes)
+        worth, rows = value.reshape(form.sequences, -1), self.sigma.reshape(form.sequences, -1)
+        regret = self.regret.reshape(form.sequences, -1)
+        first = form.first.astype(np.int64)
+        spread = np.maximum.reduceat(worth, first[:-1]) - np.minimum.reduceat(worth, first[:-1])
+        regret[first[0] :] = rows[first[0] :] * np.repeat(spread, np.diff(first), axis=0) * iterations**0.5
+
+    def outcome(self, *, average: bool = True) -> Outcome:
+        """Return the average strategies, or those of the next iteration, and what they come to.
+
+        It asks the evaluator once.
+        """
         form = self.forest.form
-        sigma, plan, value = normalise(form, self.total), self.plan.copy(), np.zeros_like(self.plan)
-        if self._mass:
+        plan, value = self.plan.copy(), np.zeros_like(self.plan)
+        sigma = normalise(form, self.total) if average else self.sigma.copy()
+        if average and self._mass:
             self._at_roots(plan)[:] = self._at_roots(self.total) / self._mass
         _realise(form, 0, 2, sigma, plan, form.lanes)
         ranges = self._ask(plan)
         _evaluate(form, self._leaves, self._answers, sigma, plan, value, form.lanes)
-        return Outcome(sigma, self._at_roots(value).copy(), ranges, self._answers.copy())
+        answers = self._answers.copy()
+        faced = self._faced / self._mass if self._mass else answers
+        return Outcome(sigma, plan, self._at_roots(value).copy(), ranges, answers, faced)
 
     def _at_roots(self, vector: Vector) -> Values:
         """Return the entries of the empty sequences, [B, 2, W], as a view."""
@@ -225,6 +258,17 @@ class DepthLimited:
         form = self.forest.form
         self._at_roots(self.plan)[:, p] = np.maximum(ranges, TRACE) * (self._at_roots(form.origin)[:, p] > 0)
         _realise(form, p, p + 1, self.sigma, self.plan, form.lanes)
+
+
+def responses(forest: Forest, plan: Vector, answers: Values, player: int) -> Values:
+    """Return what every sequence earns the player if it then plays best, [S, W of the form], against plans and answers.
+
+    Entries of the other player are not set.
+    """
+    form, value, nothing = forest.form, np.zeros_like(plan), np.empty(0)
+    _face_one(form, player, plan, forest.leaves.sequence.astype(np.uint32), answers, value, form.lanes)
+    respond(form, player, nothing, value, nothing)
+    return value.reshape(form.sequences, -1)
 
 
 class SolvedRest:

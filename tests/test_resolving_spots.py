@@ -38,7 +38,7 @@ def test_flops_are_solved_anew(plan, gadget):
         plan, "flop", gadget, iterations=40, game=ROYAL, threads=2, on_progress=lambda *said: heard.append(said)
     )
     assert found.before.exploitability == pytest.approx(plan.exploitability, rel=1e-5)
-    assert found.exploitability < (0.9 if gadget == "none" else 0.6) * plan.exploitability
+    assert found.exploitability < (0.9 if gadget == "none" else 0.75) * plan.exploitability
     assert heard[-1] == ("re-solving the flop", 1.0)
     if gadget != "none":
         for p in range(2):
@@ -70,10 +70,11 @@ def test_the_command_line(plan, tmp_path, run):
     code, text, _ = run(*how, "--json")
     told = json.loads(text)
     assert told["exploitability"] < told["blueprint_exploitability"]
-    assert (told["gadget"], told["from"], told["roots"], told["file"]) == ("maxmargin", "flop", 95, str(file))
+    assert (told["gadget"], told["from"], told["roots"], told["resolve"]) == ("maxmargin", "flop", 95, str(file))
     for given, said in (
         (("evaluate", ROYAL, "--resolve", file), "--from river"),
-        (("evaluate", ROYAL, "--from", "flop"), "--from says how --resolve FILE solves anew, and there is none"),
+        (("evaluate", ROYAL, "--from", "flop"), "add --resolve"),
+        ((*how, "--horizon", 2), "--horizon is for games that are solved level by level"),
         (("evaluate", ROYAL, "--resolve", tmp_path / "none.cps", "--from", "flop"), "none.cps"),
     ):
         code, _, error = run(*given)

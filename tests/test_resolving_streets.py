@@ -45,14 +45,14 @@ def test_hands_learn_to_follow_or_to_stay_out():
     """Regret matching plus, hand by hand."""
     rng = np.random.default_rng(1)
     value, alternative = rng.normal(size=(2, 3, 4)).astype(np.float32)
-    regret, now, plain = np.zeros((2, 3, 4), np.float32), np.zeros((3, 4), np.float32), np.zeros((2, 3, 4))
-    gadgets.follow(regret, alternative, alternative, 1.0, now)
+    regret, now, plain = np.zeros((3, 4, 2), np.float32), np.zeros((3, 4), np.float32), np.zeros((2, 3, 4))
+    gadgets.follow_into(regret, alternative, alternative, 1.0, now)
     assert (now == 1).all()
     for step in range(4):
         mean = now * value + (1 - now) * alternative
         plain = np.maximum(plain + np.array([value - mean, alternative - mean]), 0) * (0.5 + step / 8)
-        gadgets.follow(regret, value, alternative, 0.5 + step / 8, now)
-        np.testing.assert_allclose(regret, plain, atol=1e-5)
+        gadgets.follow_into(regret, value, alternative, 0.5 + step / 8, now)
+        np.testing.assert_allclose(regret.transpose(2, 0, 1), plain, atol=1e-5)
         total = plain.sum(axis=0)
         np.testing.assert_allclose(now, np.where(total > 0, plain[0] / np.where(total > 0, total, 1), 1), atol=1e-5)
         value = value[::-1].copy()
@@ -66,13 +66,13 @@ def test_the_opponent_learns_which_hand_to_come_with():
     possible[:2, 3] = False
     possible[2] = False
     regret, now, plain = np.zeros((3, 5), np.float32), np.zeros((3, 5), np.float32), np.zeros((3, 5))
-    gadgets.pick(regret, alternative, alternative, possible, 1.0, now)
+    gadgets.pick_into(regret, alternative, alternative, possible, 1.0, now)
     np.testing.assert_allclose(now, possible / np.maximum(possible.sum(axis=1, keepdims=True), 1))
     for step in range(4):
         gain = np.where(possible, value - alternative, 0)
         gain = np.where(possible, gain - (now * gain).sum(axis=1, keepdims=True), 0)
         plain = np.maximum(plain + gain, 0) * (0.5 + step / 8)
-        gadgets.pick(regret, value, alternative, possible, 0.5 + step / 8, now)
+        gadgets.pick_into(regret, value, alternative, possible, 0.5 + step / 8, now)
         np.testing.assert_allclose(regret, plain, atol=1e-5)
         assert now.sum(axis=1) == pytest.approx([1, 1, 0])
         np.testing.assert_allclose(now * plain.sum(axis=1, keepdims=True), plain, atol=1e-5)

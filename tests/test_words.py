@@ -23,7 +23,8 @@ from counterplay.games import GAMES
 from counterplay.games.matrix import normal_form
 
 PACKAGE = Path(counterplay.__file__).parent
-OPTIONS = {opt for command in cli.commands.values() for p in command.params for opt in (*p.opts, *p.secondary_opts)} | {
+COMMANDS = [c for top in cli.commands.values() for c in (top, *getattr(top, "commands", {}).values())]
+OPTIONS = {opt for command in COMMANDS for p in command.params for opt in (*p.opts, *p.secondary_opts)} | {
     *("--help", "--version", "--debug"),
 }
 PIPS = {"--logdir"}  # of TensorBoard's command, which is named whole

@@ -19,7 +19,7 @@ import numpy as np
 from counterplay.engine.jit import inlined, jit
 from counterplay.engine.streets import F32, F64, I64, U32, Subgame, Tables, Work
 from counterplay.solvers.cfr import schedule
-from counterplay.solvers.gadgets import NONE, REACH, RESOLVE, follow, pick
+from counterplay.solvers.gadgets import NONE, REACH, RESOLVE, follow_into, pick_into
 from counterplay.solvers.streets.decisions import UPDATE
 from counterplay.solvers.streets.roots import (
     NOBODY,
@@ -62,7 +62,7 @@ def iterate(
     silent: U32,
     children: int,  # of the root
     opponent: int,  # whose ranges at the root are adaptive
-    regret: F32,  # [A, E, lanes] of the gadget, changed: A is 2 where hands may stay out, 0 without a gadget
+    regret: F32,  # [E, lanes, A] of the gadget, changed: A is 2 where hands may stay out, 0 without a gadget
     alternative: F32,  # [E, lanes]
     possible: Any,  # [E, lanes] bool
     out: F64,
@@ -83,10 +83,10 @@ def iterate(
 
 @inlined
 def _adapt(regret: F32, value: Any, alternative: F32, possible: Any, kept: float, range_: Any) -> None:
-    if regret.shape[0] == 2:
-        follow(regret, value, alternative, kept, range_)
-    elif regret.shape[0] == 1:
-        pick(regret[0], value, alternative, possible, kept, range_)
+    if regret.shape[2] == 2:
+        follow_into(regret, value, alternative, kept, range_)
+    elif regret.shape[2] == 1:
+        pick_into(regret[:, :, 0], value, alternative, possible, kept, range_)
 
 
 @jit
@@ -145,7 +145,7 @@ class _Solver:
         self.room[:, :size] = 0.0
         tables = Tables(self.room[0, :size], self.room[1, :size], NOTHING, NOTHING)
         actions = 0 if self.how.gadget == NONE else 2 if self.how.gadget == RESOLVE else 1
-        regret = np.zeros((actions, *alternative.shape), np.float32)
+        regret = np.zeros((*alternative.shape, actions), np.float32)
         possible = self._met(root, at, opponent) > 0 if actions == 1 else np.ones(alternative.shape, np.bool_)
         game = at.game._replace(reach=root.reach.copy())
         iterate(game, tables, at.work, self.rules, NOBODY, at.children, opponent, regret, alternative, possible,

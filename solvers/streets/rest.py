@@ -51,11 +51,9 @@ class Rest:
         root = self.view.rooted(Root(instance, 1, reach, nothing, nothing, 1.0), alone=True)
         size = int(self.view.spans.size[instance])
         self.room[:, :size] = 0.0
-        tables, none = (
-            Tables(self.room[0, :size], self.room[1, :size], NOTHING, NOTHING),
-            np.zeros((0, 1, 1), np.float32),
-        )
-        iterate(root.game, tables, root.work, self.rules, NOBODY, root.children, 1, none, none[:, 0], none[:, 0] > 0,
+        tables = Tables(self.room[0, :size], self.room[1, :size], NOTHING, NOTHING)
+        alone, none = np.zeros((0, 0, 0), np.float32), np.zeros((0, 0), np.float32)  # without a gadget
+        iterate(root.game, tables, root.work, self.rules, NOBODY, root.children, 1, alone, none, none > 0,
                 np.zeros((2, 2)))  # fmt: skip
         for p, source in enumerate(sources):
             value = root.best(tables.total, p)[p : len(reach) : 2, : len(source)]

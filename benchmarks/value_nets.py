@@ -1,0 +1,214 @@
+"""Value networks: exact exploitability of re-solving with them, by how many states they were trained on.
+
+    python benchmarks/value_nets.py                    # measure all, write results/value_nets.json, renew the docs
+    python benchmarks/value_nets.py --game leduc       # one game, or "rebel"; other results stay
+    python benchmarks/value_nets.py --networks FOLDER  # keep networks there, and do not train again what is there
+    python benchmarks/value_nets.py --table            # renew tables and figure from the results
+
+One process solves states and trains a network on them; networks for fewer states learn from the first of the same
+ones, by the same settings, as long as each asks. Then every public state that a re-solving player can reach is solved,
+to a horizon at which the network is asked, and the strategy that comes of it is judged exactly. Seconds are of the
+processor. ReBeL's own loop is measured beside it, on the smallest game.
+"""
+
+import argparse
+import math
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import report
+
+report.one_thread()
+
+from counterplay.agents import value_file  # noqa: E402
+from counterplay.agents.run import torch_threads  # noqa: E402
+from counterplay.agents.value_training import Samples, Trainer  # noqa: E402
+from counterplay.api.trained_net import TrainedNet, load_value_net  # noqa: E402
+from counterplay.api.training_states import ground  # noqa: E402
+from counterplay.api.valuenet_measures import measure_value_net  # noqa: E402
+from counterplay.api.valuenets import train_value_net  # noqa: E402
+from counterplay.engine.form import sequence_form  # noqa: E402
+from counterplay.solvers.resolving import Settings, written  # noqa: E402
+from counterplay.solvers.value import judge_table  # noqa: E402
+
+PAGE = "docs/value_nets.md"
+GADGET, ITERATIONS = "maxmargin", 300
+
+
+class Case(NamedTuple):
+    """A game, and what its networks are and are asked."""
+
+    horizon: int | str
+    hidden: int
+    passes: float
+    target: float
+    states: tuple[int, ...]
+
+
+CASES = {
+    "liars_dice(faces=4)": Case(2, 64, 60, 0.02, (1_000, 4_000, 16_000, 60_000)),
+    "liars_dice(faces=5)": Case(2, 64, 60, 0.02, (1_000, 4_000, 16_000, 60_000)),
+    "liars_dice(faces=6)": Case(2, 64, 60, 0.02, (1_000, 4_000, 16_000, 60_000)),
+    "leduc": Case("chance", 128, 40, 0.04, (1_000, 4_000, 16_000, 100_000)),
+}
+REBEL: dict[str, Any] = {
+    "method": "rebel",
+    "horizon": 2,
+    "iterations": 100,
+    "hidden": 64,
+    "passes": 200.0,
+    "batch": 256,
+}
+REBEL_STATES = 10_000
+
+
+def judged(net: TrainedNet, horizon: int | str, gadget: str = GADGET, iterations: int = ITERATIONS) -> dict[str, float]:
+    """Return what re-solving with a network is worth, and the seconds that all of it took."""
+    on, cpu = ground(net.rules), time.process_time()
+    form = sequence_form(on.tree)
+    settings = Settings(gadget=gadget, horizon=horizon, iterations=iterations)
+    table = written(on.public, form, net.begin, None, settings)
+    spent = time.process_time() - cpu
+    return {"exploitability": judge_table(form, table).exploitability, "resolving": spent}
+
+
+def errors(net: TrainedNet) -> dict[str, float]:
+    """Return how far a network is off on states solved anew."""
+    return {f"new_{name}": value for name, value in measure_value_net(net, 256, 1, 500)._asdict().items()}
+
+
+def trained(game: str, states: int, folder: Path | None, name: str, **settings: Any) -> TrainedNet:
+    """Return a network of a game; one that is in the folder is not trained again."""
+    path = None if folder is None else folder / f"{name}.cpn"
+    if path is not None and path.exists():
+        return load_value_net(path)
+    net = train_value_net(game, states=states, processes=1, **settings)
+    if path is not None:
+        net.save(path)
+    return net
+
+
+def shortened(net: TrainedNet, states: int) -> TrainedNet:
+    """Return a network that learned from the first so many states of another one, in the same way."""
+    assert net.kept.samples is not None
+    plan = replace(net.plan, states=states)
+    kept = value_file.Kept(
+        net.game, net.kept.hands, value_file.layers(net.kept.net.features, net.kept.net.lanes, plan), plan
+    )
+    kept.samples = Samples(*(part[:states] for part in net.kept.samples))
+    trainer = Trainer(kept.net, net.described, plan)
+    trainer.add(kept.samples)
+    steps = plan.steps(states)
+    trainer.learn(steps, lambda i: 0.5 * (1 + math.cos(math.pi * i / steps)))
+    kept.steps = steps
+    return TrainedNet(kept, net.rules, net.tree, net.described)
+
+
+def measure(game: str, folder: Path | None) -> list[dict[str, float]]:
+    """Return the figures of networks of a game, by states."""
+    case = CASES[game]
+    name = "".join(letter for letter in game if letter.isalnum())
+    whole = trained(game, case.states[-1], folder, name, hidden=case.hidden, passes=case.passes)
+    found = []
+    for states in case.states:
+        net = whole if states == case.states[-1] else shortened(whole, states)
+        figures = {"states": net.states, "steps": net.kept.steps}
+        found.append(figures | errors(net) | judged(net, case.horizon))
+        print(game, found[-1], file=sys.stderr, flush=True)
+    return found
+
+
+def by_rebel(folder: Path | None) -> dict[str, float]:
+    """Return the figures of a network that ReBeL's loop trained."""
+    net = trained("liars_dice(faces=4)", REBEL_STATES, folder, "rebel", **REBEL)
+    figures = {"states": net.states, "steps": net.kept.steps}
+    figures |= errors(net) | judged(net, REBEL["horizon"])
+    print("rebel", figures, file=sys.stderr, flush=True)
+    return figures
+
+
+def renew() -> None:
+    """Write table and figure from the results."""
+    result = report.load("value_nets")
+    rows = []
+    for game, found in result["games"].items():
+        best = found[-1]
+        rows.append(
+            [
+                f"`{game}`",
+                str(CASES[game].horizon),
+                f"{best['states']:,}",
+                f"{best['new_in_range']:.3f}",
+                f"{best['exploitability']:.4f}",
+                f"{CASES[game].target:g}",
+                f"{best['resolving']:.0f} s",
+            ]
+        )
+    header = ["game", "horizon", "states", "error in range", "exploitability", "goal", "re-solving all"]
+    report.put(PAGE, "exploitability", report.table(header, rows, right=2))
+    counts = [[f"`{game}`", *(f"{x['exploitability']:.4f}" for x in found)] for game, found in result["games"].items()]
+    wanted = ["states, about", *(f"{n:,}" for n in next(iter(CASES.values())).states[:-1]), "all"]
+    report.put(PAGE, "by-states", report.table(wanted, counts))
+    if "rebel" in result:
+        found = {
+            "states solved to the end": result["games"]["liars_dice(faces=4)"][-1],
+            "ReBeL's loop": result["rebel"],
+        }
+        lines = [
+            [
+                name,
+                f"{x['states']:,}",
+                f"{x['new_in_range']:.3f}",
+                f"{x['exploitability']:.4f}",
+            ]
+            for name, x in found.items()
+        ]
+        header = ["1x4 liar's dice", "states", "error in range", "exploitability"]
+        report.put(PAGE, "rebel", report.table(header, lines))
+    draw(result)
+
+
+def draw(result: dict[str, Any]) -> None:
+    """Draw exploitability and error against the number of training states."""
+    import figures
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for game, found in result["games"].items():
+        for axis, name in zip(axes, ("exploitability", "new_in_range"), strict=True):
+            axis.plot([x["states"] for x in found], [x[name] for x in found], marker="o", label=game)
+    for axis, title in zip(axes, ("exploitability of re-solving", "error in range on new states"), strict=True):
+        axis.set(xscale="log", yscale="log", xlabel="training states", title=title)
+        axis.grid(alpha=0.3)
+    axes[0].legend(fontsize=8)
+    figures.save(figure, "value_nets.svg")
+
+
+def main() -> None:
+    """Do what the arguments say."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--game", choices=[*CASES, "rebel"])
+    parser.add_argument("--networks", type=Path, metavar="FOLDER")
+    parser.add_argument("--table", action="store_true")
+    given = parser.parse_args()
+    if not given.table:
+        try:
+            result = report.load("value_nets")
+        except FileNotFoundError:
+            result = {"games": {}}
+        result["machine"] = report.machine(("torch",))
+        with torch_threads(1):
+            for game in [given.game] if given.game else [*CASES, "rebel"]:
+                if game == "rebel":
+                    result["rebel"] = by_rebel(given.networks)
+                else:
+                    result["games"][game] = measure(game, given.networks)
+                report.save("value_nets", result)
+    renew()
+
+
+if __name__ == "__main__":
+    main()
