@@ -211,7 +211,7 @@ def report(file: str, node: str, as_json: bool, no_pager: bool, **of_batches: An
 @click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes without exploring; 100.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Runs: of these episodes; 0.")
 @team_commands.own_flags
-@resolving_commands.flags("resolve", "gadget", "horizon", "iterations", "samples")
+@resolving_commands.flags("resolve", "from", "gadget", "horizon", "iterations", "samples")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def evaluate(
     file: str, against: str | None, response: float | None, game: str | None, as_json: bool, **more: Any

@@ -16,7 +16,7 @@ from counterplay.games.holdem.betting import STREETS
 from counterplay.games.holdem.buckets import Buckets, BucketSpec, BucketTables, first_of, index_for
 from counterplay.games.holdem.chain import Chain, judged_on, lay_chain
 from counterplay.games.holdem.chain_nodes import ahead_of, nodes_of
-from counterplay.games.holdem.layout import layout
+from counterplay.games.holdem.layout import StreetLayout, layout
 from counterplay.games.holdem.spot import Spot
 from counterplay.games.holdem.trees import dealt_out
 from counterplay.solvers.streets import parts
@@ -67,13 +67,19 @@ def whole_size(spot: Spot) -> int:
     return int(found)
 
 
+def whole_layout(spot: Spot) -> StreetLayout:
+    """Return the layout of the whole game on all boards."""
+    weights = spot.weights[0], spot.weights[1]
+    return layout(spot.deck, spot.board, weights, dealt_out(spot.trees, spot.betting), spot.betting, spot.rake)
+
+
 def whole_run(spot: Spot, chain: Chain, total: npt.NDArray[Any], threads: int) -> SubgameCFR:
     """Return a run to judge by, of the whole game with the strategies of a chain's table."""
-    weights = spot.weights[0], spot.weights[1]
-    laid = layout(spot.deck, spot.board, weights, dealt_out(spot.trees, spot.betting), spot.betting, spot.rake)
     none = np.zeros(0, np.float32)
     kept_tables = Tables(total, total, none, none)
-    return SubgameCFR(judged_on(chain, laid), spot.pot, VARIANTS["dcfr3"], threads=threads, kept=kept_tables)
+    return SubgameCFR(
+        judged_on(chain, whole_layout(spot)), spot.pot, VARIANTS["dcfr3"], threads=threads, kept=kept_tables
+    )
 
 
 Player = tuple[BucketTables, Chain, npt.NDArray[Any]]  # buckets, a chain of them in both seats, and a table for it

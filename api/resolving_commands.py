@@ -5,14 +5,16 @@ from typing import Any
 
 import click
 
+import counterplay
 from counterplay.engine.errors import UserError
 from counterplay.show.terminal import paint, put, put_json
 
 _FLAGS = {
     "resolve": ("NET", "FILE is a game, played by re-solving with this value network, or from this solution."),
+    "from": ("STREET", "With --resolve BLUEPRINT: of hold'em, the streets from this one on are solved anew."),
     "gadget": ("NAME", "With --resolve: none, resolve, maxmargin or reach; none."),
     "horizon": ("N", "With --resolve: solve N decisions at a time, or to the next 'chance' event."),
-    "iterations": ("N", "With --resolve: of CFR at each level; 500."),
+    "iterations": ("N", "With --resolve: of CFR at each level; 500, of streets 100."),
     "samples": ("N", "With --resolve, no gadget: play single iterations, averaged over N draws."),
 }
 NAMES = (*_FLAGS, "continuations")
@@ -54,14 +56,42 @@ def given(options: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, An
 def evaluate(game: str, options: dict[str, Any], seed: int | None, as_json: bool) -> None:
     """Print what a player that re-solves is worth, exactly."""
     from counterplay.api import resolving
+    from counterplay.games import GAMES
+    from counterplay.games.holdem.spot import Spot
     from counterplay.show import resolving_pages as pages
 
     file = options.pop("resolve")
+    if "from" in options or isinstance(GAMES.make(game), Spot):
+        _streets(game, file, options, as_json)
+        return
     found = resolving.player(game, file, **options).whole(seed or 0)
     if as_json:
         put_json({"game": found.game, "resolve": file, **pages.figures(found)})
     else:
         put(pages.page(found, file, paint))
+
+
+def _streets(game: str, file: str, options: dict[str, Any], as_json: bool) -> None:
+    """Print what a blueprint of hold'em is worth that solves the streets from one on anew."""
+    from counterplay.api.resolving_spots import resolve_blueprint
+    from counterplay.show import bucket_pages
+    from counterplay.show import resolving_spot_pages as pages
+    from counterplay.show.live import display
+
+    street = options.pop("from", None)
+    if street is None:
+        raise UserError("say from which street on a blueprint of hold'em solves anew: --from river, or --from turn")
+    for name in options:
+        if name not in ("gadget", "iterations"):
+            raise UserError(f"--{name} is for games that are solved level by level, and --from solves whole streets")
+    plan = counterplay.load(file)
+    with display(f"Re-solving {game}") as live:
+        tell = bucket_pages.telling(game, live)
+        found = resolve_blueprint(plan, street, game=game, on_progress=tell, **options)
+    if as_json:
+        put_json({"resolve": file, **found.figures()})
+    else:
+        put(pages.page(found, paint))
 
 
 def opponent(game: str, options: dict[str, Any]) -> tuple[str, Any]:

@@ -31,8 +31,9 @@ I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 
-FOLD, SHOWDOWN, TABLE = range(3)  # kinds of leaves: TABLE is a showdown with cards to come, a product with a table
-KINDS = 3
+# Kinds of leaves: TABLE is a showdown with cards to come, a product with a table; NET what an evaluator is asked about.
+FOLD, SHOWDOWN, TABLE, NET = range(4)
+KINDS = 4
 NO_SECOND = (53, 54)  # numbers beside the cards': in place of a player's second hole card
 SLOTS = 55
 FREE = 2**32 - 1
@@ -130,8 +131,23 @@ class Locks(NamedTuple):
 NO_LOCKS = Locks(np.zeros(0, np.uint32), np.zeros(0, np.float32), False)
 
 
+class Nets(NamedTuple):
+    """Ends of a street that is cut off: N of them, W the width of the widest board that they are on.
+
+    An instance's are in the order of its template's leaves of the kind. They are empty if there are none.
+    """
+
+    width: int  # W, 0 if there are none
+    first: U64  # [I] the number of an instance's first end
+    ranges: F32  # [N, 2, W] both players' plans there, from their weight at the root on: what is asked
+    values: F32  # [N, 2, W] what both players' lanes are worth there: the answers
+
+
+NO_NETS = Nets(0, np.zeros(0, np.uint64), np.zeros((0, 2, 0), np.float32), np.zeros((0, 2, 0), np.float32))
+
+
 class Subgame(NamedTuple):
-    """All that the walker reads; nothing in it changes while solving."""
+    """All that the walker reads; nothing in it changes while solving but what is asked at net leaves."""
 
     reach: F32  # [2 E, w] weights of both ranges at each entry of instance 0
     boards: Boards
@@ -142,6 +158,7 @@ class Subgame(NamedTuple):
     equities: Equities
     locks: Locks
     raked: bool  # whether the house takes a part: then a tie pays too, half of what winner and loser get together
+    nets: Nets = NO_NETS
 
     @property
     def entries(self) -> int:

@@ -8,13 +8,14 @@ time.
 Shape letters: B subgames, W lanes of the opponent.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.evaluator import Floats
+from counterplay.engine.jit import jit
 
 NONE, RESOLVE, MAXMARGIN, REACH = "none", "resolve", "maxmargin", "reach"
 GADGETS = {
@@ -31,38 +32,65 @@ def check_gadget(gadget: str) -> None:
         raise UserError(f"a gadget is {', '.join(list(GADGETS)[:-1])} or {REACH}, not {gadget!r}")
 
 
-def follow(regret: Floats, values: Floats, alternatives: Floats) -> Floats:
-    """Return each lane's probability of following into the subgame, [B, W], where its alternative is to stay out.
+@jit
+def follow_into(regret: Any, values: Any, alternatives: Any, kept: float, out: Any) -> None:
+    """Write each lane's probability of following into the subgame, [B, W], where its alternative is to stay out.
 
-    `regret` [B, W, 2] of following and staying out is brought up to date with the subgame's values [B, W]. Where
-    nothing is regretted a lane follows.
+    `regret` [B, W, 2] of following and staying out is brought up to date with the subgame's values [B, W], and then
+    multiplied by `kept`, a discount. Where nothing is regretted a lane follows: so it does before any values, which
+    are then the alternatives.
     """
-    now = _probability(regret)
-    earned = now * values + (1 - now) * alternatives
-    regret[..., 0] = np.maximum(regret[..., 0] + values - earned, 0)
-    regret[..., 1] = np.maximum(regret[..., 1] + alternatives - earned, 0)
-    return _probability(regret)
+    for b in range(regret.shape[0]):
+        for i in range(regret.shape[1]):
+            in_, off = regret[b, i, 0], regret[b, i, 1]
+            now = in_ / (in_ + off) if in_ + off > 0 else 1.0
+            gain = values[b, i] - alternatives[b, i]  # of following
+            in_ = max(in_ + (1.0 - now) * gain, 0.0) * kept
+            off = max(off - now * gain, 0.0) * kept
+            regret[b, i, 0], regret[b, i, 1] = in_, off
+            out[b, i] = in_ / (in_ + off) if in_ + off > 0 else 1.0
 
 
-def _probability(regret: Floats) -> Floats:
-    total = regret.sum(axis=-1)
-    return np.where(total > 0, regret[..., 0] / np.where(total > 0, total, 1), 1.0)
+@jit
+def pick_into(regret: Any, values: Any, alternatives: Any, possible: Any, kept: float, out: Any) -> None:
+    """Write the opponent's distribution over possible lanes, [B, W], where it seeks the most above an alternative.
+
+    `regret` [B, W] of each lane is brought up to date with the subgame's values [B, W], and then multiplied by `kept`,
+    a discount. Where nothing is regretted possible lanes are alike: so they are before any values, which are then the
+    alternatives. A lane that is not possible would gain nothing, and hide from those that lose.
+    """
+    for b in range(regret.shape[0]):
+        total, mean, count = 0.0, 0.0, 0
+        for i in range(regret.shape[1]):
+            if possible[b, i]:
+                total += regret[b, i]
+                count += 1
+        for i in range(regret.shape[1]):
+            if possible[b, i]:
+                now = regret[b, i] / total if total > 0 else 1.0 / count
+                mean += now * (values[b, i] - alternatives[b, i])
+        total = 0.0
+        for i in range(regret.shape[1]):
+            regret[b, i] = (
+                max(regret[b, i] + values[b, i] - alternatives[b, i] - mean, 0.0) * kept if possible[b, i] else 0.0
+            )
+            total += regret[b, i]
+        for i in range(regret.shape[1]):
+            out[b, i] = (regret[b, i] / total if total > 0 else 1.0 / count) if possible[b, i] else 0.0
+
+
+def follow(regret: Floats, values: Floats, alternatives: Floats) -> Floats:
+    """Return what `follow_into` writes, [B, W], without a discount."""
+    found = np.zeros_like(regret[..., 0])
+    follow_into(regret, values, alternatives, 1.0, found)
+    return found
 
 
 def pick(regret: Floats, values: Floats, alternatives: Floats, possible: npt.NDArray[np.bool_]) -> Floats:
-    """Return the opponent's distribution over its possible lanes, [B, W], where it seeks the most above an alternative.
-
-    `regret` [B, W] of each lane is brought up to date with the subgame's values [B, W].
-    """
-    gain = np.where(possible, values - alternatives, 0)
-    earned = (_distribution(regret, possible) * gain).sum(axis=-1, keepdims=True)
-    regret[:] = np.where(possible, np.maximum(regret + gain - earned, 0), 0)
-    return _distribution(regret, possible)
-
-
-def _distribution(regret: Floats, possible: npt.NDArray[np.bool_]) -> Floats:
-    total, lanes = regret.sum(axis=-1, keepdims=True), np.maximum(possible.sum(axis=-1, keepdims=True), 1)
-    return np.where(total > 0, regret / np.where(total > 0, total, 1), possible / lanes)
+    """Return what `pick_into` writes, [B, W], without a discount."""
+    found = np.zeros_like(regret)
+    pick_into(regret, values, alternatives, possible, 1.0, found)
+    return found
 
 
 class Conceded(NamedTuple):
@@ -89,7 +117,7 @@ class Gadget:
         """Return the opponent's range in the first iteration, [B, W]."""
         if self.kind == RESOLVE:
             return self.possible.astype(np.float64)
-        return _distribution(self._regret, self.possible).astype(np.float64)
+        return pick(self._regret, self.alternatives, self.alternatives, self.possible).astype(np.float64)
 
     def __call__(self, player: int, values: Floats) -> npt.NDArray[np.float64] | None:
         """Return the opponent's next ranges, [B, W], from its values at the roots."""

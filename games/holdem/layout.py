@@ -42,16 +42,17 @@ def layout(
     rake: Rake = NO_RAKE,
     symmetry: bool = True,
     told: Sequence[npt.NDArray[Any]] = (),
+    dealt: int | None = None,
 ) -> StreetLayout:
     """Lay out the game that goes on from a board.
 
     `weights` are both ranges over the deck's hands, [H]; `trees` comes from `trees.street_trees`. With `symmetry`,
     cards that equal each other up to a swap of suits that changes neither board nor ranges, nor what else is `told` of
-    hands, [H] each, are dealt once.
+    hands, [H] each, are dealt once. Boards are dealt to the last street, or to street `dealt`.
     """
     free = deck.free(board)
     one, two = (np.flatnonzero((w > 0) & free).astype(np.int64) for w in weights)
-    outs = deal_on(deck, board, betting.last, (*weights, *told), symmetry)
+    outs = deal_on(deck, board, betting.last if dealt is None else dealt, (*weights, *told), symmetry)
     boards = lay_lanes(deck, outs.boards, outs.before, deck.board[betting.last], (one, two))
     made = contract(trees, int(boards.width[0]), betting, rake)
     allins = {start.street for start, tree in trees.items() if (tree.kind == ALLIN).any()}
@@ -72,6 +73,22 @@ def layout(
     return StreetLayout(
         deck, game, (one, two), tuple(trees.values()), made.entries, made.sequence, outs.boards, outs.suits
     )
+
+
+def facing(laid: StreetLayout) -> npt.NDArray[np.uint32]:
+    """Return the other player's last sequence at each decision of the templates, [D]."""
+    templates = laid.game.templates
+    found = np.zeros(len(templates.parent), np.uint32)
+    for t, (entries, last) in enumerate(zip(laid.entries, laid.sequence, strict=True)):
+        low, _, high = (int(d) for d in templates.decisions[t])
+        at = {int(templates.first[d]): d for d in range(low, high)}
+        for k, sequences in zip(entries, last, strict=True):
+            tree = laid.streets[k]
+            for node in np.flatnonzero(tree.kind < 2).tolist():
+                d = at.get(int(sequences[node + 1, tree.kind[node]]))  # the first child comes next
+                if d is not None:
+                    found[d] = sequences[node, 1 - tree.kind[node]]
+    return found
 
 
 def least_entries(

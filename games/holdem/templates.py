@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.simd import LANES
-from counterplay.engine.streets import FOLD, KINDS, SHOWDOWN, TABLE, Leaves, Templates
+from counterplay.engine.streets import FOLD, KINDS, NET, SHOWDOWN, TABLE, Leaves, Templates
 from counterplay.games.holdem import trees as ends
 from counterplay.games.holdem.betting import BettingRules, Rake
 from counterplay.games.holdem.trees import Start, Street
@@ -14,7 +14,7 @@ from counterplay.games.holdem.trees import Start, Street
 I64 = npt.NDArray[np.int64]
 U32 = np.uint32
 
-_KINDS = {ends.FOLD: FOLD, ends.SHOWDOWN: SHOWDOWN, ends.ALLIN: TABLE}
+_KINDS = {ends.FOLD: FOLD, ends.SHOWDOWN: SHOWDOWN, ends.ALLIN: TABLE, ends.CUT: NET}
 _ROWS = 3 * 2**14  # sequences times lanes of a template: three such tables of 32-bit numbers take 576 kB of cache
 
 

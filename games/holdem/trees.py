@@ -15,7 +15,7 @@ from counterplay.engine.errors import UserError
 from counterplay.games.holdem.betting import PLAYERS, STREETS, BettingRules, Turn
 from counterplay.games.holdem.values import Chips, in_chips, in_units, units_of
 
-FOLD, SHOWDOWN, ALLIN, NEXT = 2, 3, 4, 5  # how a street may have ended, beside who acts, 0 or 1
+FOLD, SHOWDOWN, ALLIN, NEXT, CUT = 2, 3, 4, 5, 6  # how a street may have ended, beside who acts, 0 or 1
 MAX_NODES = 500_000
 _SAMPLE = 40  # trees of a street by which it is told whether all would be too many
 _ADVICE = "give fewer or larger sizes, or a raise_cap"
@@ -35,7 +35,7 @@ class Street(NamedTuple):
     """The betting of one street, nodes in preorder; node 0 is the first decision. N nodes."""
 
     start: Start
-    kind: npt.NDArray[np.int8]  # [N] who acts, 0 or 1, or how it ended: FOLD, SHOWDOWN, ALLIN, NEXT
+    kind: npt.NDArray[np.int8]  # [N] who acts, 0 or 1, or how it ended: FOLD, SHOWDOWN, ALLIN, NEXT or, cut off, CUT
     parent: npt.NDArray[np.int32]  # [N] -1 at the root
     size: npt.NDArray[np.int32]  # [N] nodes of the subtree, itself included
     action: tuple[str, ...]  # [N] "check", "bet 20", "raise to 80", "all-in 170", "call", "fold"; "" at the root
@@ -263,6 +263,17 @@ def dealt_out(trees: Mapping[Start, Street], betting: BettingRules) -> dict[Star
                 if after.street < betting.last:
                     after = found[after].following(0, betting)
     return found
+
+
+def cut_off(trees: Mapping[Start, Street], street: int) -> dict[Start, Street]:
+    """Return the trees of a game that ends with a street: in place of what follows it there are net leaves."""
+    return {
+        start: tree._replace(kind=np.where(tree.kind == NEXT, np.int8(CUT), tree.kind))
+        if start.street == street
+        else tree
+        for start, tree in trees.items()
+        if start.street <= street
+    }
 
 
 def _over(start: Start, kind: int) -> Street:

@@ -2,7 +2,7 @@
 
 FOLD: a payoff against every hand that shares no card with one's own. SHOWDOWN: one against weaker and one against
 stronger hands, by a sweep over both ranges in order of strength. TABLE: a product with the board's table of chances to
-win, for showdowns with cards to come.
+win, for showdowns with cards to come. NET: what an evaluator answered (`solvers.streets.nets`).
 
 All leaves of an instance are on one board, so sixteen go side by side: plans are transposed to sixteen numbers a hand,
 and the sweep over hands is paid for once (`engine.simd`). All arrays are raw (`engine.raw`), w is the board's width.
@@ -20,7 +20,7 @@ from counterplay.solvers.streets.decisions import UPDATE, begins_at
 from counterplay.solvers.streets.tables import touch
 
 _HALF = np.float32(0.5)
-_0, _1, _2, _3, _7, _8 = (np.uint64(n) for n in (0, 1, 2, 3, 7, 8))
+_0, _1, _2, _3, _4, _7, _8 = (np.uint64(n) for n in (0, 1, 2, 3, 4, 7, 8))
 _CARDS = np.uint64(SLOTS)
 
 
@@ -51,7 +51,7 @@ def add_leaves(
     own, others = boards.lanes[board * _2 + p], boards.lanes[board * _2 + q]
     mine, theirs = work.last, shift(work.last, WIDE)
     store(work.packed, w * WIDE, zeros())
-    blocks = leaves.bounds[t * _3 + _3] - leaves.bounds[t * _3]
+    blocks = leaves.bounds[t * _4 + _3] - leaves.bounds[t * _4]
     steps = (((own + _7) // _8 + (others + _7) // _8) * blocks + _1) * WIDE  # times entries of a line
     base, soon = game.instances.base[instance], tables.regret
     summed, behind = base + begins_at(game, t, board, p), templates.actions[t * _2 + p] * boards.columns[board * _2 + p]
@@ -66,7 +66,7 @@ def add_leaves(
     if instance == 0 or scattered:
         ahead_lines = behind_lines = _0
     for kind in range(_3):
-        for block in range(leaves.bounds[t * _3 + kind], leaves.bounds[t * _3 + kind + _1]):
+        for block in range(leaves.bounds[t * _4 + kind], leaves.bounds[t * _4 + kind + _1]):
             for j in range(WIDE):
                 mine[j] = leaves.last[(block * _2 + p) * WIDE + j] * w
                 theirs[j] = leaves.last[(block * _2 + q) * WIDE + j] * w
@@ -100,6 +100,26 @@ def add_leaves(
                 scatter_add(work.result, k * _8 * WIDE, value, mine, _0, k * _8)
                 scatter_add(work.result, k * _8 * WIDE + _8, value, mine, _8, k * _8)
                 ahead, summed = touch(soon, ahead, ahead_lines), touch(tables.total, summed, behind_lines)
+    first, end = leaves.bounds[t * _4 + _3], leaves.bounds[t * _4 + _4]
+    if first < end:
+        _by_answers(game, value, first, end, instance, t, own, p, w)
+
+
+@inlined
+def _by_answers(
+    game: Subgame, value: Any, first: Index, end: Index, instance: Index, t: Index, lanes: Index, p: Index, w: Index
+) -> None:
+    """Add what an evaluator answered for an instance's net leaves, in these blocks, to the own sequences there."""
+    none, each = game.templates.sequences[t], np.uint64(game.nets.width)
+    at = (game.nets.first[instance] * _2 + p) * each
+    for block in range(first, end):
+        for j in range(WIDE):
+            row = np.uint64(game.leaves.last[(block * _2 + p) * WIDE + j])
+            if row == none:
+                return
+            for i in range(lanes):
+                value[row * w + i] += game.nets.values[at + i]
+            at += _2 * each
 
 
 @inlined

@@ -73,6 +73,27 @@ def pressed(game: Subgame, total: F32) -> U8:
     return found
 
 
+def by_lanes(game: Subgame, cells: Subgame, total: npt.NDArray[Any]) -> F32:
+    """Return average strategies of a layout by lanes: each lane plays as its cell does in the table of a chain.
+
+    `cells` is the same layout with the chain's cells and places in its tables (`chain.judged_on`).
+    """
+    found = np.zeros(game.entries, np.float32)
+    for k, (to, source) in enumerate(zip(parts_of(game), parts_of(cells), strict=True)):
+        if not to.actions:
+            continue
+        board, p = int(game.instances.board[k // 2]), to.player
+        at = int(cells.boards.at[board]) + p * int(cells.boards.width[board])
+        masses = source.of(total)[cells.boards.cell[at : at + to.columns]].astype(np.float32)
+        begins = [own.start for _, own in decisions_of(game, to)]
+        sizes = np.diff([*begins, to.actions])
+        sums = np.repeat(np.add.reduceat(masses, begins, axis=1), sizes, axis=1)
+        even = np.repeat(1.0 / sizes, sizes)[None]
+        odds = np.where(sums > 0, masses / np.where(sums > 0, sums, 1), even)
+        found[to.begin : to.end] = odds.T.ravel()
+    return found
+
+
 def simple(game: Subgame, chosen: npt.NDArray[np.int64]) -> F32:
     """Return the table of a player who always takes the same action of a decision: `chosen[d]`."""
     table = np.zeros(game.entries, np.float32)

@@ -109,7 +109,7 @@ def walk(
                     level += _1
                     below = shift(work.plan, work.row[level] * size)
                     t, board = templates.follows[group], deals.after[deal]
-                    _deal(boards, templates, plan, below, group, board, w)
+                    hand_on(boards, templates, plan, below, group, board, w)
                     work.instance[level] = instances.child[instance] + child
                     work.child[level] = _0
                     work.until[level] = _count(templates.groups, t) * _count(deals.bounds, board)
@@ -192,7 +192,7 @@ def _earned(plan: Any, value: Any, arrivals: Index, start: Index, stop: Index, w
 
 
 @inlined
-def _deal(boards: Boards, templates: Templates, above: Any, below: Any, group: Index, board: Index, w: Index) -> None:
+def hand_on(boards: Boards, templates: Templates, above: Any, below: Any, group: Index, board: Index, w: Index) -> None:
     """Hand both plans at a group of ends, vectors of width w, on to a board dealt: of the hands that it leaves."""
     v = boards.width[board]
     for q in range(_2):
