@@ -280,13 +280,17 @@ class Blueprint(Unchangeable):
         arguments.number("seconds", seconds, above=0)
         return bounded(self.spot, self.chain, self.total, self.pairs, seconds, arguments.whole("seed", seed))
 
+    def fits_whole(self, memory: int | None = None) -> bool:
+        """Tell whether all boards of the game can be laid out, in half of what is free or in `memory` bytes."""
+        return whole_size(self.spot) <= (available() // 2 if memory is None else min(memory, available()))
+
     def exact(self, threads: int | None = None, memory: int | None = None) -> Judgement | None:
         """Judge the blueprint in the whole game, where best responses see all hands; None where that does not fit.
 
-        All boards of the game are laid out for it, in half of what is free or in `memory` bytes.
+        All boards of the game are laid out for it (`fits_whole`).
         """
         many = cores() if threads is None else arguments.whole("threads", threads, 1, arguments.THREADS)
-        if whole_size(self.spot) > (available() // 2 if memory is None else min(memory, available())):
+        if not self.fits_whole(memory):
             return None
         run = whole_run(self.spot, self.chain, self.total, many)
         return run.judge()

@@ -131,6 +131,6 @@ def _check(plan: Any, street: str, gadget: str, game: Any) -> int:
     check_gadget(gadget)
     if gadget != NONE and spot.rake.taken:
         raise UserError("with rake what one player gives up is not what the other wins, and gadgets count on that")
-    if not plan.fits_whole:
+    if not plan.fits_whole():
         raise UserError("all subgames at once are for games whose boards can all be laid out, and these cannot")
     return STREETS.index(street) - first

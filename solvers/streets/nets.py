@@ -39,7 +39,7 @@ def ask(whole: Subgame, long: Tables, memory: Work, mode: int) -> None:
         plan, sigma, w = shift(work.plan, row), shift(work.sigma, row), boards.width[board]
         groups, many = templates.groups[t], deals.bounds[board + _1] - deals.bounds[board]
         if arrives:
-            down(game, tables, work, plan, sigma, instance, t, board, _0, mode, w)
+            down(game, tables, work, plan, sigma, instance, t, board, _0, mode, False, False, w)
             _tell(game, plan, instance, t, board, w)
             work.child[level] = _0
             work.until[level] = (templates.groups[t + _1] - groups) * many
