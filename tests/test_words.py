@@ -26,7 +26,7 @@ PACKAGE = Path(counterplay.__file__).parent
 OPTIONS = {opt for command in cli.commands.values() for p in command.params for opt in (*p.opts, *p.secondary_opts)} | {
     *("--help", "--version", "--debug"),
 }
-PIPS = {"--logdir"}  # of TensorBoard's command, which is named whole
+PIPS = {"--logdir", "--counterplay-effort", "--counterplay-seed"}  # of TensorBoard's command, and of pytest's
 
 
 def said():

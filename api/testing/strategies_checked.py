@@ -8,6 +8,7 @@ from counterplay.api.testing import plain, textbook
 from counterplay.api.testing.bounds import Bound, bound_of
 from counterplay.api.testing.classics import CLASSICS
 from counterplay.api.testing.drawn import games as drawn_games
+from counterplay.api.testing.drawn import moves_of
 from counterplay.api.testing.searching import search
 from counterplay.engine.errors import UserError
 from counterplay.engine.tree import compile_tree
@@ -149,13 +150,13 @@ def _textbook(like: str | Callable[[Any, int], Any] | None) -> Callable[[Any, in
 
 def responses(rules: Any, profile: plain.Profile) -> str:
     """Return what a strategy does, what it is worth and what its best responses do, in lines."""
-    lines, found = [], plain.judge(rules, profile)
+    lines, found, moves = [], plain.judge(rules, profile), moves_of(rules)
     if len(profile) <= 24:
         lines = ["it plays " + ", ".join(f"{label!r}: {_rounded(odds)}" for (_, label), odds in profile.items())]
     for p in range(rules.players):
         earns, choices = plain.best_response(rules, profile, p)
         told = list(choices.items())
-        does = ", ".join(f"{label!r}: move {i}" for (_, label), i in told[:12]) + (", ..." if len(told) > 12 else "")
+        does = ", ".join(f"{moves[key][i]} at {key[1]!r}" for key, i in told[:12]) + (", ..." if len(told) > 12 else "")
         lines.append(f"player {p} earns {found.value[p]:.6g}, and {earns:.6g} by {does or 'nothing that it chooses'}")
     return "\n".join(lines)
 
