@@ -5,6 +5,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,7 +67,9 @@ def test_exact_values_are_of_small_zero_sum_games(game):
         solve_exactly(make(game))
 
 
-@pytest.mark.parametrize("game", ["kuhn", "leduc", "liars_dice(faces=4)", "kuhn(players=3)", "prisoners_dilemma"])
+@pytest.mark.parametrize(
+    "game", ["kuhn", "leduc", "liars_dice(faces=4)", "kuhn(players=3)", "prisoners_dilemma", "dark_hex(size=2)"]
+)
 def test_certificates_of_trees(tmp_path, game):
     file, out = certified(tmp_path, game, iterations=100)
     solution, found = counterplay.load(file), json.loads(out.read_text())
@@ -145,6 +148,12 @@ def test_locked_spots_and_other_kinds_are_refused(tmp_path):
     counterplay.solve("phantom_tic_tac_toe", iterations=1).save(file)
     with pytest.raises(ValueError, match="phantom games without a tree cannot be certified"):
         certificates.certify(file)
+
+
+@pytest.mark.parametrize("name", ["kuhn.cps", "river.cps"])
+def test_files_of_earlier_versions_are_told_of(name):
+    with pytest.raises(ValueError, match="load it and save it again"):
+        certificates.certify(Path(__file__).parent / "old" / name)
 
 
 def refused(out, file):
