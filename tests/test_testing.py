@@ -173,6 +173,12 @@ def test_openspiels_own_solvers():
     check_solver(solvers.CFRSolver, "cfr", iterations=(1, 20), examples=0)
     check_solver(solvers.CFRPlusSolver, "cfr+", iterations=(1, 20), examples=0)
 
+    sampled = pytest.importorskip("open_spiel.python.algorithms.external_sampling_mccfr")
+    check_solver(sampled.ExternalSamplingSolver, "mccfr", iterations=(100,), examples=0)
+    pyspiel = pytest.importorskip("pyspiel")
+    check_solver(pyspiel.CFRSolver, "cfr", iterations=(1, 20), examples=0)
+    check_solver(pyspiel.ExternalSamplingMCCFRSolver, "mccfr", iterations=(100,), examples=0)
+
     class Uniform(solvers.CFRSolver):  # never updates
         def evaluate_and_update_policy(self):
             pass
