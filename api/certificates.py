@@ -16,6 +16,7 @@ from counterplay.api.solution import BLUEPRINT, FACTORED, HOLDEM, STEPPED, TREE
 from counterplay.api.trees import name_of, named
 from counterplay.api.verifier import FORMAT, Measured
 from counterplay.engine.errors import UserError
+from counterplay.engine.store import FORMAT as STORED
 from counterplay.games import GAMES
 
 _LONG = 100  # bits of a denominator that is written out
@@ -31,6 +32,8 @@ def certify(path: str | Path, game: Any = None) -> dict[str, Any]:
 
     solution = load(path, game)
     arrays, header, digest = verifier.read_file(path)
+    if header["format"] < STORED:
+        raise UserError(f"{path} was written by an earlier version: load it and save it again, and certify that")
     found = measured(arrays, header, game)
     claims = [(*solution.value, *solution.best), (*found.value, *found.best)]
     scale = max(1.0, *(abs(float(x)) for x in claims[1]))

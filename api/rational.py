@@ -62,7 +62,10 @@ def solve_exactly(rules: Any) -> tuple[Fraction, list[dict[str, list[Fraction]]]
         raise UserError("exact values are of two-player zero-sum games")
     flat = flatten(rules)
     if flat.chance.dtype != object:
-        raise UserError(f"exact values are of games of up to {EXACT:,} ends, and this one has {len(flat.chance):,}")
+        raise UserError(
+            f"exact values are of games of up to {EXACT:,} ends whose odds are fractions; this one has "
+            f"{len(flat.chance):,} ends"
+        )
     if any(flat.paid.sum(axis=1)):
         raise UserError("exact values are of two-player zero-sum games, and this one's payoffs do not sum to zero")
     weight = flat.chance * flat.paid[:, 0]

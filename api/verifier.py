@@ -137,7 +137,7 @@ def flatten(rules: Any) -> Flat:
     game, digest = histories(rules), hashlib.sha256()
     chance, paid, last = list[float](), list[Sequence[float]](), list[tuple[int, ...]]()
     sets: list[dict[str, tuple[int, int, int]]] = [{} for _ in range(rules.players)]
-    rows, deepest, widest, count = [0] * rules.players, 0, 1, 0
+    rows, deepest, widest, count, whole = [0] * rules.players, 0, 1, 0, True
     stack: list[tuple[Any, float | Fraction, tuple[int, ...], int]] = [
         (game.root(), Fraction(1), (-1,) * rules.players, 0)
     ]
@@ -161,6 +161,7 @@ def flatten(rules: Any) -> Flat:
             digest.update(repr((CHANCE, odds)).encode())
             if min(odds) < 0 or abs(sum(odds) - 1) > 1e-9:
                 raise UserError(f"chances {odds} are none")
+            whole = whole and sum(map(simple, odds)) == 1  # else fractions would be of another game
             stack += [(game.play(state, i), reach * simple(p), lasts, depth + 1) for i, p in enumerate(odds) if p > 0]
             continue
         label = game.sees(state, turn)
@@ -174,7 +175,7 @@ def flatten(rules: Any) -> Flat:
         for i in range(many):
             now = (*lasts[:turn], first + i, *lasts[turn + 1 :])
             stack.append((game.play(state, i), reach, now, depth + 1))
-    exact = len(paid) <= EXACT and sum(chance, Fraction(0)) > 0
+    exact = whole and len(paid) <= EXACT
     kind: Any = object if exact else np.float64
     pays = [[simple(x) for x in row] for row in paid] if exact else paid
     return Flat(

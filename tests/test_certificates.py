@@ -5,6 +5,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from counterplay.api.rational import solve_exactly
 from counterplay.api.strategies import as_table
 from counterplay.api.testing.drawn import games, spots
 from counterplay.engine.form import sequence_form
+from counterplay.engine.rules import CHANCE, LEAF
 from counterplay.engine.tree import compile_tree
 from counterplay.games import make
 from counterplay.games.holdem.cards import DECKS
@@ -66,7 +68,9 @@ def test_exact_values_are_of_small_zero_sum_games(game):
         solve_exactly(make(game))
 
 
-@pytest.mark.parametrize("game", ["kuhn", "leduc", "liars_dice(faces=4)", "kuhn(players=3)", "prisoners_dilemma"])
+@pytest.mark.parametrize(
+    "game", ["kuhn", "leduc", "liars_dice(faces=4)", "kuhn(players=3)", "prisoners_dilemma", "dark_hex(size=2)"]
+)
 def test_certificates_of_trees(tmp_path, game):
     file, out = certified(tmp_path, game, iterations=100)
     solution, found = counterplay.load(file), json.loads(out.read_text())
@@ -145,6 +149,54 @@ def test_locked_spots_and_other_kinds_are_refused(tmp_path):
     counterplay.solve("phantom_tic_tac_toe", iterations=1).save(file)
     with pytest.raises(ValueError, match="phantom games without a tree cannot be certified"):
         certificates.certify(file)
+
+
+class Uneven:
+    """Matching pennies whose coin falls with odds that are no fractions: they sum to one but for rounding."""
+
+    players = 2
+
+    def root(self):
+        return ()
+
+    def turn(self, state):
+        return (CHANCE, 0, 1, LEAF)[len(state)]
+
+    def moves(self, state):
+        return ("a", "b", "c") if not state else ("heads", "tails")
+
+    def chance(self, state):
+        return [0.1234567890123, 0.3333333333456, 1 - 0.1234567890123 - 0.3333333333456]
+
+    def play(self, state, move):
+        return (*state, move)
+
+    def payoffs(self, state):
+        won = (state[0] + 1) * (1 if state[1] == state[2] else -1)
+        return won, -won
+
+    def sees(self, state, player):
+        return "coin"
+
+
+def test_odds_that_are_no_fractions_are_summed_with_a_bound(tmp_path):
+    file = tmp_path / "s.cps"
+    solution = counterplay.solve(Uneven(), iterations=3)
+    solution.save(file)
+    made = certificates.certify(file, Uneven())
+    assert 0 < made["rounding_at_most"] < 1e-12
+    assert made["exploitability_at_most"] == pytest.approx(solution.exploitability, abs=1e-12)
+    out = tmp_path / "c.json"
+    out.write_text(verifier.dump(made))
+    assert certificates.check(out, file, Uneven())[1] == []
+    with pytest.raises(ValueError, match="exact values are of"):
+        solve_exactly(Uneven())
+
+
+@pytest.mark.parametrize("name", ["kuhn.cps", "river.cps"])
+def test_files_of_earlier_versions_are_told_of(name):
+    with pytest.raises(ValueError, match="load it and save it again"):
+        certificates.certify(Path(__file__).parent / "old" / name)
 
 
 def refused(out, file):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from random import Random
 
 import mutants
@@ -19,6 +20,7 @@ from counterplay.engine.rules import is_factored
 from counterplay.engine.size import estimate
 from counterplay.engine.tree import compile_tree
 from counterplay.games import GAMES, make
+from counterplay.solvers import SOLVERS
 from counterplay.solvers.value import judge_table
 from counterplay.testing import (
     Chance,
@@ -123,15 +125,18 @@ def test_every_small_game_of_the_catalogue(spec):
     check_game(spec, most=20_000)
 
 
-@pytest.mark.parametrize("algorithm", ["cfr", "cfr+", "dcfr", "linear", "pcfr+", "pdcfr+", "mmd", "lp"])
+SWEPT = [name for name in SOLVERS.names if not name.startswith("mccfr")]
+THEOREMS = {"cfr": "cfr", "dcfr": "dcfr", "linear": "linear", "mmd": 3.0, "lp": 1e-7}  # mirror descent: from far off
+
+
+@pytest.mark.parametrize("algorithm", SWEPT)
 def test_our_solvers_keep_their_bounds(algorithm):
-    bound = {"cfr": "cfr", "cfr+": "cfr+", "dcfr": "dcfr", "linear": "linear", "mmd": 3.0, "lp": 1e-7}.get(algorithm)
-    limits = {} if algorithm == "lp" else {"iterations": None}
+    """Those that have no theorem of their own keep that of CFR+."""
 
     def solve(rules, iterations):
-        return counterplay.solve(rules, algorithm, **dict.fromkeys(limits, iterations))
+        return counterplay.solve(rules, algorithm, iterations=None if algorithm == "lp" else iterations)
 
-    check_solver(solve, bound or "cfr+", iterations=(1, 10, 100), examples=8)
+    check_solver(solve, THEOREMS.get(algorithm, "cfr+"), iterations=(10, 100), examples=3)
 
 
 @pytest.mark.parametrize("name", ["cfr", "cfr+"])
@@ -141,9 +146,11 @@ def test_ours_are_the_textbooks(name):
     )
 
 
-def test_sampling_keeps_its_bound():
+@pytest.mark.parametrize("algorithm", ["mccfr-external", "mccfr-average", "mccfr-chance", "mccfr-outcome"])
+def test_sampling_keeps_its_bound(algorithm):
+    bound = partial(bounds.mccfr, least=0.1) if algorithm in ("mccfr-outcome", "mccfr-average") else "mccfr"
     check_solver(
-        lambda game, n: counterplay.solve(game, "mccfr-external", iterations=n), "mccfr", iterations=(2000,), examples=0
+        lambda game, n: counterplay.solve(game, algorithm, iterations=n), bound, iterations=(2000,), examples=0
     )
 
 
@@ -165,6 +172,12 @@ def test_openspiels_own_solvers():
     solvers = pytest.importorskip("open_spiel.python.algorithms.cfr")
     check_solver(solvers.CFRSolver, "cfr", iterations=(1, 20), examples=0)
     check_solver(solvers.CFRPlusSolver, "cfr+", iterations=(1, 20), examples=0)
+
+    sampled = pytest.importorskip("open_spiel.python.algorithms.external_sampling_mccfr")
+    check_solver(sampled.ExternalSamplingSolver, "mccfr", iterations=(100,), examples=0)
+    pyspiel = pytest.importorskip("pyspiel")
+    check_solver(pyspiel.CFRSolver, "cfr", iterations=(1, 20), examples=0)
+    check_solver(pyspiel.ExternalSamplingMCCFRSolver, "mccfr", iterations=(100,), examples=0)
 
     class Uniform(solvers.CFRSolver):  # never updates
         def evaluate_and_update_policy(self):

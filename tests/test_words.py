@@ -27,7 +27,7 @@ COMMANDS = [c for top in cli.commands.values() for c in (top, *getattr(top, "com
 OPTIONS = {opt for command in COMMANDS for p in command.params for opt in (*p.opts, *p.secondary_opts)} | {
     *("--help", "--version", "--debug"),
 }
-PIPS = {"--logdir"}  # of TensorBoard's command, which is named whole
+PIPS = {"--logdir", "--counterplay-effort", "--counterplay-seed"}  # of TensorBoard's command, and of pytest's
 
 
 def said():

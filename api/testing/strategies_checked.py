@@ -8,6 +8,7 @@ from counterplay.api.testing import plain, textbook
 from counterplay.api.testing.bounds import Bound, bound_of
 from counterplay.api.testing.classics import CLASSICS
 from counterplay.api.testing.drawn import games as drawn_games
+from counterplay.api.testing.drawn import moves_of
 from counterplay.api.testing.searching import search
 from counterplay.engine.errors import UserError
 from counterplay.engine.tree import compile_tree
@@ -90,13 +91,14 @@ def check_solver(
 ) -> None:
     """Raise `AssertionError` with the smallest game found in which a solver breaks its bound.
 
-    `solve(game, iterations)` returns a strategy in any form that `counterplay.judge` takes, for the game's rules; a
-    class of OpenSpiel's solvers (made with a game; `evaluate_and_update_policy()` and `average_policy()`), or a C++
-    one, is taken as it is. `bound` names a theorem of `counterplay.testing.bounds` ("cfr", "cfr+", "linear", "dcfr",
-    "mccfr": exploitability after so many iterations at most what it says for the game), or is a number for solvers that
-    are exact, or a function of (rules, iterations). `like` is another solver, "cfr" and "cfr+" the textbook's, whose
-    strategies must be worth the same after each number of iterations; it finds in ten iterations what a bound finds in
-    thousands. Games are two-player and zero-sum: those in `known` first (a few in which faults show), then so many
+    `solve(game, iterations)` returns a strategy in any form that `counterplay.judge` takes, for the game's rules. A
+    class of OpenSpiel's solvers, of Python or C++, is taken as it is: it is made with a game, and has
+    `average_policy()` and `evaluate_and_update_policy()`, `run_iteration()` or `iteration()`. `bound` names a theorem
+    of `api.testing.bounds` ("cfr", "cfr+", "linear", "dcfr", "mccfr": exploitability after so many iterations at most
+    what it says for the game), or is a number for solvers that are exact, or a function of (rules, iterations). `like`
+    is another solver, "cfr" and "cfr+" the textbook's, whose strategies must be worth the same after each number of
+    iterations; it finds in ten iterations what a bound finds in thousands. Games are two-player and zero-sum: those in
+    `known` first (a few in which faults show; put there what was found before, to keep it found), then so many
     `examples` of the Hypothesis strategy `games`. The same `seed` tries the same games.
     """
     answer, limit = _solver(solve), None if bound is None else bound_of(bound)
@@ -149,13 +151,13 @@ def _textbook(like: str | Callable[[Any, int], Any] | None) -> Callable[[Any, in
 
 def responses(rules: Any, profile: plain.Profile) -> str:
     """Return what a strategy does, what it is worth and what its best responses do, in lines."""
-    lines, found = [], plain.judge(rules, profile)
+    lines, found, moves = [], plain.judge(rules, profile), moves_of(rules)
     if len(profile) <= 24:
         lines = ["it plays " + ", ".join(f"{label!r}: {_rounded(odds)}" for (_, label), odds in profile.items())]
     for p in range(rules.players):
         earns, choices = plain.best_response(rules, profile, p)
         told = list(choices.items())
-        does = ", ".join(f"{label!r}: move {i}" for (_, label), i in told[:12]) + (", ..." if len(told) > 12 else "")
+        does = ", ".join(f"{moves[key][i]} at {key[1]!r}" for key, i in told[:12]) + (", ..." if len(told) > 12 else "")
         lines.append(f"player {p} earns {found.value[p]:.6g}, and {earns:.6g} by {does or 'nothing that it chooses'}")
     return "\n".join(lines)
 
@@ -164,9 +166,14 @@ def _rounded(x: Any) -> str:
     return f"[{', '.join(f'{v:.6g}' for v in x)}]" if isinstance(x, Sequence) else f"{x:.6g}"
 
 
+# What OpenSpiel's solvers call one iteration, in Python and C++.
+_STEPS = ("evaluate_and_update_policy", "run_iteration", "iteration")
+
+
 def _solver(solve: Any) -> Callable[[Any, int], Any]:
     """Return a function of rules and iterations, of whatever was given."""
-    if not hasattr(solve, "evaluate_and_update_policy"):
+    step = next((name for name in _STEPS if hasattr(solve, name)), None)
+    if step is None:
         return solve  # type: ignore[no-any-return]
 
     def of_openspiel(rules: Any, iterations: int) -> Any:
@@ -174,7 +181,7 @@ def _solver(solve: Any) -> Callable[[Any, int], Any]:
 
         solver = solve(to_game(rules))
         for _ in range(iterations):
-            solver.evaluate_and_update_policy()
-        return solver.average_policy()
+            getattr(solver, step)()
+        return profile_of(rules, solver.average_policy())  # read at once: in C++ it lives no longer than its solver
 
     return of_openspiel
