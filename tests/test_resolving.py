@@ -154,13 +154,13 @@ def test_a_game_of_one_hand_each():
 
 
 @pytest.mark.parametrize("gadget", SAFE)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_safe_re_solving_is_no_worse_than_its_blueprint_in_random_games(seed, gadget):
     tree = random_dealt(seed)
     form = sequence_form(tree)
     for blueprint in (random(tree, np.random.default_rng(seed)), uniform(tree), solve_lp(tree)):
         before = judge_table(form, blueprint)
-        after = resolved(tree, None, blueprint, horizon=1 + seed % 2, gadget=gadget, iterations=600)
+        after = resolved(tree, None, blueprint, horizon=1 + seed % 2, gadget=gadget, iterations=400)
         for p in range(2):  # what a best response to each player's strategy earns
             assert after.best[p] <= before.best[p] + 0.02
 
