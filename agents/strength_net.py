@@ -6,8 +6,14 @@ says what a hand at each point wins; and a lane reads its own between two points
 about every strength, and few states teach it much.
 """
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+
+from counterplay.agents.value_net import ValueNet
+
+Floats = npt.NDArray[np.float32]
 
 
 class StrengthNet(nn.Module):
@@ -42,3 +48,20 @@ class StrengthNet(nn.Module):
         """Return what hands at each point win, [B, 2, K], given public features and both ranges by strength."""
         found: Tensor = self.layers(torch.cat([public, summed.flatten(1)], dim=1)).view(-1, 2, self.points)
         return found
+
+    def points_of(self, strength: Floats) -> Floats:
+        """Return what `near` does, of arrays."""
+        found: Floats = self.near(torch.from_numpy(strength)).numpy()
+        return found
+
+    def answers(self, public: Floats, summed: Floats) -> Floats:
+        """Return what `by_strength` does, of arrays and without gradients."""
+        with torch.no_grad():
+            found: Floats = self.by_strength(torch.from_numpy(public), torch.from_numpy(summed)).numpy()
+        return found
+
+
+def strength_net(features: int, lanes: int, hidden: int, kept: int, seed: int) -> ValueNet:
+    """Return a value network that has not learned anything, whose weights follow from a seed."""
+    torch.manual_seed(seed)
+    return ValueNet(StrengthNet(features, lanes, hidden, kept=kept), features, lanes)

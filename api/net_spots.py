@@ -140,15 +140,11 @@ def learned(street: Street, samples: "Samples", plan: "Plan") -> tuple["ValueNet
 
     It learns what hands are worth beyond what they are if nobody bets any more.
     """
-    import torch
-
-    from counterplay.agents.strength_net import StrengthNet
-    from counterplay.agents.value_net import ValueNet
+    from counterplay.agents.strength_net import strength_net
     from counterplay.agents.value_training import Trainer
 
-    torch.manual_seed(plan.seed)
     features, lanes = street.states.numbers.shape[1], street.states.chance.shape[1]
-    net = ValueNet(StrengthNet(features, lanes, plan.hidden, kept=1), features, lanes)
+    net = strength_net(features, lanes, plan.hidden, 1, plan.seed)
     trainer, steps = Trainer(net, street.states, plan), plan.steps(samples.size)
     checked = street.checked_down(samples.states, samples.ranges) / street.states.unit[samples.states, None, None]
     trainer.add(samples._replace(values=(samples.values - checked).astype(np.float32)))

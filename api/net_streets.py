@@ -128,8 +128,6 @@ class OnBoard:
     """
 
     def __init__(self, street: Street, net: "ValueNet | None", ends: Sequence[End], deck: Deck):
-        import torch
-
         one, two = (np.searchsorted(hands_of(deck), mine) for mine in ends[0].hands)
         pairs, self.lanes = np.ix_(one, two), (len(one), len(two))
         module: Any = None if net is None else net.module
@@ -138,15 +136,13 @@ class OnBoard:
         self.ahead = np.ascontiguousarray(street.ahead[0][pairs])  # [n, m]
         self.chance = np.ascontiguousarray(street.states.chance[0][pairs])
         if self.net is not None:
-            numbers = torch.from_numpy(street.states.numbers)
+            numbers = street.states.numbers
             first = self.net.features - self.net.lanes
-            near = self.net.near(numbers[0, first:]).numpy()
+            near = self.net.points_of(numbers[0, first:])
             self.public, self.near = numbers[:, first - self.net.kept : first], (near[one], near[two])  # [n, K], [m, K]
 
     def values(self, states: I64, ranges: F32) -> F32:
         """Return both players' values, [B, 2, W], of states [B] at ranges [B, 2, W]."""
-        import torch
-
         n, m = self.lanes
         one, two = ranges[:, 0, :n], ranges[:, 1, :m]
         found, half = np.zeros_like(ranges), self.half[states, None]
@@ -155,11 +151,10 @@ class OnBoard:
             return found
         mass = np.maximum(ranges.sum(axis=2), np.float32(1e-30))
         first, second = one / mass[:, :1], two / mass[:, 1:]
-        summed = torch.from_numpy(np.stack([first @ self.near[0], second @ self.near[1]], axis=1))
-        with torch.no_grad():
-            said = self.net.by_strength(self.public[states], summed).numpy()
+        summed = np.stack([first @ self.near[0], second @ self.near[1]], axis=1)
+        answers = self.net.answers(self.public[states], summed)
         odds = second @ self.chance.T, first @ self.chance
-        said = said[:, 0] @ self.near[0].T, said[:, 1] @ self.near[1].T
+        said = answers[:, 0] @ self.near[0].T, answers[:, 1] @ self.near[1].T
         weights = first * odds[0], second * odds[1]
         off = sum((w * x).sum(axis=1) for w, x in zip(weights, said, strict=True))
         off = off / np.maximum(weights[0].sum(axis=1) + weights[1].sum(axis=1), 1e-30)

@@ -31,8 +31,8 @@ from counterplay.solvers.streets.cfr import SubgameCFR  # noqa: E402
 
 KEPT = Path(tempfile.gettempdir()) / "counterplay_states"
 BOARDS, TIMES, ITERATIONS = 8, 2, 40  # of a file
-CUT, WHOLE, LOSSES, TESTED = 100, 100, 150, 4
-PLAN = {"hidden": 256, "layers": 3, "batch": 128, "passes": 120.0, "seed": 0}
+CUT, WHOLE, LOSSES, TESTED = 100, 100, 150, 3
+PLAN = {"hidden": 128, "batch": 128, "passes": 60.0, "seed": 0}
 SPOT = spot_from_flags(
     board="Ks Qd Jh Th", variant="royal", oop="random", ip="random", bets="33%,75%,150%", raises="75%", raise_cap=3,
     stack=200, pot=20,

@@ -66,6 +66,7 @@ def measure(spec: str, street: str, gadget: str) -> dict[str, object]:
         "spec": spec,
         "street": street,
         "gadget": gadget,
+        "iterations": ITERATIONS,
         "roots": found.roots,
         "before": found.before.exploitability * scale,
         "after": found.after.exploitability * scale,
@@ -86,19 +87,20 @@ def table(rows: list[dict[str, object]]) -> str:
     for spec in SPECS:
         mine = [row for row in rows if row["spec"] == spec]
         if mine:
-            body.append([f"`{spec}`: the blueprint", "", f"{mine[0]['before']:,.1f}", "", ""])
+            body.append([f"`{spec}`: the blueprint", "", "", f"{mine[0]['before']:,.1f}", "", ""])
         for row in mine:
             from_ = "river" if row["street"] == "river" else "turn and river"
             body.append(
                 [
                     f"`{spec}`: {from_}, {NAMES[str(row['gadget'])]}",
                     f"{row['roots']:,}",
+                    f"{row['iterations']}",
                     f"{row['after']:,.1f}",
                     f"{row['processor']:.0f} s",
                     f"{row['memory'] / 1e9:.2f} GB",
                 ]
             )
-    return report.table(["strategy", "roots", "mbb/g", "processor", "memory"], body)
+    return report.table(["strategy", "roots", "iterations", "mbb/g", "processor", "memory"], body)
 
 
 def main() -> None:
