@@ -39,14 +39,14 @@ class Trial(NamedTuple):
 
 TRIALS = (
     Trial("SD-CFR", {}, 5, 151),
-    Trial("SD-CFR, long", {"updates": 100}, 2, 4945),
+    Trial("SD-CFR, long", {"updates": 100}, 1, 1500),
     Trial("SD-CFR, minibatches of 64", {"batch": 64}, 2, 151),
     Trial("SD-CFR, 300 traversals", {"traversals": 300}, 3, 151),
     Trial("SD-CFR, memory of 100,000", {"memory": 100_000}, 2, 151),
     Trial("SD-CFR, networks anew", {"warm": False}, 3, 151),
-    Trial("SD-CFR, networks anew, 1000 updates", {"warm": False, "updates": 1000}, 1, 151),
+    Trial("SD-CFR, networks anew, 1000 updates", {"warm": False, "updates": 1000}, 1, 40),
     Trial("SD-CFR, all iterations alike", {"linear": 0.0}, 3, 151),
-    Trial("Deep CFR, network of the average", {"network": True}, 2, 151),
+    Trial("Deep CFR, network of the average", {"network": True}, 1, 80),
 )
 
 
