@@ -61,7 +61,7 @@ def check_learner(
     `counterplay.agents.returns` does, and with `lives` a last argument of that name, too, [B, T, 1] for values;
     `advantages(reward, value, after, terminated, filled, gamma, trace)` likewise. They must be those of the definition,
     at truncation, termination and an agent's early end, and 0 beyond the end. `learner` is what `counterplay.train`
-    takes, with its `options`: after `steps` steps it must play best in a game of two steps, whose first pays nothing.
+    takes, with its `options`: after `steps` steps it must play best in games of two steps, whose first pays nothing.
     """
     parts = {"lambda_returns": lambda_returns, "n_step": n_step, "advantages": advantages}
     if learner is None and mixer is None and not any(parts.values()):
@@ -204,26 +204,22 @@ def _called(name: str, function: Callable[..., Arrays], case: Played) -> Arrays:
     return np.asarray(found)[..., 0]
 
 
-# Two agents; the first joint action chooses a world, the second is paid there: 1 for agreeing on the first action in
-# the one, 4 for it in the other, so that only what follows tells which to choose. A sum of the agents' values says all.
-LATER = Table(
-    agents=2,
-    actions=2,
-    rows=(
-        ((0.0, 1), (0.0, 1), (0.0, 2), (0.0, 2)),
-        ((1.0, END), (0.5, END), (0.5, END), (0.0, END)),
-        ((0.0, END), (2.0, END), (2.0, END), (4.0, END)),
-    ),
-    limit=3,
-)
+# Two agents; the first joint action chooses a world, the second is paid there: at most 1 in the poor one, 4 in the
+# rich one, so that only what follows tells which to choose. A sum of the agents' values says all. Either world is the
+# rich one in turn: whoever does not learn it guesses wrong once.
+_CHOICE = ((0.0, 1), (0.0, 1), (0.0, 2), (0.0, 2))
+_POOR = ((1.0, END), (0.5, END), (0.5, END), (0.0, END))
+_RICH = ((0.0, END), (2.0, END), (2.0, END), (4.0, END))
+LATER = tuple(Table(2, 2, (_CHOICE, *worlds), limit=3) for worlds in ((_POOR, _RICH), (_RICH, _POOR)))
 
 
 def _check_learning(learner: Any, steps: int, seed: int, options: dict[str, Any]) -> None:
     import counterplay
 
-    run = counterplay.train(learner, LATER, steps=steps, seed=seed, test_every=10**9, test_episodes=1, **options)
-    mean, best = run.evaluate(8).mean, LATER.best()
-    assert mean >= best - 1e-6, f"after {steps:,} steps it earns {mean:g} of {best:g}\nin\n{LATER!r}"
+    for task in LATER:
+        run = counterplay.train(learner, task, steps=steps, seed=seed, test_every=10**9, test_episodes=1, **options)
+        mean, best = run.evaluate(8).mean, task.best()
+        assert mean >= best - 1e-6, f"after {steps:,} steps it earns {mean:g} of {best:g}\nin\n{task!r}"
 
 
 def check_environment(env: Any, *, plain: Any = None, batch: int = 4, seed: int = 0) -> None:
