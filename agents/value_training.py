@@ -21,7 +21,7 @@ from counterplay.engine.arguments import number, whole
 from counterplay.engine.errors import UserError
 from counterplay.engine.schema import LARGEST
 
-METHODS = ("random", "rebel")
+METHODS = ("random", "play", "rebel")
 HELD_OUT = 16  # every so many samples one is held out: never trained on, and what errors are told of
 _MOST = 1.0  # the norm that gradients are scaled down to
 
@@ -59,10 +59,11 @@ def join(parts: list[Samples]) -> Samples:
 class Plan:
     """How a value network is trained."""
 
-    method: str = "random"  # where public states come from: drawn at random, or "rebel", from games with itself
+    method: str = "random"  # where public states come from: drawn at random, or met in games with itself, which are
+    # solved to the end ("play") or to the horizon that the games have ("rebel")
     states: int = 0  # public states to solve; 0: as many as the time allows
     seed: int = 0
-    horizon: int = 0  # decisions until the network is asked inside of solves; 0: never, they go to the end
+    horizon: int = 0  # decisions until the network is asked, inside of games and solves; 0: never
     iterations: int = 300  # of CFR for each
     hidden: int = 128
     layers: int = 3
@@ -72,7 +73,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise UserError(f"the method must be {' or '.join(METHODS)}, not {str(self.method)[:80]!r}")
+            raise UserError(
+                f"the method must be {', '.join(METHODS[:-1])} or {METHODS[-1]}, not {str(self.method)[:80]!r}"
+            )
         for name, least, most in (
             ("states", 0, LARGEST),
             ("seed", 0, LARGEST),
@@ -86,8 +89,13 @@ class Plan:
         if not number("rate", self.rate, above=0.0) <= 1.0:
             raise UserError(f"rate must be at most 1, not {self.rate:g}")
         number("passes", self.passes, least=0.0)
-        if self.method == "rebel" and self.horizon == 0:
-            raise UserError("rebel asks the network inside of solves: give it a horizon, such as 2")
+        if self.method != "random" and self.horizon == 0:
+            raise UserError(f"{self.method} asks the network in games with itself: give them a horizon, such as 2")
+
+    @property
+    def own_word(self) -> bool:
+        """Tell whether samples are what solves say that asked the network: older ones are then worse."""
+        return self.horizon > 0 and self.method != "play"
 
     def steps(self, states: int) -> int:
         """Return how many steps of Adam so many new states are worth: half of all, where solves ask the network."""

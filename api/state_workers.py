@@ -32,9 +32,9 @@ def job(on: Ground, plan: Any, number: int, net: Net) -> Any:
         def begin(tree: Any, nodes: Any) -> Any:
             return of.begin(on.described.at(nodes))
 
-    if plan.method == "rebel":
+    if plan.method != "random":
         assert begin is not None
-        return rebel.games(on, BATCH, plan.horizon, plan.iterations, begin, rng)
+        return rebel.games(on, BATCH, plan.horizon, plan.iterations, begin, rng, anew=plan.method == "play")
     nodes, ranges = draw(on, BATCH, rng)
     return solved(on, nodes, ranges, plan.iterations, horizon=plan.horizon or None, begin=begin, inside=INSIDE, rng=rng)
 

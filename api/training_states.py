@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.agents import module
-from counterplay.api.public_play import Reached, play_through
+from counterplay.api.subgame_play import Reached, play_through
 from counterplay.engine.evaluator import Begin
 from counterplay.engine.rules import LEAF
 from counterplay.engine.subgames import PublicStates, forest, public_states

@@ -23,8 +23,10 @@ def valuenet() -> None:
 @click.option("--out", metavar="NET", help="Keep the network there; a long training is also saved once a minute.")
 @click.option("--states", type=Count(), metavar="N", help="Public states to solve; 50000, or as many as --time allows.")
 @click.option("--time", metavar="T", help="Stop after so long, half of it solving: 45s, 5m, 2h.")
-@click.option("--method", metavar="NAME", help="random: states drawn at random; rebel: met in games with itself.")
-@click.option("--horizon", type=int, metavar="N", help="Solves ask the network after N decisions; else go to the end.")
+@click.option("--method", metavar="NAME", help="random: states drawn at random; play, rebel: met in games with itself.")
+@click.option(
+    "--horizon", type=int, metavar="N", help="Games with itself, and solves but those of play, stop after N decisions."
+)
 @click.option("--iterations", type=Count(), metavar="N", help="Of CFR for each state; 300.")
 @click.option("--hidden", type=Count(), metavar="N", help="Width of the network's layers; 128.")
 @click.option("--layers", type=Count(), metavar="N", help="Hidden layers; 3.")

@@ -28,6 +28,7 @@ SOLVING = 0.5  # part of a given time in which states are solved
 _ROUND = 4  # jobs that ask the same network
 _SLICE = 25  # steps between two looks at the clock
 _POINTS = 20  # of the errors while the rate sinks
+_FIXED = ("hidden", "layers", "seed")  # what a training that goes on cannot change
 _KEEP = 60.0  # seconds between two times that it is saved
 _MENTIONED = 2**28  # bytes of samples that are worth a word beforehand
 
@@ -61,8 +62,8 @@ def train_value_net(
 
     That many public `states` (50,000) with ranges are solved by `processes` (one a core), and the network learns from
     them; with a `time` (seconds, or "5m"), as many as half of it allows. With method="random" they are drawn at random,
-    with "rebel" met in games of the network with itself; a `horizon` of so many decisions has it asked inside of the
-    solves too, which else go to the end of the game. `settings` are those of
+    with "play" or "rebel" met in games of the network with itself, subgame by subgame of a `horizon` of so many
+    decisions, and solved to the end of the game or to that horizon. `settings` are those of
     `counterplay.agents.value_training.Plan`. The same seed and states give the same network for any number of
     processes.
 
@@ -117,9 +118,9 @@ def _resumed(
     net = resume if isinstance(resume, TrainedNet) else load_value_net(resume, game)
     if network is not None:
         raise UserError("a training that goes on has its network: leave network out")
-    for name, value in settings.items():
-        if getattr(net.plan, name, value) != value:
-            raise UserError(f"the training to resume has {name}={getattr(net.plan, name)}, not {value}")
+    for name in _FIXED:
+        if settings.get(name, getattr(net.plan, name)) != getattr(net.plan, name):
+            raise UserError(f"the training to resume has {name}={getattr(net.plan, name)}, not {settings[name]}")
     goal = states or (0 if time is not None else net.plan.states)
     if time is None and net.states >= goal and net.stopped_by == "states":
         raise UserError(f"the training has had its {net.states:,} states; ask for more of them, or a time, to go on")
@@ -173,6 +174,11 @@ class _Training:
     def spent(self) -> float:
         return clock() - self.began
 
+    @property
+    def _newest(self) -> int:
+        """Return how many samples, the newest, the network learns from; 0 for all."""
+        return self.trainer.count // 2 if self.net.plan.own_word else 0
+
     def solve(self, crew: Workers) -> None:
         """Have states solved until there are enough; where solves ask the network, it learns in between."""
         kept, plan = self.net.kept, self.net.plan
@@ -191,7 +197,7 @@ class _Training:
                 if not self._goes_on(plan.states or None, self.trainer.count, SOLVING):
                     break
             if asks:
-                loss = self.trainer.learn(plan.steps(new), lambda _: 1.0, self.trainer.count // 2)
+                loss = self.trainer.learn(plan.steps(new), lambda _: 1.0, self._newest)
                 if kept.jobs % (10 * _ROUND) == 0:
                     self._point(loss)
 
@@ -203,7 +209,6 @@ class _Training:
             if kept.finishing is None:
                 kept.finishing = self.trainer.steps
             steps, since = plan.steps(self.trainer.count), self.spent
-            newest = self.trainer.count // 2 if plan.horizon else 0
 
             def part(i: int) -> float:
                 by_steps = (self.trainer.steps + i - (kept.finishing or 0)) / steps
@@ -213,7 +218,7 @@ class _Training:
             noted = part(0)
             while part(0) < 1.0 and not self.stop():
                 count = _SLICE if self.time is not None else min(_SLICE, kept.finishing + steps - self.trainer.steps)
-                loss = self.trainer.learn(count, lambda i: 0.5 * (1 + np.cos(np.pi * part(i))), newest)
+                loss = self.trainer.learn(count, lambda i: 0.5 * (1 + np.cos(np.pi * part(i))), self._newest)
                 if part(0) >= noted + 1 / _POINTS or part(0) >= 1.0:
                     noted = part(0)
                     self._point(loss)

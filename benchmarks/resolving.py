@@ -32,7 +32,11 @@ PAGE = "docs/resolving.md"
 NAMES = {"leduc": "Leduc", **{f"liars_dice(faces={n})": f"dice 1x{n}" for n in (4, 5, 6)}}
 BLUEPRINTS = (0, 5, 100)  # iterations of CFR; 0: uniform
 ITERATIONS = 1000  # of each level, from a blueprint
-EXACT = (("leduc", 300), ("liars_dice(faces=4)", 300))  # games with exact leaves, and iterations of levels and leaves
+EXACT = (
+    ("leduc", 300),
+    ("leduc", 1000),
+    ("liars_dice(faces=4)", 300),
+)  # games with exact leaves, and iterations of levels and leaves
 WARM = (10, 20, 50, 100)
 
 
@@ -82,6 +86,7 @@ def measure() -> dict[str, Any]:
     for game, count in EXACT:
         for gadget in GADGETS:
             rows["exact"].append(measured(game, Rest(count), gadget=gadget, iterations=count))
+    for game in dict(EXACT):
         rows["exact"].append(measured(game, Rest(100), samples=40, iterations=100))
     tree = compile_tree(GAMES.make("leduc"))
     for iterations in (100, 1000):
@@ -114,7 +119,7 @@ def write(result: dict[str, Any]) -> None:
     report.put(PAGE, "blueprints", report.table(header, body))
     body = []
     for game, count in EXACT:
-        found = [of("exact", game=game, gadget=gadget)["exploitability"] for gadget in GADGETS]
+        found = [of("exact", game=game, gadget=gadget, iterations=count)["exploitability"] for gadget in GADGETS]
         drawn = of("exact", game=game, samples=40)["exploitability"]
         body.append([f"{NAMES[game]}, {count} iterations", *(f"{figure:.4f}" for figure in found), f"{drawn:.4f}"])
     header = ["game", *GADGETS, "none, 40 draws of 100 iterations"]

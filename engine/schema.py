@@ -147,7 +147,7 @@ class BlueprintHeader(Struct):
 class ValueNetPlan(Struct):
     """How a value network is trained (`agents.value_training.Plan`)."""
 
-    method: Literal["random", "rebel"]
+    method: Literal["random", "play", "rebel"]
     states: Count
     seed: Count
     horizon: Count

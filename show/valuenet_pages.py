@@ -47,8 +47,8 @@ def watching(name: str) -> Iterator[Callable[[Any], None]]:
 def page(net: Any, paint: Paint) -> Iterator[str]:
     """Yield what a network is, and how it was trained."""
     plan, kept = net.plan, net.kept
-    where = "drawn at random" if plan.method == "random" else "met in games with itself (ReBeL)"
-    to = "the end of the game" if not plan.horizon else f"a horizon of {count(plan.horizon, 'decision')}"
+    where = "drawn at random" if plan.method == "random" else f"met in games with itself ({plan.method})"
+    to = f"a horizon of {count(plan.horizon, 'decision')}" if plan.own_word else "the end of the game"
     facts = [
         ("game", printable(net.game)),
         ("network", f"{kept.net.features} features and {kept.net.lanes} lanes a player; {plan.layers} x {plan.hidden}"),

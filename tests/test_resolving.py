@@ -134,14 +134,33 @@ def test_without_a_gadget_re_solving_may_be_worse_than_its_blueprint():
         assert safe.exploitability == pytest.approx(0, abs=0.005), gadget
 
 
+class OneCoin(CoinToss):
+    """The same with a coin that everybody knows, and so with one hand each."""
+
+    def hands(self, player):
+        return ("heads",) if player == 0 else ("nothing",)
+
+    def deal(self, hands):
+        return (1.0,)
+
+
+def test_a_game_of_one_hand_each():
+    tree = compile_tree(OneCoin())
+    found = resolved(tree, None, uniform(tree), horizon=1, gadget="maxmargin", iterations=200)
+    assert judge_table(sequence_form(tree), uniform(tree)).best == (0.5, 0.25)
+    assert found.best == pytest.approx((0.5, 0.25), abs=0.01)  # the guesser was as good; the holder's trunk stands
+    exact = resolved(tree, lambda t, n: SolvedRest(t, n, 50), None, horizon=1, iterations=300)
+    assert exact.exploitability == pytest.approx(0, abs=0.01)
+
+
 @pytest.mark.parametrize("gadget", SAFE)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_safe_re_solving_is_no_worse_than_its_blueprint_in_random_games(seed, gadget):
     tree = random_dealt(seed)
     form = sequence_form(tree)
     for blueprint in (random(tree, np.random.default_rng(seed)), uniform(tree), solve_lp(tree)):
         before = judge_table(form, blueprint)
-        after = resolved(tree, None, blueprint, horizon=1 + seed % 2, gadget=gadget, iterations=600)
+        after = resolved(tree, None, blueprint, horizon=1 + seed % 2, gadget=gadget, iterations=400)
         for p in range(2):  # what a best response to each player's strategy earns
             assert after.best[p] <= before.best[p] + 0.02
 

@@ -90,6 +90,20 @@ def test_play_is_against_a_house_that_re_solves(run, kept):
     assert "solves each public state" in out + err
 
 
+def test_a_value_network_stands_for_what_lies_beyond(run, tmp_path):
+    net = tmp_path / "kuhn.cpn"
+    small = {"processes": 1, "hidden": 32, "layers": 2, "iterations": 100, "passes": 60}
+    counterplay.train_value_net("kuhn", states=2000, **small).save(net)
+    code, out, _ = run("evaluate", "kuhn", "--resolve", net, "--gadget", "resolve", "--horizon", 2, "--json")
+    told = json.loads(out)
+    assert (code, told["below"], told["blueprint_exploitability"]) == (0, "a value network", None)
+    assert 0 < told["exploitability"] < 0.1
+    for words, message in ((["leduc"], "of kuhn"), (["kuhn", "--continuations"], "a value network was given")):
+        code, out, err = run("evaluate", *words, "--resolve", net)
+        assert (code, out) == (2, "")
+        assert message in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -9,14 +9,15 @@ import pytest
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import CHANCE, LEAF
-from counterplay.engine.strategy import random, to_vector
+from counterplay.engine.strategy import random, to_vector, uniform
 from counterplay.engine.subgames import CHANCE_AHEAD, forest, public_states
 from counterplay.engine.sweeps import realise
 from counterplay.engine.tree import compile_tree
 from counterplay.games import make
 from counterplay.solvers.cfr import CFR
-from counterplay.solvers.depth_limited import DepthLimited, SolvedRest
+from counterplay.solvers.depth_limited import DepthLimited, SolvedRest, responses
 from counterplay.solvers.lp import solve_lp
+from counterplay.solvers.node_values import node_payoffs, node_values, reaches
 from counterplay.solvers.value import judge, judge_table
 from counterplay.solvers.variants import VARIANTS
 
@@ -118,6 +119,60 @@ def test_with_an_exact_evaluator_the_trunk_is_an_equilibriums(trees, name, alter
     table[rows] = outcome.sigma.reshape(trunk.form.sequences, -1)[trunk.form.empties :, : tree.lanes]
     for p in range(2):
         assert naive.guarantee(tree, table, rows, p) > exact[p] - 0.01
+
+
+class Fixed:
+    """An evaluator to which all follow one table beyond the horizon."""
+
+    def __init__(self, states, nodes, table):
+        self.payoffs = node_payoffs(states, table)[nodes]
+
+    def values(self, states, ranges):
+        payoffs = self.payoffs[states]
+        found = np.zeros_like(ranges)
+        w0, w1 = payoffs.shape[2:]
+        found[:, 0, :w0] = np.einsum("lij,lj->li", payoffs[:, 0], ranges[:, 1, :w1])
+        found[:, 1, :w1] = np.einsum("lij,li->lj", payoffs[:, 1], ranges[:, 0, :w0])
+        return found
+
+
+@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("horizon", [1, 2, CHANCE_AHEAD])
+def test_with_leaves_of_one_strategy_values_are_those_of_the_whole_tree(trees, name, horizon):
+    tree = trees[name]
+    states, table = public_states(tree), random(tree, np.random.default_rng(1))
+    reach, values, best = reaches(states, table), node_values(states, table), node_values(states, table, best=True)
+    roots = np.flatnonzero((tree.player != LEAF) & (states.decisions <= 2))
+    grown = forest(states, roots, horizon)
+    nodes = grown.leaves.node
+    solver = DepthLimited(grown, VARIANTS["cfr+"], Fixed(states, nodes, table), reach[roots])
+    solver.total = realise(grown.form, to_vector(grown.form, table))
+    outcome = solver.outcome()
+    np.testing.assert_allclose(outcome.values, values[roots], atol=1e-12)
+    np.testing.assert_allclose(outcome.ranges, reach[nodes], atol=1e-12)
+    for p in range(2):
+        worth = responses(grown, outcome.plan, best[nodes], p)[p : grown.form.empties : 2, : tree.lanes]
+        np.testing.assert_allclose(worth, best[roots][:, p], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_the_first_iteration_on_a_trunk_is_that_of_the_whole_game(trees, name):
+    """As long as all play uniformly beyond the horizon: regrets at the trunk's decisions are alike."""
+    tree = trees[name]
+    states = public_states(tree)
+    variant = replace(VARIANTS["cfr"], alternating=False)
+    trunk, form = forest(states, np.array([0]), 2), sequence_form(tree)
+    solver = DepthLimited(trunk, variant, Fixed(states, trunk.leaves.node, uniform(tree)))
+    whole = CFR(form, variant, 1)
+    solver.advance(1)
+    whole.advance(1)
+    at = {row: s for s, row in enumerate(form.row) if s >= form.empties}
+    regret, all_regret = solver.regret.reshape(len(trunk.form.row), -1), whole.regret.reshape(len(form.row), -1)
+    for s in range(trunk.form.empties, trunk.form.sequences):
+        np.testing.assert_allclose(regret[s], all_regret[at[trunk.form.row[s]]], atol=1e-12)
+    root = node_values(states, uniform(tree))[0]
+    np.testing.assert_allclose(solver.roots[0], root, atol=1e-12)
+    np.testing.assert_allclose(solver.mean[0], root, atol=1e-12)
 
 
 def test_values_are_homogeneous_and_sum_to_zero(trees):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from counterplay.api import rebel
-from counterplay.api.public_play import play_through
+from counterplay.api.subgame_play import play_through
 from counterplay.api.trained_net import load_value_net
 from counterplay.api.training_states import VARIANT, draw, ground, solved
 from counterplay.api.valuenet_measures import measure_value_net
@@ -146,6 +146,8 @@ def test_an_interrupted_training_is_kept_and_goes_on(tmp_path):
 def test_networks_that_are_asked_inside_of_solves():
     net = train_value_net("kuhn", states=60, method="rebel", horizon=1, **SMALL)
     assert net.states >= 60
+    played = train_value_net("kuhn", states=200, method="play", horizon=1, **SMALL)
+    assert played.states > 3 * played.kept.jobs  # states inside of the solves too
     drawn = train_value_net("kuhn", states=200, horizon=1, **SMALL)
     assert drawn.kept.jobs == 4  # 64 states each, none inside: these have a horizon
     assert np.isfinite(parameters(net)).all()
