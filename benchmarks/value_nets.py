@@ -45,14 +45,16 @@ class Case(NamedTuple):
     hidden: int
     passes: float
     target: float
-    states: tuple[int, ...]
+    states: tuple[int, ...]  # drawn at random
+    played: int = 0  # states in all after a training that goes on by those met in play, if any
+    again: float = 0.0  # passes of that
 
 
 CASES = {
-    "liars_dice(faces=4)": Case(2, 64, 60, 0.02, (1_000, 4_000, 16_000, 60_000)),
-    "liars_dice(faces=5)": Case(2, 64, 60, 0.02, (1_000, 4_000, 16_000, 60_000)),
-    "liars_dice(faces=6)": Case(2, 64, 60, 0.02, (1_000, 4_000, 16_000, 60_000)),
     "leduc": Case("chance", 128, 40, 0.04, (1_000, 4_000, 16_000, 100_000)),
+    "liars_dice(faces=4)": Case(2, 64, 60, 0.02, (1_000, 4_000, 16_000, 60_000)),
+    "liars_dice(faces=5)": Case(2, 64, 60, 0.02, (1_000, 4_000, 16_000, 60_000), 100_000, 80),
+    "liars_dice": Case(2, 128, 150, 0.02, (4_000, 16_000, 30_900), 75_000, 60),
 }
 REBEL: dict[str, Any] = {
     "method": "rebel",
@@ -80,12 +82,12 @@ def errors(net: TrainedNet) -> dict[str, float]:
     return {f"new_{name}": value for name, value in measure_value_net(net, 256, 1, 500)._asdict().items()}
 
 
-def trained(game: str, states: int, folder: Path | None, name: str, **settings: Any) -> TrainedNet:
-    """Return a network of a game; one that is in the folder is not trained again."""
+def trained(folder: Path | None, name: str, before: TrainedNet | None = None, **settings: Any) -> TrainedNet:
+    """Return a network that is trained so, or goes on to be; one that is in the folder is not trained again."""
     path = None if folder is None else folder / f"{name}.cpn"
     if path is not None and path.exists():
         return load_value_net(path)
-    net = train_value_net(game, states=states, processes=1, **settings)
+    net = train_value_net(processes=1, resume=before, **settings)
     if path is not None:
         net.save(path)
     return net
@@ -94,7 +96,7 @@ def trained(game: str, states: int, folder: Path | None, name: str, **settings: 
 def shortened(net: TrainedNet, states: int) -> TrainedNet:
     """Return a network that learned from the first so many states of another one, in the same way."""
     assert net.kept.samples is not None
-    plan = replace(net.plan, states=states)
+    plan = replace(net.plan, states=states, method="random", horizon=0, passes=CASES[net.game].passes)
     kept = value_file.Kept(
         net.game, net.kept.hands, value_file.layers(net.kept.net.features, net.kept.net.lanes, plan), plan
     )
@@ -108,33 +110,49 @@ def shortened(net: TrainedNet, states: int) -> TrainedNet:
 
 
 def measure(game: str, folder: Path | None) -> list[dict[str, float]]:
-    """Return the figures of networks of a game, by states."""
+    """Return the figures of networks of a game, by states; the last one is the best."""
     case = CASES[game]
     name = "".join(letter for letter in game if letter.isalnum())
-    whole = trained(game, case.states[-1], folder, name, hidden=case.hidden, passes=case.passes)
-    found = []
-    for states in case.states:
-        net = whole if states == case.states[-1] else shortened(whole, states)
-        figures = {"states": net.states, "steps": net.kept.steps}
-        found.append(figures | errors(net) | judged(net, case.horizon))
-        print(game, found[-1], file=sys.stderr, flush=True)
+    *fewer, most = case.states
+    net = trained(folder, name, game=game, states=most, hidden=case.hidden, passes=case.passes)
+    found = [figures(shortened(net, states), case.horizon) for states in fewer] + [figures(net, case.horizon)]
+    if case.played:
+        on = {"method": "play", "horizon": case.horizon, "states": case.played, "passes": case.again}
+        found.append(figures(trained(folder, f"{name}play", net, **on), case.horizon))
+    return found
+
+
+def figures(net: TrainedNet, horizon: int | str) -> dict[str, float]:
+    """Return what a network is, and is worth."""
+    found = {"states": net.states, "steps": net.kept.steps} | errors(net) | judged(net, horizon)
+    print(net.game, net.plan.method, found, file=sys.stderr, flush=True)
     return found
 
 
 def by_rebel(folder: Path | None) -> dict[str, float]:
     """Return the figures of a network that ReBeL's loop trained."""
-    net = trained("liars_dice(faces=4)", REBEL_STATES, folder, "rebel", **REBEL)
-    figures = {"states": net.states, "steps": net.kept.steps}
-    figures |= errors(net) | judged(net, REBEL["horizon"])
-    print("rebel", figures, file=sys.stderr, flush=True)
-    return figures
+    return figures(trained(folder, "rebel", game="liars_dice(faces=4)", states=REBEL_STATES, **REBEL), REBEL["horizon"])
+
+
+def keep(game: str, found: Any) -> None:
+    """Put what was measured of a game among the results."""
+    try:
+        result = report.load("value_nets")
+    except FileNotFoundError:
+        result = {"games": {}}
+    result["machine"] = report.machine(("torch",))
+    if game == "rebel":
+        result["rebel"] = found
+    else:
+        result["games"][game] = found
+    report.save("value_nets", result)
 
 
 def renew() -> None:
     """Write table and figure from the results."""
     result = report.load("value_nets")
     rows = []
-    for game, found in result["games"].items():
+    for game, found in sorted(result["games"].items()):
         best = found[-1]
         rows.append(
             [
@@ -149,8 +167,15 @@ def renew() -> None:
         )
     header = ["game", "horizon", "states", "error in range", "exploitability", "goal", "re-solving all"]
     report.put(PAGE, "exploitability", report.table(header, rows, right=2))
-    counts = [[f"`{game}`", *(f"{x['exploitability']:.4f}" for x in found)] for game, found in result["games"].items()]
-    wanted = ["states, about", *(f"{n:,}" for n in next(iter(CASES.values())).states[:-1]), "all"]
+    sizes = sorted({states for case in CASES.values() for states in case.states[:-1]})
+    counts = []
+    for game, found in sorted(result["games"].items()):
+        by = {x["states"]: f"{x['exploitability']:.4f}" for x in found}
+        most = found[len(CASES[game].states) - 1]
+        last = found[-1] if CASES[game].played else None
+        told = [f"{x['exploitability']:.4f} ({x['states']:,})" if x else "" for x in (most, last)]
+        counts.append([f"`{game}`", *(by.get(size, "") for size in sizes), *told])
+    wanted = ["states", *(f"{size:,}" for size in sizes), "all drawn", "and met in play"]
     report.put(PAGE, "by-states", report.table(wanted, counts))
     if "rebel" in result:
         found = {
@@ -173,18 +198,18 @@ def renew() -> None:
 
 def draw(result: dict[str, Any]) -> None:
     """Draw exploitability and error against the number of training states."""
-    import figures
+    import figures as drawings
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    for game, found in result["games"].items():
+    for game, found in sorted(result["games"].items()):
         for axis, name in zip(axes, ("exploitability", "new_in_range"), strict=True):
             axis.plot([x["states"] for x in found], [x[name] for x in found], marker="o", label=game)
     for axis, title in zip(axes, ("exploitability of re-solving", "error in range on new states"), strict=True):
         axis.set(xscale="log", yscale="log", xlabel="training states", title=title)
         axis.grid(alpha=0.3)
     axes[0].legend(fontsize=8)
-    figures.save(figure, "value_nets.svg")
+    drawings.save(figure, "value_nets.svg")
 
 
 def main() -> None:
@@ -195,18 +220,10 @@ def main() -> None:
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
     if not given.table:
-        try:
-            result = report.load("value_nets")
-        except FileNotFoundError:
-            result = {"games": {}}
-        result["machine"] = report.machine(("torch",))
         with torch_threads(1):
             for game in [given.game] if given.game else [*CASES, "rebel"]:
-                if game == "rebel":
-                    result["rebel"] = by_rebel(given.networks)
-                else:
-                    result["games"][game] = measure(game, given.networks)
-                report.save("value_nets", result)
+                found = by_rebel(given.networks) if game == "rebel" else measure(game, given.networks)
+                keep(game, found)
     renew()
 
 
