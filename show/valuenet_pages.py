@@ -92,7 +92,7 @@ def whats_next(net: Any, out: str | None) -> Iterator[str]:
         return
     yield f"Saved to {out}. Next:"
     yield f"  counterplay valuenet test {quoted(out)}"
-    yield f"  counterplay evaluate {quoted(net.game)} --resolve {quoted(out)}"
+    yield f"  counterplay evaluate {quoted(net.game)} --resolve {quoted(out)} --gadget maxmargin"
 
 
 def measured(errors: Sequence[float], states: int, paint: Paint) -> Iterator[str]:
