@@ -47,9 +47,9 @@ def gather(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any) 
     start, other, scale, table, tables = form.start, form.other, form.scale, form.table, form.tables
     lo, hi = form.first[form.begin[p]], form.first[form.begin[p + 1]]
     others = other.shape[1]
-    step = np.uint32(others + 1)
-    for k in range(lo, hi + form.origin.shape[0] // step):
-        s = k if k < hi else np.uint32(p) + (k - hi) * step  # the player's actions, and at last its empty sequences
+    empties = form.origin.shape[0] // (others + 1)
+    for k in range(lo, hi + empties):
+        s = k if k < hi else np.uint32(p + (k - hi) * (others + 1))  # its actions, and at last its empty sequences
         if w > 1:
             # Four lanes at a time in four scalars, which become one vector register: sums kept in `value` would go
             # through memory at each step, since the compiler cannot know that it does not overlap `plan`.
