@@ -84,6 +84,7 @@ def blueprint(
     most = None if memory is None else bytes_of(memory)
     spot, found = _given(game, buckets, resume, seed, workers, most, on_buckets)
     if resume is not None:
+        arguments.further(resume.iterations, limits.iterations)
         seed, workers = resume.seed, resume.threads if threads is None else workers
     run = _Run.start(spot, found, seed, workers, most, on_size)
     if resume is not None:

@@ -124,6 +124,7 @@ def solve(
             if value is not None:
                 raise UserError(f"{name} goes with runs in steps, which the run to resume, of {before.game}, is not")
         task = _go_on(before, made, algorithm, **options)
+        arguments.further(before.iterations, wanted.iterations)
     return _run(task, wanted, before, **calls)
 
 

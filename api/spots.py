@@ -344,6 +344,8 @@ def solve(
     if iterations is None and target is None and time is None:
         target = DEFAULT_TARGET
     limits = Limits(iterations, None if target is None else chips(target, spot.middle), time)
+    if resume is not None:
+        arguments.further(resume.iterations, limits.iterations)
     chosen = resume.method if resume is not None else method_of(algorithm, iterations)
     workers = threads or cores()
     laid = resume.layout if resume is not None else places.lay_out(spot)

@@ -188,6 +188,8 @@ def solve(
         made.steps()  # where keys do not fit, that is said first
     unlimited = limits.iterations is None and limits.seconds is None
     limits = Limits(seconds=DEFAULT_SECONDS) if unlimited else limits
+    if resume is not None:
+        arguments.further(resume.iterations, limits.iterations)
     most = int(available() * SHARE) if memory is None else bytes_of(memory)
     if on_size is not None:
         on_size(_said(made, most, memory is None) + (f", for {DEFAULT_SECONDS:.0f} s (--time)" if unlimited else ""))

@@ -13,6 +13,7 @@ from typing import Any
 from counterplay.engine.errors import UserError
 
 LARGEST = 2**63 - 1  # of whole numbers: what files and kernels hold
+_MOST_DONE = 2**52  # half of what headers hold, so that what goes on can be saved
 THREADS = 1024  # the most threads or processes that are asked for
 
 
@@ -32,6 +33,16 @@ def whole(name: str, value: Any, least: int = 0, most: int = LARGEST) -> int:
         bounds = f"below 2^63, and {least:,} or more" if number is not None and number > most == LARGEST else bounds
         raise UserError(f"{name} must be a whole number {bounds}, not {_shown(value)}")
     return number
+
+
+def further(done: int, asked: int | None) -> None:
+    """Raise `UserError` where a run of so many iterations cannot go on to those asked for, which count them."""
+    if done > _MOST_DONE:
+        raise UserError(f"the run to resume says that it has {done:,} iterations, more than any run can have")
+    if asked is not None and asked < done:
+        raise UserError(
+            f"the run to resume has {done:,} iterations already, and {asked:,} would count them: ask for more"
+        )
 
 
 def number(

@@ -135,7 +135,7 @@ def test_an_interrupted_run_is_saved_before_it_is_judged(tmp_path, monkeypatch):
     monkeypatch.undo()
     kept = counterplay.load(path)
     assert kept.iterations > 0
-    assert counterplay.blueprint(resume=kept, iterations=1, threads=1).at().actions[0] == "fold"
+    assert counterplay.blueprint(resume=kept, iterations=kept.iterations, threads=1).at().actions[0] == "fold"
 
 
 def test_before_the_flop_no_board_is_named(plan, run, tmp_path):
@@ -150,3 +150,18 @@ def test_before_the_flop_no_board_is_named(plan, run, tmp_path):
 def test_numbers_are_written_in_ascii():
     with pytest.raises(UserError, match="a time is a number of seconds"):
         counterplay.blueprint(ROYAL, "strength:6", time="\u0665s")
+
+
+def test_a_run_goes_on_to_more_iterations_only(plan):
+    """They count those that were done; and what a file claims is no more than any run can have."""
+    river = counterplay.solve(str(EXAMPLES / "river_a.toml"), iterations=4)
+    for solution, go_on in (
+        (counterplay.solve("kuhn", iterations=5), counterplay.solve),
+        (counterplay.solve("kuhn", "mccfr-external", iterations=5, memory="2MB"), counterplay.solve),
+        (river, counterplay.solve),
+        (plan, counterplay.blueprint),
+    ):
+        with pytest.raises(UserError, match=rf"has {solution.iterations} iterations already, and 3 would count them"):
+            go_on(resume=solution, iterations=3)
+    with pytest.raises(UserError, match="more than any run can have"):
+        counterplay.solve(resume=replace(river, iterations=2**53), iterations=2**53)
