@@ -205,8 +205,8 @@ def _called(name: str, function: Callable[..., Arrays], case: Played) -> Arrays:
 
 
 # Two agents; the first joint action chooses a world, the second is paid there: at most 1 in the poor one, 4 in the rich
-# one, so that only what follows tells which to choose. A sum of the agents' values says all. Either world is the rich one
-# in turn: whoever does not learn it guesses wrong once.
+# one, so that only what follows tells which to choose. A sum of the agents' values says all. Either world is the rich
+# one in turn: whoever does not learn it guesses wrong once.
 _CHOICE = ((0.0, 1), (0.0, 1), (0.0, 2), (0.0, 2))
 _POOR = ((1.0, END), (0.5, END), (0.5, END), (0.0, END))
 _RICH = ((0.0, END), (2.0, END), (2.0, END), (4.0, END))
