@@ -182,8 +182,8 @@ def solve(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option("--no-pager", is_flag=True, help="Print a page that is longer than the terminal at once.")
 @click.option("--by", metavar="WHAT", help='Batches: boards by "high card", pairs, suits or ranks; all of these.')
-@click.option("--sort", metavar="COLUMN", default="weight", help="Batches: by ev_oop, equity_oop, check ...; weight.")
-@click.option("--limit", type=click.IntRange(min=0), default=40, metavar="N", help="Batches: so many spots; 0 is all.")
+@click.option("--sort", metavar="COLUMN", help="Batches: by ev_oop, equity_oop, check ...; weight.")
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Batches: so many spots, 0 for all; 40.")
 @click.option("--to", type=click.Choice(["csv", "parquet"]), help="Batches: as a table in this format.")
 @click.option("--out", metavar="FILE", help="Batches: write that table to FILE.")
 def report(file: str, node: str, as_json: bool, no_pager: bool, **of_batches: Any) -> None:
@@ -192,8 +192,12 @@ def report(file: str, node: str, as_json: bool, no_pager: bool, **of_batches: An
     from counterplay.show import pages
 
     if Path(file).is_dir():
+        if node:
+            raise UserError(f"--node is for the solution of a spot, and {file} is a folder")
         batch_commands.report(file, as_json=as_json, **of_batches)
         return
+    for name in (name for name, value in of_batches.items() if value is not None):
+        raise UserError(f"--{name} is for folders of batches, and {file} is none")
     solution = counterplay.load(file)
     page = pages.of(solution)
     rows = page.run_outs(solution, node)
@@ -341,7 +345,7 @@ def export(file: str, kind: str, out: str | None, node: str | None, player: str 
 
 
 @cli.command()
-@click.argument("file")
+@click.argument("file", metavar="FILE|GAME")
 @click.option("--seat", metavar="P", help="Always sit there, counted from 0, or oop or ip; otherwise seats rotate.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Of the deal and of the solution's choices.")
 @click.option("--hands", type=click.IntRange(min=1), metavar="N", help="Stop after N hands.")
@@ -351,7 +355,6 @@ def play(file: str, seat: str | None, seed: int | None, hands: int | None, game:
     """Play against the solution in FILE, in the terminal.
 
     With --resolve, GAME takes the place of FILE, and the house works out what it does where play gets.
-
 
     Type an action or the beginning of its name; in no-limit hold'em any legal bet, which is taken as the nearest sizes
     that the solution knows. q leaves. After a hand, ? shows what the solution held and thought.

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from counterplay.api import batch_rows as table
 from counterplay.api.batch_rows import FAILED, SOLVED, Batch
 from counterplay.api.batch_workers import Job, Pool, Processes, line
-from counterplay.api.spots import DEFAULT_TARGET, chips
+from counterplay.api.spots import DEFAULT_TARGET, chips, method_of
 from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.engine.files import MOST_TEXT, read_bytes
@@ -71,6 +71,7 @@ def batch(
         target = DEFAULT_TARGET
     if target is not None:
         chips(target, 1.0)
+    method_of(algorithm, iterations)
     jobs = plan(source, boards)
     settings = {
         "algorithm": algorithm,

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from counterplay.engine.errors import UserError
-from counterplay.show.terminal import paint, put, put_json, shown
+from counterplay.show.terminal import paint, put, put_json, shown, width
 
 
 @click.command()
@@ -46,16 +46,22 @@ def batch(source: str, out: str, boards: str | None, as_json: bool, **options: A
     if as_json:
         put_json(batch_pages.figures(found))
     else:
-        put([*batch_pages.summary(found, paint), "", "Next:", f"  counterplay report {listing.quoted(out)}"])
+        put([*batch_pages.summary(found, width(), paint), "", "Next:", f"  counterplay report {listing.quoted(out)}"])
     return stop.code
 
 
-def report(folder: str, by: str | None, sort: str, limit: int, to: str | None, out: str | None, as_json: bool) -> None:
+def report(
+    folder: str, by: str | None, sort: str | None, limit: int | None, to: str | None, out: str | None, as_json: bool
+) -> None:
     """Print a batch's tables, or write them as a file."""
     from counterplay.api.batch_rows import read
     from counterplay.engine.writing import replacing, told, write_text
     from counterplay.show import batch_pages
 
+    if to is None and out is not None:
+        to = Path(out).suffix[1:]
+        if to not in ("csv", "parquet"):
+            raise UserError(f"say in which format {out} is written: --to csv, or --to parquet")
     found = read(folder)
     if to == "parquet":
         if out is None:
@@ -72,7 +78,7 @@ def report(folder: str, by: str | None, sort: str, limit: int, to: str | None, o
     elif as_json:
         put_json(batch_pages.figures(found))
     else:
-        put(batch_pages.report(found, by, sort, limit, paint))
+        put(batch_pages.report(found, by, sort or "weight", 40 if limit is None else limit, width(), paint))
 
 
 COMMANDS = (batch,)

@@ -10,7 +10,7 @@ from typing import Any
 
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.cards import parse_cards
-from counterplay.games.holdem.flops import texture
+from counterplay.games.holdem.flops import TEXTURES, texture
 
 FILE = "batch.sqlite"
 SOLVED, INTERRUPTED, FAILED = "solved", "interrupted", "failed"
@@ -33,7 +33,6 @@ _KINDS = {
 COLUMNS = tuple(_KINDS)
 _TYPES = {str: "TEXT", float: "REAL", int: "INTEGER"}
 _MOST = 1_000_000  # rows of a batch
-TEXTURES = ("high card", "pairs", "suits", "ranks")
 SORTS = ("name", "weight", "seconds", "iterations", "exploitability", "ev_oop", "ev_ip", "equity_oop")
 
 

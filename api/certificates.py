@@ -6,6 +6,7 @@ held against those of the solvers' own judgement, so that two programs that shar
 """
 
 import json
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -101,15 +102,16 @@ def measured(arrays: dict[str, Any], header: dict[str, Any], game: Any = None) -
     return verifier.measure(rules, at)
 
 
-def certify_value(game: Any) -> dict[str, Any]:
+def certify_value(game: Any, tell: Callable[[str, float], None] | None = None) -> dict[str, Any]:
     """Return a certificate of a small game's exact value, with both players' optimal strategies as its proof.
 
-    Raises `UserError` for games that are not for two, zero-sum and small.
+    `tell` hears how far it is, as in `solve_exactly`. Raises `UserError` for games that are not for two,
+    zero-sum and small.
     """
     from counterplay.api.rational import solve_exactly
 
     rules = GAMES.make(game)
-    value, strategies = solve_exactly(rules)
+    value, strategies = solve_exactly(rules, tell)
     return {
         "format": FORMAT,
         "version": version(),

@@ -27,7 +27,10 @@ def certify(file: str | None, out: str | None, check: str | None, game: str | No
     Exits with 1 if a certificate does not hold.
     """
     from counterplay.api import certificates, verifier
+    from counterplay.engine.text import printable
     from counterplay.engine.writing import check_writable, write_pieces
+    from counterplay.show.bucket_pages import telling
+    from counterplay.show.live import display
 
     if check is not None:
         if out is not None:
@@ -42,9 +45,11 @@ def certify(file: str | None, out: str | None, check: str | None, game: str | No
         raise UserError("certify needs the file of a solution, or a small game such as kuhn")
     if out is not None:
         check_writable(Path(out))
-    made = certificates.certify(file, game) if Path(file).is_file() and not _is_game(file) else None
-    if made is None:
-        made = certificates.certify_value(file)
+    if Path(file).suffix == ".cps" or (Path(file).is_file() and not _is_game(file)):
+        made = certificates.certify(file, game)
+    else:
+        with display(f"Exact value of {printable(file)}") as live:
+            made = certificates.certify_value(file, telling(printable(file), live))
     text = verifier.dump(made)
     if out is not None:
         write_pieces(Path(out), [text])

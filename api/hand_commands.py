@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from counterplay.engine.errors import UserError
 from counterplay.show.terminal import put
 
 
@@ -39,21 +38,23 @@ def from_hand(
     from counterplay.engine.writing import write_text
     from counterplay.games.foreign import hands
     from counterplay.show.listing import quoted
+    from counterplay.show.pages import check_spot_file
 
     def read(text: str) -> str:
         if not Path(text).is_file():
             return text
         return ",".join(read_bytes(Path(text), MOST_TEXT).decode("utf-8", "replace").split())
 
+    if out is not None:
+        check_spot_file(out, force)
     played = hands.chosen(hands.load_hands(file), hand, file)
     text = hands.spot_text(hands.seen(played, street), (read(oop), read(ip)), bets, raises)
     if out is None:
         put(text.splitlines())
         return
-    if Path(out).exists() and not force:
-        raise UserError(f"{out} is there already: name another file, or let --force replace it")
     write_text(Path(out), text)
-    put([f"Written to {out}. Next:", f"  counterplay solve {quoted(out)}"])
+    solved = quoted(str(Path(out).with_suffix(".cps")))
+    put([f"Written to {out}. Next:", f"  counterplay solve {quoted(out)} --out {solved}"])
 
 
 COMMANDS = (spot,)

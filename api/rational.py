@@ -7,6 +7,7 @@ few programmes are solved exactly, and what is found is exact. The mixes are the
 what the one guarantees and what the other allows are the same number, which is the proof.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +18,7 @@ from counterplay.api.verifier import EXACT, Flat, best_response, flatten
 from counterplay.engine.errors import UserError
 
 Array = npt.NDArray[Any]
+Tell = Callable[[str, float], None]  # of what is done, and which part of the most there may be
 
 MOST = 150  # pure strategies of a player that are added before it is given up
 
@@ -53,10 +55,11 @@ def solve_matrix(payoffs: Array) -> tuple[Fraction, list[Fraction], list[Fractio
     return 1 / total - raised, [x / total for x in table[-1, columns:-1]], mix[:columns]
 
 
-def solve_exactly(rules: Any) -> tuple[Fraction, list[dict[str, list[Fraction]]]]:
+def solve_exactly(rules: Any, tell: Tell | None = None) -> tuple[Fraction, list[dict[str, list[Fraction]]]]:
     """Return the value to player 0, and both players' optimal strategies by what they see.
 
-    Raises `UserError` for games that are not for two, zero-sum and small.
+    `tell` is called as pure strategies are found, in doubles and then in fractions. Raises `UserError` for games that
+    are not for two, zero-sum and small.
     """
     if rules.players != 2:
         raise UserError("exact values are of two-player zero-sum games")
@@ -69,8 +72,9 @@ def solve_exactly(rules: Any) -> tuple[Fraction, list[dict[str, list[Fraction]]]
     if any(flat.paid.sum(axis=1)):
         raise UserError("exact values are of two-player zero-sum games, and this one's payoffs do not sum to zero")
     weight = flat.chance * flat.paid[:, 0]
-    pure = _found_in_doubles(flat, weight)
+    pure = _found_in_doubles(flat, weight, tell)
     while True:
+        _told(pure, "in fractions", tell)
         rows, columns = (np.stack([plan[flat.last[:, p]] for plan in pure[p]]) for p in range(2))
         value, one, two = solve_matrix((rows * weight) @ columns.T)
         plans = [_mixed(pure[0], one), _mixed(pure[1], two)]
@@ -81,11 +85,18 @@ def solve_exactly(rules: Any) -> tuple[Fraction, list[dict[str, list[Fraction]]]
                 better = True
         if not better:
             return value, [_behaviour(flat, p, plans[p]) for p in range(2)]
-        if max(map(len, pure)) > MOST:
-            raise UserError(f"the exact value takes more than {MOST} pure strategies of a player: too many")
 
 
-def _found_in_doubles(flat: Flat, weight: Array) -> list[list[Array]]:
+def _told(pure: list[list[Array]], how: str, tell: Tell | None) -> None:
+    """Tell how many pure strategies there are; raises `UserError` for too many."""
+    most = max(map(len, pure))
+    if most > MOST:
+        raise UserError(f"the exact value takes more than {MOST} pure strategies of a player: too many")
+    if tell is not None:
+        tell(f"{most} pure strategies {how}", most / MOST)
+
+
+def _found_in_doubles(flat: Flat, weight: Array, tell: Tell | None) -> list[list[Array]]:
     """Return the pure plans of each player that have a part in an equilibrium, as far as doubles tell."""
     from scipy.optimize import linprog
 
@@ -93,6 +104,7 @@ def _found_in_doubles(flat: Flat, weight: Array) -> list[list[Array]]:
     paid = weight.astype(float)
     pure: list[list[Array]] = [[_first(flat, 0)], [_first(flat, 1)]]
     while True:
+        _told(pure, "in doubles", tell)
         rows, columns = (np.stack([plan[flat.last[:, p]] for plan in pure[p]]).astype(float) for p in range(2))
         matrix = (rows * paid) @ columns.T
         a, b = matrix.shape
@@ -110,7 +122,7 @@ def _found_in_doubles(flat: Flat, weight: Array) -> list[list[Array]]:
         mixes = [np.maximum(found.x[:a], 0), np.maximum(-found.ineqlin.marginals, 0)]
         plans = [_mixed([plan.astype(float) for plan in pure[p]], list(mixes[p])) for p in range(2)]
         gains = [best_response(plain, p, plans) - (found.x[-1] if p == 0 else -found.x[-1]) for p in range(2)]
-        if max(gains) <= 1e-9 or max(a, b) > MOST:
+        if max(gains) <= 1e-9:
             return [[plan for plan, x in zip(pure[p], mixes[p], strict=True) if x > 1e-9] for p in range(2)]
         for p in range(2):
             if gains[p] > 1e-9:

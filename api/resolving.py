@@ -181,5 +181,5 @@ class ResolvingBook(Book):
 
 def opponent(player: Player) -> Opponent:
     """Return who plays by re-solving in a terminal."""
-    how = f" It solves each public state that play gets to anew (gadget {player.settings.gadget}, {player.below})."
+    how = f"\nIt solves anew where play gets (gadget {player.settings.gadget}, {player.below})."
     return Opponent(ResolvingBook(player), how, 0.0, payoff, None)

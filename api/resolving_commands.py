@@ -74,6 +74,8 @@ def evaluate(game: str, options: dict[str, Any], seed: int | None, as_json: bool
 def _streets(game: str, file: str, options: dict[str, Any], as_json: bool) -> None:
     """Print what a blueprint of hold'em is worth that solves the streets from one on anew."""
     from counterplay.api.resolving_spots import resolve_blueprint
+    from counterplay.games import GAMES
+    from counterplay.games.holdem.spot import Spot
     from counterplay.show import bucket_pages
     from counterplay.show import resolving_spot_pages as pages
     from counterplay.show.live import display
@@ -84,6 +86,8 @@ def _streets(game: str, file: str, options: dict[str, Any], as_json: bool) -> No
     for name in options:
         if name not in ("gadget", "iterations"):
             raise UserError(f"--{name} is for games that are solved level by level, and --from solves whole streets")
+    if not isinstance(GAMES.make(game), Spot):
+        raise UserError(f"--from is for hold'em from the blinds on; {game} is solved level by level: --horizon N")
     plan = counterplay.load(file)
     with display(f"Re-solving {game}") as live:
         tell = bucket_pages.telling(game, live)

@@ -120,7 +120,7 @@ def resolve_blueprint(
 def _check(plan: Any, street: str, gadget: str, game: Any) -> int:
     """Return how many streets are kept; raises `ValueError` for what cannot be solved anew."""
     if not isinstance(plan, Blueprint):
-        raise UserError("re-solving streets takes a blueprint, as 'counterplay blueprint' trains and 'load' reads it")
+        raise UserError("the streets of hold'em are solved anew from a blueprint, as 'counterplay blueprint' makes it")
     spot = plan.spot
     if game is not None and GAMES.make(game) != spot:
         raise UserError(f"the blueprint is of another spot, {plan.game}")

@@ -355,7 +355,10 @@ def load(path: str | Path, game: Any = None) -> Any:
     """
     from counterplay.api import reading
 
-    arrays, header = read(arguments.path("path", path))
+    place = arguments.path("path", path)
+    if str(path).partition("(")[0] in GAMES.names and not place.exists():
+        raise UserError(f"there is no file {path}; of the game, 'counterplay solve \"{path}\" --out FILE' makes one")
+    arrays, header = read(place)
     if header.get("kind") == HOLDEM:
         from counterplay.api import spots
 

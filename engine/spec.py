@@ -37,6 +37,8 @@ def parse(text: str) -> Spec:
         return Spec(head.strip(), parse(f"{attribute}{bracket}{rest}").parameters)
     if not text.strip():
         raise UserError(f"the spec is empty; {form}")
+    if text.strip().endswith((".cps", ".cpn")):
+        raise UserError(f"{text.strip()[:80]!r} is a file that Counterplay writes, and no name here; {form}")
     try:
         node = _parsed(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

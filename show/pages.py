@@ -100,9 +100,18 @@ def write_spot(solution: "Solution", page: Page, source: str, path: str, force: 
     module = of(solution)
     if not hasattr(module, "spot"):
         raise UserError(f"--spot writes what is played on in hold'em, and {source} is of {solution.game}")
-    if Path(path).exists() and not is_stream(Path(path)) and not force:
-        raise UserError(f"{path} is there already: name another file, or let --force replace it")
+    check_spot_file(path, force)
     write_text(Path(path), module.spot(solution, page, source))
+
+
+def check_spot_file(path: str, force: bool) -> None:
+    """Raise `UserError` where no spot may be written: a name that does not tell of one, or a file that is there."""
+    if is_stream(Path(path)):
+        return
+    if Path(path).suffix != ".toml":
+        raise UserError(f"the file of a spot ends in .toml: write it to {Path(path).with_suffix('.toml')}")
+    if Path(path).exists() and not force:
+        raise UserError(f"{path} is there already: name another file, or let --force replace it")
 
 
 def head_to_head(solution: "Solution", payoffs: Any, against: str) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from counterplay.api.batch_rows import FILE, read
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flops import kinds, subset
 from counterplay.games.holdem.spot import load_spot
+from counterplay.show.batch_pages import report
+from counterplay.show.text import plain
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 RIVER = EXAMPLES / "river_a.toml"
@@ -244,3 +246,42 @@ def test_a_cluster_that_is_not_there(tmp_path):
     """Without Ray the extra is named, and with it the address that nobody answers at."""
     with pytest.raises(UserError, match=r"many machines need Ray|there is no Ray cluster at 'ray://nowhere:1'"):
         counterplay.batch(RIVER, tmp_path, boards=BOARDS[:1], iterations=3, ray="ray://nowhere:1")
+
+
+def test_tables_fit_the_terminal(folder):
+    found = read(folder)
+    whole = list(report(found, None, "weight", 40, 200, plain))
+    bars = max(map(len, whole))
+    for width in (80, 100, 120):
+        lines = list(report(found, None, "weight", 40, width, plain))
+        assert max(map(len, lines)) <= width < bars
+        text = "\n".join(lines)
+        for name in found.mean()["actions"]:
+            assert text.count(name) >= 6  # in each of the tables
+    assert not any("█" in line for line in report(found, "pairs", "weight", 40, 80, plain))
+
+
+def test_what_a_report_is_asked_for_wrongly_is_said_before_anything_else(run, folder, tmp_path):
+    solution = folder / f"{BOARDS[0]}.cps"
+    for arguments, says in (
+        ((folder, "--by", "suit"), "high card, pairs, suits, ranks"),
+        ((folder, "--sort", "colour"), "sorted by"),
+        ((folder, "--node", "check"), "--node"),
+        ((folder, "--out", tmp_path / "table.txt"), "--to csv"),
+        ((solution, "--by", "suits"), "--by is for folders"),
+        ((solution, "--limit", "3"), "--limit is for folders"),
+    ):
+        code, out, err = run("report", *arguments)
+        assert (code, out) == (2, "")
+        assert says in err
+    code, out, _ = run("report", folder, "--out", tmp_path / "table.csv")
+    assert (code, out) == (0, "")
+    assert len((tmp_path / "table.csv").read_text().splitlines()) == 4
+
+
+def test_an_algorithm_that_solves_no_spot_is_refused_before_the_first(run, tmp_path):
+    for name, says in (("best", "there is no algorithm"), ("lp", "regret minimiser"), ("hs-dcfr", "iterations")):
+        code, _, err = run("batch", RIVER, "--boards", BOARDS[0], "--out", tmp_path / "none", "--algorithm", name)
+        assert code == 2
+        assert says in err
+    assert not (tmp_path / "none").exists()

@@ -54,6 +54,14 @@ def test_exact_values(game, value):
     assert counterplay.judge(game, profile).exploitability == pytest.approx(0, abs=1e-12)
 
 
+def test_a_search_for_an_exact_value_tells_how_far_it_is():
+    told = []
+    certificates.certify_value("kuhn", lambda what, part: told.append((what, part)))
+    assert [what.split()[-1] for what, _ in told] == sorted(what.split()[-1] for what, _ in told)
+    assert {what.split()[-1] for what, _ in told} == {"doubles", "fractions"}
+    assert all(0 < part <= 1 for _, part in told)
+
+
 @settings(max_examples=20, deadline=None)
 @given(games(depth=3))
 def test_exact_values_of_drawn_games_are_those_of_the_linear_programme(game):

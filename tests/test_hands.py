@@ -131,7 +131,7 @@ def test_what_is_no_spot(tmp_path, run):
     for text in ("", "x", "variant = 3", "PokerStars Hand #1\nnothing"):
         with pytest.raises(UserError, match=r"hand histor|no hands"):
             load_hands(hand(tmp_path, text, "none.phh"))
-    with pytest.raises(UserError, match="has 1 hands"):
+    with pytest.raises(UserError, match="has 1 hand,"):
         chosen(load_hands(path), 2, path)
     assert run("spot", "from-hand", path, "--oop", "XX", "--ip", "AA")[0] == 2
     assert run("spot", "from-hand", tmp_path / "nowhere", "--oop", "AA", "--ip", "AA")[0] == 2
@@ -151,6 +151,10 @@ def test_the_command(tmp_path, run):
     assert code == 0
     assert "counterplay solve" in text
     assert parse_spot(out.read_text()).ranges[0] == "AA,KK"
+    assert f"counterplay solve {out} --out {out.with_suffix('.cps')}" in text
     assert run(*words, "--out", out)[0] == 2
+    code, _, err = run(*words, "--out", tmp_path / "turn.txt")
+    assert (code, "turn.toml" in err) == (2, True)
+    assert "has 1 hand, and" in run(*words, "--hand", 2)[2]
     assert run(*words, "--out", out, "--force")[0] == 0
     assert 'board = "Ks 9d 4c 7h"' in run(*words)[1]

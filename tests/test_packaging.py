@@ -125,3 +125,8 @@ def test_readme_names_all_of_every_catalogue():
     text = (ROOT / "README.md").read_text()
     names = [entry.name for entries in (GAMES, ENVS, LEARNERS) for entry in entries]
     assert [name for name in (*names, *SOLVERS.names) if f"`{name}`" not in text] == []
+
+
+def test_readme_leads_to_every_page():
+    text = (ROOT / "README.md").read_text()
+    assert not [page.name for page in PAGES if page.parent.name == "docs" and f"({page.relative_to(ROOT)})" not in text]

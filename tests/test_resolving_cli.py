@@ -87,7 +87,7 @@ def test_play_is_against_a_house_that_re_solves(run, kept):
     answers = "b\nb\n?\nq\n"
     code, out, err = run("play", "kuhn", "--resolve", kept, "--gadget", "resolve", "--seed", 1, answers=answers)
     assert code == 0, out + err
-    assert "solves each public state" in out + err
+    assert "It solves anew where play gets" in out + err
 
 
 def test_a_value_network_stands_for_what_lies_beyond(run, tmp_path):
@@ -114,6 +114,7 @@ def test_a_value_network_stands_for_what_lies_beyond(run, tmp_path):
         (["evaluate", "kuhn", "--resolve", "FILE", "--horizon", "0"], "horizon"),
         (["evaluate", "kuhn", "--resolve", "FILE", "--horizon", "turn"], "horizon"),
         (["evaluate", "kuhn", "--resolve", "nothing.cps"], "no file"),
+        (["evaluate", "kuhn", "--resolve", "FILE", "--from", "river"], "--from is for hold'em"),
         (["evaluate", "kuhn", "--resolve", "FILE", "--against", "FILE"], "--against"),
         (["evaluate", "kuhn", "--resolve", "FILE", "--episodes", "3"], "--episodes"),
         (["evaluate", "kuhn", "--resolve", "FILE", "--samples", "3", "--gadget", "reach"], "without a gadget"),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.files import MOST_TEXT, read_bytes
-from counterplay.engine.text import printable
+from counterplay.engine.text import count, printable
 from counterplay.games.holdem.betting import PLAYERS, STREETS
 from counterplay.games.holdem.cards import format_cards, parse_cards
 from counterplay.games.holdem.spot import Spot, parse_spot
@@ -185,5 +185,5 @@ def spot_of(path: str | Path, street: str, ranges: tuple[str, str], number: int 
 def chosen(hands: list[Any], number: int, path: str | Path) -> Any:
     """Return a hand by its number, counted from 1; raises `ValueError` where there is none."""
     if not 1 <= number <= len(hands):
-        raise UserError(f"{path} has {len(hands):,} hands, and none has the number {number}")
+        raise UserError(f"{path} has {count(len(hands), 'hand')}, and none has the number {number}")
     return hands[number - 1]

@@ -43,6 +43,9 @@ def subset(size: int) -> tuple[Kind, ...]:
     return tuple(Kind(parse_cards(board), int(share) / 1e6) for board, share in parts)
 
 
+TEXTURES = ("high card", "pairs", "suits", "ranks")
+
+
 def texture(board: tuple[int, ...]) -> dict[str, str]:
     """Return what a flop is like: by its highest card, by pairs, by suits, by how near its ranks are."""
     ranks, suits = sorted({card // 4 for card in board[:3]}, reverse=True), len({card % 4 for card in board[:3]})
