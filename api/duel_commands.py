@@ -75,6 +75,10 @@ def _finite(x: float) -> float | None:
     return x if x < float("inf") else None
 
 
+def _times(x: float) -> str:
+    return f"{x:.3g}x" if x < float("inf") else "-"
+
+
 def page(found: "Duel") -> list[str]:
     """Return a duel as lines."""
     how = "the same luck in both seats" if found.duplicate else "luck of its own for each game"
@@ -97,12 +101,15 @@ def page(found: "Duel") -> list[str]:
     for name, estimate, variance, fewer in counted:
         estimate = estimate or plain
         mean, error = ("", "") if estimate is None else (f"{estimate.mean:.6g}", f"{estimate.error:.3g}")
-        lines.append(f"{name:<17}  {mean:>12}  {error:>10}  {variance:>10.4g}  {fewer:>14.3g}x")
+        lines.append(f"{name:<17}  {mean:>12}  {error:>10}  {variance:>10.4g}  {_times(fewer):>15}")
     unknown = [name for name, known in zip("AB", found.known, strict=True) if not known]
     notes = []
     if found.reduced is not None and unknown:
-        notes = ["", f"The strategy of {' and '.join(unknown)} is not known: the luck of its hands and moves stays in."]
-    return [*(f"{name:<17}  {text}" for name, text in rows), "", *lines, *notes]
+        notes.append(f"The strategy of {' and '.join(unknown)} is not known: the luck of its hands and moves stays in.")
+    if found.best.variance == 0.0 and (unknown or found.reduced is None):
+        rare = f"{3 / found.deals:.2g}"
+        notes.append(f"All deals came out alike: nothing is known of what comes up in fewer than {rare} of them.")
+    return [*(f"{name:<17}  {text}" for name, text in rows), "", *lines, *(["", *notes] if notes else [])]
 
 
 COMMANDS = (duel,)

@@ -189,6 +189,15 @@ def test_bots_of_openspiel_duel():
     assert abs(found.mean) < 2 * found.error
 
 
+def test_runs_duel(tmp_path):
+    run = counterplay.train("a2c", "kuhn", steps=200, out=tmp_path / "run")
+    found = duel(None, run, "uniform", deals=300)
+    assert found.known == (True, True)
+    assert found.mean == duel(None, tmp_path / "run", "uniform", deals=300).mean
+    with pytest.raises(UserError, match="the sides are of different games|of another game"):
+        duel(None, run, solved("leduc", 10), deals=10)
+
+
 @pytest.mark.parametrize(
     ("game", "a", "b", "told"),
     [
