@@ -1,6 +1,7 @@
 """Counterplay: solve imperfect-information games with a certified exploitability, and train cooperative teams.
 
-`solve` takes a game and returns a `Solution`; `load` reads one from its file; `judge` measures anybody's strategy.
+`solve` takes a game and returns a `Solution`; `load` reads one from its file; `judge` measures anybody's strategy,
+and `duel` plays two against each other.
 `train` takes a learner and an environment and returns a `Run`; `load_run` reads one from its folder.
 `train_value_net` takes a game and returns a `TrainedNet`, of which solves ask what lies beyond their horizon.
 `list_games`, `list_envs` and `list_learners` say what goes by a name, and `make` makes it.
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from counterplay.api.blueprint import blueprint
     from counterplay.api.blueprint_solution import Blueprint
     from counterplay.api.buckets import buckets, load_buckets
+    from counterplay.api.duel import Duel, duel
     from counterplay.api.factored_solution import FactoredSolution
     from counterplay.api.judge import SeatJudgement, judge
     from counterplay.api.listing import list_envs, list_games, list_learners, make
@@ -41,6 +43,7 @@ __all__ = [
     "Batch",
     "Blueprint",
     "Buckets",
+    "Duel",
     "FactoredSolution",
     "Judgement",
     "Run",
@@ -55,6 +58,7 @@ __all__ = [
     "batch",
     "blueprint",
     "buckets",
+    "duel",
     "judge",
     "list_envs",
     "list_games",
@@ -76,6 +80,7 @@ _HOMES = {
     "Batch": "api.batch_rows",
     "Blueprint": "api.blueprint_solution",
     "Buckets": "games.holdem.buckets",
+    "Duel": "api.duel",
     "FactoredSolution": "api.factored_solution",
     "Judgement": "solvers.value",
     "Run": "agents.run",
@@ -90,6 +95,7 @@ _HOMES = {
     "batch": "api.batch",
     "blueprint": "api.blueprint",
     "buckets": "api.buckets",
+    "duel": "api.duel",
     "judge": "api.judge",
     "list_envs": "api.listing",
     "list_games": "api.listing",

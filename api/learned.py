@@ -8,6 +8,7 @@ from counterplay.api.factored_strategies import Asked
 from counterplay.api.trees import whole_form
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
+from counterplay.engine.strategy import Table
 from counterplay.games.envs.encoding import behaviour_strategy, observations
 from counterplay.games.envs.mixtures import mixture
 from counterplay.games.envs.phantom import StonesInTheDark, behaviour
@@ -45,13 +46,18 @@ def judge(run: Run) -> Judgement:
         return value.judge(form, behaviour(form, run.decide, Asked("policy", form.infosets)))
     if not isinstance(run.task, TurnBased):
         raise UserError(f"exploitability is of turn-based games, and {run.env} is none")
-    tree = run.task.tree
-    seen = observations(tree)
+    return value.judge_table(sequence_form(run.task.tree), strategy_of(run, run.task))
+
+
+def strategy_of(run: Run, task: TurnBased) -> Table:
+    """Return a policy that was learned in a turn-based game as a table of the game's tree, [R, W], as `judge` has it.
+
+    Raises `ValueError` for agents that remember.
+    """
+    seen = observations(task.tree)
     if isinstance(run.learner, Mixture):
-        strategy = mixture(tree, run.task.encoding, seen, run.learner.policies)
-    else:
-        strategy = behaviour_strategy(tree, run.decide(seen.obs, seen.legal, seen.player))
-    return value.judge_table(sequence_form(tree), strategy)
+        return mixture(task.tree, task.encoding, seen, run.learner.policies)
+    return behaviour_strategy(task.tree, run.decide(seen.obs, seen.legal, seen.player))
 
 
 def winnings(run: Run, episodes: int, seed: int = 0, confidence: float = 0.95) -> Score | None:
