@@ -76,7 +76,8 @@ def claim(base: sqlite3.Connection, about: Mapping[str, Any]) -> None:
         text = json.dumps(value)
         if kept.get(key, text) != text:
             raise UserError(
-    """Raise `UserError` unless a database has our two tables alone: views and triggers of others would be executed."""
+                f"the folder holds a batch with another {key}, {str(kept[key])[:200]}: give it again, "
+                "or name another folder"
             )
     base.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", [(k, json.dumps(v)) for k, v in about.items()])
     base.commit()
