@@ -187,12 +187,12 @@ class ValueNetHeader(Struct):
 class BatchRow(Struct):
     """A line of a batch of spots (`api.batch_rows`): a solved spot has all but an error."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=1000)]
+    name: Annotated[str, Meta(min_length=1, max_length=2000)]
     board: Annotated[str, Meta(max_length=10)]
     weight: Annotated[float, Meta(ge=0, le=1e12)]
     status: Literal["solved", "interrupted", "failed"]
     error: Annotated[str, Meta(max_length=100_000)] | None
-    file: Annotated[str, Meta(max_length=1000)] | None
+    file: Annotated[str, Meta(max_length=2000)] | None
     iterations: Count | None
     seconds: Seconds | None
     exploitability: Real | None

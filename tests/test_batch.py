@@ -216,6 +216,18 @@ def test_no_line_of_a_batch_is_trusted(tmp_path, folder, run):
             assert "\x1b[2J" not in said + complaint
 
 
+def test_files_with_names_that_are_no_text_are_solved_too(tmp_path, run):
+    spots, out = tmp_path / "spots", tmp_path / "out"
+    spots.mkdir()
+    try:
+        (spots / os.fsdecode(b"\xff.toml")).write_bytes(RIVER.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    code, _, complaint = run("batch", spots, "--out", out, "--iterations", 1, "--workers", 1)
+    assert code == 0, complaint
+    assert [row["name"] for row in read(out).solved] == [r"\xff"]
+
+
 def test_spots_before_the_flop_have_boards_of_no_kind(folder):
     found = read(folder)
     rows = ({**found.rows[0], "board": ""}, *found.rows[1:])
