@@ -106,7 +106,7 @@ def _checked(arrays: store.Arrays, header: schema.ValueNetHeader) -> Kept:
     count, size = header.states, sum(parameter.numel() for parameter in named.values())
     shapes = ((np.int32, (count,)), (np.float32, (count, 2, lanes)), (np.float32, (count, 2, lanes)))
     samples = Samples(*(schema.part(arrays, n, *kind, "the file") for n, kind in zip(of_samples, shapes, strict=True)))
-    if schema.least(samples.states) < 0 or schema.least(samples.ranges) < 0:
+    if schema.least(samples.states) < 0 or schema.least(samples.ranges) < 0 or samples.ranges.max(initial=0) > 1.001:
         raise UserError("its samples have ranges or public states that there are none of")
     moments = None
     if "adam.mean" in arrays:

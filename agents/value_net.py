@@ -107,7 +107,7 @@ class NetEvaluator:
         """Return counterfactual values in the game's units, [B, 2, W], of ranges [B, 2, W] at those states, [B].
 
         W may be more than the lanes, which are the first ones. Raises `UserError` for a module whose outputs have
-        another shape.
+        another shape, or are no finite numbers.
         """
         if self._asked is None or not np.array_equal(self._asked, states):
             self._asked, self._known = states.copy(), self._rows(states)
@@ -120,6 +120,10 @@ class NetEvaluator:
             values *= (rows.unit[:, None] * mass.flip(1))[:, :, None]
         found = np.zeros(ranges.shape, np.float32)
         found[:, :, :lanes] = values.cpu().numpy()
+        if not np.isfinite(found.sum()):  # one pass, and no table of answers
+            raise UserError(
+                "the value network answers with what is no finite number: it was trained badly, or is damaged"
+            )
         return found
 
     def _rows(self, states: Ints) -> "_Rows":

@@ -3,6 +3,7 @@
 Shape letters: M samples, B batch, W lanes, F features.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -154,7 +155,8 @@ class Trainer:
     def learn(self, steps: int, rate: Callable[[int], float], newest: int = 0) -> float:
         """Take steps of Adam, each on a batch drawn from the samples (the newest so many), and return the mean loss.
 
-        `rate(i)` is the learning rate of step i.
+        `rate(i)` is the learning rate of step i. Raises `UserError` where the loss is no finite number any more, and so
+        the network is lost.
         """
         self._learned = [_joined(self._learned)]
         rows, total = self._learned[0], 0.0
@@ -170,6 +172,11 @@ class Trainer:
             self.adam.step(_MOST)
             total += loss.item()
         self.steps += steps
+        if not math.isfinite(total):
+            raise UserError(
+                f"learning diverged: the loss is {total} after {self.steps:,} steps; try a smaller rate than "
+                f"{self.plan.rate:g}"
+            )
         return total / max(steps, 1)
 
     def held_out(self) -> Errors:

@@ -1,5 +1,6 @@
 """Many spots: the ranges and betting of one on many boards, or a folder of spots, each solved and kept."""
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -159,11 +160,12 @@ def _on(spot: Spot, board: tuple[int, ...], weight: float) -> Job:
 
 
 def _of_file(path: Path) -> Job:
+    name = os.fsencode(path.stem).decode("utf-8", "backslashreplace")  # a database has text alone
     try:
         spot = GAMES.make(str(path))
-        return Job(path.stem, read_bytes(path, MOST_TEXT).decode(), format_cards(spot.board).replace(" ", ""), 1.0)
+        return Job(name, read_bytes(path, MOST_TEXT).decode(), format_cards(spot.board).replace(" ", ""), 1.0)
     except UserError as error:
-        return Job(path.stem, "", "", 1.0, str(error))
+        return Job(name, "", "", 1.0, str(error))
 
 
 def _work_off(

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from counterplay.engine import schema
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.cards import parse_cards
 from counterplay.games.holdem.flops import TEXTURES, texture
@@ -32,6 +35,10 @@ _KINDS = {
 }
 COLUMNS = tuple(_KINDS)
 _TYPES = {str: "TEXT", float: "REAL", int: "INTEGER"}
+_TABLES = {
+    "spots": f"({', '.join(f'{name} {_TYPES[kind]}' for name, kind in _KINDS.items())}, PRIMARY KEY (name))",
+    "about": "(key TEXT PRIMARY KEY, value TEXT)",
+}
 _MOST = 1_000_000  # rows of a batch
 SORTS = ("name", "weight", "seconds", "iterations", "exploitability", "ev_oop", "ev_ip", "equity_oop")
 
@@ -45,12 +52,20 @@ def opened(folder: Path, *, new: bool = False) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(place)) as base:
             if new:
-                columns = ", ".join(f"{name} {_TYPES[kind]}" for name, kind in _KINDS.items())
-                base.execute(f"CREATE TABLE IF NOT EXISTS spots ({columns}, PRIMARY KEY (name))")
-                base.execute("CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT)")
+                for name, columns in _TABLES.items():
+                    base.execute(f"CREATE TABLE IF NOT EXISTS {name} {columns}")
+            _check_tables(base, place)
             yield base
     except sqlite3.Error as error:
         raise UserError(f"{place} is damaged, or cannot be written: {error}") from error
+
+
+def _check_tables(base: sqlite3.Connection, place: Path) -> None:
+    """Raise `UserError` unless a database has our two tables and nothing else: views and triggers would be executed."""
+    wanted = {("table", name, f"CREATE TABLE {name} {columns}") for name, columns in _TABLES.items()}
+    found = base.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL LIMIT 10")
+    if set(found) != wanted:
+        raise UserError(f"{place} is damaged, or holds something else: its tables are not those of a batch")
 
 
 def claim(base: sqlite3.Connection, about: Mapping[str, Any]) -> None:
@@ -60,7 +75,8 @@ def claim(base: sqlite3.Connection, about: Mapping[str, Any]) -> None:
         text = json.dumps(value)
         if kept.get(key, text) != text:
             raise UserError(
-                f"the folder holds a batch with another {key}, {kept[key][:200]}: give it again, or name another folder"
+                f"the folder holds a batch with another {key}, {str(kept[key])[:200]}: give it again, "
+                "or name another folder"
             )
     base.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", [(k, json.dumps(v)) for k, v in about.items()])
     base.commit()
@@ -75,18 +91,24 @@ def put(base: sqlite3.Connection, row: Mapping[str, Any]) -> None:
 
 def rows_of(base: sqlite3.Connection) -> list[dict[str, Any]]:
     """Return all lines; raises `ValueError` for what no batch wrote."""
-    found = [dict(zip(COLUMNS, row, strict=True)) for row in base.execute(f"SELECT {', '.join(COLUMNS)} FROM spots")]
-    if len(found) > _MOST:
-        raise UserError(f"a batch has at most {_MOST:,} spots, and this one {len(found):,}")
-    for row in found:
-        for name, kind in _KINDS.items():
-            if row[name] is not None and not isinstance(row[name], kind | int if kind is float else kind):
-                raise UserError(f"the batch is damaged: {name} of a spot is {row[name]!r}")
-        try:
-            actions = json.loads(row["actions"] or "{}")
-            row["actions"] = {str(name): float(share) for name, share in actions.items()}
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            raise UserError(f"the batch is damaged: the actions of {row['name']!r} are no object") from None
+    lines = base.execute(f"SELECT {', '.join(COLUMNS)} FROM spots LIMIT {_MOST + 1}").fetchall()
+    if len(lines) > _MOST:
+        raise UserError(f"a batch has at most {_MOST:,} spots, and this one more")
+    return [_checked(dict(zip(COLUMNS, line, strict=True))) for line in lines]
+
+
+def _checked(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a line with its actions as a dictionary; raises `UserError` for what no batch wrote."""
+    of = f"the batch is damaged: the line of {str(row['name'])[:40]!r}"
+    try:
+        row["actions"] = json.loads(row["actions"] or "{}")
+        found = msgspec.structs.asdict(schema.convert(row, schema.BatchRow, of))
+        if found["status"] == SOLVED and 0 < len(parse_cards(found["board"])) < 3:
+            raise UserError(f"{of} has a board of fewer than three cards")
+    except (ValueError, TypeError, RecursionError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{of} has actions that cannot be read") from None
     return found
 
 
@@ -134,7 +156,8 @@ class Batch:
             raise UserError(f"boards are told apart by {', '.join(TEXTURES)}, not by {what!r}")
         groups = dict[str, list[Mapping[str, Any]]]()
         for row in self.solved:
-            groups.setdefault(texture(parse_cards(row["board"]))[what], []).append(row)
+            name = texture(parse_cards(row["board"]))[what] if row["board"] else "before the flop"
+            groups.setdefault(name, []).append(row)
         return {name: self.mean(groups[name]) for name in sorted(groups, key=_order)}
 
 

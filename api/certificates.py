@@ -7,7 +7,6 @@ held against those of the solvers' own judgement, so that two programs that shar
 
 import json
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.store import FORMAT as STORED
 from counterplay.games import GAMES
 
-_LONG = 100  # bits of a denominator that is written out
 _APART = {TREE: 1e-9, HOLDEM: 1e-3}  # of the largest number: spots are judged in 32 bits
 
 
@@ -44,7 +42,6 @@ def certify(path: str | Path, game: Any = None) -> dict[str, Any]:
                 f"{path} says that its strategy is worth {said:.9g} where the verifier finds {float(true):.9g}: it is "
                 "damaged, or was made with other rules"
             )
-    exact = {} if found.error else {"exact": _fractions(found)}
     return {
         "format": FORMAT,
         "version": version(),
@@ -54,21 +51,9 @@ def certify(path: str | Path, game: Any = None) -> dict[str, Any]:
         "file_sha256": digest,
         "algorithm": solution.algorithm,
         "iterations": solution.iterations,
-        "arithmetic": "64 bits, with a bound on rounding" if found.error else "fractions",
-        "rounding_at_most": found.error,
+        **found.arithmetic(),
         **found.bounds(),
-        **exact,
     }
-
-
-def _fractions(found: Measured) -> dict[str, Any]:
-    """Return values and best responses as fractions, those that are short enough to be read."""
-    short = {
-        name: [str(Fraction(x)) for x in part]
-        for name, part in (("value", found.value), ("best", found.best))
-        if all(Fraction(x).denominator.bit_length() <= _LONG for x in part)
-    }
-    return short
 
 
 def measured(arrays: dict[str, Any], header: dict[str, Any], game: Any = None) -> Measured:
@@ -145,8 +130,8 @@ def _check_value(certificate: dict[str, Any], game: Any) -> list[str]:
     if rules.players != 2 or flat.chance.dtype != object or any(flat.paid.sum(axis=1)):
         return ["the game is not a small one for two whose payoffs sum to zero"]
     try:
-        value, wrong = Fraction(certificate["exact_value"]), list[str]()
-        own = [{k: [*map(Fraction, row)] for k, row in part.items()} for part in certificate["strategies"]]
+        value, wrong = verifier.fraction(certificate["exact_value"]), list[str]()
+        own = [{k: [*map(verifier.fraction, row)] for k, row in part.items()} for part in certificate["strategies"]]
         for part in own:
             wrong += [f"the odds at {k!r} are none" for k, row in part.items() if min(row) < 0 or sum(row) != 1]
         if wrong:
@@ -156,6 +141,6 @@ def _check_value(certificate: dict[str, Any], game: Any) -> list[str]:
             allowed = verifier.best_response(flat, 1 - p, plans)
             if -allowed != (value if p == 0 else -value):
                 wrong.append(f"player {p}'s strategy guarantees {-allowed}, which is not what the value says, {value}")
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError):
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError, IndexError):
         return ["the certificate does not say what a certificate says"]
     return wrong

@@ -98,12 +98,12 @@ def page(certificate: dict[str, Any]) -> list[str]:
 
 
 def _number(x: Any) -> str:
-    return f"{x:.9g}" if isinstance(x, int | float) else f"{x}"
+    return f"{x:.9g}" if isinstance(x, float) else f"{x}"
 
 
 def _at_most(x: Any) -> str:
     """Return a bound as text: of nine digits, the last rounded up."""
-    if not isinstance(x, int | float):
+    if not isinstance(x, float):
         return f"{x}"
     return f"{float(Context(prec=9, rounding=ROUND_CEILING).create_decimal(Decimal(x))):.9g}"
 

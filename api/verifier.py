@@ -14,6 +14,7 @@ nothing. On small games all is done in fractions instead, and nothing rounds at 
 import hashlib
 import json
 import math
+import re
 import struct
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -32,6 +33,8 @@ FORMAT = 1
 MOST = 2_000_000  # states of a game of histories that is walked
 EXACT = 2_000  # ends of a game up to which fractions are used
 _U = 2.0**-53
+LONG = 100  # bits of a denominator that is written out
+_FRACTION = re.compile(r"-?\d+(/\d+)?", re.ASCII)
 _TYPES = {"F64": "<f8", "F32": "<f4", "I8": "i1", "I16": "<i2", "I64": "<i8", "U8": "u1"}
 
 
@@ -50,6 +53,22 @@ class Measured(NamedTuple):
             value
         )
         return {"value": value, "best": best, "exploitability_at_most": _up(max(worst, Fraction(0)))}
+
+    def arithmetic(self) -> dict[str, Any]:
+        """Return what a certificate says of its sums; without rounding also the fractions that can be read."""
+        told = {
+            "arithmetic": "64 bits, with a bound on rounding" if self.error else "fractions",
+            "rounding_at_most": self.error,
+        }
+        if self.error:
+            return told
+        parts = (("value", self.value), ("best", self.best))
+        short = {
+            name: [str(Fraction(x)) for x in part]
+            for name, part in parts
+            if all(Fraction(x).denominator.bit_length() <= LONG for x in part)
+        }
+        return {**told, "exact": short}
 
 
 def _up(x: Fraction) -> float:
@@ -82,7 +101,7 @@ def read_file(path: str | Path) -> tuple[dict[str, Array], dict[str, Any], str]:
             if about["dtype"] in _TYPES and 0 <= begin <= end <= len(data):
                 arrays[name] = np.frombuffer(data[begin:end], _TYPES[about["dtype"]]).reshape(about["shape"])
         return arrays, dict(header), hashlib.sha256(raw).hexdigest()
-    except (KeyError, TypeError, ValueError, AttributeError, struct.error, RecursionError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error, RecursionError):
         raise UserError(f"{path} is no solution file") from None
 
 
@@ -266,9 +285,24 @@ def read_certificate(path: str | Path) -> dict[str, Any]:
         whole = False
     if not whole:
         raise UserError(f"{path} is no certificate, or was changed since it was written")
-    if found.get("format") != FORMAT:
-        raise UserError(f"{path} is a certificate of format {found.get('format')}, and this program knows {FORMAT}")
+    if json.dumps(found.get("format")) != str(FORMAT):
+        said = json.dumps(found.get("format"))[:20]
+        raise UserError(f"{path} is a certificate of format {said}, and this program knows {FORMAT}")
     return dict(found)
+
+
+def number(x: Any) -> Fraction:
+    """Return a number of a certificate as a fraction; raises `ValueError` for what is none, or beyond all doubles."""
+    if type(x) not in (int, float) or not abs(x) <= 1.7e308:
+        raise ValueError("no number")
+    return Fraction(x)
+
+
+def fraction(x: Any) -> Fraction:
+    """Return a fraction of a certificate, such as "-1/18"; raises `ValueError` for any other text."""
+    if not isinstance(x, str) or not _FRACTION.fullmatch(x):
+        raise ValueError("no fraction")
+    return Fraction(x)
 
 
 def check(certificate: dict[str, Any], path: str | Path, measured: Callable[..., Measured]) -> list[str]:
@@ -284,7 +318,24 @@ def check(certificate: dict[str, Any], path: str | Path, measured: Callable[...,
     found = measured(arrays, header)
     if certificate.get("game_sha256") != found.game_sha256:
         return ["the rules of the game are not those that the certificate was made with"]
-    return compare(certificate, found)
+    return [*_claims(certificate, header, found), *compare(certificate, found)]
+
+
+def _claims(certificate: dict[str, Any], header: dict[str, Any], found: Measured) -> list[str]:
+    """Return which words of a certificate are not those of its file, or of what was found."""
+    method = header.get("method")
+    truths = {
+        "kind": header.get("kind", "tree"),
+        "algorithm": method.get("algorithm") if isinstance(method, dict) else None,
+        "iterations": header.get("iterations"),
+        **found.arithmetic(),
+    }
+    said = {name: certificate.get(name) for name in (*truths, "exact") if name in truths or name in certificate}
+    return [
+        f"the certificate's {name.replace('_', ' ')} is not what the file says, or what was found"
+        for name, claim in said.items()
+        if json.dumps(claim, sort_keys=True) != json.dumps(truths.get(name), sort_keys=True)
+    ]
 
 
 def compare(certificate: dict[str, Any], found: Measured) -> list[str]:
@@ -294,12 +345,12 @@ def compare(certificate: dict[str, Any], found: Measured) -> list[str]:
         for name, truths in (("value", found.value), ("best", found.best)):
             said = certificate[name]
             for p, (x, (low, high)) in enumerate(zip(truths, said, strict=True)):
-                if not Fraction(low) <= Fraction(x) + off or not Fraction(x) - off <= Fraction(high):
+                if not number(low) <= Fraction(x) + off or not Fraction(x) - off <= number(high):
                     wrong.append(f"the {name} of player {p} is {float(x):.12g}, not between {low} and {high}")
         pairs = zip(certificate["best"], certificate["value"], strict=True)
-        worst = sum(Fraction(b[1]) - Fraction(v[0]) for b, v in pairs) / len(found.value)
+        worst = sum(number(b[1]) - number(v[0]) for b, v in pairs) / len(found.value)
         least = sum(Fraction(b) - Fraction(v) for b, v in zip(found.best, found.value, strict=True)) / len(found.value)
-        bound = Fraction(certificate["exploitability_at_most"])
+        bound = number(certificate["exploitability_at_most"])
         if bound < worst or bound < least - 2 * off:
             wrong.append(
                 f"an exploitability of at most {float(bound):.12g} does not follow: it may be {float(worst):.12g}"

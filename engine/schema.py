@@ -184,6 +184,32 @@ class ValueNetHeader(Struct):
             raise ValueError("no network takes so many lanes")
 
 
+class BatchRow(Struct):
+    """A line of a batch of spots (`api.batch_rows`): a solved spot has all but an error."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=2000)]
+    board: Annotated[str, Meta(max_length=10)]
+    weight: Annotated[float, Meta(ge=0, le=1e12)]
+    status: Literal["solved", "interrupted", "failed"]
+    error: Annotated[str, Meta(max_length=100_000)] | None
+    file: Annotated[str, Meta(max_length=2000)] | None
+    iterations: Count | None
+    seconds: Seconds | None
+    exploitability: Real | None
+    ev_oop: Real | None
+    ev_ip: Real | None
+    equity_oop: Real | None
+    actions: dict[Name, Annotated[float, Meta(ge=0, le=1.001)]]
+    digest: Annotated[str, Meta(max_length=100)]
+
+    def __post_init__(self) -> None:
+        missing = [name for name in self.__struct_fields__ if name != "error" and getattr(self, name) is None]
+        if self.status == "solved" and missing:
+            raise ValueError(f"a solved spot has no {missing[0]}")
+        if self.status == "interrupted" and self.iterations is None:
+            raise ValueError("an interrupted spot has no iterations")
+
+
 class PlanHeader(Struct):
     """How long a run trains (`agents.run.Plan`)."""
 
@@ -266,7 +292,8 @@ def convert(data: Any, kind: type[T], of: str) -> T:
     """Return data as a structure; raises `ValueError` that says what is wrong with `of` and where."""
     try:
         return msgspec.convert(data, kind)
-    except (msgspec.ValidationError, RecursionError, OverflowError) as error:
+    except (msgspec.ValidationError, RecursionError, OverflowError, AttributeError, TypeError) as error:
+        # the last two: of a tensor where a dictionary belongs
         raise UserError(f"{of} does not hold what it should: {told(error)}") from None
 
 

@@ -9,13 +9,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import counterplay
 from counterplay.api.batch import _boards, plan
-from counterplay.api.batch_rows import FILE, read
+from counterplay.api.batch_rows import COLUMNS, FILE, read
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flops import kinds, subset
 from counterplay.games.holdem.spot import load_spot
@@ -178,11 +179,61 @@ def test_a_damaged_batch(tmp_path, folder):
         base.close()
         with pytest.raises(UserError, match="the batch is damaged"):
             read(tmp_path)
-    with sqlite3.connect(tmp_path / FILE) as base:
-        base.execute("DROP TABLE spots")
-    base.close()
-    with pytest.raises(UserError, match="is damaged"):
-        read(tmp_path)
+    for statement in (
+        "DROP TABLE spots",
+        "ALTER TABLE spots ADD COLUMN more TEXT",
+        "CREATE VIEW more AS SELECT 1",
+        "CREATE TRIGGER more AFTER INSERT ON spots BEGIN DELETE FROM about; END",
+    ):
+        (tmp_path / FILE).write_bytes((folder / FILE).read_bytes())
+        with sqlite3.connect(tmp_path / FILE) as base:
+            base.execute(statement)
+        base.close()
+        with pytest.raises(UserError, match="is damaged"):
+            read(tmp_path)
+
+
+def test_no_line_of_a_batch_is_trusted(tmp_path, folder, run):
+    """Whatever stands in a cell, reports tell it in a sentence, or do without it."""
+    for column in COLUMNS:
+        for strange in (
+            None,
+            "",
+            -1,
+            1e308,
+            float("inf"),
+            "x" * 3000,
+            "\x1b[2J",
+            "[1]",
+            '{"a": NaN}',
+            "[" * 5000,
+            b"\xff",
+        ):
+            (tmp_path / FILE).write_bytes((folder / FILE).read_bytes())
+            with sqlite3.connect(tmp_path / FILE) as base:
+                base.execute(f"UPDATE spots SET {column} = ? WHERE name = 'Ks9d4c7h2s'", [strange])
+            base.close()
+            code, said, complaint = run("report", tmp_path)
+            assert code in (0, 2), (column, strange, complaint)
+            assert "\x1b[2J" not in said + complaint
+
+
+def test_files_with_names_that_are_no_text_are_solved_too(tmp_path, run):
+    spots, out = tmp_path / "spots", tmp_path / "out"
+    spots.mkdir()
+    try:
+        (spots / os.fsdecode(b"\xff.toml")).write_bytes(RIVER.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    code, _, complaint = run("batch", spots, "--out", out, "--iterations", 1, "--workers", 1)
+    assert code == 0, complaint
+    assert [row["name"] for row in read(out).solved] == [r"\xff"]
+
+
+def test_spots_before_the_flop_have_boards_of_no_kind(folder):
+    found = read(folder)
+    rows = ({**found.rows[0], "board": ""}, *found.rows[1:])
+    assert "before the flop" in replace(found, rows=rows).by("suits")
 
 
 def test_an_interrupted_batch_goes_on(tmp_path, run):

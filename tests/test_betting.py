@@ -108,7 +108,7 @@ def test_lists_of_sizes():
     assert parse_sizes("33%, 75%,all-in", "bet") == parse_sizes(["33%", "75%", "a"], "bet")
     assert parse_sizes(["20c", "20.0c"], "bet") == (parse_size("20c", "bet"),)
     assert parse_sizes("none", "bet") == parse_sizes([], "bet") == ()
-    for wrong in (True, {"a": 1}.values, [[20]], [None], None):
+    for wrong in (True, {"a": 1}.values, [[20]], [None], None, 10**30, [10**5000]):
         with pytest.raises(ValueError, match="size"):
             parse_sizes(wrong, "bet")
 

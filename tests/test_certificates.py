@@ -247,10 +247,15 @@ def test_a_certificate_signed_anew_has_to_be_true(tmp_path):
         "game_sha256": "0" * 64,
         "file_sha256": "0" * 64,
         "game": "leduc",
-        "players": None,
+        "kind": "value of Kuhn",
+        "algorithm": "cfr",
+        "iterations": 10**6,
+        "arithmetic": "fractions of fractions",
+        "rounding_at_most": 1.0,
+        "exact": {"value": ["1/2", "-1/2"]},
     }.items():
         out.write_text(verifier.dump({**true, key: lie}))
-        assert refused(out, file) or key == "players"
+        assert refused(out, file), key
     looser = {**true, "exploitability_at_most": 2 * true["exploitability_at_most"]}
     out.write_text(verifier.dump(looser))
     assert not refused(out, file)  # less sharp, and true
@@ -270,6 +275,56 @@ def test_a_value_has_to_be_proved(tmp_path):
     ):
         out.write_text(verifier.dump(wrong))
         assert certificates.check(out, None)[1] != []
+
+
+STRANGE = (None, True, -1, 10**400, float("nan"), float("inf"), "x", "1e999999999", "0.5", [], [[]], {}, {"a": 1})
+
+
+def everywhere(data, at=()):
+    """Yield the places of a structure of lists and dictionaries, outermost first."""
+    yield at
+    for key in data if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ():
+        yield from everywhere(data[key], (*at, key))
+
+
+def with_another(data, at, value):
+    if not at:
+        return value
+    copied = data.copy()
+    copied[at[0]] = with_another(data[at[0]], at[1:], value)
+    return copied
+
+
+def test_strange_words_in_a_certificate_are_refused(tmp_path, run):
+    """They come signed anew; a number such as 1e999999999 must not be reckoned with, either."""
+    file, out = certified(tmp_path, "kuhn", iterations=20)
+    for true, of in ((json.loads(out.read_text()), (file,)), (certificates.certify_value("kuhn"), ())):
+        for at in everywhere(true):
+            for strange in STRANGE:
+                wrong = with_another(true, at, strange)
+                if at in ((), ("sha256",), ("version",)) or wrong == true:
+                    continue
+                out.write_text(verifier.dump(wrong))
+                code, _, complaint = run("certify", "--check", out, *of)
+                looser = isinstance(strange, int | float) and str(at[-1:]) in (
+                    "(0,)",
+                    "(1,)",
+                    "('exploitability_at_most',)",
+                )
+                assert code in ((0, 1) if looser else (1, 2)), (at, strange, complaint)
+
+
+def test_files_with_shapes_beyond_all_measure_are_no_solutions(tmp_path):
+    file, out = certified(tmp_path, "kuhn", iterations=20)
+    raw = file.read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    said = json.loads(raw[8 : 8 + length])
+    for shape in ([10**30], [2**63], [-1, 10**30], [0.5], "x"):
+        said["strategy"]["shape"] = shape
+        text = json.dumps(said).encode()
+        file.write_bytes(len(text).to_bytes(8, "little") + text + raw[8 + length :])
+        with pytest.raises(ValueError, match="is no solution file"):
+            certificates.check(out, file)
 
 
 def test_solutions_that_claim_too_much_get_none(tmp_path):

@@ -158,3 +158,12 @@ def test_the_command(tmp_path, run):
     assert "has 1 hand, and" in run(*words, "--hand", 2)[2]
     assert run(*words, "--out", out, "--force")[0] == 0
     assert 'board = "Ks 9d 4c 7h"' in run(*words)[1]
+
+
+def test_damaged_hands_of_pokerstars_print_no_tracebacks(run, tmp_path):
+    file = tmp_path / "hand.txt"
+    file.write_text("PokerStars Hand #1:  Hold'em No Limit ($1/$2)\nnothing of a hand\n")
+    code, _, complaint = run("spot", "from-hand", file, "--oop", "AA", "--ip", "KK")
+    assert code == 2
+    assert "Traceback" not in complaint
+    assert complaint.count("\n") == 1

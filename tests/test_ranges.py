@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from counterplay.games.holdem.cards import COMBO_CARDS, COMBOS, SHORT, combo_name, combo_number, parse_cards
-from counterplay.games.holdem.ranges import count, format_range, grid, parse_range, without
+from counterplay.games.holdem.ranges import count, format_range, grid, kicker_plus, parse_range, spelled_out, without
 
 RANKS = "23456789TJQKA"
 HANDS = [
@@ -156,6 +156,12 @@ def test_what_other_tools_write(text, same):
 def test_mistakes(text, said):
     with pytest.raises(ValueError, match="^" + said):
         parse_range(text)
+
+
+@pytest.mark.parametrize("text", ["+", "AA +", "JJ-66:+ +", "A+", "ss+", "-"])
+def test_what_is_no_range_is_left_for_the_parser(text):
+    """It spells out what it knows, and says nothing of the rest."""
+    assert spelled_out(text) == kicker_plus(text) == text
 
 
 @pytest.mark.parametrize(

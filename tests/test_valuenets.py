@@ -14,6 +14,7 @@ from counterplay.api.trained_net import load_value_net
 from counterplay.api.training_states import VARIANT, draw, ground, solved
 from counterplay.api.valuenet_measures import measure_value_net
 from counterplay.api.valuenets import train_value_net
+from counterplay.engine import schema
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import LEAF
@@ -235,3 +236,28 @@ def test_a_network_stands_for_the_rest_of_the_game():
     rest.advance(1000)
     exact = judge_table(sequence_form(on.tree), to_table(rest.forest.form, on.tree, rest.outcome().sigma)).value
     assert (run.outcome().values[0, 0].sum() - exact[0]) == pytest.approx(0.0, abs=0.02)
+
+
+def test_learning_that_diverges_is_told_of():
+    net = train_value_net("kuhn", states=64, iterations=5, hidden=8, layers=1, passes=1, processes=1)
+    weights = net.kept.net.module.weights[0]
+    with torch.no_grad():
+        weights[:] = torch.nan
+    with pytest.raises(ValueError, match=r"learning diverged: the loss is nan after .* try a smaller rate"):
+        train_value_net(resume=net, states=512, processes=1)
+    evaluator = net.begin(net.tree, np.array([0]))
+    with pytest.raises(ValueError, match="answers with what is no finite number"):
+        evaluator.values(np.array([0]), np.ones((1, 2, net.tree.lanes), np.float32))
+
+
+def test_ranges_that_are_none_are_refused(tmp_path):
+    net = train_value_net("kuhn", states=64, iterations=5, hidden=8, layers=1, passes=1, processes=1)
+    net.kept.samples.ranges[3] = 1e30
+    net.save(tmp_path / "kuhn.cpn")
+    with pytest.raises(ValueError, match="samples have ranges or public states that there are none of"):
+        load_value_net(tmp_path / "kuhn.cpn")
+
+
+def test_tensors_where_dictionaries_belong_are_refused():
+    with pytest.raises(UserError, match="the learner does not hold what it should"):
+        schema.convert(torch.zeros(3), dict[str, float], "the learner")

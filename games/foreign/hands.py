@@ -5,8 +5,10 @@ bet last before it, and the amounts that were bet as sizes in chips, beside size
 the caller's: a hand's history does not know them.
 """
 
+import io
 import warnings
 from collections.abc import Iterator
+from contextlib import redirect_stderr
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,7 +54,8 @@ def load_hands(path: str | Path) -> list[Any]:
     text = read_bytes(Path(path), MOST_TEXT).decode("utf-8-sig", "replace")
     found = list[Any]()
     try:
-        with warnings.catch_warnings():
+        # it prints tracebacks of what it cannot read
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             number: Any = _number  # annotated there as of whole numbers
             if "PokerStars" in text[:200]:

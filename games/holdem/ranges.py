@@ -107,8 +107,8 @@ def _without_plus(text: str, written: Callable[[str], str]) -> str:
     def new(entry: re.Match[str]) -> str:
         hand = entry[1].removesuffix("+")
         ranks = [RANKS.find(c) for c in hand[:2].upper()]
-        row = entry[2] is None and entry[1].endswith("+") and hand[2:].lower() in ("", "s", "o") and min(ranks) >= 0
-        if not row or len(ranks) < 2 or abs(ranks[0] - ranks[1]) != 1:
+        row = entry[2] is None and entry[1].endswith("+") and hand[2:].lower() in ("", "s", "o") and len(ranks) == 2
+        if not row or min(ranks) < 0 or abs(ranks[0] - ranks[1]) != 1:
             return entry[0]
         return written(hand) + entry[0].removeprefix(entry[1])
 

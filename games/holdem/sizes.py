@@ -129,6 +129,8 @@ def parse_sizes(given: object, role: Role) -> tuple[BetSize, ...]:
     for item in given:
         if isinstance(item, bool) or not isinstance(item, str | int | float):
             raise UserError(f"{item!r} is not a {role} size: {GRAMMAR}")
+        if isinstance(item, int) and item.bit_length() > 64:
+            raise UserError(f"a number of {item.bit_length():,} bits is not a {role} size: {GRAMMAR}")
         size = parse_size(f"{item:g}" if isinstance(item, float) else item, role)
         if size not in sizes:
             sizes.append(size)
