@@ -115,6 +115,8 @@ def seated(given: Any, on: Arena) -> Side:
         return _bots(tuple(given), on)
     if hasattr(given, "step") and not hasattr(given, "action_probabilities"):
         return _bots((given, given), on)
+    if kind == HOLDEM and on.tree is not None:
+        return Side(_of_spot(given, on.tree), _nothing, _nothing)
     if kind in (HOLDEM, BLUEPRINT, STEPPED, FACTORED):
         given = _asked(given)
     if on.tree is not None:
@@ -153,6 +155,15 @@ def _in_tree(given: Any, on: Arena, tree: Tree) -> Side:
 
 def _nothing(*_: Any) -> int:
     raise AssertionError("nobody asks a side that is known")
+
+
+def _of_spot(solution: Any, tree: Tree) -> Table:
+    """Return a spot's solution as a table of the spot's tree, whose lanes are the combos of its views."""
+    table = uniform(tree)
+    for i, label in enumerate(tree.labels):
+        odds = solution.at(label).strategy
+        table[tree.first[i] : tree.first[i + 1], : odds.shape[1]] = odds / odds.sum(axis=0)
+    return table
 
 
 def _learned(run: Any, tree: Tree) -> Table:

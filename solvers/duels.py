@@ -184,7 +184,7 @@ def play(
             mean = (by.worth[after[told], held[:, None]] * there[told]).sum(axis=1) / by.weight[here[told], held]
             total[now] += mean - by.worth[at[now], held] / by.weight[at[now], held]
     leaf = tree.infoset[at]
-    paid = tree.stake[leaf] * tree.payoffs[tree.outcome[leaf], seat].reshape(len(leaf), -1)[np.arange(len(leaf)), pair]
+    paid = tree.stake[leaf] * tree.payoffs.reshape(len(tree.payoffs), 2, -1)[tree.outcome[leaf], seat, pair]
     return paid, paid if by is None else total + by.worth[at, column] / by.weight[at, column]
 
 
