@@ -124,7 +124,6 @@ def solve(
             if value is not None:
                 raise UserError(f"{name} goes with runs in steps, which the run to resume, of {before.game}, is not")
         task = _go_on(before, made, algorithm, **options)
-        arguments.further(before.iterations, wanted.iterations)
     return _run(task, wanted, before, **calls)
 
 
@@ -279,6 +278,7 @@ def _run(
         return task.solution(ending, profile, 0, {})
     solver = task.start()
     if resume is not None:
+        arguments.further(resume.iterations, limits.iterations)
         solver.restore(dict(resume.state), resume.iterations)
         if np.abs(task.shows(solver.profile()) - resume.strategy).max(initial=0.0) > 1e-6:
             raise UserError(f"the run to resume, of {resume.game}, does not have the strategy that its solution shows")

@@ -154,7 +154,7 @@ def as_parquet(found: "Batch") -> bytes:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ModuleNotFoundError:
-        raise UserError("Parquet needs pyarrow: pip install pyarrow (or take --to csv)") from None
+        raise UserError('Parquet needs pyarrow: pip install "counterplay[parquet]" (or take --to csv)') from None
     out = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(_flat(found.rows)), out)
     return out.getvalue()

@@ -3,8 +3,8 @@
 from math import exp, log
 
 import numpy as np
-from naive_learners import lambda_returns, n_step, random_episodes
-from naive_lives import life, own_returns
+from naive_learners import lambda_returns, n_step, own_returns, random_episodes
+from naive_lives import life
 
 
 def some_episodes(spec, rng, count=5, lone=0.3):

@@ -62,7 +62,7 @@ def test_hands_checked_down_are_table_leaves(street):
     laid, ends = lay_out_to(spot, "flop" if street == "flop" else "turn")
     assert len(ends) == len(laid.game.nets.ranges) > (100 if "after" in street else 4)
     evaluator = CheckedDown(laid, ends)
-    same = SubgameCFR(as_tables(laid, evaluator.chances), spot.pot, DCFR)
+    same = SubgameCFR(as_tables(laid, evaluator.chances), spot.pot, DCFR, every=1)
     run = CutCFR(laid.game, evaluator, DCFR)
     for count in (1, 3):
         run.advance(count)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from random import Random
 
-import naive
 import naive_resolving
 import numpy as np
 import pytest
 
+from counterplay.api.testing import drawn
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
 from counterplay.engine.rules import LEAF, Outcome
@@ -65,7 +65,7 @@ class CoinToss:
 
 
 def random_dealt(seed):
-    return compile_tree(naive.random_dealt_game(Random(seed), depth=5))
+    return compile_tree(drawn.random_dealt_game(Random(seed), depth=5))
 
 
 @pytest.fixture(scope="module")
