@@ -38,7 +38,7 @@ def whole(name: str, value: Any, least: int = 0, most: int = LARGEST) -> int:
 def further(done: int, asked: int | None) -> None:
     """Raise `UserError` where a run of so many iterations cannot go on to those asked for, which count them."""
     if done > _MOST_DONE:
-        raise UserError(f"the run to resume says that it has {done:,} iterations, more than any run can have")
+        raise UserError(f"the run to resume claims more iterations than any run can have: {done:,}")
     if asked is not None and asked < done:
         raise UserError(
             f"the run to resume has {done:,} iterations already, and {asked:,} would count them: ask for more"

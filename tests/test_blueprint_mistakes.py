@@ -163,5 +163,5 @@ def test_a_run_goes_on_to_more_iterations_only(plan):
     ):
         with pytest.raises(UserError, match=rf"has {solution.iterations} iterations already, and 3 would count them"):
             go_on(resume=solution, iterations=3)
-    with pytest.raises(UserError, match="more than any run can have"):
+    with pytest.raises(UserError, match="more iterations than any run can have"):
         counterplay.solve(resume=replace(river, iterations=2**53), iterations=2**53)

@@ -52,7 +52,7 @@ def test_what_cannot_be_solved_anew_is_said(plan):
             resolve_blueprint(plan, street)
     with pytest.raises(UserError, match="a gadget is none, resolve, maxmargin or reach, not 'reech'"):
         resolve_blueprint(plan, "flop", "reech")
-    with pytest.raises(UserError, match="takes a blueprint"):
+    with pytest.raises(UserError, match="solved anew from a blueprint"):
         resolve_blueprint("leduc", "flop")
     with pytest.raises(UserError, match="of another spot"):
         resolve_blueprint(plan, "flop", game=ROYAL.with_name("royal_holdem.toml"))
