@@ -233,7 +233,7 @@ class Rivers:
 
         Values are counterfactual: against the other's range and average strategy, each hand with its weight.
         """
-        plan, value, sigma = torch.empty_like(self.plan[1 - p]), None, self.average(p)
+        plan, sigma = torch.empty_like(self.plan[1 - p]), self.average(p)
         self._spread(1 - p, self.average(1 - p), plan)
         value = self._gathered(p, plan)
         for level in reversed(self.sides[p].levels):

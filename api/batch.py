@@ -161,6 +161,8 @@ def _on(spot: Spot, board: tuple[int, ...], weight: float) -> Job:
 
 def _of_file(path: Path) -> Job:
     name = os.fsencode(path.stem).decode("utf-8", "backslashreplace")  # a database has text alone
+    if not name.isprintable():  # a line for each spot
+        name = name.encode("unicode_escape").decode()
     try:
         spot = GAMES.make(str(path))
         return Job(name, read_bytes(path, MOST_TEXT).decode(), format_cards(spot.board).replace(" ", ""), 1.0)

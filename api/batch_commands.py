@@ -24,7 +24,8 @@ def batch(source: str, out: str, boards: str | None, as_json: bool, **options: A
     """Solve SPOT's ranges and betting on many boards, or all spots in FOLDER, one after another on all cores.
 
     Each solution is kept in DIR, a file to show, play against or resume, and a line for each in DIR/batch.sqlite. What
-    fails is told and left out. The same command again goes on where it stopped, or was stopped by Ctrl-C.
+    fails is told and left out; where all failed the exit code is 1. The same command again goes on where it stopped, or
+    was stopped by Ctrl-C.
     'counterplay report DIR' has the tables.
     """
     from counterplay.api.batch import BatchProgress
@@ -47,7 +48,7 @@ def batch(source: str, out: str, boards: str | None, as_json: bool, **options: A
         put_json(batch_pages.figures(found))
     else:
         put([*batch_pages.summary(found, width(), paint), "", "Next:", f"  counterplay report {listing.quoted(out)}"])
-    return stop.code
+    return stop.code or int(not found.solved)
 
 
 def report(

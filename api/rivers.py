@@ -43,8 +43,8 @@ def solve_rivers(
     They are as `counterplay.solve` gives them: to show, judge, save, play and resume. It ends on each board by
     `iterations` or once exploitability is below `target`, chips or per cent of the pot ("0.5%", the default). On a GPU
     (`device` "cuda", or "auto" where there is one) as many boards as fit take each iteration together, until the last
-    of them is done. Ctrl-C raises `KeyboardInterrupt`. Raises `ValueError` for what is no river, and for a board on
-    which a player has no hand.
+    of them is done. Ctrl-C raises `KeyboardInterrupt`, whose `result` is what was solved so far, the last of it as far
+    as it got (`stopped_by`). Raises `ValueError` for what is no river, and for a board on which a player has no hand.
     """
     given = GAMES.make(spot)
     if not isinstance(given, Spot) or len(given.board) != given.deck.board[given.betting.last] or given.locks:
@@ -58,12 +58,13 @@ def solve_rivers(
     chosen = _gpu(device)
     if chosen is None:
         solved = list[SpotSolution]()
-        for k, each in enumerate(spots):
-            found = solve_spot(each, algorithm, iterations=iterations, target=target)
-            if found.stopped_by == "interrupt":
-                raise KeyboardInterrupt
-            solved.append(found)
-            tell(f"{count(k + 1, 'board')} of {len(spots)}")
+        with interrupts() as stop:
+            for each in spots:
+                solved.append(solve_spot(each, algorithm, iterations=iterations, target=target))
+                tell(f"{count(len(solved), 'board')} of {len(spots)}")
+                if stop():
+                    break
+        stop.again(solved)
         return solved
     return solve_together(spots, algorithm, iterations, target, chosen, tell)
 
@@ -114,6 +115,9 @@ def solve_together(
             some = spots[begin : begin + most]
             solved += _batch(some, sides, hands, algorithm, iterations, target, device, stop)
             tell(f"{count(len(solved), 'board')} of {len(spots)}")
+            if stop():
+                break
+    stop.again(solved)
     return solved
 
 
@@ -144,8 +148,6 @@ def _batch(
         left = pause if iterations is None else iterations - run.iterations
         run.advance(schedule(variant, run.iterations, min(pause, left), method.horizon))
         stop.arm()
-        if stop():
-            raise KeyboardInterrupt
         worth, seconds = run.judge(), clock() - began
         judged = [
             Judgement(tuple((v + half).tolist()), tuple((b + half).tolist()))
@@ -154,10 +156,10 @@ def _batch(
         for trace, found in zip(traces, judged, strict=True):
             trace.append(Check(run.iterations, seconds, found.exploitability))
         done = iterations is not None and run.iterations >= iterations
-        if done or (aim is not None and max(found.exploitability for found in judged) <= aim):
+        if stop() or done or (aim is not None and max(found.exploitability for found in judged) <= aim):
             break
         pause = max(1, int(run.iterations * (_GROWTH - 1)))
-    reason = "iterations" if done else "target"
+    reason = "iterations" if done else "interrupt" if stop() else "target"
     tables = [[part[p].cpu().numpy() for p in range(2)] for part in (run.regret, run.total)]
     return [
         SpotSolution(

@@ -117,6 +117,8 @@ def test_failures_are_told_and_not_fatal(tmp_path, run):
     assert "1 spot solved, 1 failed" in out
     assert "bad failed: " in out
     assert "failed: " in error
+    (tmp_path / "in" / "good.toml").unlink()
+    assert run("batch", tmp_path / "in", "--out", tmp_path / "none")[0] == 1  # nothing was solved
     few = (
         'board = "Ks 9d 4c 7h 2s"\npot = 60\nstack = 170\nrange.oop = "AsQs"\nrange.ip = "QQ"\nbets.river.bet = "50%"\n'
     )

@@ -1,5 +1,6 @@
 """Many rivers at once, held against the tree's own regret minimisation in 64 bits and the walker's judgement."""
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,3 +144,25 @@ def test_what_is_no_river_is_refused():
     none = replace(spot(), ranges=("AsAd", "QQ"))
     with pytest.raises(UserError):
         counterplay.solve_rivers(none, ["As 9d 4c 7h 2s"])
+
+
+def test_an_interrupt_gives_what_was_solved(monkeypatch):
+    """The board at work as far as it got, those before it whole."""
+
+    def told(text):
+        if text == "1 board of 3":
+            signal.raise_signal(signal.SIGINT)
+
+    for call in (
+        lambda: counterplay.solve_rivers(spot(), BOARDS, iterations=5, device="cpu", on_progress=told),
+        lambda: together.solve_together([spot(b) for b in BOARDS], "cfr+", 5, None, torch.device("cpu"), told),
+    ):
+        run = batch([spot(BOARDS[0])])
+        each = Rivers.nbytes(run.sides, tuple(reach.shape[1] for reach in run.reach))
+        monkeypatch.setattr(devices, "free", lambda _, each=each: int(1.5 * each))
+        with pytest.raises(KeyboardInterrupt) as raised:
+            call()
+        found = raised.value.result
+        assert 1 <= len(found) < 3
+        assert found[0].stopped_by == "iterations"
+        assert found[0].iterations == 5
