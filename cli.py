@@ -135,8 +135,7 @@ def solve(
     if game is None and resume is None:
         raise UserError("name a game to solve, such as 'counterplay solve leduc'; 'counterplay games' lists them")
     from counterplay.api.export import claims
-    from counterplay.api.keeping import save
-    from counterplay.engine.errors import NotSaved
+    from counterplay.api.keeping import kept
     from counterplay.engine.system import interrupts
     from counterplay.engine.writing import check_writable, is_stream
     from counterplay.show import pages
@@ -160,20 +159,15 @@ def solve(
             )
             stop.arm()
             watch.finish(solution.iterations, solution.seconds, solution.trace)
-        failure, kept = None, out
-        try:
-            if out is not None:
-                save(solution, out)
-        except NotSaved as error:
-            failure, kept = error, None if error.place is None else str(error.place)
-        page = pages.of(solution)
-        if as_json:
-            put_json({**claims(solution), **page.opening(solution), "stopped_by": solution.stopped_by, "file": kept})
-        else:
-            put(page.summary(solution, pages.STOPPED[solution.stopped_by], paint))
-            put(pages.whats_next(solution, kept))
-    if failure is not None:
-        raise failure
+        with kept(solution, out) as file:
+            page = pages.of(solution)
+            if as_json:
+                put_json(
+                    {**claims(solution), **page.opening(solution), "stopped_by": solution.stopped_by, "file": file}
+                )
+            else:
+                put(page.summary(solution, pages.STOPPED[solution.stopped_by], paint))
+                put(pages.whats_next(solution, file))
     return stop.code
 
 

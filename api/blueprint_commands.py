@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from counterplay.engine.errors import NotSaved, UserError
+from counterplay.engine.errors import UserError
 from counterplay.show.terminal import paint, put, put_json
 
 
@@ -29,7 +29,7 @@ def blueprint(game: str | None, out: str | None, resume: str | None, as_json: bo
     """
     import counterplay
     from counterplay.api.export import claims
-    from counterplay.api.keeping import save
+    from counterplay.api.keeping import kept
     from counterplay.engine.system import interrupts
     from counterplay.engine.writing import check_writable, is_stream
     from counterplay.show import blueprint_pages, bucket_pages, pages
@@ -53,19 +53,12 @@ def blueprint(game: str | None, out: str | None, resume: str | None, as_json: bo
             )
             stop.arm()
             watch.finish(found.iterations, found.seconds, ())
-        failure, kept = None, out
-        try:
-            if out is not None:
-                save(found, out)
-        except NotSaved as error:
-            failure, kept = error, None if error.place is None else str(error.place)
-        if as_json:
-            put_json({**claims(found), "stopped_by": found.stopped_by, "file": kept})
-        else:
-            put(blueprint_pages.summary(found, pages.STOPPED[found.stopped_by], paint))
-            put(pages.whats_next(found, kept))
-    if failure is not None:
-        raise failure
+        with kept(found, out) as file:
+            if as_json:
+                put_json({**claims(found), "stopped_by": found.stopped_by, "file": file})
+            else:
+                put(blueprint_pages.summary(found, pages.STOPPED[found.stopped_by], paint))
+                put(pages.whats_next(found, file))
     return stop.code
 
 

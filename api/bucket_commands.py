@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from counterplay.engine.errors import NotSaved, UserError
+from counterplay.engine.errors import UserError
 from counterplay.show.terminal import paint, put, put_json
 
 
@@ -29,11 +29,10 @@ def buckets(
     """
     from counterplay.api.buckets import buckets as compute
     from counterplay.api.buckets import load_buckets
-    from counterplay.api.keeping import save
+    from counterplay.api.keeping import kept
     from counterplay.engine.writing import check_writable
     from counterplay.show import bucket_pages as pages
 
-    failure: NotSaved | None = None
     if spec is None:
         if out is not None or seed or threads is not None:
             raise UserError('say which buckets with --buckets, such as --buckets "distribution:200,200,50"')
@@ -45,23 +44,17 @@ def buckets(
             check_writable(Path(out))
         with pages.watching(source) as tell:
             found = compute(source, spec, seed=seed, threads=threads, on_progress=tell)
-        try:
-            if out is not None:
-                save(found, out)
-        except NotSaved as error:
-            failure, out = error, None if error.place is None else str(error.place)
-    if as_json:
-        kept: dict[str, Any] = {} if spec is None else {"file": out}
-        asked = {} if hand is None else {"hand": pages.hand_figures(found, hand)}
-        put_json(pages.figures(found) | asked | kept)
-    elif hand is not None:
-        put(pages.hand_page(found, hand, paint))
-    else:
-        put(pages.page(found, paint))
-        if spec is not None:
-            put(["", *pages.whats_next(found, source, out)])
-    if failure is not None:
-        raise failure
+    with kept(found, out) as file:
+        if as_json:
+            place: dict[str, Any] = {} if spec is None else {"file": file}
+            asked = {} if hand is None else {"hand": pages.hand_figures(found, hand)}
+            put_json(pages.figures(found) | asked | place)
+        elif hand is not None:
+            put(pages.hand_page(found, hand, paint))
+        else:
+            put(pages.page(found, paint))
+            if spec is not None:
+                put(["", *pages.whats_next(found, source, file)])
 
 
 COMMANDS = (buckets,)

@@ -1,6 +1,7 @@
 """Keeping what a run of a solver finds: once a minute while it goes on, and at the end whatever happens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,3 +49,20 @@ def save(solution: Any, path: str | Path) -> None:
         place = rescue(solution.save, Path(path))
         where = f"it is in {place} instead" if place is not None else "nor can it be saved anywhere else"
         raise NotSaved(f"{error}; {where}", solution, place) from error
+
+
+@contextmanager
+def kept(found: Any, path: str | None) -> Iterator[str | None]:
+    """Save what a command found, and yield the file that it is in, None where there is none, to a block that prints it.
+
+    What could not be saved is printed all the same: `NotSaved` is raised after the block.
+    """
+    failure, place = None, path
+    try:
+        if path is not None:
+            save(found, path)
+    except NotSaved as error:
+        failure, place = error, None if error.place is None else str(error.place)
+    yield place
+    if failure is not None:
+        raise failure

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from counterplay.engine.errors import NotSaved, UserError
+from counterplay.engine.errors import UserError
 from counterplay.show.terminal import Count, paint, put, put_json
 
 _DEVICE = click.option("--device", metavar="WHERE", default="auto", help="cpu, cuda, or auto: a GPU if there is one.")
@@ -44,7 +44,7 @@ def train(game: str | None, out: str | None, resume: str | None, time: str | Non
     Public states with both players' ranges are solved in processes of their own, and the network learns what every hand
     is worth. Every sixteenth state is held out, and tells the error. Ctrl-C ends it, and keeps what there is.
     """
-    from counterplay.api.keeping import save
+    from counterplay.api.keeping import kept
     from counterplay.api.trained_net import load_value_net
     from counterplay.api.valuenets import train_value_net
     from counterplay.engine.system import interrupts
@@ -68,18 +68,11 @@ def train(game: str | None, out: str | None, resume: str | None, time: str | Non
                 **given,
             )
         stop.arm()
-        failure, kept = None, out
-        try:
-            if out is not None:
-                save(net, out)
-        except NotSaved as error:
-            failure, kept = error, None if error.place is None else str(error.place)
-        if as_json:
-            put_json({**pages.figures(net), "file": kept})
-        else:
-            put([*pages.page(net, paint), "", *pages.whats_next(net, kept)])
-    if failure is not None:
-        raise failure
+        with kept(net, out) as file:
+            if as_json:
+                put_json({**pages.figures(net), "file": file})
+            else:
+                put([*pages.page(net, paint), "", *pages.whats_next(net, file)])
     return stop.code
 
 
