@@ -15,14 +15,18 @@ from counterplay.api.spots import DEFAULT_TARGET, chips, method_of
 from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.engine.files import MOST_TEXT, read_bytes
-from counterplay.engine.system import cores, interrupts
+from counterplay.engine.system import available, cores, interrupts
+from counterplay.engine.text import count as words
+from counterplay.engine.text import size as size_text
 from counterplay.engine.writing import alone
 from counterplay.games import GAMES
 from counterplay.games.holdem.cards import format_cards, parse_cards
 from counterplay.games.holdem.flops import kinds, subset
-from counterplay.games.holdem.spot import Spot, to_toml
+from counterplay.games.holdem.places import least_bytes
+from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
 
 _MOST = 100_000  # spots of a batch
+_LOOKED_AT = 100  # of which the size is told
 
 
 class BatchProgress(NamedTuple):
@@ -46,6 +50,7 @@ def batch(
     compress: bool = False,
     workers: int | None = None,
     ray: str | None = None,
+    on_size: Callable[[str], None] | None = None,
     on_progress: Callable[[BatchProgress], None] | None = None,
 ) -> Batch:
     """Solve many spots, and keep each in a file of its own in the folder `out`, with a line in its batch.sqlite.
@@ -64,8 +69,9 @@ def batch(
     """
     folder = arguments.path("out", out)
     count = cores() if workers is None else arguments.whole("workers", workers, 1, arguments.THREADS)
-    if on_progress is not None:
-        arguments.function("on_progress", on_progress)
+    for name, call in (("on_size", on_size), ("on_progress", on_progress)):
+        if call is not None:
+            arguments.function(name, call)
     if iterations is not None:
         arguments.whole("iterations", iterations, 1)
     elif target is None:
@@ -80,6 +86,8 @@ def batch(
         "target": target,
         "compress": arguments.flag("compress", compress),
     }
+    if ray is None:
+        _admit(jobs, compress, min(count, len(jobs)), on_size)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -92,6 +100,22 @@ def batch(
         found = table.read(folder)
     stop.again(found)
     return found
+
+
+def _admit(jobs: list[Job], compress: bool, count: int, on_size: Callable[[str], None] | None) -> None:
+    """Tell how much memory the largest spots take that are solved at a time; raises `ValueError` where it is not free.
+
+    That is their tables at least. Spots that differ in their boards alone are about as large: some are looked at.
+    """
+    some = [job.spot for job in jobs if not job.error]
+    sizes = sorted(least_bytes(parse_spot(text)) for text in some[:: max(len(some) // _LOOKED_AT, 1)])
+    each, free = sum(sizes[-count:]) * (1 if compress else 2), available()
+    told = f"{size_text(each)} of tables at least, {count} at a time"
+    if on_size is not None:
+        on_size(f"{words(len(jobs), 'spot')}: {told}")
+    if each > free:
+        more = "" if compress else " or --compress (compress=True)"
+        raise UserError(f"the spots take {told}, and {size_text(free)} are free: take fewer --workers{more}")
 
 
 def _pool(folder: Path, settings: dict[str, Any], count: int, ray: str | None) -> Pool:

@@ -40,10 +40,13 @@ def batch(source: str, out: str, boards: str | None, as_json: bool, **options: A
 
     def progress(now: BatchProgress) -> None:
         if now.last is not None:
-            click.echo(shown(batch_pages.line(now.last, now.done + now.failed, now.jobs)), err=True)
+            say_aside(batch_pages.line(now.last, now.done + now.failed, now.jobs))
+
+    def say_aside(text: str) -> None:
+        click.echo(shown(text), err=True)
 
     with interrupts() as stop:
-        found = solve(source, out, boards=boards, on_progress=progress, **options)
+        found = solve(source, out, boards=boards, on_size=say_aside, on_progress=progress, **options)
     if as_json:
         put_json(batch_pages.figures(found))
     else:

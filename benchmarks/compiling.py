@@ -32,9 +32,12 @@ COMMANDS = (
     "solve examples/river_a.toml --iterations 2",
     "solve examples/turn_a.toml --iterations 2",
     "solve examples/turn_a.toml --iterations 2 --compress",
+    "blueprint examples/royal_preflop.toml --buckets strength:6 --iterations 2 --threads 1",
     "train iql climbing --steps 500",
     "train qmix climbing --steps 2000",
     "train mappo climbing --steps 2000",
+    "train deep_cfr kuhn --steps 100",
+    "valuenet train kuhn --states 64 --passes 1 --processes 1",
 )
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -338,3 +339,17 @@ def test_an_algorithm_that_solves_no_spot_is_refused_before_the_first(run, tmp_p
         assert code == 2
         assert says in err
     assert not (tmp_path / "none").exists()
+
+
+def test_memory_is_told_before_it_is_taken(tmp_path, monkeypatch):
+    """Two flops of 0.9 GB at a time; where that is not free nothing is begun."""
+    from counterplay.api import batch as module
+
+    told = []
+    monkeypatch.setattr(module, "available", lambda: 10**9)
+    with pytest.raises(UserError, match=r"take fewer --workers or --compress"):
+        counterplay.batch(
+            EXAMPLES / "flop_a.toml", tmp_path / "flops", boards="subset:25", workers=2, on_size=told.append
+        )
+    assert re.fullmatch(r"25 spots: 1\.[0-9]+ GB of tables at least, 2 at a time", told[0])
+    assert not (tmp_path / "flops").exists()
