@@ -64,6 +64,8 @@ def load_hands(path: str | Path) -> list[Any]:
                 found = _some(HandHistory.loads_all(text, parse_value=number))
             else:
                 found = [HandHistory.loads(text, parse_value=number)]
+    except UserError:
+        raise
     except Exception as error:  # whatever its parsers meet in a text that is no hand
         raise UserError(f"{path} is no hand history in PHH or of PokerStars: {str(error)[:200]}") from None
     if not found:
@@ -97,29 +99,57 @@ def seen(hand: Any, street: str) -> Seen:
         raise UserError(f"the hand is not of hold'em (NT or FT), but of {getattr(hand, 'variant', '')!r}")
     number = STREETS.index(street)
     size = number + 2
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = _follow(hand, number, size)
-    except UserError:
-        raise
-    except Exception as error:  # whatever the rules' engine meets in a hand that cannot be played
-        raise UserError(f"the hand cannot be played as it is written: {str(error)[:200]}") from None
+    found = _follow(hand, _steps(hand), number, size)
     if found is None:
         raise UserError(f"the hand did not get to the {street} with chips behind")
     return found
 
 
-def _follow(hand: Any, number: int, size: int) -> Seen | None:
-    """Play a hand, and return what is seen from a street on."""
-    began: dict[str, Any] | None = None
+class _Step(NamedTuple):
+    """What stood on the table after an action."""
+
+    words: list[str]  # of the action
+    street: int | None
+    board: list[str]
+    bet: bool  # whether anybody has bet on the street
+    acts: bool  # whether somebody is to act
+    left: list[int]  # who is still in
+    stacks: list[Decimal]
+    pot: Decimal
+
+
+def _steps(hand: Any) -> list[_Step]:
+    """Play a hand by PokerKit's rules; raises `ValueError` for one that cannot be played."""
+    found = list[_Step]()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of cards that come in an order of their own, as all hands' do
+            for state, action in hand.state_actions:
+                found.append(
+                    _Step(
+                        words=(action or "").split(),
+                        street=state.street_index,
+                        board=[repr(card) for cards in state.board_cards for card in cards],
+                        bet=any(state.bets),
+                        acts=state.actor_index is not None,
+                        left=[k for k, there in enumerate(state.statuses) if there],
+                        stacks=[Decimal(str(chips)) for chips in state.stacks],
+                        pot=Decimal(str(state.total_pot_amount)),
+                    )
+                )
+    except Exception as error:  # whatever the rules' engine meets in a hand that cannot be played
+        raise UserError(f"the hand cannot be played as it is written: {str(error)[:200]}") from None
+    return found
+
+
+def _follow(hand: Any, steps: list[_Step], number: int, size: int) -> Seen | None:
+    """Return what is seen from a street on; None where the hand did not get there."""
+    began: _Step | None = None
     bets = list[tuple[int, int, str, Decimal]]()
     aggressors = dict[int, int]()  # the last to bet or raise on each street
     holds, before, highest = dict[int, str](), -1, Decimal(0)
-    for state, action in hand.state_actions:
-        words = (action or "").split()
-        board = [repr(card) for cards in state.board_cards for card in cards]
-        street = state.street_index if state.street_index is not None else before
+    for step in steps:
+        words, street = step.words, before if step.street is None else step.street
         if len(words) >= 4 and words[:2] == ["d", "dh"]:
             holds[int(words[2][1:]) - 1] = words[3]
         if len(words) >= 3 and words[1] == "sm":
@@ -129,25 +159,23 @@ def _follow(hand: Any, number: int, size: int) -> Seen | None:
             bets.append((before, who, "raise" if highest else "bet", amount))
             aggressors[before] = who
             highest = amount
-        if began is None and len(board) == size and not any(state.bets) and state.actor_index is not None:
-            left = [k for k, there in enumerate(state.statuses) if there]
-            if len(left) != 2:
-                raise UserError(f"a spot is of two players, and {len(left)} saw the {STREETS[number]}")
-            stacks = [Decimal(str(state.stacks[k])) for k in left]
-            began = {"left": left, "pot": Decimal(str(state.total_pot_amount)), "stack": min(stacks), "board": board}
+        if began is None and len(step.board) == size and step.acts and not step.bet:
+            if len(step.left) != 2:
+                raise UserError(f"a spot is of two players, and {len(step.left)} saw the {STREETS[number]}")
+            began = step
         if street != before:
             before, highest = street, Decimal(0)
-    if began is None or began["stack"] <= 0:
+    if began is None or min(began.stacks[k] for k in began.left) <= 0:
         return None
-    left = began["left"]  # players are numbered in the order in which they act after the flop
+    left = began.left  # players are numbered in the order in which they act after the flop
     prior = [aggressors[s] for s in sorted(aggressors) if s < number]
     last = PLAYERS[left.index(prior[-1])] if prior and prior[-1] in left else ""
     names = getattr(hand, "players", None) or [f"p{k + 1}" for k in range(len(hand.starting_stacks))]
     own = [holds.get(k, "") for k in left]
     return Seen(
-        board=parse_cards("".join(began["board"])),
-        pot=began["pot"],
-        stack=began["stack"],
+        board=parse_cards("".join(began.board)),
+        pot=began.pot,
+        stack=min(began.stacks[k] for k in left),
         aggressor=last,
         names=(_in_a_line(names[left[0]]), _in_a_line(names[left[1]])),
         holds=tuple("" if "?" in cards else cards for cards in own),  # type: ignore[arg-type]
