@@ -132,7 +132,7 @@ class PPO(OnPolicy):
     settings: PPOSettings
 
     def __init__(self, spec: EnvSpec, settings: PPOSettings, seed: int) -> None:
-        suits(spec, "actor-critic", team=False)
+        suits(spec, "actor-critic", team=False, kinds=("choice", "choices", "numbers"))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             super().__init__(spec, settings)
@@ -168,7 +168,7 @@ class PPO(OnPolicy):
     def facts(self, batch: Batch) -> Facts:
         """Work out advantages and targets, by the networks as they are."""
         settings, rows = self.settings, batch.rows()
-        said = self._said(batch, rows)  # [R', K]
+        said = self._valued(batch, rows)  # [R', K]
         values = self.values.inverse(said) if settings.scale_values else said
         now, following = (put_rows(values.index_select(0, at), rows.step, batch.filled) for at in (rows.now, rows.next))
         facts = *batch.facts(following), settings.gamma
@@ -176,7 +176,7 @@ class PPO(OnPolicy):
         ahead = settings.n_step
         found = n_step(*facts, ahead, lives) if ahead else td_lambda(*facts, settings.gae_lambda, lives)
         target = like(now, found)
-        decisions = self.decisions(self.logits(batch, rows), batch, rows)
+        decisions = self.decisions(self.said(batch, rows), batch, rows)
         advantage = take_rows(target - now, rows.step).expand_as(decisions.chosen)
         if settings.pessimism < 1:
             advantage = advantage * torch.where(advantage < 0, settings.pessimism, 1.0)
@@ -195,14 +195,14 @@ class PPO(OnPolicy):
         """Return the loss of agents and critic, and figures by name."""
         settings, rows = self.settings, batch.rows()
         old_log, advantage, old_value, target = (take_rows(part, rows.step) for part in facts)
-        decisions = self.decisions(self.logits(batch, rows), batch, rows)
+        decisions = self.decisions(self.said(batch, rows), batch, rows)
         moved = decisions.chosen - old_log
         ratio = moved.exp()
         held = ratio.clamp(1 - settings.ratio_clip, 1 + settings.ratio_clip)
         gain = decisions.mean(torch.minimum(ratio * advantage, held * advantage))
         entropy = decisions.mean(decisions.entropy())
 
-        value = self._said(batch, rows).index_select(0, rows.now)
+        value = self._valued(batch, rows).index_select(0, rows.now)
         error = (value - target).square()
         if settings.value_clip:
             near = old_value + (value - old_value).clamp(-settings.value_clip, settings.value_clip)
@@ -226,7 +226,7 @@ class PPO(OnPolicy):
         """Return whose values count at the steps taken, [R, K]; None where all do."""
         return None if self._of_team else batch.present(rows.seen.index_select(0, rows.now))
 
-    def _said(self, batch: Batch, rows: Rows) -> Tensor:
+    def _valued(self, batch: Batch, rows: Rows) -> Tensor:
         """Return what the critic says in the rows seen, [R', K]."""
         if isinstance(self.critic, AgentNetwork):
             return self.ask(self.critic, batch, rows.seen)[..., 0]

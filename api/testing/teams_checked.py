@@ -11,6 +11,7 @@ from counterplay.api.testing import returns_plain
 from counterplay.api.testing.plain import Pick
 from counterplay.api.testing.searching import search
 from counterplay.api.testing.tables import END, Table
+from counterplay.engine.env import random_actions
 from counterplay.engine.errors import UserError
 
 Arrays = npt.NDArray[Any]
@@ -264,22 +265,13 @@ def same(first: Any, second: Any) -> bool:
     return all((a is None and b is None) or np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def random_actions(rng: np.random.Generator, spec: Any, step: Any) -> Arrays:
-    """Return one random legal action for each agent."""
-    if spec.continuous:
-        numbers: Arrays = rng.uniform(-1, 1, step.legal.shape).astype(np.float32)
-        return numbers
-    found: Arrays = np.argmax(rng.random(step.legal.shape) * step.legal, axis=-1)
-    return found
-
-
 def play(env: Any, seed: int, actions: Any = None) -> tuple[list[Any], list[Arrays]]:
     """Return the steps of a batch's episodes, played by random legal actions (or those given) until all have ended."""
     rng, steps, chosen = np.random.default_rng(seed), [copied(env.reset(np.random.default_rng(seed)))], list[Arrays]()
     while not (steps[-1].terminated | steps[-1].truncated).all():
         if actions is not None and len(chosen) == len(actions):
             break
-        chosen.append(random_actions(rng, env.spec, steps[-1]) if actions is None else actions[len(chosen)])
+        chosen.append(random_actions(env.spec, steps[-1], rng) if actions is None else actions[len(chosen)])
         steps.append(copied(env.step(chosen[-1])))
         _expect(len(chosen) <= env.spec.limit, f"an episode is longer than its limit of {env.spec.limit}", chosen)
     return steps, chosen
@@ -338,14 +330,14 @@ def _check_apart(env: Any, steps: list[Any], chosen: list[Arrays], seed: int) ->
         parts = zip(step, before, strict=True)
         alike = all(a is None or np.array_equal(a[-1], b[-1]) for a, b in parts)
         _expect(alike, "what the other episodes of the batch do changes an episode", chosen[:t])
-        others = random_actions(rng, env.spec, step)
+        others = random_actions(env.spec, step, rng)
         others[-1] = actions[-1]
         step = env.step(others)
 
 
 def _check_plain(task: Any, plain: Any, batch: int, seed: int) -> None:
     rng = np.random.default_rng(seed + 2)
-    held_against(task, plain, batch, seed, lambda step: random_actions(rng, task.spec, step))
+    held_against(task, plain, batch, seed, lambda step: random_actions(task.spec, step, rng))
 
 
 def held_against(task: Any, plain: Any, batch: int, seed: int, choose: Callable[[Any], Arrays]) -> list[float]:
