@@ -6,15 +6,16 @@ plays B episodes side by side.
 
 All B episodes begin at `reset` and end by themselves; there is no automatic reset. An episode that has ended stays as
 it ended: its reward is 0 from then on, its flags stay set, its last observation stays readable (to bootstrap from,
-where it was truncated), and its actions are ignored. *Terminated* means that the rules ended the episode, so nothing
-is worth anything after it; *truncated* means that time ran out, so the state still has a value. They are never both
-set.
+where it was truncated), and its actions are ignored, until it is begun anew, with the others or alone (`Continuing`).
+*Terminated* means that the rules ended the episode, so nothing is worth anything after it; *truncated* means that time
+ran out, so the state still has a value. They are never both set.
 
 Where agents may leave or come while others play on (`EnvSpec.lives`), a step also says who is `alive`, hence acts, and
 whose game the rules have `ended`. One that is neither has not come yet, or time ran out for it alone; what it saw last
 is shown once more then, since that has a value. Whoever is not alive has one legal action, which nobody hears of.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -125,6 +126,30 @@ class Own:
 
     def start(self, batch: int) -> Env:
         return self.env
+
+
+@runtime_checkable
+class Continuing(Protocol):
+    """An environment whose ended episodes can be begun anew while others play on, and whose state can be kept."""
+
+    def renew(self, which: npt.NDArray[np.bool_], rng: np.random.Generator) -> Step:
+        """Begin the episodes of `which`, [B], anew, and leave the others as they are.
+
+        Returns the present step, in which those that begin are paid nothing and have not ended. What is drawn from
+        `rng` is as much for few as for all, so that an episode begins the same whichever others do.
+        """
+        ...
+
+    def keep(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all that `resume` needs, as copies: where the episodes are, their luck, what was paid last."""
+        ...
+
+    def resume(self, kept: Mapping[str, npt.NDArray[Any]]) -> Step:
+        """Go on from what was kept, by this or another batch of the task: the same actions give the same steps.
+
+        Returns the step that was shown then. Raises `UserError` for arrays that do not fit, and changes nothing then.
+        """
+        ...
 
 
 @runtime_checkable
