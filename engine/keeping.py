@@ -16,8 +16,8 @@ class Part(NamedTuple):
     """An array of an environment, and the least and the most that its numbers can be; what is real is finite too."""
 
     array: npt.NDArray[Any]
-    least: float = -np.inf
-    most: float = np.inf
+    least: float | npt.NDArray[np.float64] = -np.inf
+    most: float | npt.NDArray[np.float64] = np.inf
 
 
 Parts = Mapping[str, Part]
@@ -43,7 +43,7 @@ def put_back(parts: Parts, kept: Mapping[str, npt.NDArray[Any]]) -> None:
                 f"not {found.dtype} of shape {found.shape}"
             )
         if not (np.isfinite(found) & (found >= least) & (found <= most)).all():
-            raise UserError(f"{name} of an environment that was kept must hold numbers from {least:g} to {most:g}")
+            raise UserError(f"{name} of an environment that was kept holds numbers that it cannot have")
     for name, part in parts.items():
         part.array[:] = kept[name]
 
