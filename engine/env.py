@@ -6,9 +6,9 @@ plays B episodes side by side.
 
 All B episodes begin at `reset` and end by themselves; there is no automatic reset. An episode that has ended stays as
 it ended: its reward is 0 from then on, its flags stay set, its last observation stays readable (to bootstrap from,
-where it was truncated), and its actions are ignored. *Terminated* means that the rules ended the episode, so nothing
-is worth anything after it; *truncated* means that time ran out, so the state still has a value. They are never both
-set.
+where it was truncated), and its actions are ignored, until it is begun anew, with the others or alone (`Continuing`).
+*Terminated* means that the rules ended the episode, so nothing is worth anything after it; *truncated* means that time
+ran out, so the state still has a value. They are never both set.
 
 Where agents may leave or come while others play on (`EnvSpec.lives`), a step also says who is `alive`, hence acts, and
 whose game the rules have `ended`. One that is neither has not come yet, or time ran out for it alone; what it saw last

@@ -71,6 +71,12 @@ def test_actions_that_do_not_fit(text):
     env = make_env(text).start(2)
     spec, step = env.spec, env.reset(np.random.default_rng(0))
     before = copied(step)
+    if spec.continuous:
+        for wrong in (np.zeros((3, spec.agents, spec.actions)), np.full(step.legal.shape, np.nan)):
+            with pytest.raises(ValueError, match=f"actions must be 2 x {spec.agents} x {spec.actions} finite numbers"):
+                env.step(wrong)
+        assert same(step, before)
+        return
     with pytest.raises(ValueError, match=f"actions must be 2 x {spec.agents} integers.*not 3 x {spec.agents}"):
         env.step(np.zeros((3, spec.agents), np.int64))
     with pytest.raises(ValueError, match="float32"):
