@@ -46,10 +46,10 @@ class OnPolicySettings(TeamSettings):
         within(
             self, critic_lr=(0, inf), lr_steps=(0, inf), entropy=(0, inf), deviation=(1e-2, 5), rollout=(0, MAX_STEPS)
         )
-        if self.rollout and (self.recurrent or self.last_action):
-            name = "recurrent" if self.recurrent else "last_action"
+        if self.rollout and self.remembers:
             raise UserError(
-                f"rollout cuts episodes, and agents that remember ({name}=true) learn from whole ones: set rollout=0"
+                f"rollout cuts episodes, and agents that remember ({self.remembers}) learn from whole ones: "
+                "set rollout=0"
             )
 
 

@@ -28,6 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from counterplay.agents.learner import suits, within
+from counterplay.agents.nn.bodies import Bodied
 from counterplay.agents.nn.dense import MLP
 from counterplay.agents.nn.device import like
 from counterplay.agents.nn.networks import AgentNetwork, orthogonal
@@ -104,9 +105,11 @@ class ValueScale(nn.Module):
         mean, deviation = self.mean, self.deviation
         rows = numbers.double()
         self.moments.lerp_(torch.stack([rows.mean(), rows.square().mean(), torch.ones_like(rows[0, 0])]), self.rate)
-        weight, bias = last.get_parameter("weight"), last.get_parameter("bias")
-        weight.mul_(deviation / self.deviation)
-        bias.copy_((bias * deviation + mean - self.mean) / self.deviation)
+        for layer in last.modules():  # of agents with networks of their own, each has one
+            if any(True for _ in layer.parameters(recurse=False)):
+                weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+                weight.mul_(deviation / self.deviation)
+                bias.copy_((bias * deviation + mean - self.mean) / self.deviation)
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Return numbers as the critic says them."""
@@ -136,7 +139,7 @@ class PPO(OnPolicy):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             super().__init__(spec, settings)
-            self.critic: MLP | AgentNetwork
+            self.critic: MLP | AgentNetwork | Bodied
             if settings.central:
                 self.critic = MLP(spec.state, settings.hidden, 1 if spec.team else spec.agents)
             else:
@@ -228,7 +231,7 @@ class PPO(OnPolicy):
 
     def _valued(self, batch: Batch, rows: Rows) -> Tensor:
         """Return what the critic says in the rows seen, [R', K]."""
-        if isinstance(self.critic, AgentNetwork):
+        if not isinstance(self.critic, MLP):
             return self.ask(self.critic, batch, rows.seen)[..., 0]
         said: Tensor = self.critic(take_rows(batch.state, rows.seen))
         return said

@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from counterplay.agents.learner import suits, within
 from counterplay.agents.memory import admit
+from counterplay.agents.nn.bodies import Bodied
 from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.mixers import make_mixer
 from counterplay.agents.nn.networks import AgentNetwork
@@ -97,7 +98,7 @@ class OffPolicy(Team, ABC):
         self.replay = Replay(spec, settings.replay, settings.priority)
         self.due = 0.0  # updates that are owed to the episodes played
 
-    def agent_network(self, outputs: int | None = None, dueling: bool | None = None) -> AgentNetwork:
+    def agent_network(self, outputs: int | None = None, dueling: bool | None = None) -> AgentNetwork | Bodied:
         """Return a fresh network of the agents; dueling if the settings say so."""
         return super().agent_network(outputs, self.settings.dueling if dueling is None else dueling)
 

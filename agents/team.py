@@ -4,7 +4,7 @@ Learners from replay (`q_learning`) and from what was just played (`on_policy`) 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from counterplay.agents.learner import within
 from counterplay.agents.nn.adam import Adam, flatten
+from counterplay.agents.nn.bodies import FAST, Bodied
 from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.networks import AgentNetwork, Scale, Scales
 from counterplay.agents.returns import Floats, Lives, Mask
@@ -37,8 +38,10 @@ class TeamSettings:
     scale_rewards: Annotated[bool, "divide rewards by their running deviation"] = True
     scale_inputs: Annotated[bool, "bring observations and states to mean 0 and deviation 1"] = True
     hidden: Annotated[int, "width of hidden layers"] = 64
-    recurrent: Annotated[bool, "agents remember (GRU)"] = False
+    body: Annotated[str, "what agents see with: mlp, gru, norm, residual, cnn, resnet, lstm, attention, graph"] = "mlp"
+    recurrent: Annotated[bool, "agents remember: body=gru by another name"] = False
     shared: Annotated[bool, "one network for all agents, not one each"] = True
+    roles: Annotated[bool, "agents of other roles have another network, where the environment has roles"] = False
     ids: Annotated[bool, "a shared network sees which agent it is"] = True
     last_action: Annotated[bool, "agents see their last actions"] = False
 
@@ -55,6 +58,15 @@ class TeamSettings:
             epsilon_steps=(0, inf),
             hidden=(1, inf),
         )
+        if self.recurrent and self.body not in FAST:
+            raise UserError(f"recurrent=true is body=gru, and body={self.body} is another: set one of them")
+
+    @property
+    def remembers(self) -> str:
+        """What makes agents remember what they saw, as a setting; nothing where they do not."""
+        if self.recurrent or self.body in ("gru", "lstm"):
+            return "recurrent=true" if self.recurrent else f"body={self.body}"
+        return "last_action=true" if self.last_action else ""
 
 
 class Batch(NamedTuple):
@@ -181,6 +193,11 @@ class Team:
                 "last_action=true shows agents which action they chose last, and here they choose no one: "
                 "leave it false"
             )
+        if settings.roles and not spec.roles:
+            raise UserError(
+                "roles=true gives agents of each role a network, and this environment does not tell roles "
+                "(EnvSpec.roles): leave it false, or take shared=false for a network each"
+            )
         self.agents = self.agent_network()
         self.networks = nn.ModuleDict({"agents": self.agents})
         self.targets = nn.ModuleDict()
@@ -190,32 +207,44 @@ class Team:
         self._memory: Tensor | None = None
         self._last: Tensor | None = None
 
-    def agent_network(self, outputs: int | None = None, dueling: bool = False) -> AgentNetwork:
+    def agent_network(self, outputs: int | None = None, dueling: bool = False) -> AgentNetwork | Bodied:
         """Return a fresh network with that many outputs an agent, by default one for each action."""
         spec, settings = self.spec, self.settings
+        apart = settings.roles and settings.shared and len(set(spec.roles)) > 1
+        if settings.body not in FAST or apart:
+            return Bodied(
+                spec if apart else replace(spec, roles=()),
+                settings.body,
+                spec.actions if outputs is None else outputs,
+                hidden=settings.hidden,
+                shared=settings.shared,
+                ids=settings.ids,
+                last_action=settings.last_action,
+                dueling=dueling,
+            )
         return AgentNetwork(
             spec.observation,
             spec.agents,
             spec.actions,
             spec.actions if outputs is None else outputs,
             hidden=settings.hidden,
-            recurrent=settings.recurrent,
+            recurrent=settings.recurrent or settings.body == "gru",
             shared=settings.shared,
             ids=settings.ids,
             last_action=settings.last_action,
             dueling=dueling,
         )
 
-    def features(self, agents: AgentNetwork, batch: Batch, rows: Tensor) -> Tensor:
+    def features(self, agents: AgentNetwork | Bodied, batch: Batch, rows: Tensor) -> Tensor:
         """Return the agents' last hidden layer in rows [R] among B * (T + 1), [R, N, H]."""
         return self._in_rows(agents, agents.features, batch, rows)
 
-    def ask(self, agents: AgentNetwork, batch: Batch, rows: Tensor) -> Tensor:
+    def ask(self, agents: AgentNetwork | Bodied, batch: Batch, rows: Tensor) -> Tensor:
         """Return the agents' outputs in rows [R] among B * (T + 1), [R, N, K]."""
         return self._in_rows(agents, agents, batch, rows)
 
     @staticmethod
-    def _in_rows(agents: AgentNetwork, part: Callable[..., Any], batch: Batch, rows: Tensor) -> Tensor:
+    def _in_rows(agents: AgentNetwork | Bodied, part: Callable[..., Any], batch: Batch, rows: Tensor) -> Tensor:
         found: Tensor
         if agents.memory is not None:
             found = part(batch.obs, batch.last)[0].transpose(0, 1)  # [T + 1, B, N, ...], as it lies
