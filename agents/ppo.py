@@ -19,7 +19,6 @@ agents have their own), and is feed-forward where agents are recurrent, since a 
 made of whole episodes; targets and advantages are worked out once, before the first epoch.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
@@ -34,7 +33,7 @@ from counterplay.agents.nn.device import like
 from counterplay.agents.nn.networks import AgentNetwork, orthogonal
 from counterplay.agents.on_policy import OnPolicy, OnPolicySettings, numbers
 from counterplay.agents.returns import n_step, td_lambda
-from counterplay.agents.team import Batch, Rows, mean_of, put_rows, take_rows
+from counterplay.agents.team import Batch, Rows, mean_of, minibatches, put_rows, take_rows
 from counterplay.engine.env import EnvSpec
 
 
@@ -158,8 +157,8 @@ class PPO(OnPolicy):
         facts = self.facts(batch)
         updates: list[dict[str, Tensor]] = []
         kl = 0.0
-        for part, known in self._parts(batch, facts, rng):
-            loss, figures = self.loss(part, known)
+        for part, known in minibatches(batch, facts, settings.epochs, settings.minibatches, rng):
+            loss, figures = self.loss(part, Facts(*known))
             kl = figures["kl"].item()
             if settings.kl_stop and kl > settings.kl_stop:
                 break
@@ -235,18 +234,6 @@ class PPO(OnPolicy):
             return self.ask(self.critic, batch, rows.seen)[..., 0]
         said: Tensor = self.critic(take_rows(batch.state, rows.seen))
         return said
-
-    def _parts(self, batch: Batch, facts: Facts, rng: np.random.Generator) -> Iterator[tuple[Batch, Facts]]:
-        """Yield the minibatches of all epochs, one after another."""
-        for _ in range(self.settings.epochs):
-            count = self._count(batch)
-            if count == 1:
-                yield batch, facts
-                continue
-            for part in np.array_split(rng.permutation(len(batch.filled)), count):
-                chosen = like(batch.filled, part)
-                some = Batch(*(None if whole is None else whole[chosen] for whole in batch))  # type: ignore[arg-type]
-                yield some, Facts(*(whole[chosen] for whole in facts))
 
     def _count(self, batch: Batch) -> int:
         """Return how many minibatches there are: none is empty where an environment plays fewer episodes."""

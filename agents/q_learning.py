@@ -85,7 +85,18 @@ class OffPolicySettings(TeamSettings):
             raise UserError("n_step and td_lambda are two ways to look ahead; set one of them")
 
 
-class OffPolicy(Team, ABC):
+class ActionValues(Team):
+    """Agents that play the best actions by their values, and random ones now and then."""
+
+    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
+        """Return the best actions by their values; while exploring, random ones with probability epsilon."""
+        values = self.outputs(step)
+        chosen = epsilon_greedy(values, step.legal, self.epsilon, rng) if explore else greedy(values, step.legal)
+        self.remember(chosen)
+        return chosen
+
+
+class OffPolicy(ActionValues, ABC):
     """Everything but the loss."""
 
     settings: OffPolicySettings
@@ -136,13 +147,6 @@ class OffPolicy(Team, ABC):
         return take_rows(like(after, found), rows.step)
 
     # What follows is the Learner protocol.
-
-    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
-        """Return the best actions by their values; while exploring, random ones with probability epsilon."""
-        values = self.outputs(step)
-        chosen = epsilon_greedy(values, step.legal, self.epsilon, rng) if explore else greedy(values, step.legal)
-        self.remember(chosen)
-        return chosen
 
     def learn(self, episodes: Episodes, rng: np.random.Generator) -> dict[str, float]:
         """Put the episodes into the replay and make the updates that are due."""

@@ -3,7 +3,7 @@
 Learners from replay (`q_learning`) and from what was just played (`on_policy`) add how they choose and how they update.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, NamedTuple
 
@@ -134,6 +134,30 @@ def _find_rows(filled: Any, seen: Any, step: Any, now: Any, following: Any, epis
                 step[taken], now[taken], following[taken], episode[taken] = b * steps + t, row - 1, row, b
                 row += 1
                 taken += 1
+
+
+def minibatches(
+    batch: Batch, known: Sequence[Tensor], epochs: int, parts: int, rng: np.random.Generator
+) -> Iterator[tuple[Batch, list[Tensor]]]:
+    """Yield a batch's parts, of whole episodes, epoch by epoch, each with its part of what is `known`, [B, ...]."""
+    parts = min(parts, len(batch.filled))  # none is empty where an environment plays fewer episodes
+    for _ in range(epochs):
+        if parts == 1:
+            yield batch, [*known]
+            continue
+        for part in np.array_split(rng.permutation(len(batch.filled)), parts):
+            chosen = like(batch.filled, part)
+            some = Batch(*(None if whole is None else whole[chosen] for whole in batch))  # type: ignore[arg-type]
+            yield some, [whole[chosen] for whole in known]
+
+
+def no_memory_between_cuts(settings: TeamSettings, rollout: int) -> None:
+    """Raise `ValueError` for agents that remember and learn from pieces of episodes."""
+    if rollout and settings.remembers:
+        raise UserError(
+            f"rollout cuts episodes, and agents that remember ({settings.remembers}) learn from whole ones: "
+            "set rollout=0"
+        )
 
 
 def mean_of(numbers: Tensor, present: Tensor | None) -> Tensor:
@@ -348,6 +372,12 @@ class Team:
         loss.backward()  # type: ignore[no-untyped-call]
         self.updates += 1
         return self.optimiser.step(self.settings.clip)
+
+    def slow_down(self, over: int) -> None:
+        """Let learning rates fall to 0 over so many steps, in a straight line; 0: never."""
+        if over:
+            left = max(0.0, 1 - self.steps / over)
+            self.optimiser.rates = [rate * left for _, rate in self.groups()]
 
     def follow(self, rate: float, every: int) -> None:
         """Move the targets towards the networks, at every so many updates."""

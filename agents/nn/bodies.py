@@ -167,7 +167,7 @@ class Attention(nn.Module):
 class Graph(nn.Module):
     """Agents tell each other what they see, twice: each adds the mean of the others' messages.
 
-    That is CommNet (Sukhbaatar et al. 2016, eq. 2 and 3). What an agent sees itself is its own numbers and the mean over
+    That is CommNet (Sukhbaatar et al. 2016). What an agent sees itself is its own numbers and the mean over
     all entities. It takes that agents can speak while they play.
     """
 
