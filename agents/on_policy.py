@@ -152,6 +152,7 @@ class OnPolicy(Team, ABC):
         """Update by the episodes, which are then forgotten."""
         settings = self.settings
         self.slow_down(settings.lr_steps)
+        episodes = self.curious(episodes)
         # Inputs keep the scale that they were played with until the update is done: the gradient is of that policy.
         self.scales.learn_rewards(episodes)
         figures = self.improve(self.batch(episodes, np.ones(len(episodes.filled), np.float32)), rng)

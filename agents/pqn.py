@@ -21,12 +21,11 @@ from counterplay.agents.memory import admit
 from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.mixers import make_mixer
 from counterplay.agents.on_policy import numbers
-from counterplay.agents.q_learning import ActionValues
+from counterplay.agents.q_learning import ActionValues, ActionValueSettings
 from counterplay.agents.returns import td_lambda
 from counterplay.agents.rollout import Episodes, greedy
 from counterplay.agents.team import (
     Batch,
-    TeamSettings,
     at_actions,
     mean_of,
     minibatches,
@@ -38,7 +37,7 @@ from counterplay.engine.env import MAX_STEPS, EnvSpec
 
 
 @dataclass(frozen=True)
-class PQNSettings(TeamSettings):
+class PQNSettings(ActionValueSettings):
     """What can be set of PQN."""
 
     envs: Annotated[int, "episodes played side by side between updates"] = 32
@@ -77,6 +76,7 @@ class PQN(ActionValues):
         """Update by the episodes, which are then forgotten."""
         settings = self.settings
         self.slow_down(settings.lr_steps)
+        episodes = self.curious(episodes)
         self.scales.learn_rewards(episodes)  # inputs keep the scale that they were played with
         batch = self.batch(episodes, np.ones(len(episodes.filled), np.float32))
         target = self.target(batch)
@@ -87,6 +87,7 @@ class PQN(ActionValues):
             figures.append(found | {"gradient": norm})
         self.scales.learn_inputs(episodes)
         self.steps += episodes.steps
+        self.explorer.learned()
         return numbers(figures) | {"epsilon": self.epsilon}
 
     @torch.no_grad()

@@ -17,6 +17,7 @@ from counterplay.agents.nn.adam import Adam, flatten
 from counterplay.agents.nn.bodies import FAST, Bodied
 from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.networks import AgentNetwork, Scale, Scales
+from counterplay.agents.novelty import novelty
 from counterplay.agents.returns import Floats, Lives, Mask
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec, Step
@@ -44,6 +45,10 @@ class TeamSettings:
     roles: Annotated[bool, "agents of other roles have another network, where the environment has roles"] = False
     ids: Annotated[bool, "a shared network sees which agent it is"] = True
     last_action: Annotated[bool, "agents see their last actions"] = False
+    novelty: Annotated[
+        str, "what pays agents for the new: none, counts (of observations), rnd (a network's surprise)"
+    ] = "none"
+    curiosity: Annotated[float, "how much the new pays, beside rewards as the environment pays them"] = 0.1
 
     def __post_init__(self) -> None:
         inf = float("inf")
@@ -57,6 +62,7 @@ class TeamSettings:
             epsilon_end=(0, 1),
             epsilon_steps=(0, inf),
             hidden=(1, inf),
+            curiosity=(0, inf),
         )
         if self.recurrent and self.body not in FAST:
             raise UserError(f"recurrent=true is body=gru, and body={self.body} is another: set one of them")
@@ -226,6 +232,7 @@ class Team:
         self.networks = nn.ModuleDict({"agents": self.agents})
         self.targets = nn.ModuleDict()
         self.scales = Scales(spec)
+        self.novelty = novelty(settings.novelty, spec)
         self.steps = self.updates = 0
         self.device = torch.device("cpu")  # where the networks are
         self._memory: Tensor | None = None
@@ -343,6 +350,18 @@ class Team:
         if self._last is not None:
             self._last = torch.from_numpy(actions).to(self.device)[:, None]
 
+    def curious(self, episodes: Episodes) -> Episodes:
+        """Return what was played with rewards for what was new in it; itself where nothing pays for that."""
+        if self.novelty is None:
+            return episodes
+        filled = episodes.filled
+        new = self.novelty.of(episodes.obs[:, 1:][filled]) * np.float32(self.settings.curiosity)  # [R, N]
+        if episodes.alive is not None:
+            new = new * episodes.alive[:, :-1][filled]
+        reward = episodes.reward.copy()
+        reward[filled] += new.mean(axis=-1) if reward.ndim == 2 else new
+        return Episodes(*episodes)._replace(reward=reward)
+
     def batch(self, episodes: Episodes, weight: npt.NDArray[np.float32]) -> Batch:
         """Return episodes, each counting so much ([B]), as networks take them."""
         there = (torch.from_numpy(part).to(self.device) for part in (*episodes[:7], weight))
@@ -393,6 +412,7 @@ class Team:
             "scales": self.scales.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "counters": {"steps": self.steps, "updates": self.updates},
+            **({} if self.novelty is None else {"novelty": self.novelty.state()}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -400,6 +420,8 @@ class Team:
         for name, part in (("networks", self.networks), ("targets", self.targets), ("scales", self.scales)):
             part.load_state_dict(state[name])
         self.optimiser.load_state_dict(state["optimiser"])
+        if self.novelty is not None:
+            self.novelty.restore(state["novelty"])
         self.steps, self.updates = state["counters"]["steps"], state["counters"]["updates"]
 
     def _scaled(self, scale: Scale, numbers: Tensor) -> Tensor:
