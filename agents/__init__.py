@@ -61,6 +61,11 @@ LEARNERS = Catalogue(
         _entry("a2c", _PPO, "A2C: one step of policy gradient, one critic that sees the state", central=True, **_A2C),
         _entry("ia2c", _PPO, "Independent A2C: one step, every agent for itself", central=False, **_A2C),
         _entry(
+            "pgpe",
+            "counterplay.agents.pgpe:PGPE",
+            "PGPE: whole policies drawn around a centre, without gradients, a generation in one batch",
+        ),
+        _entry(
             "deep_cfr",
             "counterplay.agents.deep_cfr:DeepCFR",
             "Deep CFR: networks learn the regrets of turn-based games too large for tables, from sampled traversals",
