@@ -152,13 +152,13 @@ class OnPolicy(Team, ABC):
         """Update by the episodes, which are then forgotten."""
         settings = self.settings
         self.slow_down(settings.lr_steps)
-        episodes = self.curious(episodes)
+        episodes, paid = self.paid(episodes, rng)
         # Inputs keep the scale that they were played with until the update is done: the gradient is of that policy.
         self.scales.learn_rewards(episodes)
         figures = self.improve(self.batch(episodes, np.ones(len(episodes.filled), np.float32)), rng)
         self.scales.learn_inputs(episodes)
         self.steps += episodes.steps
-        return figures | ({"epsilon": self.epsilon} if settings.epsilon_start > 0 else {})
+        return figures | paid | ({"epsilon": self.epsilon} if settings.epsilon_start > 0 else {})
 
     @staticmethod
     def _log(logits: npt.NDArray[np.float32], step: Step, epsilon: float) -> Tensor:

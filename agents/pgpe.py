@@ -213,7 +213,7 @@ class PGPE:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
         for name in ("centre", "deviation", "moments"):
-            setattr(self, name, np.array(state[name], np.float32))
+            setattr(self, name, np.asarray(state[name]).astype(np.float32))
         if (self.deviation <= 0).any():
             raise UserError("a standard deviation of its parameters is not positive")
         self.scale.load_state_dict(state["scale"])

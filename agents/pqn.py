@@ -76,7 +76,7 @@ class PQN(ActionValues):
         """Update by the episodes, which are then forgotten."""
         settings = self.settings
         self.slow_down(settings.lr_steps)
-        episodes = self.curious(episodes)
+        episodes, paid = self.paid(episodes, rng)
         self.scales.learn_rewards(episodes)  # inputs keep the scale that they were played with
         batch = self.batch(episodes, np.ones(len(episodes.filled), np.float32))
         target = self.target(batch)
@@ -88,7 +88,7 @@ class PQN(ActionValues):
         self.scales.learn_inputs(episodes)
         self.steps += episodes.steps
         self.explorer.learned()
-        return numbers(figures) | {"epsilon": self.epsilon}
+        return numbers(figures) | paid | {"epsilon": self.epsilon}
 
     @torch.no_grad()
     def target(self, batch: Batch) -> Tensor:

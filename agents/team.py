@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents.credit import Decomposition
 from counterplay.agents.learner import within
 from counterplay.agents.nn.adam import Adam, flatten
 from counterplay.agents.nn.bodies import FAST, Bodied
@@ -49,6 +50,8 @@ class TeamSettings:
         str, "what pays agents for the new: none, counts (of observations), rnd (a network's surprise)"
     ] = "none"
     curiosity: Annotated[float, "how much the new pays, beside rewards as the environment pays them"] = 0.1
+    credit: Annotated[str, "which steps rewards are paid at: none (as the environment does), rudder"] = "none"
+    credit_updates: Annotated[int, "of credit=rudder: its own updates for each of the learner's"] = 10
 
     def __post_init__(self) -> None:
         inf = float("inf")
@@ -63,7 +66,12 @@ class TeamSettings:
             epsilon_steps=(0, inf),
             hidden=(1, inf),
             curiosity=(0, inf),
+            credit_updates=(1, inf),
         )
+        if self.credit not in ("none", "rudder"):
+            raise UserError(f"credit must be none or rudder, not {self.credit!r}")
+        if self.credit != "none" and getattr(self, "rollout", False):
+            raise UserError("credit=rudder reads whole episodes, and rollout cuts them: set rollout=0")
         if self.recurrent and self.body not in FAST:
             raise UserError(f"recurrent=true is body=gru, and body={self.body} is another: set one of them")
 
@@ -233,6 +241,7 @@ class Team:
         self.targets = nn.ModuleDict()
         self.scales = Scales(spec)
         self.novelty = novelty(settings.novelty, spec)
+        self.credit = Decomposition(spec, settings.credit_updates) if settings.credit == "rudder" else None
         self.steps = self.updates = 0
         self.device = torch.device("cpu")  # where the networks are
         self._memory: Tensor | None = None
@@ -350,7 +359,17 @@ class Team:
         if self._last is not None:
             self._last = torch.from_numpy(actions).to(self.device)[:, None]
 
-    def curious(self, episodes: Episodes) -> Episodes:
+    def paid(self, episodes: Episodes, rng: np.random.Generator) -> tuple[Episodes, dict[str, float]]:
+        """Return what was played as it is learned from, and figures: with credit where it is due, and for the new.
+
+        That is itself where settings say nothing of either.
+        """
+        figures: dict[str, float] = {}
+        if self.credit is not None:
+            episodes, figures["credit_error"] = self.credit.redistribute(episodes, rng)
+        return self._curious(episodes), figures
+
+    def _curious(self, episodes: Episodes) -> Episodes:
         """Return what was played with rewards for what was new in it; itself where nothing pays for that."""
         if self.novelty is None:
             return episodes
@@ -413,6 +432,7 @@ class Team:
             "optimiser": self.optimiser.state_dict(),
             "counters": {"steps": self.steps, "updates": self.updates},
             **({} if self.novelty is None else {"novelty": self.novelty.state()}),
+            **({} if self.credit is None else {"credit": self.credit.state()}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -422,6 +442,8 @@ class Team:
         self.optimiser.load_state_dict(state["optimiser"])
         if self.novelty is not None:
             self.novelty.restore(state["novelty"])
+        if self.credit is not None:
+            self.credit.restore(state["credit"])
         self.steps, self.updates = state["counters"]["steps"], state["counters"]["updates"]
 
     def _scaled(self, scale: Scale, numbers: Tensor) -> Tensor:
