@@ -205,7 +205,10 @@ def write_page(result: dict[str, Any]) -> None:
     measured = f"{ROUNDS} rounds on one core of an {ran['processor']}, Numba {ran['numba']}"
     peers = ", ".join(f"{peer} {ran[peer]}" for peer in PACKAGES)
     vector = [f"{number(result['speed']['cartpole'][f'vector {batch}'])} with {batch:,}" for batch in BATCHES[1:]]
-    note = f"Medians of {measured}, {peers}. Gymnasium's CartPole for whole batches makes {', '.join(vector)} episodes."
+    note = (
+        f"Medians of {measured}, {peers}. Gymnasium's CartPole for whole batches makes {', '.join(vector)} episodes, "
+    )
+    note += "which it begins anew one by one, where these batches wait for their longest."
     report.put("docs/environments.md", "speed", f"{report.table(header, rows)}\n\n{note}")
 
 
