@@ -14,6 +14,7 @@ SPECS = [
     "leduc",
     "phantom_tic_tac_toe",
     "dark_hex",
+    "liars_dice(dice=2)",
 ]
 
 
@@ -77,6 +78,8 @@ def test_a_long_run_of_episodes_begun_anew(text):
         ("phantom_tic_tac_toe", "obs", (0, 0, 2), 1),
         ("phantom_tic_tac_toe", "obs", (0, 0, 2), 0.5),
         ("phantom_tic_tac_toe", "terminated", 0, True),
+        ("liars_dice(dice=2)", "done", (0, 0), 1000),
+        ("liars_dice(dice=2)", "many", 0, 3),
         ("leduc", "node", 0, 10**6),
         ("leduc", "node", 0, 0),
         ("leduc", "deal", 0, 10**6),
