@@ -244,7 +244,7 @@ def reals(actions: npt.NDArray[Any], step: Step) -> npt.NDArray[np.float32]:
         wants = " x ".join(map(str, step.legal.shape))
         has = " x ".join(map(str, actions.shape)) or "none"
         raise UserError(f"actions must be {wants} finite numbers, not {has} of {actions.dtype}")
-    return np.clip(actions.astype(np.float32), -1, 1)
+    return np.asarray(actions, np.float32).clip(-1, 1)
 
 
 def parted(actions: npt.NDArray[Any], step: Step, parts: tuple[int, ...]) -> npt.NDArray[np.int64]:
