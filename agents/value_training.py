@@ -20,7 +20,7 @@ from counterplay.agents.public_features import Described
 from counterplay.agents.value_net import ValueNet, counterfactual, reaching
 from counterplay.engine.arguments import number, whole
 from counterplay.engine.errors import UserError
-from counterplay.engine.schema import LARGEST
+from counterplay.engine.schema import LARGEST, MOST_ITERATIONS
 
 METHODS = ("random", "play", "rebel")
 HELD_OUT = 16  # every so many samples one is held out: never trained on, and what errors are told of
@@ -56,6 +56,11 @@ def join(parts: list[Samples]) -> Samples:
     return Samples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
+def first(samples: Samples, count: int) -> Samples:
+    """Return the first of some samples, as many as that at most."""
+    return Samples(*(part[:count] for part in samples))
+
+
 @dataclass(frozen=True)
 class Plan:
     """How a value network is trained."""
@@ -81,7 +86,7 @@ class Plan:
             ("states", 0, LARGEST),
             ("seed", 0, LARGEST),
             ("horizon", 0, 1000),
-            ("iterations", 1, LARGEST),
+            ("iterations", 1, MOST_ITERATIONS),
             ("hidden", 1, 4096),
             ("layers", 1, 16),
             ("batch", 1, 2**20),

@@ -59,8 +59,9 @@ class Player:
     states: PublicStates
     begin: tuple[Begin, Begin] | Begin | None
     below: str
-    blueprint: npt.NDArray[np.float64] | None
+    blueprint: npt.NDArray[np.float64] | None  # whose trunk is kept
     settings: Settings
+    compared: npt.NDArray[np.float64] | None = None  # the blueprint also where its trunk is solved
 
     def seat(self, seat: int) -> Resolving:
         """Return the player in a seat, who has not solved anything yet."""
@@ -72,7 +73,7 @@ class Player:
         start, form = time.perf_counter(), sequence_form(self.states.tree)
         table = written(self.states, form, self.begin, self.blueprint, self.settings, seed)
         seconds = time.perf_counter() - start
-        before = None if self.blueprint is None else judge_table(form, self.blueprint)
+        before = None if self.compared is None else judge_table(form, self.compared)
         return Resolved(self.game, self.below, self.settings, table, judge_table(form, table), before, seconds)
 
 
@@ -123,10 +124,10 @@ def player(
         return Player(name, rules, states, by.begin, "a value network", None, settings)
     blueprint = _blueprint(by, rules, tree)
     if not continuations:
-        return Player(name, rules, states, None, "play to the end", blueprint, settings)
+        return Player(name, rules, states, None, "play to the end", blueprint, settings, blueprint)
     several = tastes(tree, blueprint)
     begins = tuple(_continuing(states, several, seat) for seat in range(2))
-    return Player(name, rules, states, (begins[0], begins[1]), "four continuations", None, settings)
+    return Player(name, rules, states, (begins[0], begins[1]), "four continuations", None, settings, blueprint)
 
 
 def _continuing(states: PublicStates, tables: list[npt.NDArray[np.float64]], seat: int) -> Begin:

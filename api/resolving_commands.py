@@ -61,6 +61,8 @@ def evaluate(game: str, options: dict[str, Any], seed: int | None, as_json: bool
     from counterplay.show import resolving_pages as pages
 
     file = options.pop("resolve")
+    if seed is not None and "samples" not in options:
+        raise UserError("--seed is of what --samples draws, and without it nothing is drawn: add --samples N")
     if "from" in options or isinstance(GAMES.make(game), Spot):
         _streets(game, file, options, as_json)
         return

@@ -181,13 +181,15 @@ class _Training:
 
     def solve(self, crew: Workers) -> None:
         """Have states solved until there are enough; where solves ask the network, it learns in between."""
-        kept, plan = self.net.kept, self.net.plan
+        training, kept, plan = module("value_training"), self.net.kept, self.net.plan
         asks = plan.horizon > 0
         while self._goes_on(plan.states or None, self.trainer.count, SOLVING):
             net = pickle.dumps(self._on_cpu()) if asks else b""
             new = 0
             for done, samples in enumerate(crew.results(kept.jobs, net)):
                 self.stop.arm()  # from the first on there is something to keep
+                if plan.states:  # no more than were asked for
+                    samples = training.first(samples, plan.states - self.trainer.count)
                 self.trainer.add(samples)
                 self.found.append(samples)
                 kept.jobs, new = kept.jobs + 1, new + samples.size

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 from counterplay.engine.errors import UserError
 
 LARGEST = 2**53  # of numbers of things: beyond it floats do not count any more
+MOST_ITERATIONS = 10**6  # by which a state is solved to train a value network
 _CHUNK = 1 << 22  # numbers that are looked at together
 
 Count = Annotated[int, Meta(ge=0, le=LARGEST)]
@@ -151,7 +152,7 @@ class ValueNetPlan(Struct):
     states: Count
     seed: Count
     horizon: Count
-    iterations: Some
+    iterations: Annotated[int, Meta(ge=1, le=MOST_ITERATIONS)]
     hidden: Annotated[int, Meta(ge=1, le=4096)]
     layers: Annotated[int, Meta(ge=1, le=16)]
     batch: Annotated[int, Meta(ge=1, le=2**20)]

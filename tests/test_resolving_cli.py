@@ -77,7 +77,9 @@ def test_evaluate_prints_what_a_re_solving_player_is_worth(run, kept):
     assert (code, told["gadget"], told["horizon"], told["iterations"]) == (0, "none", 1, 50)
     assert told["exploitability"] > 0
     code, out, _ = run("evaluate", "kuhn", "--resolve", kept, "--continuations", "--horizon", 1, "--json")
-    assert (code, json.loads(out)["below"]) == (0, "four continuations")
+    told = json.loads(out)
+    assert (code, told["below"]) == (0, "four continuations")
+    assert told["blueprint_exploitability"] == pytest.approx(counterplay.load(kept).exploitability)
     code, out, _ = run("evaluate", "kuhn", "--resolve", kept, "--samples", 3, "--horizon", 1, "--seed", 4)
     assert code == 0
     assert "3 draws" in out
@@ -118,6 +120,7 @@ def test_a_value_network_stands_for_what_lies_beyond(run, tmp_path):
         (["evaluate", "kuhn", "--resolve", "FILE", "--against", "FILE"], "--against"),
         (["evaluate", "kuhn", "--resolve", "FILE", "--episodes", "3"], "--episodes"),
         (["evaluate", "kuhn", "--resolve", "FILE", "--samples", "3", "--gadget", "reach"], "without a gadget"),
+        (["evaluate", "kuhn", "--resolve", "FILE", "--seed", "3"], "add --samples"),
         (["evaluate", "goofspiel(cards=3)", "--resolve", "FILE"], "public states"),
         (["evaluate", "kuhn(players=3)", "--resolve", "FILE"], "two players"),
         (["evaluate", "prisoners_dilemma", "--resolve", "FILE"], "public states"),
