@@ -10,7 +10,7 @@ import torch
 
 from counterplay.agents.nn.device import host
 from counterplay.agents.value_net import Layers, ValueNet
-from counterplay.agents.value_training import Plan, Point, Samples, none
+from counterplay.agents.value_training import Plan, Point, Samples, Test, none
 from counterplay.engine import schema, store
 from counterplay.engine.errors import UserError
 
@@ -29,6 +29,7 @@ class Kept:
     net: ValueNet
     plan: Plan
     points: list[Point] = field(default_factory=list)
+    tests: list[Test] = field(default_factory=list)
     jobs: int = 0  # that were done
     steps: int = 0  # of Adam
     finishing: int | None = None  # steps when all states were solved, and the rate began to sink
@@ -71,6 +72,7 @@ def write(path: str | Path, kept: Kept) -> None:
         "seconds": kept.seconds,
         "stopped_by": kept.stopped_by,
         "points": [list(point) for point in kept.points],
+        "tests": [list(test) for test in kept.tests],
     }
     store.write(path, arrays, header)
 
@@ -120,6 +122,7 @@ def _checked(arrays: store.Arrays, header: schema.ValueNetHeader) -> Kept:
         net=net,
         plan=plan,
         points=[Point(*point) for point in header.points],
+        tests=[Test(*test) for test in header.tests],
         jobs=header.jobs,
         steps=header.steps,
         finishing=header.finishing,

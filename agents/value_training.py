@@ -58,7 +58,7 @@ def join(parts: list[Samples]) -> Samples:
 
 def first(samples: Samples, count: int) -> Samples:
     """Return the first of some samples, as many as that at most."""
-    return Samples(*(part[:count] for part in samples))
+    return Samples(samples.states[:count], samples.ranges[:count], samples.values[:count])
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,15 @@ class Point(NamedTuple):
     held_out: float  # `Errors` on samples held out
     off: float
     in_range: float
+
+
+class Test(NamedTuple):
+    """What the player that re-solves with a network was worth at one time of its training, exactly."""
+
+    states: int
+    steps: int
+    seconds: float
+    exploitability: float
 
 
 class Errors(NamedTuple):

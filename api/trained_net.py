@@ -15,7 +15,7 @@ from counterplay.games import GAMES
 
 if TYPE_CHECKING:  # torch is imported where a network is made
     from counterplay.agents.value_file import Kept
-    from counterplay.agents.value_training import Plan, Point
+    from counterplay.agents.value_training import Plan, Point, Test
 
 
 class TrainedNet:
@@ -49,6 +49,11 @@ class TrainedNet:
     def points(self) -> "list[Point]":
         """Return how its errors went down."""
         return self.kept.points
+
+    @property
+    def tests(self) -> "list[Test]":
+        """Return what the player that re-solves with it was worth as it was trained."""
+        return self.kept.tests
 
     @property
     def seconds(self) -> float:

@@ -35,6 +35,9 @@ def valuenet() -> None:
 @click.option("--batch", type=Count(), metavar="N", help="States of a step; 512.")
 @click.option("--processes", type=int, metavar="N", help="Processes that solve; one a core.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Of all that is drawn; 0.")
+@click.option(
+    "--test-every", metavar="T", help="Judge re-solving with it so often: 30s, or never; a tenth of the time at most."
+)
 @click.option("--resume", metavar="NET", help="Go on with the training of that network; GAME may be left out.")
 @_DEVICE
 @_JSON

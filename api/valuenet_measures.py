@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from counterplay.agents import module
+from counterplay.api.resolving import player
 from counterplay.api.trained_net import TrainedNet
 from counterplay.api.training_states import draw, ground, solved
 from counterplay.engine import arguments
@@ -27,6 +28,53 @@ def measure_value_net(net: TrainedNet, states: int = 256, seed: int = 0, iterati
     trainer = training.Trainer(net.kept.net, net.described, net.plan)
     errors: Errors = trainer.errors(training.join(parts))
     return errors
+
+
+NEVER = "never"
+TEST_ITERATIONS, TEST_GADGET = 100, "maxmargin"
+_SHARE = 0.1  # of a training's time that tests may take where nobody says how often they are made
+_PROBE = 10  # iterations of a first solve, which tells what a test takes
+_SETTLED = 2.0  # seconds of training before it is made
+
+
+class Judging:
+    """Says when the player that re-solves with a network in training is judged, and judges it.
+
+    `every` is a number of seconds (or "30s"), "never", or None: as often as takes a tenth of the time at most.
+    """
+
+    def __init__(self, net: TrainedNet, every: float | str | None) -> None:
+        self.net = net
+        self.every = None if every in (None, NEVER) else arguments.seconds(every)
+        self.never = every == NEVER
+        self.taken = 0.0  # seconds by tests
+        self._expected: float | None = None  # by the next
+        self._last = 0.0
+
+    def due(self, spent: float, last: bool) -> bool:
+        """Tell whether to test after so many seconds of training, which are the last or not."""
+        if self.never:
+            return False
+        if self.every is not None:
+            return last or spent - self._last >= self.every
+        if self._expected is None:
+            if spent < _SETTLED:
+                return False
+            self._expected = self._timed(_PROBE)[1] * TEST_ITERATIONS / _PROBE
+        return self.taken + self._expected <= _SHARE * spent
+
+    def test(self, spent: float) -> float:
+        """Return the exploitability of the player that re-solves with the network."""
+        found, self._expected = self._timed(TEST_ITERATIONS)
+        self._last = spent
+        return found
+
+    def _timed(self, iterations: int) -> tuple[float, float]:
+        began, horizon = time.perf_counter(), self.net.plan.horizon or None
+        by = player(self.net.rules, self.net, gadget=TEST_GADGET, horizon=horizon, iterations=iterations)
+        found, seconds = by.whole().exploitability, time.perf_counter() - began
+        self.taken += seconds
+        return found, seconds
 
 
 def bench_value_net(net: TrainedNet, batches: tuple[int, ...] = (100, 1_000, 10_000)) -> dict[int, float]:

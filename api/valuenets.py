@@ -13,6 +13,7 @@ from counterplay.api.keeping import answered, keeper
 from counterplay.api.state_workers import Workers, workers
 from counterplay.api.trained_net import TrainedNet, load_value_net
 from counterplay.api.training_states import ground
+from counterplay.api.valuenet_measures import Judging
 from counterplay.engine import arguments
 from counterplay.engine.compiling import clock, tell
 from counterplay.engine.errors import UserError
@@ -42,6 +43,7 @@ class Progress(NamedTuple):
     part: float  # of the last steps, in which the rate sinks; 0 while states are solved
     seconds: float
     in_range: float | None  # the error of the last point
+    exploitability: float | None  # of the last test
 
 
 def train_value_net(
@@ -52,6 +54,7 @@ def train_value_net(
     seed: int | None = None,
     processes: int | None = None,
     device: str = "auto",
+    test_every: float | str | None = None,
     resume: str | Path | TrainedNet | None = None,
     checkpoint: str | Path | None = None,
     network: Any = None,
@@ -69,6 +72,9 @@ def train_value_net(
 
     `network` is a module of one's own (`counterplay.agents.value_net.ValueNet` says what it takes and returns) in place
     of ours of `hidden` x `layers`; it is trained in place. `resume` goes on with a network or with that in a file.
+    `test_every` is how often the player that re-solves with the network is judged, exactly: every so many seconds
+    ("30s") and at the end, "never", or None: as often as takes a tenth of the time at most. Tests change nothing else.
+
     `checkpoint` is a file to which it is saved once a minute. `on_progress` hears how far it is.
 
     Ctrl-C ends the training, and what there is is returned. Raises `ValueError` for what does not fit.
@@ -88,7 +94,8 @@ def train_value_net(
     net.kept.net.module.to(where)
     _check_memory(net)
     with interrupts() as stop:
-        run = _Training(net, time, stop, on_progress, keeper(lambda: net, checkpoint))
+        judging = Judging(net, test_every)
+        run = _Training(net, time, stop, on_progress, keeper(lambda: net, checkpoint), judging)
         with module("run").torch_threads(1), workers(net.rules, run.ground, net.plan, count) as crew:
             run.solve(crew)
             run.finish()
@@ -160,6 +167,7 @@ class _Training:
     stop: Stop
     on_progress: Callable[[Progress], None] | None
     keep: Callable[..., None] | None
+    judging: Judging
 
     def __post_init__(self) -> None:
         training, kept = module("value_training"), self.net.kept
@@ -202,6 +210,7 @@ class _Training:
                 loss = self.trainer.learn(plan.steps(new), lambda _: 1.0, self._newest)
                 if kept.jobs % (10 * _ROUND) == 0:
                     self._point(loss)
+                self._test()
 
     def finish(self) -> None:
         """Let the network learn from all states, at a rate that sinks along half a cosine to nothing."""
@@ -224,9 +233,11 @@ class _Training:
                 if part(0) >= noted + 1 / _POINTS or part(0) >= 1.0:
                     noted = part(0)
                     self._point(loss)
+                self._test()
                 self._note(part(0))
             if part(0) >= 1.0:
                 kept.stopped_by = "time" if self.time is not None and self.spent >= self.time else "states"
+                self._test(last=True)
         self._write()
 
     def _goes_on(self, goal: int | None, count: int, share: float) -> bool:
@@ -243,15 +254,22 @@ class _Training:
         point = module("value_training").Point(self.trainer.count, self.trainer.steps, self._seconds(), loss, *errors)
         self.net.kept.points.append(point)
 
+    def _test(self, last: bool = False) -> None:
+        """Judge the player that re-solves with the network, where it is time for that."""
+        tests, steps = self.net.tests, self.trainer.steps
+        if not self.stop() and self.judging.due(self.spent, last) and (not tests or tests[-1].steps < steps):
+            worth = self.judging.test(self.spent)
+            tests.append(module("value_training").Test(self.trainer.count, steps, self._seconds(), worth))
+
     def _seconds(self) -> float:
         return self.before + self.spent
 
     def _note(self, part: float) -> None:
         """Tell how far it is, and save it now and then."""
         if self.on_progress is not None:
-            last = self.net.points[-1].in_range if self.net.points else None
-            goal = self.net.plan.states
-            self.on_progress(Progress(self.trainer.count, goal, self.trainer.steps, part, self._seconds(), last))
+            points, tests, goal = self.net.points, self.net.tests, self.net.plan.states
+            last = points[-1].in_range if points else None, tests[-1].exploitability if tests else None
+            self.on_progress(Progress(self.trainer.count, goal, self.trainer.steps, part, self._seconds(), *last))
         if self.keep is not None and clock() - self.kept_at > _KEEP:
             self._write()
             self.keep()

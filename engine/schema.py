@@ -175,12 +175,13 @@ class ValueNetHeader(Struct):
     seconds: Seconds
     stopped_by: Name
     points: list[tuple[Count, Count, Seconds, Real, Real, Real, Real]]
+    tests: list[tuple[Count, Count, Seconds, Real]] = []  # of `value_training.Test`
 
     def __post_init__(self) -> None:
         for place, end in ((0, self.states), (1, self.steps)):
-            counts = [point[place] for point in self.points]
-            if any(a > b for a, b in pairwise([*counts, end])):
-                raise ValueError("the points' states and steps do not rise to those of the training")
+            for rows in (self.points, self.tests):
+                if any(a > b for a, b in pairwise([*(row[place] for row in rows), end])):
+                    raise ValueError("the points' states and steps do not rise to those of the training")
         if max(self.lanes) > 4096:
             raise ValueError("no network takes so many lanes")
 

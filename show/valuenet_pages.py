@@ -15,6 +15,7 @@ from counterplay.show.text import Paint, bar, table
 
 _EVERY = 5.0  # seconds between lines where there is no terminal
 _BAR = 30
+_TESTS = 4  # of a curve that are printed
 STOPPED = {"states": "all states solved and learned", "time": "its time is over", "interrupt": "stopped by hand"}
 
 
@@ -34,7 +35,8 @@ def watching(name: str) -> Iterator[Callable[[Any], None]]:
                 line = f"solving {bar(min(1.0, now.states / now.goal), _BAR)} {count(now.states, 'state')}"
             else:
                 line = f"solving, {count(now.states, 'state')}"
-            line = f"{line}, {duration(now.seconds)}{error}"
+            worth = "" if now.exploitability is None else f", exploitability {small(now.exploitability)}"
+            line = f"{line}, {duration(now.seconds)}{error}{worth}"
             if live is not None:
                 live.line = line
             else:
@@ -59,7 +61,15 @@ def page(net: Any, paint: Paint) -> Iterator[str]:
     if net.points:
         last = net.points[-1]
         facts.append(("held out", errors_in_words(last.held_out, last.off, last.in_range)))
+    if net.tests:
+        facts.append(("exploitability", "re-solved by max-margin: " + ", ".join(tests_in_words(net.tests))))
     return table(facts, paint)
+
+
+def tests_in_words(tests: Sequence[Any]) -> list[str]:
+    """Return what re-solving with a network was worth as it was trained: the first, the last and some between."""
+    picked = sorted({round(k * (len(tests) - 1) / (_TESTS - 1)) for k in range(_TESTS)})
+    return [f"{small(tests[k].exploitability)} after {count(tests[k].steps, 'step')}" for k in picked]
 
 
 def errors_in_words(loss: float, off: float, in_range: float) -> str:
@@ -79,6 +89,7 @@ def figures(net: Any) -> dict[str, Any]:
         "stopped_by": net.stopped_by,
         "plan": {name: getattr(plan, name) for name in plan.__dataclass_fields__},
         "points": [point._asdict() for point in net.points],
+        "tests": [test._asdict() for test in net.tests],
     }
 
 

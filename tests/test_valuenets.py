@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from counterplay.api import rebel
+from counterplay.api.resolving import player
 from counterplay.api.subgame_play import play_through
 from counterplay.api.trained_net import load_value_net
 from counterplay.api.training_states import VARIANT, draw, ground, solved
-from counterplay.api.valuenet_measures import measure_value_net
+from counterplay.api.valuenet_measures import Judging, measure_value_net
 from counterplay.api.valuenets import train_value_net
 from counterplay.engine import schema
 from counterplay.engine.errors import UserError
@@ -21,6 +22,8 @@ from counterplay.engine.rules import LEAF
 from counterplay.engine.strategy import to_table
 from counterplay.engine.subgames import forest
 from counterplay.games import GAMES
+from counterplay.show import valuenet_pages
+from counterplay.show.text import plain
 from counterplay.solvers.depth_limited import DepthLimited, SolvedRest
 from counterplay.solvers.value import judge_table
 
@@ -161,6 +164,37 @@ def test_evaluator_of_a_trained_network():
     other = ground(GAMES.make("leduc(raises=1)"))
     with pytest.raises(UserError, match="is of leduc, and not of the game that is played"):
         net.begin(other.tree, nodes)
+
+
+def test_exploitability_is_the_curve_of_a_training(tmp_path):
+    heard = []
+    given = {"states": 200, "test_every": 0.01, "on_progress": lambda now: heard.append(now.exploitability)}
+    net = train_value_net("kuhn", **given, **SMALL)
+    assert len(net.tests) > 1
+    assert [test.exploitability for test in net.tests if test.exploitability not in heard] == []
+    assert net.tests[-1].steps == net.kept.steps
+    judged = player("kuhn", net, gadget="maxmargin", iterations=100).whole()
+    assert net.tests[-1].exploitability == judged.exploitability
+    silent = train_value_net("kuhn", states=200, test_every="never", **SMALL)
+    assert silent.tests == []
+    np.testing.assert_array_equal(parameters(net), parameters(silent))
+    net.save(tmp_path / "kuhn.cpn")
+    assert load_value_net(tmp_path / "kuhn.cpn").tests == net.tests
+    assert any("exploitability" in line for line in valuenet_pages.page(net, plain))
+    with pytest.raises(UserError, match="a time is a number of seconds"):
+        train_value_net("kuhn", states=200, test_every="often", **SMALL)
+
+
+def test_tests_take_a_tenth_of_the_time_at_most(monkeypatch):
+    judging = Judging(train_value_net("kuhn", states=20, test_every="never", **SMALL), None)
+    took = {10: 0.1, 100: 1.0}
+    monkeypatch.setattr(judging, "_timed", lambda iterations: (0.5, took[iterations]))
+    assert not judging.due(1.0, last=False)
+    assert not judging.due(9.0, last=True)
+    assert judging.due(11.0, last=False)
+    judging.taken = 1.0
+    assert not judging.due(19.0, last=False)
+    assert judging.due(20.0, last=False)
 
 
 def test_what_does_not_fit(tmp_path):
