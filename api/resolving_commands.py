@@ -15,6 +15,7 @@ _FLAGS = {
     "gadget": ("NAME", "With --resolve: none, resolve, maxmargin or reach; none."),
     "horizon": ("N", "With --resolve: solve N decisions at a time, or to the next 'chance' event."),
     "iterations": ("N", "With --resolve: of CFR at each level; 500, of streets 100."),
+    "device": ("WHERE", "With --resolve NET: where the network runs, cpu, cuda or auto; auto."),
     "samples": ("N", "With --resolve, no gadget: play single iterations, averaged over N draws."),
 }
 NAMES = (*_FLAGS, "continuations")

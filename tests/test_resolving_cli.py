@@ -100,6 +100,11 @@ def test_a_value_network_stands_for_what_lies_beyond(run, tmp_path):
     told = json.loads(out)
     assert (code, told["below"], told["blueprint_exploitability"]) == (0, "a value network", None)
     assert 0 < told["exploitability"] < 0.1
+    again = run(
+        "evaluate", "kuhn", "--resolve", net, "--gadget", "resolve", "--horizon", 2, "--device", "cpu", "--json"
+    )
+    assert json.loads(again[1])["exploitability"] == told["exploitability"]
+    assert again[2].startswith("counterplay: networks run on the CPU, 1 thread\n")
     for words, message in ((["leduc"], "of kuhn"), (["kuhn", "--continuations"], "a value network was given")):
         code, out, err = run("evaluate", *words, "--resolve", net)
         assert (code, out) == (2, "")
@@ -121,6 +126,7 @@ def test_a_value_network_stands_for_what_lies_beyond(run, tmp_path):
         (["evaluate", "kuhn", "--resolve", "FILE", "--episodes", "3"], "--episodes"),
         (["evaluate", "kuhn", "--resolve", "FILE", "--samples", "3", "--gadget", "reach"], "without a gadget"),
         (["evaluate", "kuhn", "--resolve", "FILE", "--seed", "3"], "add --samples"),
+        (["evaluate", "kuhn", "--resolve", "FILE", "--device", "cpu"], "a device is for value networks"),
         (["evaluate", "goofspiel(cards=3)", "--resolve", "FILE"], "public states"),
         (["evaluate", "kuhn(players=3)", "--resolve", "FILE"], "two players"),
         (["evaluate", "prisoners_dilemma", "--resolve", "FILE"], "public states"),

@@ -1,7 +1,8 @@
 """CUDA graphs: what is called a hundred times with tensors of one shape is recorded once, and launched as one.
 
 A network too large for a kernel of ours is a dozen calls of cuBLAS and more between them, and a user's module whatever
-it is: on a GPU small batches wait for each launch. Replayed from a graph they do not. Each batch size is a graph of its own.
+it is: on a GPU small batches wait for each launch. Replayed from a graph they do not; each
+batch size is a graph of its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ def records(device: torch.device) -> bool:
 def record(work: Work, given: Sequence[Tensor]) -> Recorded:
     """Record what a work does with tensors of these shapes; raises `RuntimeError` where it cannot be."""
     held = [part.clone() for part in given]
-    side, here = torch.cuda.Stream(), torch.cuda.current_stream()
+    side, here = torch.cuda.Stream(), torch.cuda.current_stream()  # type: ignore[no-untyped-call]
     side.wait_stream(here)
     with torch.cuda.stream(side):
         for _ in range(_WARM):
