@@ -158,7 +158,7 @@ def _opened(path: str | Path, game: Any) -> Any:
     from counterplay.api.solve import load
 
     header = store.read(arguments.path("path", path))[1]
-    return load_value_net(path, game) if header.get("kind") == "valuenet" else load(path, game)
+    return load_value_net(path, game) if header.get("kind") in store.NETWORKS else load(path, game)
 
 
 def _blueprint(by: Any, rules: Any, tree: Tree) -> npt.NDArray[np.float64]:

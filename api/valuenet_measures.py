@@ -1,12 +1,16 @@
 """What a value network is worth by itself: how far it is off on states solved anew, and how fast it is."""
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from counterplay.agents import module
+from counterplay.api.net_spots import TIMES, random_board, states_of
+from counterplay.api.net_streets import hands_of, points_of
 from counterplay.api.resolving import player
+from counterplay.api.spot_net import TrainedSpotNet
 from counterplay.api.trained_net import TrainedNet
 from counterplay.api.training_states import draw, ground, solved
 from counterplay.engine import arguments
@@ -16,18 +20,31 @@ if TYPE_CHECKING:  # torch is imported where a network is made
     from counterplay.agents.value_training import Errors
 
 
-def measure_value_net(net: TrainedNet, states: int = 256, seed: int = 0, iterations: int = 1000) -> "Errors":
+def measure_value_net(
+    net: TrainedNet | TrainedSpotNet, states: int = 256, seed: int = 0, iterations: int = 1000
+) -> "Errors":
     """Return how far a network is off on public states and ranges drawn anew, solved to the end of the game."""
     count = arguments.whole("states", states, 1)
+    if isinstance(net, TrainedSpotNet):
+        return _measure_spots(net, count, arguments.whole("seed", seed), iterations)
     rng = np.random.Generator(np.random.PCG64([arguments.whole("seed", seed), 2]))
     on, training = ground(net.rules), module("value_training")
     parts = []
     for begin in range(0, count, 64):
         nodes, ranges = draw(on, min(64, count - begin), rng)
         parts.append(solved(on, nodes, ranges, iterations))
-    trainer = training.Trainer(net.kept.net, net.described, net.plan)
-    errors: Errors = trainer.errors(training.join(parts))
+    errors: Errors = net.trainer().errors(training.join(parts))
     return errors
+
+
+def _measure_spots(net: TrainedSpotNet, count: int, seed: int, iterations: int) -> "Errors":
+    """Return the same of a network of spots: on boards drawn anew, as no training draws them."""
+    training, parts, found = module("value_training"), list[Any](), 0
+    while found < count:
+        rng = np.random.Generator(np.random.PCG64([seed, 2, len(parts)]))
+        parts.append(states_of(random_board(net.rules, rng), rng, TIMES, iterations))
+        found += parts[-1].size
+    return net.trainer().errors(training.first(training.join(parts), count))
 
 
 NEVER = "never"
@@ -77,19 +94,37 @@ class Judging:
         return found, seconds
 
 
-def bench_value_net(net: TrainedNet, batches: tuple[int, ...] = (100, 1_000, 10_000)) -> dict[int, float]:
+def bench_value_net(
+    net: TrainedNet | TrainedSpotNet, batches: tuple[int, ...] = (100, 1_000, 10_000)
+) -> dict[int, float]:
     """Return how many public states a second the network evaluates, by how many are asked at once."""
-    rng, rates = np.random.default_rng(0), {}
-    inner = np.flatnonzero(net.tree.player != LEAF)
+    rates = {}
     for batch in batches:
-        nodes = rng.choice(inner, batch)
-        evaluator, asked = net.begin(net.tree, nodes), np.arange(batch)
-        ranges = rng.random((batch, 2, net.tree.lanes)).astype(np.float32)
-        evaluator.values(asked, ranges)
+        ask = _spot_asked(net, batch) if isinstance(net, TrainedSpotNet) else _asked(net, batch)
+        ask()
         best, until = np.inf, time.perf_counter() + 0.5
         while time.perf_counter() < until:
             since = time.perf_counter()
-            evaluator.values(asked, ranges)
+            ask()
             best = min(best, time.perf_counter() - since)
         rates[batch] = batch / best
     return rates
+
+
+def _asked(net: TrainedNet, batch: int) -> Callable[[], object]:
+    """Return what asks a network of a game for so many states."""
+    rng = np.random.default_rng(0)
+    nodes = rng.choice(np.flatnonzero(net.tree.player != LEAF), batch)
+    evaluator, asked = net.begin(net.tree, nodes), np.arange(batch)
+    ranges = rng.random((batch, 2, net.tree.lanes)).astype(np.float32)
+    return lambda: evaluator.values(asked, ranges)
+
+
+def _spot_asked(net: TrainedSpotNet, batch: int) -> Callable[[], object]:
+    """Return what asks a network of spots for so many ends on one board."""
+    rng, deck, board = np.random.default_rng(0), net.rules.deck, net.rules.board
+    near = points_of(deck, board)[deck.free(board)[hands_of(deck)]]
+    share = rng.random((batch, 1)).astype(np.float32)
+    ranges = rng.random((batch, 2, len(near))).astype(np.float32)
+    module = net.kept.net.module.cpu()
+    return lambda: module.answers(share, ranges @ near) @ near.T

@@ -163,7 +163,7 @@ class ValueNetPlan(Struct):
 class ValueNetHeader(Struct):
     """The header of a value network; a point is of `agents.value_training.Point`."""
 
-    kind: Literal["valuenet"]
+    kind: Literal["valuenet", "spotnet"]  # of a game's public states, or of hold'em spots
     game: Spec
     lanes: Annotated[list[Some], Meta(min_length=2, max_length=2)]
     features: Annotated[int, Meta(ge=0, le=4096)]

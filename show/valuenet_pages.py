@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from counterplay.engine.text import count, duration, printable, small
+from counterplay.engine.text import count, duration, payoff, printable, small
 from counterplay.engine.writing import is_stream
 from counterplay.show.listing import quoted
 from counterplay.show.live import display
@@ -93,7 +93,7 @@ def figures(net: Any) -> dict[str, Any]:
     }
 
 
-def whats_next(net: Any, out: str | None) -> Iterator[str]:
+def whats_next(net: Any, game: str, out: str | None) -> Iterator[str]:
     """Yield what can be done with a network that was saved, or how to save it."""
     if out is None:
         yield "Not saved: --out value.cpn keeps it."
@@ -103,7 +103,40 @@ def whats_next(net: Any, out: str | None) -> Iterator[str]:
         return
     yield f"Saved to {out}. Next:"
     yield f"  counterplay valuenet test {quoted(out)}"
-    yield f"  counterplay evaluate {quoted(net.game)} --resolve {quoted(out)} --gadget maxmargin"
+    how = " --gadget maxmargin" if hasattr(net, "begin") else ""
+    yield f"  counterplay evaluate {quoted(game)} --resolve {quoted(out)}{how}"
+
+
+def spot_or_game(net: Any) -> str:
+    """Return what stands for a network's game in a command."""
+    return str(net.game) if hasattr(net, "begin") else "SPOT.toml"
+
+
+def spot_figures(found: Any) -> dict[str, Any]:
+    """Return what a turn that was solved with a network is worth, for JSON (`api.spot_net.SpotPlayed`)."""
+    return {name: value for name, value in found._asdict().items() if name != "spot"} | {
+        "pot": float(found.spot.pot),
+        "share_lost": found.share,
+    }
+
+
+def solved_with(found: Any, file: str, paint: Paint) -> Iterator[str]:
+    """Yield how a turn was solved with a network for its river, and what its strategies lose."""
+    whole = f"{duration(found.whole_seconds)}, {count(found.whole_iterations, 'iteration')}"
+    lines = [
+        ("spot", found.spot.name),
+        ("turn", f"{count(found.iterations, 'iteration')} with {printable(file)} for the river"),
+        ("run", f"{duration(found.seconds)}; solved whole: {whole}"),
+        *(
+            (
+                name,
+                f"value {payoff(found.value[p])} · loses {small(found.lost[p])} by its turn, known to the other",
+            )
+            for p, name in enumerate(("oop", "ip"))
+        ),
+        ("loss", f"{100 * found.share:.2f} % of the pot, both players' mean"),
+    ]
+    return table(lines, paint)
 
 
 def measured(errors: Sequence[float], states: int, paint: Paint) -> Iterator[str]:
