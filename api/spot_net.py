@@ -182,9 +182,11 @@ def solve_with(net: Any, spot: Any, iterations: int = 100) -> SpotPlayed:
         raise UserError("solving a turn with a network takes a network of hold'em spots, and a spot")
     net.check(spot)
     count = arguments.whole("iterations", iterations, 1, 10**6)
-    run, began = cut_run(spot, net.kept.net), clock()
-    run.advance(count)
-    seconds, more = clock() - began, count + count // 2
+    with module("run").torch_threads(1):  # batches are of a few ends
+        run = cut_run(spot, net.kept.net)
+        began = clock()
+        run.advance(count)
+        seconds, more = clock() - began, count + count // 2
     began = clock()
     true, [lost] = losses(spot, [run.tables.total], more)
     return SpotPlayed(spot, count, seconds, (true.value[0], true.value[1]), lost, more, (clock() - began) / 3)
