@@ -210,7 +210,7 @@ def report(file: str, node: str, as_json: bool, no_pager: bool, **of_batches: An
 @click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes without exploring; 100.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Runs: of these episodes; 0.")
 @team_commands.own_flags
-@resolving_commands.flags("resolve", "from", "gadget", "horizon", "iterations", "samples")
+@resolving_commands.flags("resolve", "from", "gadget", "horizon", "iterations", "samples", "device")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def evaluate(
     file: str, against: str | None, response: float | None, game: str | None, as_json: bool, **more: Any
@@ -345,7 +345,7 @@ def export(file: str, kind: str, out: str | None, node: str | None, player: str 
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Of the deal and of the solution's choices.")
 @click.option("--hands", type=click.IntRange(min=1), metavar="N", help="Stop after N hands.")
 @click.option("--game", metavar="GAME", help=_GAME)
-@resolving_commands.flags("resolve", "gadget", "horizon", "iterations")
+@resolving_commands.flags("resolve", "gadget", "horizon", "iterations", "device")
 def play(file: str, seat: str | None, seed: int | None, hands: int | None, game: str | None, **again: Any) -> None:
     """Play against the solution in FILE, in the terminal.
 
