@@ -32,6 +32,7 @@ Array = npt.NDArray[Any]
 FORMAT = 1
 MOST = 2_000_000  # states of a game of histories that is walked
 EXACT = 2_000  # ends of a game up to which fractions are used
+VALUED = 30_000  # ends of a game whose exact value is looked for
 _U = 2.0**-53
 LONG = 100  # bits of a denominator that is written out
 _FRACTION = re.compile(r"-?\d+(/\d+)?", re.ASCII)
@@ -151,8 +152,11 @@ def simple(x: float) -> Fraction:
     return near if float(near) == x else Fraction(x)
 
 
-def flatten(rules: Any) -> Flat:
-    """Walk a game; raises `UserError` where it is too large, or a player forgets, or odds are none."""
+def flatten(rules: Any, exact: int = EXACT) -> Flat:
+    """Walk a game, in fractions up to so many ends.
+
+    Raises `UserError` where it is too large, or a player forgets, or odds are none.
+    """
     game, digest = histories(rules), hashlib.sha256()
     chance, paid, last = list[float](), list[Sequence[float]](), list[tuple[int, ...]]()
     sets: list[dict[str, tuple[int, int, int]]] = [{} for _ in range(rules.players)]
@@ -194,11 +198,11 @@ def flatten(rules: Any) -> Flat:
         for i in range(many):
             now = (*lasts[:turn], first + i, *lasts[turn + 1 :])
             stack.append((game.play(state, i), reach, now, depth + 1))
-    exact = whole and len(paid) <= EXACT
-    kind: Any = object if exact else np.float64
-    pays = [[simple(x) for x in row] for row in paid] if exact else paid
+    rational = whole and len(paid) <= exact
+    kind: Any = object if rational else np.float64
+    pays = [[simple(x) for x in row] for row in paid] if rational else paid
     return Flat(
-        np.array(chance if exact else [float(c) for c in chance], kind),
+        np.array(chance if rational else [float(c) for c in chance], kind),
         np.array(pays, kind).reshape(len(paid), rules.players),
         np.array(last).reshape(len(paid), rules.players),
         sets,
