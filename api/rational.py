@@ -29,35 +29,13 @@ _NEAR = (1e-9, 1e-11, 1e-7, 1e-6)  # below which a double is taken for 0, one af
 def solve_exactly(rules: Any, tell: Tell | None = None) -> tuple[Fraction, list[dict[str, list[Fraction]]]]:
     """Return the value to player 0, and both players' optimal strategies by what they see.
 
-    `tell` is called as it gets on. Raises `UserError` for games that are not for two, zero-sum and small, and where the
-    doubles do not tell which equations hold.
+    `tell` is called as it gets on. Raises `UserError` as `flat_of` and `solve_flat`.
     """
-    flat = _flat(rules)
-    told = tell or (lambda _what, _part: None)
-    sums = _Payoffs(flat)
-    vertices = list[Array]()
-    for p in range(2):
-        told(f"linear programme of player {p} in doubles", p / 8)
-        vertices.append(_programme(flat, sums, p))
-    bounds: tuple[Any, Any] = (None, None)
-    for near in _NEAR:
-        plans = list[Array]()
-        for p, vertex in enumerate(vertices):
-            plan = _exact_plan(flat, sums, p, vertex, near, lambda part, p=p: told(f"player {p} in fractions", (1 + p + part) / 4))  # type: ignore[misc]
-            if plan is None:
-                break
-            plans.append(plan)
-        if len(plans) < 2:
-            continue
-        told("what either guarantees in fractions", 0.75)
-        bounds = -best_response(flat, 1, plans), best_response(flat, 0, plans)
-        if bounds[0] == bounds[1]:
-            return bounds[0], [_behaviour(flat, p, plans[p]) for p in range(2)]
-    between = "" if bounds[0] is None else f": it is between {float(bounds[0]):.12g} and {float(bounds[1]):.12g}"
-    raise UserError(f"doubles do not tell which strategies are optimal, so the exact value is not found{between}")
+    return solve_flat(flat_of(rules), tell)
 
 
-def _flat(rules: Any) -> Flat:
+def flat_of(rules: Any) -> Flat:
+    """Return a game as its ends, in fractions; raises `UserError` for what is not for two, zero-sum and small."""
     if rules.players != 2:
         raise UserError("exact values are of two-player zero-sum games")
     flat = flatten(rules, VALUED)
@@ -69,6 +47,37 @@ def _flat(rules: Any) -> Flat:
     if any(flat.paid.sum(axis=1)):
         raise UserError("exact values are of two-player zero-sum games, and this one's payoffs do not sum to zero")
     return flat
+
+
+def solve_flat(flat: Flat, tell: Tell | None = None) -> tuple[Fraction, list[dict[str, list[Fraction]]]]:
+    """Return what `solve_exactly` does; raises `UserError` where the doubles do not tell which equations hold."""
+    told = tell or (lambda _what, _part: None)
+    sums, vertices = _Payoffs(flat), list[Array]()
+    for p in range(2):
+        told(f"player {p}'s linear programme in doubles", p / 4)
+        vertices.append(_programme(flat, sums, p))
+    bounds = list[tuple[Fraction, Fraction]]()
+    for near in _NEAR:
+        plans = list[Array]()
+        for p, vertex in enumerate(vertices):
+
+            def done(part: float, p: int = p) -> None:
+                told(f"player {p}'s strategy in fractions", (2 + p + part) / 4)
+
+            plan = _exact_plan(flat, sums, p, vertex, near, done)
+            if plan is None:
+                break
+            plans.append(plan)
+        else:
+            least, most = -best_response(flat, 1, plans), best_response(flat, 0, plans)
+            if least == most:
+                return least, [_behaviour(flat, p, plans[p]) for p in range(2)]
+            bounds.append((least, most))
+    said = "doubles do not tell which strategies are optimal: no exact value is found"
+    if bounds:
+        low, high = max(b[0] for b in bounds), min(b[1] for b in bounds)
+        said += f", but it is between {float(low):.12g} and {float(high):.12g}"
+    raise UserError(said)
 
 
 class _Payoffs:
@@ -163,9 +172,7 @@ def _exact_plan(
     if solved is None:
         return None
     numbers, under = solved
-    plan = [
-        sum(int(form[i]) * numbers[i] for i in np.flatnonzero(form[:-1])) + int(form[-1]) * under for form in forms
-    ]
+    plan = [sum(int(form[i]) * numbers[i] for i in np.flatnonzero(form[:-1])) + int(form[-1]) * under for form in forms]
     return None if min(plan) < 0 else np.array([Fraction(y, under) for y in plan], object)
 
 
@@ -190,16 +197,14 @@ def _forms(flat: Flat, p: int, x: Array, near: float) -> tuple[Array, list[int]]
     return forms, free
 
 
-def solve_whole(
-    matrix: Array, right: Array, near: Array, told: Callable[[float], None]
-) -> tuple[Array, int] | None:
+def solve_whole(matrix: Array, right: Array, near: Array, told: Callable[[float], None]) -> tuple[Array, int] | None:
     """Return whole numbers [f] and one denominator that solve equations of whole numbers, [m, f] and [m]; None if none.
 
     Where the equations leave some unknown open, it stays near to what is given.
     """
     from scipy.linalg import qr
 
-    m, f = matrix.shape
+    f = matrix.shape[1]
     if f == 0:
         return (np.zeros(0, object), 1) if not right.any() else None
     _, upper, order = qr(np.vstack([matrix, np.zeros((1, f))]).astype(float), mode="economic", pivoting=True)
@@ -260,7 +265,7 @@ def _refined(matrix: Array, right: Array, told: Callable[[float], None]) -> tupl
 
 
 def _fractions(whole: list[int], bits: int) -> tuple[list[int], int] | None:
-    """Return numerators and a common denominator of the fractions next to numbers over 2^bits; None if none are near."""
+    """Return numerators and a common denominator of what numbers over 2^bits are near to; None if nothing is."""
     under, half = 1, 1 << (bits // 2 - 4)
     for x in whole:
         scaled = x * under

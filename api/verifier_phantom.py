@@ -54,8 +54,9 @@ class Board:
             raise UserError(f"phantom games for two on at most {CELLS} cells can be certified")
         self.base = 2 * self.cells + 1
         sets = np.arange(1 << self.cells)
-        self.three = sum((sets >> c & 1) * 3**c for c in range(self.cells))
-        self.many = sum(sets >> c & 1 for c in range(self.cells))  # how many are in a set
+        held = sets[:, None] >> np.arange(self.cells) & 1
+        self.three: Array = held @ 3 ** np.arange(self.cells)  # of a set, its part of a position's number
+        self.many: Array = held.sum(axis=1)  # how many are in a set
         self.power = self.base ** np.arange(self.cells - 1, -1, -1)  # of the k-th attempt's digit
         self.paid = np.full(3**self.cells, np.nan)  # to the first player, where play ends
         self._walk(rules)
@@ -77,14 +78,13 @@ class Board:
                 after, bit, failed = rules.play(state, move), 1 << c, bool(stones[1 - me] >> c & 1)
                 now = stones if failed else _with(stones, me, stones[me] | bit)
                 at = int(self.three[now[0]] + 2 * self.three[now[1]])
-                ended = rules.turn(after) == LEAF
-                pays = [float(x) for x in rules.payoffs(after)] if ended else None
-                if failed and ended or pays is not None and (len(pays) != 2 or pays[0] + pays[1] != 0):
-                    raise UserError("the rules are not of stones in the dark: only a stone ends a game, zero-sum")
-                if found.setdefault(at, pays and pays[0]) != (pays and pays[0]):
+                pays = _ended(rules, after)
+                if failed and pays is not None:
+                    raise UserError("the rules are not of stones in the dark: only a stone ends a game")
+                if found.setdefault(at, pays) != pays:
                     raise UserError("the rules are not of stones in the dark: the same stones pay different things")
-                if ended:
-                    self.paid[at] = pays[0] if pays else 0.0
+                if pays is not None:
+                    self.paid[at] = pays
                     continue
                 turns = self.abrupt or not failed
                 known = _with(vain, me, vain[me] + 1) if failed else vain
@@ -102,6 +102,16 @@ class Board:
         digit = code // weight % self.base
         cell = (digit - 1) // 2
         return cell, tried & ~(1 << cell), code - digit * weight
+
+
+def _ended(rules: Any, state: Any) -> float | None:
+    """Return what the first player receives, None while a game goes on."""
+    if rules.turn(state) != LEAF:
+        return None
+    first, second = map(float, rules.payoffs(state))
+    if first + second != 0:
+        raise UserError("the payoffs do not sum to zero, as those of phantom games do")
+    return first
 
 
 def _with(pair: tuple[int, int], p: int, value: int) -> tuple[int, int]:
@@ -191,7 +201,7 @@ def _turn(board: Board, orders: Orders) -> Orders:
 
 def finished(board: Board) -> Iterator[tuple[Array, tuple[Lists, Lists]]]:
     """Yield all finished orders, some at a time: what each pays the first player, and the lists that it allows."""
-    none = np.zeros(1, np.int64)
+    none: Array = np.zeros(1, np.int64)
     todo = [Orders((none, none), (Lists(none, none, none), Lists(none, none, none)), 0)]
     while todo:
         orders = _turn(board, todo.pop())
@@ -331,49 +341,6 @@ def _turned(board: Board, code: Array, turn: Array) -> Array:
     for weight in board.power:
         found += digits[code // weight % board.base] * weight
     return found
-
-
-def effort(board: Board) -> float:
-    """Return how many lists of attempts all finished orders allow, both players' added up: what is walked.
-
-    They are counted by positions and by how many cells each has tried in vain, so that this takes a second.
-    """
-    return sum(_effort(board, p) for p in range(2))
-
-
-def _effort(board: Board, p: int) -> float:
-    """Return how many lists of player p's attempts all finished orders allow."""
-    side, total, me = board.cells + 1, 0.0, 0
-    states, many = np.zeros((4, 1), np.int64), np.ones(1)  # stones and attempts in vain of each, and how many lists
-    while len(many):
-        parts, more = [(states, many)], (states, many)
-        while (board.abrupt or me == p) and len(more[1]):
-            room = board.many[more[0][1 - me]] - more[0][2 + me]
-            failing = more[0][:, room > 0]
-            failing[2 + me] += 1
-            more = failing, more[1][room > 0] * (room[room > 0] if me == p else 1)
-            parts.append(more)
-            if board.abrupt:
-                break
-        lost = parts[1:] if board.abrupt else []
-        states, many = parts[0] if board.abrupt else _added(parts)
-        for c in range(board.cells):
-            free = (states[0] | states[1]) >> c & 1 == 0
-            placed = states[:, free]
-            placed[me] |= 1 << c
-            lost.append((placed, many[free]))
-        states, many = _added(lost)
-        key = ((board.three[states[0]] + 2 * board.three[states[1]]) * side + states[2]) * side + states[3]
-        _, once, of = np.unique(key, return_index=True, return_inverse=True)
-        states, many = states[:, once], np.bincount(of, many, len(once))
-        over = ~np.isnan(board.paid[board.three[states[0]] + 2 * board.three[states[1]]])
-        total += float(many[over].sum())
-        states, many, me = states[:, ~over], many[~over], 1 - me
-    return total
-
-
-def _added(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
-    return np.concatenate([part[0] for part in parts], axis=1), np.concatenate([part[1] for part in parts])
 
 
 def measure(board: Board, symmetries: Any, strategy: Array) -> Measured:
