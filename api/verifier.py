@@ -98,7 +98,7 @@ def read_file(path: str | Path) -> tuple[dict[str, Array], dict[str, Any], str]:
         (length,) = struct.unpack("<Q", raw[:8])
         said = json.loads(raw[8 : 8 + length])
         header = json.loads(said.pop("__metadata__")["counterplay"])
-        data, arrays = raw[8 + length :], dict[str, Array]()
+        data, arrays = memoryview(raw)[8 + length :], dict[str, Array]()  # nothing is copied
         for name, about in said.items():
             begin, end = about["data_offsets"]
             if about["dtype"] in _TYPES and 0 <= begin <= end <= len(data):
