@@ -211,9 +211,9 @@ def test_locked_spots_and_other_kinds_are_refused(tmp_path):
     counterplay.solve(RIVER.locking("check: check 1.0, bet 30 0.0"), iterations=2).save(file)
     with pytest.raises(ValueError, match="without locks"):
         certificates.certify(file)
-    counterplay.solve("leduc", algorithm="mccfr-outcome", iterations=10, memory="10MB").save(file)
-    with pytest.raises(ValueError, match=r"games in steps cannot be certified.*evaluate FILE --response"):
-        certificates.certify(file)
+    for kind, words in (("stepped", "games in steps cannot"), ("blueprint", "blueprints cannot"), ("x", "kind 'x'")):
+        with pytest.raises(ValueError, match=words):
+            certificates.measured({}, {"kind": kind, "game": "leduc"})
 
 
 class Uneven:

@@ -14,8 +14,11 @@ from counterplay.engine.attempts import attempts_of, expand
 from counterplay.engine.compiling import telling
 from counterplay.engine.phantom import factored_form
 from counterplay.engine.sweeps import normalise
+from counterplay.engine.tree import compile_tree
 from counterplay.games import make
-from counterplay.games.in_the_dark import written
+from counterplay.games.dark_hex import DarkHex
+from counterplay.games.foreign.to_openspiel import to_game, to_policy
+from counterplay.games.in_the_dark import NOTHING, written
 from counterplay.games.phantom_tic_tac_toe import PhantomTicTacToe
 from counterplay.solvers.value import judge
 
@@ -34,16 +37,20 @@ def measured(rules, sigma):
     return verifier_phantom.measure(verifier_phantom.Board(rules), rules.symmetries(), sigma)
 
 
-def by_histories(rules, form, sigma):
-    """Measure a strategy of a form state by state, with the verifier of games of histories."""
+def rows_of(rules, form, sigma):
+    """Return what a strategy of a form does at each (player, label) of the game without symmetries."""
     full = factored_form(rules, symmetric=False)
-    odds = expand(form, full, sigma)
-    rows = {}
+    odds, rows = expand(form, full, sigma), {}
     for p in range(2):
         for d in range(int(full.begin[p]), int(full.begin[p + 1])):
-            label = "" if not attempts_of(full, d) else written(rules.names, attempts_of(full, d))
-            rows[p, label] = odds[full.first[d] : full.first[d + 1]].tolist()
-    return verifier.measure(rules, lambda p, label: rows[p, "" if label in ("", "start") else label])
+            rows[p, written(rules.names, attempts_of(full, d))] = odds[full.first[d] : full.first[d + 1]].tolist()
+    return rows
+
+
+def by_histories(rules, form, sigma):
+    """Measure a strategy of a form state by state, with the verifier of games of histories."""
+    rows = rows_of(rules, form, sigma)
+    return verifier.measure(rules, lambda p, label: rows[p, label or NOTHING])
 
 
 def holds_with(found, true):
@@ -116,18 +123,15 @@ def test_certificates_of_phantom_games(certified, run):
     assert run("certify", "--check", out, file)[0] == 1
 
 
-def test_the_bound_is_openspiels_too(tmp_path):
+def test_the_numbers_are_openspiels_too():
     """In abrupt games: of classical ones OpenSpiel's strings tell more than a player knows."""
     pyspiel = pytest.importorskip("pyspiel")
-    from open_spiel.python.algorithms.exploitability import nash_conv
-
-    file = tmp_path / "hex.cps"
-    counterplay.solve("dark_hex(size=(2, 3), abrupt=true)", iterations=5).save(file)
-    game = pyspiel.load_game("dark_hex(num_rows=2,num_cols=3,gameversion=adh,obstype=reveal-nothing)")
-    theirs = nash_conv(game, counterplay.load(file).to_openspiel()) / 2
-    found = certificates.certify(file)["exploitability_at_most"]
-    assert found > 1e-6
-    assert found == pytest.approx(theirs, abs=1e-9)
+    rules = make("dark_hex(size=2, abrupt=true)")
+    form, sigma = any_strategy(rules, 5)
+    rows, tree = rows_of(rules, form, sigma), compile_tree(rules)
+    table = np.concatenate([rows[key] for key in zip(tree.owner.tolist(), tree.labels, strict=True)])[:, None]
+    theirs = pyspiel.nash_conv(to_game(rules), to_policy(rules, tree, table), True)
+    assert sum(measured(rules, sigma).best) == pytest.approx(theirs, abs=1e-9)
 
 
 def test_vectors_that_are_no_strategies_are_refused(certified):
@@ -152,22 +156,22 @@ def test_a_file_that_was_changed_is_refused(certified):
             continue
 
 
-class Late(PhantomTicTacToe):
-    """Tic-tac-toe that pays the first player more for lines that it has before its fourth stone."""
+class Remembering(DarkHex):
+    """Dark hex that pays by where the first player began."""
 
     def payoffs(self, state):
         first, second = super().payoffs(state)
-        return (2.0, -2.0) if first == 1 and len(state.tried[0]) == 3 else (first, second)
+        return (2.0 * first, 2.0 * second) if state.tried[0][0].cell == 0 else (first, second)
 
 
-class Forgiving(PhantomTicTacToe):
-    """Tic-tac-toe in which nobody may try the middle first."""
+class Narrow(DarkHex):
+    """Dark hex in which the last cell is closed after the first move."""
 
     def moves(self, state):
         return super().moves(state)[: -1 if state.tried[0] else None]
 
 
-@pytest.mark.parametrize("rules", [Late(), Forgiving()])
+@pytest.mark.parametrize("rules", [Remembering(2), Narrow(2)])
 def test_rules_of_other_games_are_refused(rules):
     with pytest.raises(ValueError, match="not of stones in the dark"):
         verifier_phantom.Board(rules)
