@@ -18,7 +18,7 @@ from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF
 from counterplay.engine.strategy import uniform
-from counterplay.solvers import duels
+from counterplay.solvers import duels, duplicates
 
 F64 = npt.NDArray[np.float64]
 DEALS, PLAIN_DEALS = 10_000, 1_000  # in a tree, and state by state
@@ -156,16 +156,32 @@ def _in_tree(
     orders = (sides, sides[::-1])
     tables = [(order[0].table, order[1].table) for order in orders]
     by = [duels.weigh(on, values, tables[seat], seat) if aivat else None for seat in range(2)]
+    both = duplicate and is_matched(tree, sides)
+    ways = duplicates.paths(on) if both else None
     paid, reduced = np.empty((2, deals)), np.empty((2, deals))
     for begin in range(0, deals, duels.BATCH):
         part = slice(begin, min(begin + duels.BATCH, deals))
         luck = duels.lucks(on, part.stop - begin, rng)
+        ended = duplicates.ends(on, tables[0], tables[1], luck) if both else None  # type: ignore[arg-type]
         for seat, order in enumerate(orders):
             if seat and not duplicate:
                 luck = duels.lucks(on, part.stop - begin, rng)
             asks = (order[0].ask, order[1].ask)
-            paid[seat, part], reduced[seat, part] = duels.play(on, seat, tables[seat], asks, luck, by[seat])
+            paid[seat, part], reduced[seat, part] = duels.play(
+                on,
+                seat,
+                tables[seat],
+                asks,
+                luck,
+                by[seat],
+                None if ended is None or ways is None else ways[ended[seat]],
+            )
     return paid, reduced
+
+
+def is_matched(tree: Any, sides: tuple[Side, Side]) -> bool:
+    """Tell whether both games of a deal are drawn together, ends and all."""
+    return all(side.table is not None for side in sides) and len(tree.player) <= duplicates.NODES
 
 
 def _by_rules(rules: Any, sides: tuple[Side, Side], deals: int, duplicate: bool, rng: np.random.Generator) -> F64:
