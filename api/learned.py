@@ -31,10 +31,14 @@ def is_turn_based(run: Run) -> bool:
 
 def is_judged(run: Run) -> bool:
     """Tell whether a run is of players against each other, and can be judged in no time beside training it."""
-    remembers = getattr(run.settings, "recurrent", False) or getattr(run.settings, "last_action", False)
-    if not isinstance(run.task, TurnBased) or run.task.spec.team or remembers:
+    if not isinstance(run.task, TurnBased) or run.task.spec.team or remembers(run):
         return False
     return run.task.tree.count()["infosets"] <= SMALL
+
+
+def remembers(run: Run) -> bool:
+    """Tell whether a run's agents remember, so that their policy is no table over observations."""
+    return bool(getattr(run.settings, "recurrent", False) or getattr(run.settings, "last_action", False))
 
 
 def judge(run: Run) -> Judgement:

@@ -24,6 +24,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.rules import is_rules, join_label
 from counterplay.engine.strategy import Table, check
 from counterplay.engine.tree import Tree
+from counterplay.games.envs import ENVS
 from counterplay.games.envs.phantom import DarkEnv, StonesInTheDark
 from counterplay.games.envs.steps import InSteps, StepsEnv
 from counterplay.games.envs.tree import TreeEnv, TurnBased
@@ -77,7 +78,7 @@ def actor_of(given: Any, task: Task) -> Actor:
         return OfTable(_table(given, task))
     kind = getattr(given, "kind", "")
     if kind in (STEPPED, FACTORED):
-        if given.game != task.spec_text():
+        if given.game != ENVS.spec_of(task):
             raise UserError(f"the solution is of another game, {given.game}")
         return Asked(of_solution(given), kept=True)
     if isinstance(given, Mapping):

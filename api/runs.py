@@ -95,9 +95,7 @@ def train(
         else:
             raise UserError(f"resume takes a run or the folder of one, not {type(resume).__name__}")
         _goes_on(run, name, env, seed, given, preset)
-        others = run.others
-        if (seat is not None and (others is None or seat != others.seat)) or (against is not None and others is None):
-            raise UserError("the run to resume was begun in other seats: leave against and seat as they are")
+        _sits_on(run, against, seat)
         if run.steps >= (steps or run.plan.steps):
             raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     from counterplay.api.training import advance
@@ -253,6 +251,13 @@ def _goes_on(
         raise UserError(f"the run to resume has the preset {kept}, not {preset}")
     given = settings if learner is None else {**find(learner).given, **settings}
     reading.same_settings(type(run.settings), asdict(run.settings), given, "the run to resume")
+
+
+def _sits_on(run: "Run", against: Any, seat: int | None) -> None:
+    """Raise `ValueError` where a run was begun in other seats."""
+    others = run.others
+    if (seat is not None and (others is None or seat != others.seat)) or (against is not None and others is None):
+        raise UserError("the run to resume was begun in other seats: leave against and seat as they are")
 
 
 def text_of(learner: str | type) -> str:
