@@ -19,9 +19,11 @@ from counterplay.api.answers import Answer, is_action
 from counterplay.api.strategies import odds_of
 from counterplay.games.envs.steps import StepsEnv
 from counterplay.games.holdem.cards import combo_name
+from counterplay.solvers import infosets
 from counterplay.solvers.playouts import move_worths
 
 F64 = npt.NDArray[np.float64]
+I64 = npt.NDArray[np.int64]
 PLAYS = 64  # of each move of a decision
 
 
@@ -59,11 +61,13 @@ class SpotGains:
         return float(np.nan_to_num(worth) @ (taken - own / own.sum()))
 
 
-def steps_gains(
-    env: StepsEnv, table: Any, rows: npt.NDArray[np.int64], actions: npt.NDArray[np.int64], seed: int
-) -> F64:
-    """Return what actions, by their numbers, gain over a table in these episodes, [n], before they are taken."""
-    found = move_worths(env.task.game, table, env.at.state[rows], PLAYS, seed)
-    taken = found.number == actions[:, None]
+def steps_gains(env: StepsEnv, table: Any, other: Any, rows: I64, actions: I64, seed: int) -> F64:
+    """Return what moves gain over a table in these episodes, [n], before they are taken.
+
+    They are those of the `other` table, all of them as likely as they are there, or without one `actions` by number.
+    """
+    beside = infosets.nothing() if other is None else other
+    found = move_worths(env.task.game, table, beside, env.at.state[rows], PLAYS, seed)
+    taken = found.number == actions[:, None] if other is None else found.others
     gains: F64 = (found.worth * (taken - found.odds)).sum(axis=1)
     return gains

@@ -98,13 +98,19 @@ def _batch(env: Env, sides: Pair, seat: int, seeds: Any, whose: int | None) -> t
         if whose is not None and isinstance(env, StepsEnv):
             mover = (1 - seat) if whose == 0 else seat  # who is not the one whose values these are
             on = np.flatnonzero(env.turn == mover)
-            own = sides[whose].own
-            book = infosets.nothing() if isinstance(own, str) else own.book.table
-            gained[on] += steps_gains(env, book, on, played[on, mover], int(seeds[2]) + t)
+            tables = [_book(sides[whose]), _book(sides[1 - whose])]
+            gained[on] += steps_gains(env, *tables, on, played[on, mover], int(seeds[2]) + t)
         step = env.step(played)
         mine += step.reward[rows, seat]
         both += step.reward.sum(axis=1)
     return mine, both, gained
+
+
+def _book(side: Side) -> Any:
+    """Return the table of a side that is a solution in steps or plays uniformly, None of others."""
+    if side.own is None:
+        return None
+    return infosets.nothing() if isinstance(side.own, str) else side.own.book.table
 
 
 def _reduced(gained: F64, both: F64, whose: int) -> F64 | None:

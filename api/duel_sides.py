@@ -20,7 +20,8 @@ from counterplay.engine.stepped import is_steppable
 from counterplay.engine.strategy import Table, uniform
 from counterplay.engine.tree import Tree
 from counterplay.games import GAMES
-from counterplay.games.envs.adopt import turn_based
+from counterplay.games.envs.phantom import StonesInTheDark
+from counterplay.games.envs.steps import InSteps
 from counterplay.games.envs.tree import TurnBased
 from counterplay.games.holdem.arrays import HoldemArrays
 from counterplay.games.holdem.spot import Spot
@@ -109,8 +110,16 @@ def arena(game: Any, a: Any, b: Any) -> Arena:
         task: Task | None = TurnBased(made)
         task.__dict__["tree"] = tree  # which it would build again
     else:
-        task = turn_based(made) if is_factored(made) or is_steppable(made) else None
+        runs = [getattr(side.task, "task", side.task) for side in (a, b) if hasattr(side, "learner")]
+        task = next(iter(runs), _without_tree(made))
     return Arena(name, made, histories(made), tree, task)
+
+
+def _without_tree(rules: Any) -> Task | None:
+    """Return a game as an environment that needs no tree, None where it has none."""
+    if is_factored(rules):
+        return StonesInTheDark(rules)
+    return InSteps(rules) if is_steppable(rules) else None
 
 
 def _fits(rules: Any) -> bool:

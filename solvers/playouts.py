@@ -100,6 +100,7 @@ def winnings(game: Any, ours: Infosets, theirs: Infosets, deals: int, seed: int 
 def _worths(
     rules: Any,
     played: Infosets,
+    beside: Infosets,
     states: npt.NDArray[np.int64],
     seeds: npt.NDArray[np.uint64],
     rooms: npt.NDArray[np.int64],
@@ -108,18 +109,23 @@ def _worths(
     times: int,
     worth: npt.NDArray[np.float64],
     odds: npt.NDArray[np.float64],
+    others: npt.NDArray[np.float64],
     numbers: npt.NDArray[np.int64],
 ) -> None:
     """Play out every move of decisions; see `move_worths`."""
-    game, book, flat, random = raw(rules), raw(played), raw(states), raw(seeds[0:1])
+    game, book, other, flat, random = raw(rules), raw(played), raw(beside), raw(states), raw(seeds[0:1])
     before, state, sigma = raw(rooms), shift(raw(rooms), game.words), raw(shares)
-    values, likely, named = raw(worth), raw(odds), raw(numbers)
+    values, likely, second, named = raw(worth), raw(odds), raw(others), raw(numbers)
     for m in range(many):
         at = m * game.words
         for i in range(game.words):
             before[i] = flat[at + i]
         who, count = turn(game, before), moves(game, before)
-        average(book, seek(book, np.uint64(key(game, before)), who, count), count, sigma)
+        here = np.uint64(key(game, before))
+        average(other, seek(other, here, who, count), count, sigma)
+        for a in range(count):
+            second[m * game.widest + a] = sigma[a]
+        average(book, seek(book, here, who, count), count, sigma)
         for a in range(count):
             likely[m * game.widest + a] = sigma[a]
             named[m * game.widest + a] = number(game, before, a)
@@ -148,21 +154,24 @@ def _worths(
 
 
 class MoveWorths(NamedTuple):
-    """What moves of M decisions are worth to who acts, how likely the book takes them, and their numbers, [M, A]."""
+    """What moves of M decisions are worth to who acts, how likely two tables take them, and their numbers, [M, A]."""
 
     worth: npt.NDArray[np.float64]
     odds: npt.NDArray[np.float64]
+    others: npt.NDArray[np.float64]  # of the other table
     number: npt.NDArray[np.int64]  # -1 beyond the last
 
 
-def move_worths(game: Any, book: Infosets, states: npt.NDArray[np.int64], times: int, seed: int) -> MoveWorths:
+def move_worths(
+    game: Any, book: Infosets, other: Infosets, states: npt.NDArray[np.int64], times: int, seed: int
+) -> MoveWorths:
     """Return what the moves of decisions in a stepped game, [M, words], earn on average over so many plays each.
 
-    All players go on by the average strategy of a table. Worths are estimates without a bias, with luck of their own.
+    All players go on by the average strategy of the first table. Worths are estimates without a bias.
     """
     shape = (len(states), game.widest)
-    found = MoveWorths(np.zeros(shape), np.zeros(shape), np.full(shape, -1))
+    found = MoveWorths(*np.zeros((3, *shape)), np.full(shape, -1))
     seeds = np.random.SeedSequence(seed, spawn_key=(8,)).generate_state(1, np.uint64).astype(np.uint64)
     rooms, shares = np.zeros(2 * game.words, np.int64), np.zeros(game.widest)
-    _worths(game, book, np.ascontiguousarray(states), seeds, rooms, shares, len(states), times, *found)
+    _worths(game, book, other, np.ascontiguousarray(states), seeds, rooms, shares, len(states), times, *found)
     return found
