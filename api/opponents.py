@@ -42,9 +42,13 @@ def opened(given: Any, game: Any, runs: Callable[[Path], Any], *, own: bool = Tr
     if not isinstance(given, str | Path) or given == UNIFORM:
         return given
     path = Path(given)
-    if path.is_dir():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        is_folder = is_file = False
+    if is_folder:
         return runs(path)
-    if path.is_file():
+    if is_file:
         return load(path, game if is_rules(game) or (isinstance(game, str) and is_own(game)) else None)
     if isinstance(given, str) and is_own(given):
         if not own:

@@ -145,7 +145,7 @@ def test_a_run_against_others_goes_on_as_if_it_had_not_stopped(tmp_path, capsys)
     shutil.move(file, moved)
     with pytest.raises(UserError, match="which is not there: say where it is now"):
         counterplay.load_run(tmp_path / "half")
-    with pytest.raises(UserError, match="is against .*weak.cps, not"):
+    with pytest.raises(UserError, match=r"is against .*weak\.cps, not"):
         counterplay.train(resume=tmp_path / "half", steps=500, against=[moved, "uniform"])
 
 
