@@ -98,8 +98,8 @@ def _batch(env: Env, sides: Pair, seat: int, seeds: Any, whose: int | None) -> t
         if whose is not None and isinstance(env, StepsEnv):
             mover = (1 - seat) if whose == 0 else seat  # who is not the one whose values these are
             on = np.flatnonzero(env.turn == mover)
-            tables = [_book(sides[whose]), _book(sides[1 - whose])]
-            gained[on] += steps_gains(env, *tables, on, played[on, mover], int(seeds[2]) + t)
+            one, two = _book(sides[whose]), _book(sides[1 - whose])
+            gained[on] += steps_gains(env, one, two, on, played[on, mover], int(seeds[2]) + t)
         step = env.step(played)
         mine += step.reward[rows, seat]
         both += step.reward.sum(axis=1)

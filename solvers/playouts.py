@@ -170,7 +170,7 @@ def move_worths(
     All players go on by the average strategy of the first table. Worths are estimates without a bias.
     """
     shape = (len(states), game.widest)
-    found = MoveWorths(*np.zeros((3, *shape)), np.full(shape, -1))
+    found = MoveWorths(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.full(shape, -1))
     seeds = np.random.SeedSequence(seed, spawn_key=(8,)).generate_state(1, np.uint64).astype(np.uint64)
     rooms, shares = np.zeros(2 * game.words, np.int64), np.zeros(game.widest)
     _worths(game, book, other, np.ascontiguousarray(states), seeds, rooms, shares, len(states), times, *found)
