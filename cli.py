@@ -204,7 +204,7 @@ def report(file: str, node: str, as_json: bool, no_pager: bool, **of_batches: An
 
 @cli.command()
 @click.argument("file", metavar="FILE|DIR|GAME")
-@click.option("--against", metavar="FILE", help="Also play that solution head to head: exact expected payoffs.")
+@click.option("--against", metavar="FILE|DIR", help="Also play that head to head: exactly, of runs in episodes.")
 @click.option("--response", type=float, metavar="S", help="In steps: train responses for S seconds; tells a bound.")
 @click.option("--game", metavar="GAME", help=_GAME)
 @click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes without exploring; 100.")
@@ -232,10 +232,10 @@ def evaluate(
         resolving_commands.evaluate(file, resolving, of_runs["seed"], as_json)
         return 0
     if Path(file).is_dir():
-        given = {"against": against, "response": response, "game": game}
+        given = {"response": response, "game": game}
         for name in (name for name, value in given.items() if value is not None):
             raise UserError(f"--{name} is for solutions of games, and {file} is the folder of a run")
-        team_commands.evaluate_run(file, as_json, **of_runs)
+        team_commands.evaluate_run(file, as_json, against=against, **of_runs)
         return 0
     for name, value in of_runs.items():
         if value not in (None, ()):

@@ -221,6 +221,18 @@ class PlanHeader(Struct):
     keep_replay: bool = True
 
 
+class AgainstHeader(Struct):
+    """Who takes the other seats of a run."""
+
+    sides: Annotated[list[Annotated[str, Meta(min_length=1, max_length=10_000)]], Meta(min_length=1, max_length=1000)]
+    digests: list[Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]]
+    seat: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.sides) != len(self.digests):
+            raise ValueError("not every side of the run has a digest")
+
+
 class RunHeader(Struct):
     """What a run of a learner is, in its checkpoint and in run.json."""
 
@@ -234,6 +246,7 @@ class RunHeader(Struct):
     episodes: Count
     seconds: Seconds
     stopped_by: Annotated[str, Meta(max_length=100)]
+    against: AgainstHeader | None = None
 
 
 class Position(Struct):
