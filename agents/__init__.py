@@ -51,6 +51,23 @@ LEARNERS = Catalogue(
         _entry("a2c", _PPO, "A2C: one step of policy gradient, one critic that sees the state", central=True, **_A2C),
         _entry("ia2c", _PPO, "Independent A2C: one step, every agent for itself", central=False, **_A2C),
         _entry(
+            "mdpo",
+            _PPO,
+            "MDPO: policy gradients held by the relative entropy to the last policies, not by clipping",
+            central=False,
+            ratio_clip=0.0,
+            proximity=1.0,
+        ),
+        _entry(
+            "magnetic_ppo",
+            _PPO,
+            "Magnetic PPO: policies are drawn to a magnet, so that self-play settles; magnetic mirror descent",
+            central=False,
+            magnet=0.05,
+            proximity=0.1,
+            entropy=0.0,
+        ),
+        _entry(
             "deep_cfr",
             "counterplay.agents.deep_cfr:DeepCFR",
             "Deep CFR: networks learn the regrets of turn-based games too large for tables, from sampled traversals",

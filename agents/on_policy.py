@@ -55,6 +55,10 @@ class Decisions(NamedTuple):
         """Return each policy's entropy, [R, N]."""
         return -(self.log.exp() * self.log).sum(dim=-1)
 
+    def kl(self, other: "Decisions") -> Tensor:
+        """Return how far other policies are from these, KL(these || other), [R, N]."""
+        return (self.log.exp() * (self.log - other.log)).sum(dim=-1)
+
     def mean(self, numbers: Tensor) -> Tensor:
         """Return the mean of numbers [R, N] over who had a choice; 0 if nobody had."""
         return (numbers * self.mask).sum() / self.mask.sum().clamp(min=1)
