@@ -4,25 +4,26 @@ An update goes through what was played several times. A policy follows what its 
 ratio of new to old probabilities, as long as that is near 1 (Schulman et al. 2017, eq. 7). Beside clipping, or in its
 place, two policies may hold it, by their relative entropies (KL divergences):
 
-- the one before the update, `proximity`: mirror descent, whose step is 1 / proximity (Tomar et al. 2020, "Mirror Descent
-  Policy Optimization", arXiv 2005.09814, section 4.1); with `squared` as in Kimi k1.5 (2025, arXiv 2501.12599, section 2.3.2),
-  where half the squared change of the logarithms counts, and gains count the logarithms themselves;
-- a magnet, `magnet`, which is uniform or follows slowly: magnetic mirror descent (Sokota et al. 2023, "A Unified Approach
-  to Reinforcement Learning, Quantal Response Equilibria, and Two-Player Zero-Sum Games", ICLR; arXiv 2206.05825). It is
-  what makes policies of players against each other settle, where they otherwise run in circles.
+- the one before the update, `proximity`: mirror descent, whose step is 1 / proximity (Tomar et al. 2020, "Mirror
+  Descent Policy Optimization", arXiv 2005.09814, section 4.1); with `squared` as in Kimi k1.5 (2025, arXiv 2501.12599,
+  section 2.3.2), where half the squared change of the logarithms counts, and gains count the logarithms themselves;
+- a magnet, `magnet`, which is uniform or follows slowly: magnetic mirror descent (Sokota et al. 2023, "A Unified
+  Approach to Reinforcement Learning, Quantal Response Equilibria, and Two-Player Zero-Sum Games", ICLR; arXiv
+  2206.05825). It is what makes policies of players against each other settle, where they otherwise run in circles.
 
 Shape letters as in `on_policy`.
 """
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from counterplay.agents.learner import within
+from counterplay.agents.nn.networks import AgentNetwork
 from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings, numbers
 from counterplay.agents.team import Batch, Rows, put_rows, take_rows
 from counterplay.agents.valued import Facts, count, parts
@@ -144,9 +145,10 @@ class Clipped(OnPolicy):
         return settings.magnet * max(0.0, left)
 
     def from_magnet(self, decisions: Decisions, batch: Batch, rows: Rows) -> Tensor:
-        """Return how far policies are from the magnet's, [R, N]; from the uniform one up to a number that is constant."""
+        """Return how far policies are from the magnet's, [R, N]; from the uniform one up to a constant number."""
         if not self.settings.magnet_rate:
             return -decisions.entropy()
         with torch.no_grad():
-            magnet = self.decisions(self.ask(self.targets["agents"], batch, rows.seen), batch, rows)
+            slow = cast(AgentNetwork, self.targets["agents"])
+            magnet = self.decisions(self.ask(slow, batch, rows.seen), batch, rows)
         return decisions.kl(magnet)

@@ -1,4 +1,4 @@
-"""Actor-critic for teams: MAPPO, IPPO, A2C, independent A2C, MDPO and magnetic PPO are one learner and differ in settings.
+"""Actor-critic: MAPPO, IPPO, A2C, independent A2C, MDPO and magnetic PPO are one learner and differ in settings.
 
 Agents act by policies of what they see, a critic says what a state is worth (`valued`), and policies follow the clipped
 objective of PPO (`clipped`) by generalised advantages (Schulman et al. 2016). With one epoch of one minibatch the ratio
@@ -10,9 +10,9 @@ With `pessimism` below 1, what went worse than thought counts for less, since ot
 below 0 (Zhao et al. 2024, "Optimistic Multi-Agent Policy Gradient", who leave them out), and, beyond that paper, the
 critic's errors where it said too much, so that an advantage tells how near an action came to the best that was seen.
 
-Departures from Yu et al. (2022): the central critic says one number for the whole team, since the team has one reward (N
-where agents have their own), and is feed-forward where agents are recurrent, since a state needs no memory; a minibatch
-is made of whole episodes; targets and advantages are worked out once, before the first epoch.
+Departures from Yu et al. (2022): the central critic says one number for the whole team, since the team has one reward
+(N where agents have their own), and is feed-forward where agents are recurrent, since a state needs no memory; a
+minibatch is made of whole episodes; targets and advantages are worked out once, before the first epoch.
 """
 
 from dataclasses import dataclass

@@ -45,11 +45,12 @@ def targets(
     most: float = 1.0,
     longest: float = 1.0,
 ) -> Floats:
-    """Return what steps were worth; who does not bootstrap, of the field's targets, passes values of 0.
+    """Return what steps were worth: each of the field's targets.
 
     Monte Carlo is `trace` 1 with values of 0, TD(0) is `trace` 0, TD(lambda) anything between (`td_lambda`). With
-    `steps` it is the n-step return (`n_step`). With `ratio`, how likely actions are now against what they were when they
-    were chosen, it is V-trace (`v_trace`), of all steps to the end or of n, which wants `now` too.
+    `steps` it is the n-step return (`n_step`). With `ratio`, how likely actions are now against what they were when
+    they were chosen, it is V-trace (`v_trace`), of all steps to the end or of n, which wants `now` too. With ratios of
+    1, `now` the values of the actions taken and `value` the means under the policy, that is Expected SARSA(lambda).
     """
     if ratio is not None:
         assert now is not None, "V-trace takes the values of the states that steps are taken in"
@@ -124,10 +125,10 @@ def v_trace(
     later steps matter (c bar), times `trace`. With ratios of 1 it is `td_lambda`, or `n_step` where `trace` is 1.
     """
     if lives is not None:
-        apart = (_alone(now, now.shape), _alone(ratio, now.shape))
         facts = _apart(reward, value, terminated, filled, gamma, lives)
-        options = {"trace": trace, "most": most, "longest": longest}
-        return _together(v_trace(*facts, gamma, *(part[..., None] for part in apart), steps=steps, **options), value.shape)
+        now, ratio = (_alone(part, part.shape)[..., None] for part in (now, ratio))
+        found = v_trace(*facts, gamma, now, ratio, trace=trace, steps=steps, most=most, longest=longest)
+        return _together(found, value.shape)
     reward, value, shape = _flat(reward, value)
     out = np.zeros_like(value)
     now, ratio = (np.ascontiguousarray(part.reshape(value.shape)) for part in (now, ratio))

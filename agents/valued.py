@@ -123,16 +123,16 @@ class Valued(OnPolicy):
             torch.manual_seed(seed)
             super().__init__(spec, settings)
             self.critic = self.make_critic()
-            self.last: nn.Module = self.critic.out
-            if settings.orthogonal:
-                orthogonal(self.critic, self.last, 1.0)
-            self.networks["critic"] = self.critic
+            if self.critic is not None:
+                if settings.orthogonal:
+                    orthogonal(self.critic, self.critic.out, 1.0)
+                self.networks["critic"] = self.critic
         self.values = ValueScale()
         self.scales.add_module("values", self.values)
         self.ready()
 
-    def make_critic(self) -> MLP | AgentNetwork:
-        """Return a fresh critic."""
+    def make_critic(self) -> MLP | AgentNetwork | None:
+        """Return a fresh critic; None for a learner that has none."""
         spec, settings = self.spec, self.settings
         if settings.central:
             return MLP(spec.state, settings.hidden, 1 if spec.team else spec.agents)
@@ -159,15 +159,16 @@ class Valued(OnPolicy):
 
     def rescaled(self, batch: Batch, rows: Rows, now: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Take targets into the scale of values; return values and targets as the critic then says them."""
-        if not self.settings.scale_values:
+        if not self.settings.scale_values or self.critic is None:
             return now, target
         present, goals = self._present(batch, rows), take_rows(target, rows.step)
-        self.values.learn(goals if present is None else goals[present > 0][:, None], self.last)
+        self.values.learn(goals if present is None else goals[present > 0][:, None], self.critic.out)
         return self.values(now), self.values(target)
 
     def value_loss(self, batch: Batch, rows: Rows, facts: Facts, value_clip: float = 0.0) -> Tensor:
         """Return the mean squared error of the critic at the steps taken; where values are held, the larger one."""
-        assert facts.value is not None and facts.target is not None
+        assert facts.value is not None
+        assert facts.target is not None
         old, target = take_rows(facts.value, rows.step), take_rows(facts.target, rows.step)
         value = self.now_valued(batch, rows)
         error = (value - target).square()
@@ -186,6 +187,7 @@ class Valued(OnPolicy):
         """Return what the critic says in the rows seen, [R', K]."""
         if isinstance(self.critic, AgentNetwork):
             return self.ask(self.critic, batch, rows.seen)[..., 0]
+        assert self.critic is not None
         said: Tensor = self.critic(take_rows(batch.state, rows.seen))
         return said
 
