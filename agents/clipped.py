@@ -15,6 +15,7 @@ Shape letters as in `on_policy`.
 """
 
 from abc import abstractmethod
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -71,6 +72,8 @@ class Clipped(OnPolicy):
         super().__init__(spec, settings)
         if settings.magnet and settings.magnet_rate:
             self.targets["agents"] = self.agent_network()
+            if self.deviations is not None:
+                self.targets["deviations"] = deepcopy(self.deviations)
 
     @abstractmethod
     def facts(self, batch: Batch) -> Facts:
@@ -101,16 +104,16 @@ class Clipped(OnPolicy):
 
     @torch.no_grad()
     def all_said(self, batch: Batch) -> Tensor:
-        """Return what the agents' networks say, [B, T + 1, N, A]; 0 in padding."""
+        """Return what policies are made of, [B, T + 1, N, K]; 0 in padding."""
         rows = batch.rows()
-        found = self.logits(batch, rows)
+        found = self.said(batch, rows)
         return put_rows(found, rows.seen, batch.legal[:, :, 0, 0])
 
     def objective(self, batch: Batch, rows: Rows, facts: Facts) -> tuple[Tensor, dict[str, Tensor]]:
         """Return what policies should make large, and figures by name."""
         settings = self.settings
         old_log, advantage = take_rows(facts.log, rows.step), take_rows(facts.advantage, rows.step)
-        decisions = self.decisions(self.logits(batch, rows), batch, rows)
+        decisions = self.decisions(self.said(batch, rows), batch, rows)
         moved = decisions.chosen - old_log
         ratio = moved.exp()
         gains = ratio * advantage
@@ -149,6 +152,8 @@ class Clipped(OnPolicy):
         if not self.settings.magnet_rate:
             return -decisions.entropy()
         with torch.no_grad():
-            slow = cast(AgentNetwork, self.targets["agents"])
-            magnet = self.decisions(self.ask(slow, batch, rows.seen), batch, rows)
+            said = self.ask(cast(AgentNetwork, self.targets["agents"]), batch, rows.seen)
+            if self.deviations is not None:
+                said = self.targets["deviations"](said)
+            magnet = self.decisions(said, batch, rows)
         return decisions.kl(magnet)

@@ -22,7 +22,8 @@ from counterplay.agents.learner import suits, within
 from counterplay.agents.nn.dense import Dense, dense
 from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.networks import orthogonal
-from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings, log_policy, numbers
+from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings, numbers
+from counterplay.agents.policies import Choice, log_policy
 from counterplay.agents.returns import td_lambda
 from counterplay.agents.rollout import sample
 from counterplay.agents.team import Batch, Rows, mean_agent, mean_of, put_rows, take_rows
@@ -101,7 +102,7 @@ class COMA(OnPolicy):
     def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of agents and critic, and figures by name."""
         settings, rows = self.settings, batch.rows()
-        logits = self.logits(batch, rows)
+        logits = self.said(batch, rows)
         states, actions = take_rows(batch.state, rows.seen), self.actions(logits.detach(), batch, rows, rng)
         target = self.target(batch, rows, states, actions)
         taken, present = actions.index_select(0, rows.now), batch.present(rows.seen.index_select(0, rows.now))
@@ -143,5 +144,6 @@ class COMA(OnPolicy):
 
 def advantage(values: Tensor, taken: Tensor, decisions: Decisions) -> Tensor:
     """Return the counterfactual advantages, [R, N], by values [R, N, A] and the actions taken, [R, N] (eq. 4)."""
-    baseline = (decisions.log.detach().exp() * values).sum(dim=-1)
+    assert isinstance(decisions.policy, Choice)
+    baseline = (decisions.policy.log.detach().exp() * values).sum(dim=-1)
     return values.gather(-1, taken[..., None])[..., 0] - baseline

@@ -44,6 +44,8 @@ class GRPOSettings(ClippedSettings):
         within(self, group=(2, self.envs))
         if self.envs % self.group:
             raise UserError(f"envs must be a multiple of group, {self.group}, not {self.envs}")
+        if self.rollout:
+            raise UserError("grpo counts what whole episodes earned: set rollout=0")
 
 
 class GRPO(Clipped):
@@ -52,7 +54,7 @@ class GRPO(Clipped):
     settings: GRPOSettings
 
     def __init__(self, spec: EnvSpec, settings: GRPOSettings, seed: int) -> None:
-        suits(spec, "grpo", team=False)
+        suits(spec, "grpo", team=False, kinds=("choice", "choices", "numbers"))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             super().__init__(spec, settings)
@@ -73,7 +75,7 @@ class GRPO(Clipped):
     def facts(self, batch: Batch) -> Facts:
         """Work out advantages from the episodes' returns."""
         rows = batch.rows()
-        decisions = self.decisions(self.logits(batch, rows), batch, rows)
+        decisions = self.decisions(self.said(batch, rows), batch, rows)
         advantage = self.above_group(batch).index_select(0, rows.episode).expand_as(decisions.chosen)
         log, worth = (put_rows(part.contiguous(), rows.step, batch.filled) for part in (decisions.chosen, advantage))
         return Facts(log, worth)

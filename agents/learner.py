@@ -28,8 +28,8 @@ class Learner(Protocol):
         """Forget what was seen: that many new episodes begin."""
         ...
 
-    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
-        """Return a legal action for every agent, [B, N]."""
+    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[Any]:
+        """Return a legal action for every agent: i64 [B, N], or as `EnvSpec.action_shape` says."""
         ...
 
     def learn(self, episodes: Any, rng: np.random.Generator) -> dict[str, float]:
@@ -82,12 +82,25 @@ class NeedsTeam(UserError):
     """The learner needs one reward for the team, and the environment pays every agent its own."""
 
 
-def suits(spec: EnvSpec, name: str, *, team: bool) -> None:
-    """Raise `ValueError` where actions are continuous, or rewards each agent's own where they must be the team's."""
-    if spec.continuous:
+_ACTS = {"choice": "chooses among actions", "choices": "makes several choices at once", "numbers": "acts by numbers"}
+_HAS = {"choice": "one choice", "choices": "several choices at once", "numbers": "numbers (continuous)"}
+_TAKE = {
+    "choice": "take its discrete version (for PettingZoo's MPE, continuous_actions=False)",
+    "choices": "take one whose actions are several choices, or a learner for all kinds, such as ippo",
+    "numbers": "take its continuous version where it has one (continuous=true)",
+}
+_OTHERS = {"choice": "iql or ippo", "choices": "ippo or mappo", "numbers": "ippo or mappo"}
+
+
+def suits(spec: EnvSpec, name: str, *, team: bool, kinds: tuple[str, ...] = ("choice",)) -> None:
+    """Raise `ValueError` where actions are of another kind, or rewards each agent's own where they must be the team's.
+
+    `kinds` are those of `EnvSpec.kind` that the learner takes.
+    """
+    if spec.kind not in kinds:
         raise UserError(
-            f"{name} chooses among actions, and this environment's actions are continuous; "
-            "take its discrete version (for PettingZoo's MPE, continuous_actions=False)"
+            f"{name} {_ACTS[kinds[0]]}, and this environment's actions are {_HAS[spec.kind]}; {_TAKE[kinds[0]]}, "
+            f"or another learner: {_OTHERS[spec.kind]}"
         )
     if team and not spec.team:
         raise NeedsTeam(

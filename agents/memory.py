@@ -1,5 +1,10 @@
 """What episodes take in memory: said before it is taken, and refused where the machine does not have it."""
 
+import math
+from dataclasses import replace
+
+import numpy as np
+
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.errors import UserError
 from counterplay.engine.system import available
@@ -12,7 +17,8 @@ def episode_bytes(spec: EnvSpec) -> int:
     """Return what an episode of the full length takes, as `rollout.empty` keeps it."""
     steps, agents = spec.limit, spec.agents
     seen = _inputs(spec, spec.byte_obs, spec.byte_state) + agents * (spec.actions + 2 * spec.lives)
-    return (steps + 1) * seen + steps * (8 * agents + 4 * (1 if spec.team else agents) + 2)
+    acts = agents * np.dtype(spec.action_type).itemsize * math.prod(spec.action_shape)
+    return (steps + 1) * seen + steps * (acts + 4 * (1 if spec.team else agents) + 2)
 
 
 def update_bytes(spec: EnvSpec, episodes: int) -> int:
@@ -25,12 +31,14 @@ def _inputs(spec: EnvSpec, byte_obs: bool, byte_state: bool) -> int:
     return spec.agents * spec.observation * (1 if byte_obs else 4) + spec.state * (1 if byte_state else 4)
 
 
-def admit(spec: EnvSpec, *, envs: int, batch: int, replay: int = 0) -> int:
+def admit(spec: EnvSpec, *, envs: int, batch: int, replay: int = 0, length: int = 0) -> int:
     """Return the bytes that training takes; raise `ValueError`, with the settings that fit, if they are not there.
 
     Episodes are played `envs` at a time, an update is made of `batch` of them (of those played where there is no
-    replay), and a replay keeps so many.
+    replay), and a replay keeps so many. With a `length` they are cut to so many steps.
     """
+    if length:
+        spec = replace(spec, limit=min(spec.limit, length))
     free = available()
     each, working = episode_bytes(spec), update_bytes(spec, 1)
     total = (envs + replay) * each + batch * working
@@ -47,5 +55,8 @@ def admit(spec: EnvSpec, *, envs: int, batch: int, replay: int = 0) -> int:
         if fits < batch:  # then a smaller update, from a replay of four times as many
             fits, advice = int(room // (6 * each + working)), "replay={0} with batch={1}, warmup={1} and envs={1}"
     told = advice.format(4 * fits if "{1}" in advice else fits, fits)
-    would = f"{told} would fit" if fits >= 1 else "take a shorter limit or smaller observations"
+    shorter = (
+        "take a shorter rollout or smaller observations" if length else "take a shorter limit or smaller observations"
+    )
+    would = f"{told} would fit" if fits >= 1 else shorter
     raise UserError(f"training here takes {size(total)} of memory, and {size(free)} are free ({what}): {would}")

@@ -6,22 +6,22 @@ rows seen (`team.Rows`), N agents, A actions.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from counterplay.agents.learner import within
 from counterplay.agents.memory import admit
+from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.networks import orthogonal
-from counterplay.agents.rollout import Episodes, greedy, sample
+from counterplay.agents.policies import Policy, draw, free, likeliest, log_policy, policy
+from counterplay.agents.rollout import Episodes
 from counterplay.agents.team import Batch, Rows, Team, TeamSettings, take_rows
-from counterplay.engine.env import EnvSpec, Step
-
-_NEVER = -1e9  # the logit of an action that is not legal: its probability is 0, and 0 times it is 0
+from counterplay.engine.env import MAX_STEPS, EnvSpec, Step
+from counterplay.engine.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -37,41 +37,52 @@ class OnPolicySettings(TeamSettings):
     epsilon_end: Annotated[float, "share of uniform in the policy at the end"] = 0.0
     greedy: Annotated[bool, "without exploring, play the likeliest action, not one drawn from the policy"] = False
     orthogonal: Annotated[bool, "begin with orthogonal weights, and a policy near uniform"] = True
+    deviation: Annotated[float, "standard deviation of actions that are numbers, at the start"] = 0.6
+    rollout: Annotated[int, "steps of every episode between updates, over which long ones go on; 0: whole ones"] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         inf = float("inf")
-        within(self, critic_lr=(0, inf), lr_steps=(0, inf), entropy=(0, inf))
+        within(
+            self, critic_lr=(0, inf), lr_steps=(0, inf), entropy=(0, inf), deviation=(1e-2, 5), rollout=(0, MAX_STEPS)
+        )
+        if self.rollout and (self.recurrent or self.last_action):
+            name = "recurrent" if self.recurrent else "last_action"
+            raise UserError(
+                f"rollout cuts episodes, and agents that remember ({name}=true) learn from whole ones: set rollout=0"
+            )
 
 
 class Decisions(NamedTuple):
     """What the agents' policies are at each of R steps, and which of them had a choice."""
 
-    log: Tensor  # [R, N, A] logarithms of probabilities; about -1e9 for what is not legal
-    chosen: Tensor  # [R, N] of the actions taken
+    policy: Policy  # of [R, N]
+    chosen: Tensor  # [R, N] logarithms of how likely the actions taken were
     mask: Tensor  # [R, N] f32, 1 where an agent in play had more than one legal action
 
     def entropy(self) -> Tensor:
         """Return each policy's entropy, [R, N]."""
-        return -(self.log.exp() * self.log).sum(dim=-1)
+        return self.policy.entropy()
 
     def kl(self, other: "Decisions") -> Tensor:
-        """Return how far other policies are from these, KL(these || other), [R, N]."""
-        return (self.log.exp() * (self.log - other.log)).sum(dim=-1)
+        """Return how far other policies are from these, KL(these || others), [R, N]."""
+        return self.policy.kl(other.policy)  # type: ignore[arg-type]
 
     def mean(self, numbers: Tensor) -> Tensor:
         """Return the mean of numbers [R, N] over who had a choice; 0 if nobody had."""
         return (numbers * self.mask).sum() / self.mask.sum().clamp(min=1)
 
 
-def log_policy(logits: Tensor, legal: Tensor, epsilon: float) -> Tensor:
-    """Return log((1 - epsilon) softmax(logits) + epsilon / legal actions), over the legal ones; all [..., A]."""
-    log = F.log_softmax(logits.masked_fill(~legal, _NEVER), dim=-1)
-    if epsilon <= 0:
-        return log
-    uniform = legal / legal.sum(dim=-1, keepdim=True).clamp(min=1)
-    mixed = (1 - epsilon) * log.exp() + epsilon * uniform
-    return torch.where(legal, mixed, 1.0).log().masked_fill(~legal, _NEVER)
+class Deviations(nn.Module):
+    """Logarithms of the standard deviations that actions of numbers are drawn with, whatever is seen."""
+
+    def __init__(self, copies: int, actions: int, start: float) -> None:
+        super().__init__()
+        self.log = nn.Parameter(torch.full((copies, actions), float(np.log(start))))
+
+    def forward(self, mean: Tensor) -> Tensor:
+        """Return means [..., N, A] with the logarithms behind them, [..., N, 2A]."""
+        return torch.cat([mean, self.log.expand_as(mean)], dim=-1)
 
 
 class OnPolicy(Team, ABC):
@@ -81,25 +92,42 @@ class OnPolicy(Team, ABC):
 
     def __init__(self, spec: EnvSpec, settings: OnPolicySettings) -> None:
         super().__init__(spec, settings)
-        admit(spec, envs=settings.envs, batch=settings.envs)
+        admit(spec, envs=settings.envs, batch=settings.envs, length=settings.rollout)
         if settings.orthogonal:
             orthogonal(self.agents, self.agents.out, 0.01)
+        self.deviations: Deviations | None = None
+        if spec.kind != "choice" and max(settings.epsilon_start, settings.epsilon_end) > 0:
+            what = "numbers" if spec.continuous else "several choices at once"
+            raise UserError(f"epsilon mixes a random choice in, and actions here are {what}: set epsilon_start=0")
+        if spec.continuous:
+            self.deviations = Deviations(1 if settings.shared else spec.agents, spec.actions, settings.deviation)
+            self.networks["deviations"] = self.deviations
 
     def groups(self) -> list[tuple[list[str], float]]:
         """Return the agents and the critic, each with their learning rate."""
-        return [(["agents"], self.settings.lr), (["critic"], self.settings.critic_lr)]
+        acting = ["agents"] if self.deviations is None else ["agents", "deviations"]
+        return [(acting, self.settings.lr), (["critic"], self.settings.critic_lr)]
 
-    def logits(self, batch: Batch, rows: Rows) -> Tensor:
-        """Return the agents' logits in the rows seen, [R', N, A]."""
-        return self.ask(self.agents, batch, rows.seen)
+    def said(self, batch: Batch, rows: Rows) -> Tensor:
+        """Return what policies are made of in the rows seen, [R', N, K]: logits, or means and deviations."""
+        found = self.ask(self.agents, batch, rows.seen)
+        if self.deviations is not None:
+            found = self.deviations(found)
+        return found
 
-    def decisions(self, logits: Tensor, batch: Batch, rows: Rows) -> Decisions:
-        """Return the decisions at the steps taken, out of logits in the rows seen, [R', N, A]."""
+    def decisions(self, said: Tensor, batch: Batch, rows: Rows) -> Decisions:
+        """Return the decisions at the steps taken, out of what was `said` in the rows seen, [R', N, K]."""
         legal = take_rows(batch.legal[:, :-1], rows.step)
-        log = log_policy(logits.index_select(0, rows.now), legal, self.epsilon)
-        chosen = log.gather(-1, take_rows(batch.action, rows.step)[..., None])[..., 0]
-        mask, present = (legal.sum(dim=-1) > 1).float(), batch.present(rows.seen.index_select(0, rows.now))
-        return Decisions(log, chosen, mask if present is None else mask * present)
+        found = policy(self.spec, said.index_select(0, rows.now), legal, self.epsilon)
+        chosen = found.of(take_rows(batch.action, rows.step))
+        mask, present = free(self.spec, legal), batch.present(rows.seen.index_select(0, rows.now))
+        return Decisions(found, chosen, mask if present is None else mask * present)
+
+    @torch.inference_mode()
+    def outputs(self, step: Step) -> npt.NDArray[np.float32]:
+        """Return what policies are made of, [B, N, K], and remember what was seen."""
+        found = super().outputs(step)
+        return found if self.deviations is None else host(self.deviations(like(self.deviations.log, found)))
 
     @abstractmethod
     def improve(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
@@ -107,15 +135,15 @@ class OnPolicy(Team, ABC):
 
     # What follows is the Learner protocol.
 
-    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
+    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[Any]:
         """Return actions drawn from the policies; without exploring from those that nothing uniform is mixed into."""
-        logits = self.outputs(step)
+        said = self.outputs(step)
         if not explore and self.settings.greedy:
-            chosen = greedy(logits, step.legal)
+            chosen = likeliest(self.spec, said, step.legal)
         elif explore and self.epsilon > 0:
-            chosen = sample(self._log(logits, step, self.epsilon).numpy(), step.legal, rng)
+            chosen = draw(self.spec, self._log(said, step, self.epsilon).numpy(), step.legal, rng)
         else:
-            chosen = sample(logits, step.legal, rng)
+            chosen = draw(self.spec, said, step.legal, rng)
         self.remember(chosen)
         return chosen
 

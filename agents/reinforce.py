@@ -20,6 +20,7 @@ from counterplay.agents.on_policy import numbers
 from counterplay.agents.returns import targets
 from counterplay.agents.team import Batch, Rows, take_rows
 from counterplay.agents.valued import Facts, Valued, ValuedSettings
+from counterplay.engine.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class ReinforceSettings(ValuedSettings):
     envs: Annotated[int, "episodes played side by side between updates"] = 16
     baseline: Annotated[bool, "returns count for what they are more than a critic expected"] = True
     central: Annotated[bool, "one critic that sees the state, not one for each agent that sees what it does"] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rollout:
+            raise UserError("reinforce counts what was paid to an episode's end: set rollout=0, or take ia2c")
 
 
 class Reinforce(Valued):
@@ -60,7 +66,7 @@ class Reinforce(Valued):
     def loss(self, batch: Batch, facts: Facts) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of agents and baseline, and figures by name."""
         rows = batch.rows()
-        decisions = self.decisions(self.logits(batch, rows), batch, rows)
+        decisions = self.decisions(self.said(batch, rows), batch, rows)
         entropy = decisions.mean(decisions.entropy())
         gain = decisions.mean(decisions.chosen * take_rows(facts.advantage, rows.step))
         loss, figures = -gain - self.settings.entropy * entropy, {"entropy": entropy}

@@ -10,19 +10,21 @@ import numpy.typing as npt
 
 from counterplay.agents.checks import check_fits, check_played
 from counterplay.engine.env import Env, EnvSpec, Step
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 
 
 class Episodes(NamedTuple):
     """B episodes, side by side. Row t + 1 of what has T + 1 follows action t; what is not `filled` is nothing.
 
-    The last two are there where agents come and go by themselves (`EnvSpec.lives`); None otherwise.
+    The last two are there where agents come and go by themselves (`EnvSpec.lives`); None otherwise. Where episodes are
+    cut (`cut.Pieces`), each of the B is a piece of one.
     """
 
     obs: npt.NDArray[Any]  # [B, T + 1, N, O] f32, or u8
     state: npt.NDArray[Any]  # [B, T + 1, S] f32, or u8
     legal: npt.NDArray[np.bool_]  # [B, T + 1, N, A]
-    action: npt.NDArray[np.int64]  # [B, T, N]
+    action: npt.NDArray[Any]  # [B, T, N] i64; of several parts [B, T, N, P]; of numbers f32 [B, T, N, A]
     reward: npt.NDArray[np.float32]  # [B, T] for the team, or [B, T, N]
     terminated: npt.NDArray[np.bool_]  # [B, T]; the rules ended the episode with this step (time running out does not)
     filled: npt.NDArray[np.bool_]  # [B, T]; the step was played
@@ -36,11 +38,16 @@ class Episodes(NamedTuple):
 
     @property
     def started(self) -> int:
-        """Return B."""
+        """Return how many episodes were played to their ends."""
         return len(self.filled)
 
+    @property
+    def length(self) -> float:
+        """Return the mean length of these."""
+        return self.steps / self.started
+
     def returns(self) -> npt.NDArray[np.float64]:
-        """Return the undiscounted return of each episode: [B] for the team, or [B, N]."""
+        """Return the undiscounted return of each of these: [B] for the team, or [B, N]."""
         total: npt.NDArray[np.float64] = self.reward.sum(axis=1, dtype=np.float64)
         return total
 
@@ -58,6 +65,11 @@ class Played(Protocol):
         """Return how many times the game was played from its beginning."""
         ...
 
+    @property
+    def length(self) -> float:
+        """Return how many steps each time took, on average."""
+        ...
+
     def returns(self) -> npt.NDArray[np.float64]:
         """Return what each time earned: [B] for the team, or [B, N]."""
         ...
@@ -70,8 +82,11 @@ class Actor(Protocol):
         """Forget what was seen: that many new episodes begin."""
         ...
 
-    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
-        """Return a legal action for every agent, [B, N]; without exploring as well as it can."""
+    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[Any]:
+        """Return a legal action for every agent: i64 [B, N], or as `EnvSpec.action_shape` says.
+
+        Without exploring it is as good as it can be.
+        """
         ...
 
 
@@ -83,7 +98,7 @@ def empty(spec: EnvSpec, many: int) -> Episodes:
         obs=np.zeros((many, steps + 1, spec.agents, spec.observation), spec.obs_type),
         state=np.zeros((many, steps + 1, spec.state), spec.state_type),
         legal=np.zeros((many, steps + 1, spec.agents, spec.actions), np.bool_),
-        action=np.zeros((many, steps, spec.agents), np.int64),
+        action=np.zeros((many, steps, spec.agents, *spec.action_shape), spec.action_type),
         reward=np.zeros((many, steps) if spec.team else (many, steps, spec.agents), np.float32),
         terminated=np.zeros((many, steps), np.bool_),
         filled=np.zeros((many, steps), np.bool_),
@@ -125,6 +140,25 @@ def collect(env: Env, actor: Actor, rng: np.random.Generator, explore: bool = Tr
     return Episodes(
         *(None if part is None else part[:, : played + (part.shape[1] == rows)] for part in whole)  # type: ignore[arg-type]
     )
+
+
+def earned(env: Env, actor: Actor, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Play the environment's B episodes to their ends without exploring, and return what each earned: [B], or [B, N].
+
+    Nothing else is kept, so that episodes may be long. Raises `ValueError` for a reward that is no number.
+    """
+    actor.begin(env.batch)
+    step = env.reset(rng)
+    total = np.zeros(step.reward.shape)
+    for t in range(env.spec.limit):
+        if (step.terminated | step.truncated).all():
+            break
+        step = env.step(actor.act(step, rng, False))
+        total += step.reward
+        if not np.isfinite(total).all():
+            name = getattr(env, "name", type(env).__name__)
+            raise UserError(f"{name}: step {t + 1}: a reward holds {step.reward[~np.isfinite(step.reward)][0]}")
+    return total
 
 
 def _see(whole: Episodes, t: int, step: Step) -> None:

@@ -13,11 +13,12 @@ import numpy.typing as npt
 import torch
 
 from counterplay.agents import LEARNERS, Choice, find, presets, replay_files
+from counterplay.agents.cut import Going
 from counterplay.agents.learner import Collector, Learner, Mixed, Mixture
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
 from counterplay.agents.replay import Replay
-from counterplay.agents.rollout import Played, collect
-from counterplay.agents.saved import check_plain, check_size, check_state, load_checkpoint
+from counterplay.agents.rollout import Episodes, Played, collect, earned
+from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint
 from counterplay.engine import schema, spec
 from counterplay.engine.arguments import number, path, whole
 from counterplay.engine.catalogue import is_own
@@ -81,6 +82,7 @@ class Run:
     _parts: list[replay_files.Part] = field(default_factory=list, repr=False)  # of its replay, in the folder
     _unread: bool = False  # whether these are still to be read
     _lost: bool = False  # whether its replay was not kept
+    _going: Going | None = field(default=None, repr=False)  # episodes that go on over several updates
 
     @property
     def policy(self) -> Learner:
@@ -97,7 +99,21 @@ class Run:
         """Play what the learner is given next: episodes, or what it collects itself."""
         if isinstance(self.learner, Collector):
             return self.learner.collect(self.task, self.rng)
+        if steps := self.rollout:
+            return self._go(steps)
         return collect(self.playing(self.learner.envs), self.learner, self.rng)
+
+    @property
+    def rollout(self) -> int:
+        """After how many steps of every episode the learner learns, while episodes go on; 0: after whole ones."""
+        found = getattr(self.settings, "rollout", 0)
+        return found if isinstance(found, int) else 0
+
+    def _go(self, steps: int) -> Episodes:
+        """Play so many more steps of the episodes that go on."""
+        if self._going is None:
+            self._going = Going(self.task, self.learner.envs)
+        return self._going.play(self.learner, steps, self.rng)
 
     def evaluate(self, episodes: int = 100, seed: int = 0, confidence: float = 0.95) -> Score:
         """Play that many episodes without exploring; training does not notice."""
@@ -107,7 +123,14 @@ class Run:
         rng = np.random.default_rng([self.seed, seed, 1])
         env = self.playing(min(episodes, max(self.plan.test_episodes, self.learner.envs)))
         rounds = -(-episodes // env.batch)
-        played = [collect(env, self.learner, rng, explore=False).returns() for _ in range(rounds)]
+        if self.rollout:  # which may be long
+            played = [earned(env, self.learner, rng) for _ in range(rounds)]
+        else:
+            played = [collect(env, self.learner, rng, explore=False).returns() for _ in range(rounds)]
+        if self._going is not None:
+            self._going.told = False  # the learner has seen other episodes since
+            if self._going.env is env:
+                self._going.again()
         returns = np.concatenate(played)[:episodes]
         low, high = interval(totals(returns), confidence)
         return Score(float(totals(returns).mean()), low, high, episodes, returns)
@@ -131,7 +154,8 @@ class Run:
         if isinstance(self.learner, Mixed):
             return self.learner.probabilities(shown)[rows, agent]
         chosen = self.learner.act(shown, self.rng, explore=False)[rows, agent]
-        return np.eye(self.task.spec.actions, dtype=np.float32)[chosen]
+        found: npt.NDArray[np.float32] = np.eye(self.task.spec.actions, dtype=np.float32)[chosen]
+        return found
 
     def save(self, folder: str | Path | None = None) -> None:
         """Write everything that `load` needs into the folder (by default where the run is kept), each file atomically.
@@ -162,6 +186,8 @@ class Run:
                 parts = replay_files.write(place, replay, kept) if self.plan.keep_replay else []
                 state |= {"replay": {**replay.head(), "parts": list(map(list, parts))}} if self.plan.keep_replay else {}
             kept = [*kept, *parts]
+            if self._going is not None and (playing := self._going.keep()) is not None:
+                state["playing"] = playing
             with replacing(place / CHECKPOINT_FILE) as file:
                 torch.save(_tensors(state), file.name)  # by its name, so that it is not put together in memory
             kept = parts
@@ -197,6 +223,11 @@ class Run:
             replay_files.read(cast(Path, self.folder), replay, self._parts, self.task.spec)
             self._unread = False
         return not self._lost
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether episodes that were going on when the run was kept are lost, and others begin."""
+        return bool(self.rollout and self.steps and self._going is None)
 
 
 def begin(name: str, task: Task, env: str, seed: int = 0, settings: Mapping[str, object] | None = None) -> Run:
@@ -245,7 +276,7 @@ def read(folder: str | Path) -> Saved:
     number = about.get("format") if isinstance(about, dict) else None
     if type(number) is int and number > FORMAT:
         raise UserError(f"{folder} was written by a newer Counterplay; upgrade to read it")
-    check_plain({name: part for name, part in saved.items() if name not in ("learner", "replay")}, folder)
+    check_plain({name: part for name, part in saved.items() if name not in ("learner", "replay", "playing")}, folder)
     schema.convert(saved, schema.CheckpointHeader, f"the checkpoint in {folder}")
     return Saved(folder, saved["run"], saved)
 
@@ -285,6 +316,9 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
                 replay.begin(state["replay"])
                 run._parts = [replay_files.Part(*part) for part in state["replay"]["parts"]]
                 run._unread = True
+        if "playing" in state and run.rollout:
+            run._going = Going(task, run.learner.envs)
+            run._going.resume(check_playing(state["playing"]), np.random.default_rng(0))
     except Exception as error:  # whatever a learner comes across in a state that is not its own
         told = f": {error}" if isinstance(error, UserError) else ""
         raise UserError(

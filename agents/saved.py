@@ -115,6 +115,23 @@ def _check_tensor(saved: Any, fresh: "torch.Tensor | npt.NDArray[Any]", where: s
         raise UserError(f"{where} has entries that are not numbers: its training had failed")
 
 
+def check_playing(saved: Any) -> dict[str, Any]:
+    """Return episodes that were going on, as `cut.Going.resume` takes them: arrays by name, and those of the env.
+
+    What the environment makes of its own it says itself. Raises `ValueError` for anything else.
+    """
+    names = {"env", "earned", "age"}
+    if not isinstance(saved, dict) or set(saved) != names or not isinstance(saved["env"], dict):
+        raise UserError("the episodes that were going on have other parts")
+    flat = {**saved["env"], **{f"{name} of episodes": saved[name] for name in ("earned", "age")}}
+    for name, part in flat.items():
+        if not isinstance(part, torch.Tensor):
+            raise UserError(f"{name} is no tensor")
+        _check_tensor(part, part, name)
+    env = {str(name): part.numpy() for name, part in saved["env"].items()}
+    return {"env": env, "earned": saved["earned"].numpy(), "age": saved["age"].numpy()}
+
+
 def check_episodes(held: Mapping[str, npt.NDArray[Any]], spec: EnvSpec) -> None:
     """Raise `ValueError` unless arrays by name, one row an episode, are episodes that were played in an environment."""
     length = held["length"]

@@ -19,6 +19,7 @@ from counterplay.agents.nn.networks import AgentNetwork, Scale, Scales
 from counterplay.agents.returns import Floats, Lives, Mask
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec, Step
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 
 
@@ -63,7 +64,7 @@ class Batch(NamedTuple):
     last: Tensor | None  # [B, T + 1, N] the action before, -1 for none; None where agents do not see it
     state: Tensor  # [B, T + 1, S]
     legal: Tensor  # [B, T + 1, N, A]
-    action: Tensor  # [B, T, N]
+    action: Tensor  # [B, T, N], or as `Episodes` has them
     reward: Tensor  # [B, T] or [B, T, N]
     terminated: Tensor  # [B, T]
     filled: Tensor  # [B, T]
@@ -175,6 +176,11 @@ class Team:
 
     def __init__(self, spec: EnvSpec, settings: TeamSettings) -> None:
         self.spec, self.settings = spec, settings
+        if settings.last_action and spec.kind != "choice":
+            raise UserError(
+                "last_action=true shows agents which action they chose last, and here they choose no one: "
+                "leave it false"
+            )
         self.agents = self.agent_network()
         self.networks = nn.ModuleDict({"agents": self.agents})
         self.targets = nn.ModuleDict()
@@ -279,7 +285,7 @@ class Team:
         outputs, self._memory = self.agents(obs[:, None], self._last, self._memory)
         return host(outputs[:, 0])
 
-    def remember(self, actions: npt.NDArray[np.int64]) -> None:
+    def remember(self, actions: npt.NDArray[Any]) -> None:
         """Keep the actions chosen, for agents that see their last ones."""
         if self._last is not None:
             self._last = torch.from_numpy(actions).to(self.device)[:, None]

@@ -62,7 +62,12 @@ class TRPO(Traced):
     settings: TRPOSettings
 
     def __init__(self, spec: EnvSpec, settings: TRPOSettings, seed: int) -> None:
-        suits(spec, "hatrpo" if settings.sequential else "trpo", team=settings.sequential)
+        suits(
+            spec,
+            "hatrpo" if settings.sequential else "trpo",
+            team=settings.sequential,
+            kinds=("choice", "choices", "numbers"),
+        )
         super().__init__(spec, settings, seed)
 
     def improve(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
@@ -84,13 +89,13 @@ class TRPO(Traced):
         values, *_ = self.optimiser.vectors()
         region = Region(settings.max_kl, settings.damping, settings.products, settings.halvings)
         with torch.no_grad():
-            old = self.decisions(self.logits(batch, rows), batch, rows)
+            old = self.decisions(self.said(batch, rows), batch, rows)
         weight = take_rows(facts.advantage, rows.step)
         told = []
         for agents in self.turns(old, rng):
 
             def asked(agents: Tensor = agents, weight: Tensor = weight) -> Tried:
-                decisions = self.decisions(self.logits(batch, rows), batch, rows)
+                decisions = self.decisions(self.said(batch, rows), batch, rows)
                 decisions = decisions._replace(mask=decisions.mask * agents)
                 return self.tried(decisions, old, weight)
 
@@ -117,5 +122,5 @@ class TRPO(Traced):
     @torch.no_grad()
     def likelier(self, batch: Batch, rows: Rows, old: Decisions, agents: Tensor) -> Tensor:
         """Return how much likelier those agents have made what they did, [R, 1]; 1 where they had no choice."""
-        now = self.decisions(self.logits(batch, rows), batch, rows)
+        now = self.decisions(self.said(batch, rows), batch, rows)
         return ((now.chosen - old.chosen) * old.mask * agents).sum(dim=-1, keepdim=True).exp()

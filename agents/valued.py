@@ -109,7 +109,7 @@ class Facts(NamedTuple):
     advantage: Tensor  # [B, T, N]
     value: Tensor | None = None  # [B, T, K] as the critic said them
     target: Tensor | None = None  # [B, T, K] what the critic should have said
-    said: Tensor | None = None  # [B, T + 1, N, A] what the agents' networks said
+    said: Tensor | None = None  # [B, T + 1, N, K] what policies were made of
 
 
 class Valued(OnPolicy):
@@ -118,7 +118,7 @@ class Valued(OnPolicy):
     settings: ValuedSettings
 
     def __init__(self, spec: EnvSpec, settings: ValuedSettings, seed: int) -> None:
-        suits(spec, "actor-critic", team=False)
+        suits(spec, "actor-critic", team=False, kinds=("choice", "choices", "numbers"))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             super().__init__(spec, settings)
@@ -150,7 +150,7 @@ class Valued(OnPolicy):
         values = self.values.inverse(valued) if settings.scale_values else valued
         now, following = (put_rows(values.index_select(0, at), rows.step, batch.filled) for at in (rows.now, rows.next))
         target = self.worth(batch, following)
-        decisions = self.decisions(self.logits(batch, rows), batch, rows)
+        decisions = self.decisions(self.said(batch, rows), batch, rows)
         gained = take_rows(target - now, rows.step).expand_as(decisions.chosen)
         advantage = scaled(gained, decisions, settings.pessimism, settings.scale_advantages)
         now, target = self.rescaled(batch, rows, now, target)

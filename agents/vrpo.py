@@ -23,7 +23,7 @@ from torch import Tensor
 from counterplay.agents.learner import suits
 from counterplay.agents.nn.dense import MLP
 from counterplay.agents.nn.device import host, like
-from counterplay.agents.on_policy import log_policy
+from counterplay.agents.policies import log_policy
 from counterplay.agents.ppo import PPO, PPOSettings
 from counterplay.agents.returns import targets
 from counterplay.agents.team import Batch, Rows, put_rows, take_rows
@@ -59,7 +59,7 @@ class VRPO(PPO):
     def facts(self, batch: Batch) -> Facts:
         """Work out advantages and targets, by the networks as they are."""
         settings, rows = self.settings, batch.rows()
-        said, legal = self.logits(batch, rows), take_rows(batch.legal, rows.seen)
+        said, legal = self.said(batch, rows), take_rows(batch.legal, rows.seen)
         by, action_values = self.choosers(batch, rows), self.action_values(batch, rows)
         if settings.scale_values:
             action_values = self.values.inverse(action_values)

@@ -91,6 +91,8 @@ def advance(
             stack.enter_context(alone(place, "another process trains there"))
         if move(run.learner, where):
             tell(in_words(device, where, threads))
+        if run.interrupted:
+            tell("the environment cannot go on with the episodes that were being played, so others begin")
         if not run.whole() and run.steps:
             tell("the run was kept without its replay, which is filled anew: it is not bit for bit the unbroken run")
         if place is not None:
@@ -135,7 +137,9 @@ def _train(
         _note(run, played, learned)
         stopped.arm()  # before there is nothing to keep, and signals end everything at once
         testing = run.steps // test_every > before // test_every or run.steps >= goal
-        if testing or run.steps // row_every > before // row_every:
+        last = int(run.history[-1]["steps"]) if run.history else 0
+        due = run.steps // row_every > last // row_every and "return" in run.since  # as it is once an episode has ended
+        if testing or due:
             row = _row(run, times, testing)
             if log is not None:
                 log.add(row)
@@ -170,8 +174,9 @@ def _note(run: Run, played: Played, learned: dict[str, float]) -> None:
     run.steps += played.steps
     run.episodes += played.started
     returns = played.returns()
-    learned |= {"return": float(totals(returns).mean()), "length": played.steps / played.started}
-    learned |= own_means("return", returns)
+    if len(returns):  # else none has come to its end
+        learned |= {"return": float(totals(returns).mean()), "length": played.length}
+        learned |= own_means("return", returns)
     for name, figure in learned.items():
         run.since.setdefault(name, []).append(figure)
 
@@ -185,6 +190,7 @@ def _row(run: Run, times: _Times, testing: bool) -> Row:
         score = run.evaluate(run.plan.test_episodes, run.steps)
         row |= {"test_return": score.mean, "test_low": score.low, "test_high": score.high}
         row |= own_means("test_return", score.returns)
+        row.setdefault("return", score.mean)  # no episode has ended since the last row
         row |= {"test_exploitability": judge(run).exploitability} if is_judged(run) else {}
         if won := winnings(run, run.plan.test_episodes, run.steps):
             row |= {"test_winnings": won.mean, "test_winnings_low": won.low, "test_winnings_high": won.high}

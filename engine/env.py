@@ -6,15 +6,16 @@ plays B episodes side by side.
 
 All B episodes begin at `reset` and end by themselves; there is no automatic reset. An episode that has ended stays as
 it ended: its reward is 0 from then on, its flags stay set, its last observation stays readable (to bootstrap from,
-where it was truncated), and its actions are ignored. *Terminated* means that the rules ended the episode, so nothing
-is worth anything after it; *truncated* means that time ran out, so the state still has a value. They are never both
-set.
+where it was truncated), and its actions are ignored, until it is begun anew, with the others or alone (`Continuing`).
+*Terminated* means that the rules ended the episode, so nothing is worth anything after it; *truncated* means that time
+ran out, so the state still has a value. They are never both set.
 
 Where agents may leave or come while others play on (`EnvSpec.lives`), a step also says who is `alive`, hence acts, and
 whose game the rules have `ended`. One that is neither has not come yet, or time ran out for it alone; what it saw last
 is shown once more then, since that has a value. Whoever is not alive has one legal action, which nobody hears of.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -33,12 +34,13 @@ class EnvSpec:
     """What fits into an environment, and what comes out of it.
 
     `agents` is N. `actions` is A: how many choices an agent has, or, if `continuous`, how many numbers in [-1, 1] an
-    agent's action is. `observation` is O and `state` is S, the numbers in an agent's observation and in the state that
-    centralised training may look at. `limit` is T: no episode is longer. `team` says that there is one reward for all
-    (in the task's own units), otherwise every agent has its own. `lives` says that agents may leave or come while
-    others play on. `byte_obs` says that observations are whole numbers from 0 to 255, such as pictures are made of,
-    kept as u8; `byte_state` says it of the state. `turns` says that players act in turn, and that plays can be copied
-    and gone on with (`engine.branches`).
+    agent's action is. With `parts`, an action is P choices at once, of `parts[p]` options each (Gymnasium's
+    MultiDiscrete); A is then the sum of these, and what is legal of each part lies side by side. `observation` is O and
+    `state` is S, the numbers in an agent's observation and in the state that centralised training may look at. `limit`
+    is T: no episode is longer. `team` says that there is one reward for all (in the task's own units), otherwise every
+    agent has its own. `lives` says that agents may leave or come while others play on. `byte_obs` says that
+    observations are whole numbers from 0 to 255, such as pictures are made of, kept as u8; `byte_state` says it of the
+    state. `turns` says that players act in turn, and that plays can be copied and gone on with (`engine.branches`).
     """
 
     agents: int
@@ -52,6 +54,22 @@ class EnvSpec:
     byte_obs: bool = False
     byte_state: bool = False
     turns: bool = False
+    parts: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """What an agent's action is: "choice", "choices" (several at once), or "numbers"."""
+        return "numbers" if self.continuous else "choices" if self.parts else "choice"
+
+    @property
+    def action_shape(self) -> tuple[int, ...]:
+        """The shape of an agent's action: (), (P,), or (A,) of numbers."""
+        return (self.actions,) if self.continuous else (len(self.parts),) if self.parts else ()
+
+    @property
+    def action_type(self) -> type[np.generic]:
+        """What actions are kept as."""
+        return np.float32 if self.continuous else np.int64
 
     @property
     def obs_type(self) -> type[np.generic]:
@@ -95,7 +113,10 @@ class Env(Protocol):
         ...
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
-        """Play one action an agent: i64 [B, N], or f32 [B, N, A] if continuous. They have to be legal."""
+        """Play one action an agent: i64 [B, N] or, of several parts, [B, N, P]; f32 [B, N, A] if continuous.
+
+        They have to be legal.
+        """
         ...
 
 
@@ -125,6 +146,30 @@ class Own:
 
     def start(self, batch: int) -> Env:
         return self.env
+
+
+@runtime_checkable
+class Continuing(Protocol):
+    """An environment whose ended episodes can be begun anew while others play on, and whose state can be kept."""
+
+    def renew(self, which: npt.NDArray[np.bool_], rng: np.random.Generator) -> Step:
+        """Begin the episodes of `which`, [B], anew, and leave the others as they are.
+
+        Returns the present step, in which those that begin are paid nothing and have not ended. What is drawn from
+        `rng` is as much for few as for all, so that an episode begins the same whichever others do.
+        """
+        ...
+
+    def keep(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all that `resume` needs, as copies: where the episodes are, their luck, what was paid last."""
+        ...
+
+    def resume(self, kept: Mapping[str, npt.NDArray[Any]]) -> Step:
+        """Go on from what was kept, by this or another batch of the task: the same actions give the same steps.
+
+        Returns the step that was shown then. Raises `UserError` for arrays that do not fit, and changes nothing then.
+        """
+        ...
 
 
 @runtime_checkable
@@ -192,6 +237,43 @@ def reals(actions: npt.NDArray[Any], step: Step) -> npt.NDArray[np.float32]:
         has = " x ".join(map(str, actions.shape)) or "none"
         raise UserError(f"actions must be {wants} finite numbers, not {has} of {actions.dtype}")
     return np.clip(actions.astype(np.float32), -1, 1)
+
+
+def parted(actions: npt.NDArray[Any], step: Step, parts: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """Return actions of several choices as environments take them, i64 [B, N, P].
+
+    Raises `ValueError` for other shapes, and for what is not legal in an episode that runs.
+    """
+    shape = (*step.legal.shape[:2], len(parts))
+    if actions.shape != shape or actions.dtype.kind not in "iu":
+        wants, has = (" x ".join(map(str, one)) for one in (shape, actions.shape))
+        raise UserError(f"actions must be {wants} integers, one an episode, agent and part, not {has or 'none'}")
+    running = ~(step.terminated | step.truncated)[:, None]
+    first = 0
+    for part, options in enumerate(parts):
+        chosen, legal = actions[..., part], step.legal[..., first : first + options]
+        within = (chosen >= 0) & (chosen < options)
+        allowed = within & np.take_along_axis(legal, np.where(within, chosen, 0)[..., None], 2)[..., 0]
+        for b, n in np.argwhere(running & ~allowed)[:1]:
+            those = ", ".join(map(str, np.flatnonzero(legal[b, n])))
+            raise UserError(
+                f"episode {b}, agent {n}, part {part}: action {chosen[b, n]} is not legal; legal are {those}"
+            )
+        first += options
+    return np.ascontiguousarray(actions, _INT64)
+
+
+def random_actions(spec: EnvSpec, step: Step, rng: np.random.Generator) -> npt.NDArray[Any]:
+    """Return a random legal action for every agent, each legal one as likely as the others; numbers from [-1, 1)."""
+    drawn = rng.random(step.legal.shape)
+    if spec.continuous:
+        return (2 * drawn - 1).astype(np.float32)
+    within = drawn * step.legal
+    if not spec.parts:
+        found: npt.NDArray[np.int64] = within.argmax(axis=-1)
+        return found
+    ends = np.cumsum(spec.parts)[:-1]
+    return np.stack([part.argmax(axis=-1) for part in np.split(within, ends, axis=-1)], axis=-1)
 
 
 def illegal(actions: npt.NDArray[Any], step: Step) -> UserError:

@@ -271,6 +271,7 @@ class CheckpointHeader(Struct):
     since: dict[str, list[float]]
     learner: dict[str, Any]
     replay: ReplayHead | None = None
+    playing: dict[str, Any] | None = None  # episodes that went on when it was written
 
     def __post_init__(self) -> None:
         if any(isinstance(x, int) and abs(x) > LARGEST for x in self.run.settings.values()):

@@ -78,6 +78,8 @@ def explanation(entry: Entry, command: str, width: int, paint: Paint) -> Iterato
 def shape(spec: EnvSpec) -> str:
     """Return what an environment is like in one line."""
     actions = f"{count(spec.actions, 'number')} each" if spec.continuous else count(spec.actions, "action")
+    if spec.parts:
+        actions = f"{len(spec.parts)} choices each of {', '.join(map(str, spec.parts))}"
     paid = "one reward for the team" if spec.team else "a reward for each"
     return f"{count(spec.agents, 'agent')}, {actions}, {paid}, at most {count(spec.limit, 'step')}"
 

@@ -248,9 +248,6 @@ def test_resume(name, settings, tmp_path):
 
 
 def test_refusals():
-    continuous = EnvSpec(agents=2, actions=2, observation=3, state=6, limit=5, continuous=True)
-    with pytest.raises(ValueError, match="actor-critic chooses among actions"):
-        PPO(continuous, PPOSettings(), 1)
     with pytest.raises(ValueError, match=r"mappo: gae_lambda must be between 0 and 1, not 1.5"):
         find("mappo").with_settings({"gae_lambda": 1.5})
     with pytest.raises(ValueError, match=r"mappo has no parameter 'entropi'.*'entropy'"):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from counterplay.api.testing.drawn import environments
 from counterplay.api.testing.tables import PlainTable, Table
-from counterplay.api.testing.teams_checked import check_environment, copied, play, random_actions, same
-from counterplay.engine.env import Drawn, Task
+from counterplay.api.testing.teams_checked import check_environment, copied, play, same
+from counterplay.engine.env import Drawn, Task, random_actions
 from counterplay.games.envs import ENVS, find, make_env, spec_of
 
 SPECS = [text for entry in ENVS for text in entry.examples]
@@ -49,7 +49,7 @@ def test_render(text):
     step, rng = env.reset(np.random.default_rng(3)), np.random.default_rng(4)
     pictures = [env.render(1)]
     while not (step.terminated | step.truncated).all():
-        step = env.step(random_actions(rng, env.spec, step))
+        step = env.step(random_actions(env.spec, step, rng))
         pictures.append(env.render(1))
     assert len({picture.count("\n") for picture in pictures}) == 1
 
@@ -71,12 +71,18 @@ def test_actions_that_do_not_fit(text):
     env = make_env(text).start(2)
     spec, step = env.spec, env.reset(np.random.default_rng(0))
     before = copied(step)
+    if spec.continuous:
+        for wrong in (np.zeros((3, spec.agents, spec.actions)), np.full(step.legal.shape, np.nan)):
+            with pytest.raises(ValueError, match=f"actions must be 2 x {spec.agents} x {spec.actions} finite numbers"):
+                env.step(wrong)
+        assert same(step, before)
+        return
     with pytest.raises(ValueError, match=f"actions must be 2 x {spec.agents} integers.*not 3 x {spec.agents}"):
         env.step(np.zeros((3, spec.agents), np.int64))
     with pytest.raises(ValueError, match="float32"):
         env.step(np.zeros((2, spec.agents), np.float32))
     for wrong in (-1, spec.actions):
-        actions = random_actions(np.random.default_rng(0), spec, step)
+        actions = random_actions(spec, step, np.random.default_rng(0))
         actions[1, 0] = wrong
         with pytest.raises(ValueError, match=f"episode 1, agent 0: action {wrong} is not legal; legal are "):
             env.step(actions)

@@ -11,6 +11,7 @@ from counterplay.api.testing import returns_plain
 from counterplay.api.testing.plain import Pick
 from counterplay.api.testing.searching import search
 from counterplay.api.testing.tables import END, Table
+from counterplay.engine.env import random_actions
 from counterplay.engine.errors import UserError
 
 Arrays = npt.NDArray[Any]
@@ -229,10 +230,12 @@ def check_environment(env: Any, *, plain: Any = None, batch: int = 4, seed: int 
     function that makes one. Arrays have the spec's shapes and types, every agent has a legal action, nothing is paid at
     the reset or after the end, what has ended stays as it was, an episode is terminated or truncated, not both, and no
     longer than its limit; the same seed gives the same episodes, and other episodes of a batch make no difference to
-    one. `plain(task, seed)` is one episode in plain Python, with obs(), legal(), step(actions) -> (reward, terminated,
-    truncated) and perhaps state(), seeded as `engine.batches` seeds an episode: then every number must be equal.
+    one. Episodes that can be begun anew (`Continuing`) begin as after a reset and leave the others alone, and what is
+    kept goes on as it would have. `plain(task, seed)` is one episode in plain Python, with obs(), legal(),
+    step(actions) -> (reward, terminated, truncated) and perhaps state(), seeded as `engine.batches` seeds an episode:
+    then every number must be equal.
     """
-    from counterplay.engine.env import Own
+    from counterplay.engine.env import Continuing, Own
     from counterplay.games.envs import make_env
     from counterplay.games.envs.adopt import as_task
 
@@ -250,6 +253,8 @@ def check_environment(env: Any, *, plain: Any = None, batch: int = 4, seed: int 
         alike = len(more) == len(steps) and all(map(same, more, steps))
         _expect(alike, f"reset again with the seed {seed}, the same actions give other episodes", chosen)
     _check_apart(first, steps, chosen, seed)
+    if isinstance(first, Continuing):
+        _check_continuing(task, batch, steps, chosen, seed)
     if plain is not None:
         _check_plain(task, plain, batch, seed)
 
@@ -264,22 +269,13 @@ def same(first: Any, second: Any) -> bool:
     return all((a is None and b is None) or np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def random_actions(rng: np.random.Generator, spec: Any, step: Any) -> Arrays:
-    """Return one random legal action for each agent."""
-    if spec.continuous:
-        numbers: Arrays = rng.uniform(-1, 1, step.legal.shape).astype(np.float32)
-        return numbers
-    found: Arrays = np.argmax(rng.random(step.legal.shape) * step.legal, axis=-1)
-    return found
-
-
 def play(env: Any, seed: int, actions: Any = None) -> tuple[list[Any], list[Arrays]]:
     """Return the steps of a batch's episodes, played by random legal actions (or those given) until all have ended."""
     rng, steps, chosen = np.random.default_rng(seed), [copied(env.reset(np.random.default_rng(seed)))], list[Arrays]()
     while not (steps[-1].terminated | steps[-1].truncated).all():
         if actions is not None and len(chosen) == len(actions):
             break
-        chosen.append(random_actions(rng, env.spec, steps[-1]) if actions is None else actions[len(chosen)])
+        chosen.append(random_actions(env.spec, steps[-1], rng) if actions is None else actions[len(chosen)])
         steps.append(copied(env.step(chosen[-1])))
         _expect(len(chosen) <= env.spec.limit, f"an episode is longer than its limit of {env.spec.limit}", chosen)
     return steps, chosen
@@ -338,14 +334,46 @@ def _check_apart(env: Any, steps: list[Any], chosen: list[Arrays], seed: int) ->
         parts = zip(step, before, strict=True)
         alike = all(a is None or np.array_equal(a[-1], b[-1]) for a, b in parts)
         _expect(alike, "what the other episodes of the batch do changes an episode", chosen[:t])
-        others = random_actions(rng, env.spec, step)
+        others = random_actions(env.spec, step, rng)
         others[-1] = actions[-1]
         step = env.step(others)
 
 
+def _check_continuing(task: Any, batch: int, steps: list[Any], chosen: list[Arrays], seed: int) -> None:
+    """Begin every second episode anew halfway, as it began, and play all on, one batch and what was kept of it."""
+    env, half = task.start(batch), len(chosen) // 2
+    env.reset(np.random.default_rng(seed))
+    for actions in chosen[:half]:
+        env.step(actions)
+    which = np.arange(env.batch) % 2 == 0
+    kept, before = env.keep(), copied(env.renew(which, np.random.default_rng(seed)))
+    others = [env, task.start(batch)]
+    _expect(same(others[1].resume(kept), steps[half]), "what was kept is shown otherwise", chosen[:half])
+    others[1].renew(which, np.random.default_rng(seed))
+    for k in range(len(chosen) - half + 1):
+        shown = before if k == 0 else copied(env.step(actions))
+        again = others[1].resume(others[1].keep()) if k == 0 else others[1].step(actions)
+        _expect(same(shown, again), "what was kept goes on otherwise", chosen[: half + k])
+        for array, new, old in zip(shown, steps[k], steps[half + k], strict=True):
+            if array is not None:
+                told = "an episode that begins anew is not as after a reset, or changes another"
+                _expect(np.array_equal(array[which], new[which]), told, chosen[:k])
+                _expect(np.array_equal(array[~which], old[~which]), told, chosen[: half + k])
+        if half + k < len(chosen):
+            actions = np.where(which.reshape(-1, *[1] * (chosen[k].ndim - 1)), chosen[k], chosen[half + k])
+    for name in kept:
+        for wrong in ({**kept, name: kept[name][..., None]}, {key: kept[key] for key in kept if key != name}):
+            try:
+                env.resume(wrong)
+            except UserError:
+                continue
+            _expect(False, f"arrays are taken up whose {name} does not fit", [])
+    _expect(same(env.renew(~which & which, np.random.default_rng(0)), shown), "what is refused changes it", chosen)
+
+
 def _check_plain(task: Any, plain: Any, batch: int, seed: int) -> None:
     rng = np.random.default_rng(seed + 2)
-    held_against(task, plain, batch, seed, lambda step: random_actions(rng, task.spec, step))
+    held_against(task, plain, batch, seed, lambda step: random_actions(task.spec, step, rng))
 
 
 def held_against(task: Any, plain: Any, batch: int, seed: int, choose: Callable[[Any], Arrays]) -> list[float]:

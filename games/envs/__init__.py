@@ -62,6 +62,42 @@ _ENTRIES = (
         "Level-based foraging with lbforaging's rules; its ids, such as Foraging-8x8-2p-2f-coop-v3, are known too",
         ("foraging(coop=true)", "foraging(size=6, players=3, food=3, sight=1, penalty=0.1, reward=individual)"),
     ),
+    Entry(
+        "cartpole",
+        "counterplay.games.envs.cartpole:CartPole",
+        "One agent holds a pole upright on a cart, with Gymnasium's CartPole-v1 dynamics",
+        ("cartpole", "cartpole(steps=20)"),
+    ),
+    Entry(
+        "pendulum",
+        "counterplay.games.envs.pendulum:Pendulum",
+        "One agent turns a pendulum up by continuous torques, with Gymnasium's Pendulum-v1 dynamics",
+        ("pendulum(steps=20)",),
+    ),
+    Entry(
+        "mountain_car",
+        "counterplay.games.envs.mountain_car:MountainCar",
+        "One agent rocks a car out of a valley, with Gymnasium's dynamics; discrete or continuous",
+        ("mountain_car", "mountain_car(continuous=true, steps=40)"),
+    ),
+    Entry(
+        "swing_up",
+        "counterplay.games.envs.swing_up:SwingUp",
+        "One agent swings a pole on a cart up by continuous forces, with EvoJAX's dynamics; easy or hard",
+        ("swing_up(steps=60)", "swing_up(hard=true, steps=40)"),
+    ),
+    Entry(
+        "corridor",
+        "counterplay.games.envs.corridor:Corridor",
+        "One agent explores a long corridor: the reward is at the far end, a crumb at the near one",
+        ("corridor(length=10)", "corridor(length=8, crumb=0.1, mixed=true)"),
+    ),
+    Entry(
+        "watch_repair",
+        "counterplay.games.envs.watch_repair:WatchRepair",
+        "One agent decides whether to repair a watch, and is paid 49 steps later: RUDDER's task",
+        ("watch_repair", "watch_repair(steps=5)"),
+    ),
 )
 
 ENVS = Catalogue(

@@ -5,6 +5,7 @@ against each other step by step.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
+from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.random import below, seeds
 
 MAX_LEVEL = 1000
@@ -145,16 +147,33 @@ class ForagingEnv:
         paid = shown.reward.reshape(batch, -1)
         self._game = (self._board, *field, paid, self._over, task.steps, task.penalty, task.normalize)
 
+        self._parts = {"board": Part(self._board, _NOWHERE, 1 << 30), "reward": Part(shown.reward)}
+
     def reset(self, rng: np.random.Generator) -> Step:
-        _reset(seeds(rng, self.batch), *self._drawn)
-        self._shown.reward[:] = 0
-        self._over[:] = False
+        return self.renew(np.ones(self.batch, np.bool_), rng)
+
+    def renew(self, which: npt.NDArray[np.bool_], rng: np.random.Generator) -> Step:
+        which = fitting(which, self.batch)
+        _reset(which, seeds(rng, self.batch), *self._drawn)
+        self._shown.reward[which] = 0
+        self._over[:, which] = False
         return self._shown
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
         actions = choices(actions, self._shown)
         if not _step(actions, *self._game):
             raise illegal(actions, self._shown)
+        return self._shown
+
+    def keep(self) -> dict[str, npt.NDArray[Any]]:
+        return copies(self._parts)
+
+    def resume(self, kept: Mapping[str, npt.NDArray[Any]]) -> Step:
+        put_back(self._parts, kept)
+        last = self._board[:, -1]
+        self._over[0] = (last[:, int(_LEFT)] == 0) & (last[:, int(_STEPS)] > 0)
+        self._over[1] = ~self._over[0] & (last[:, int(_STEPS)] >= self._task.steps)
+        _look(*self._game[:4])
         return self._shown
 
     def render(self, episode: int) -> str:
@@ -172,7 +191,14 @@ class ForagingEnv:
 
 
 @jit
+def _look(board: I32, size: int, sight: int, obs: F32) -> None:
+    for b in range(np.uint64(len(board))):
+        _observe(b, board, size, sight, obs, np.uint64(obs.shape[1]), np.uint64(board.shape[1]) - np.uint64(1))
+
+
+@jit
 def _reset(
+    which: Flags,
     states: npt.NDArray[np.uint64],
     board: I32,
     size: int,
@@ -187,6 +213,8 @@ def _reset(
     agents, end, wide = np.uint64(players), np.uint64(board.shape[1]) - np.uint64(1), np.uint64(size)
     weakest, spread = player_levels[0], np.uint64(player_levels[1] - player_levels[0] + 1)
     for b in range(np.uint64(len(board))):
+        if not which[b]:
+            continue
         for n in range(agents):
             free = False
             while not free:

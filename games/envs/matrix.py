@@ -1,5 +1,6 @@
 """Cooperative matrix games: all agents choose at once, and a table pays the team, once or several times in a row."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isqrt, prod
 from typing import Any
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
+from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.legal import lawful
 
 MAX_PROFILES = 10_000_000
@@ -71,11 +73,20 @@ class MatrixEnv:
         self._shape = np.array(task.shape, np.uint64)
         self._played = np.zeros(batch, np.uint32)
         self._last = np.zeros((batch, self.spec.agents), np.int64)
+        self._parts = {
+            "played": Part(self._played, 0, task.steps),
+            "last": Part(self._last, 0, self.spec.actions - 1),
+            "reward": Part(self._shown.reward),
+            "terminated": Part(self._shown.terminated),
+        }
 
     def reset(self, rng: np.random.Generator) -> Step:
-        self._played[:] = 0
-        self._shown.reward[:] = 0
-        self._shown.terminated[:] = False
+        return self.renew(np.ones(self.batch, np.bool_), rng)
+
+    def renew(self, which: npt.NDArray[np.bool_], rng: np.random.Generator) -> Step:
+        which = fitting(which, self.batch)
+        for array in (self._played, self._shown.reward, self._shown.terminated):
+            array[which] = 0
         return self._shown
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
@@ -84,6 +95,13 @@ class MatrixEnv:
         if not _play(actions, self._table, self._shape, self._task.steps, self._played, self._last, *shown[2:6]):
             raise illegal(actions, shown)
         return shown
+
+    def keep(self) -> dict[str, npt.NDArray[Any]]:
+        return copies(self._parts)
+
+    def resume(self, kept: Mapping[str, npt.NDArray[Any]]) -> Step:
+        put_back(self._parts, kept)
+        return self._shown
 
     def render(self, episode: int) -> str:
         played, reward = self._played[episode], self._shown.reward[episode]

@@ -1,5 +1,6 @@
 """Predators that catch prey in twos, and are punished for trying alone: relative overgeneralisation on a grid."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
+from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64, below, seeds
 
@@ -91,14 +93,24 @@ class PredatorPreyEnv:
         self._states = np.zeros(batch, np.uint64)
         self._over = (shown.terminated, shown.truncated)
         self._board = (self._states, self._who, self._count, self._grid, shown.obs, shown.legal, task.sight)
+        self._parts = {
+            "states": Part(self._states),
+            "who": Part(self._who, _GONE, task.size - 1),
+            "steps": Part(self._count[:, 0], 0, task.steps),
+            "reward": Part(shown.reward),
+        }
 
     def reset(self, rng: np.random.Generator) -> Step:
+        return self.renew(np.ones(self.batch, np.bool_), rng)
+
+    def renew(self, which: npt.NDArray[np.bool_], rng: np.random.Generator) -> Step:
+        which = fitting(which, self.batch)
         shown = self._shown
-        self._states[:] = seeds(rng, self.batch)
+        self._states[which] = seeds(rng, self.batch)[which]
         for array in (shown.state, shown.reward, *self._over):
-            array[:] = 0
-        self._count[:] = (0, self._task.predators, self._task.prey)
-        _reset(*self._board)
+            array[which] = 0
+        self._count[which] = (0, self._task.predators, self._task.prey)
+        _reset(which, *self._board)
         return shown
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
@@ -107,6 +119,28 @@ class PredatorPreyEnv:
         rules = (task.catchers, task.prize, task.penalty, task.steps)
         if not _step(actions, *self._board, *rules, shown.reward, *self._over):
             raise illegal(actions, shown)
+        return shown
+
+    def keep(self) -> dict[str, npt.NDArray[Any]]:
+        return copies(self._parts)
+
+    def resume(self, kept: Mapping[str, npt.NDArray[Any]]) -> Step:
+        shown, task = self._shown, self._task
+        before = self.keep()
+        put_back(self._parts, kept)
+        here = np.asarray((self._who >= 0).all(axis=2))
+        cell = np.where(here, self._who[..., 0] * task.size + self._who[..., 1], -1 - np.arange(here.shape[1]))
+        alone = np.diff(np.sort(cell, axis=1), axis=1).all()
+        if not (alone and (here | (self._who == _GONE).all(axis=2)).all()):
+            put_back(self._parts, before)
+            raise UserError("who of an environment that was kept stands in cells of its own, or has left")
+        episode, k = np.nonzero(here)
+        shown.state[:] = 0
+        self._grid[episode, self._who[here][:, 0], self._who[here][:, 1], np.where(k < task.predators, 0, 1)] = 1
+        self._count[:, 1], self._count[:, 2] = here[:, : task.predators].sum(1), here[:, task.predators :].sum(1)
+        shown.terminated[:] = (self._count[:, 1:] == 0).any(axis=1)
+        shown.truncated[:] = ~shown.terminated & (self._count[:, 0] >= task.steps)
+        _show_all(self._who, self._grid, shown.obs, shown.legal, task.sight)
         return shown
 
     def render(self, episode: int) -> str:
@@ -120,10 +154,18 @@ class PredatorPreyEnv:
 
 
 @jit
-def _reset(states: U64, who: I32, count: I32, grid: F32, obs: F32, legal: Flags, sight: int) -> None:
-    """Place all, predators first, each in a random free cell of the empty grid."""
+def _show_all(who: I32, grid: F32, obs: F32, legal: Flags, sight: int) -> None:
+    for b in range(np.uint64(len(who))):
+        _show(b, who, grid, obs, legal, sight)
+
+
+@jit
+def _reset(which: Flags, states: U64, who: I32, count: I32, grid: F32, obs: F32, legal: Flags, sight: int) -> None:
+    """Place all of some episodes, predators first, each in a random free cell of the empty grid."""
     size, predators = np.uint64(grid.shape[1]), np.uint64(obs.shape[1])
     for b in range(np.uint64(len(who))):
+        if not which[b]:
+            continue
         for k in range(np.uint64(who.shape[1])):
             row, col = below(states, b, size), below(states, b, size)
             while grid[b, row, col, _PREDATOR] + grid[b, row, col, _PREY] > 0.0:

@@ -14,6 +14,7 @@ State: the agents' observations, one after another. Actions: stay, left, right, 
 in x and y, each in [-1, 1] (mpe2's five numbers give the same forces, as the differences of two pairs of them).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, reals
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
+from counterplay.engine.keeping import Part, copies, fitting, put_back
 
 _TICK = 0.1  # seconds a step
 _KEPT = 0.75  # velocity left after a step's damping
@@ -90,10 +92,12 @@ class World(NamedTuple):
     obs: npt.NDArray[np.float32]  # [B, N, O]
     reward: npt.NDArray[np.float32]  # [B, N]
     total: npt.NDArray[np.float32]  # [B] the agents' rewards, added up
+    clock: npt.NDArray[np.int64]  # [B] steps so far
+    truncated: npt.NDArray[np.bool_]  # [B]
 
 
 class SpreadEnv:
-    """B episodes of simple spread, all of the same length."""
+    """B episodes of simple spread."""
 
     def __init__(self, task: Spread, batch: int):
         self.task = task
@@ -109,19 +113,30 @@ class SpreadEnv:
             obs=shown.obs,
             reward=np.zeros((batch, n), np.float32) if self.spec.team else shown.reward,
             total=shown.reward if self.spec.team else np.zeros(batch, np.float32),
+            clock=np.zeros(batch, np.int64),
+            truncated=shown.truncated,
         )
         self.shown = shown._replace(state=shown.obs.reshape(batch, -1))
-        self.clock = task.steps
+        world = self.world
+        self._parts = {
+            "place": Part(world.place),
+            "velocity": Part(world.velocity),
+            "landmark": Part(world.landmark),
+            "reward": Part(world.reward),
+            "total": Part(world.total),
+            "clock": Part(world.clock, 0, task.steps),
+        }
 
     def reset(self, rng: np.random.Generator) -> Step:
-        drawn = rng.uniform(-1, 1, (self.batch, 2, self.task.agents, 2))
-        self.world.place[:], self.world.landmark[:] = drawn[:, 0], drawn[:, 1]
-        self.world.velocity[:] = 0
-        self.world.reward[:] = 0
-        self.shown.reward[:] = 0
-        self.shown.truncated[:] = False
-        self.clock = 0
-        _observe(self.world)
+        return self.renew(np.ones(self.batch, np.bool_), rng)
+
+    def renew(self, which: npt.NDArray[np.bool_], rng: np.random.Generator) -> Step:
+        which, world = fitting(which, self.batch), self.world
+        drawn = rng.uniform(-1, 1, (self.batch, 2, self.task.agents, 2))[which]
+        world.place[which], world.landmark[which] = drawn[:, 0], drawn[:, 1]
+        for array in (world.velocity, world.reward, world.total, world.clock, world.truncated):
+            array[which] = 0
+        _observe(world)
         return self.shown
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
@@ -129,15 +144,18 @@ class SpreadEnv:
             self.world.force[:] = reals(actions, self.shown)
         else:
             actions = choices(actions, self.shown)
-            if not _steer(actions, self.world.force) and self.clock < self.task.steps:
+            if not _steer(actions, self.world.force, self.world.truncated):
                 raise illegal(actions, self.shown)
-        if self.clock == self.task.steps:
-            self.shown.reward[:] = 0
-            return self.shown
-        _move(self.world, self.task.local_ratio)
-        self.clock += 1
-        if self.clock == self.task.steps:
-            self.shown.truncated[:] = True
+        _move(self.world, self.task.local_ratio, self.task.steps)
+        return self.shown
+
+    def keep(self) -> dict[str, npt.NDArray[Any]]:
+        return copies(self._parts)
+
+    def resume(self, kept: Mapping[str, npt.NDArray[Any]]) -> Step:
+        put_back(self._parts, kept)
+        np.equal(self.world.clock, self.task.steps, out=self.world.truncated)
+        _observe(self.world)
         return self.shown
 
     def render(self, episode: int) -> str:
@@ -157,14 +175,16 @@ class SpreadEnv:
             put(position, str(i) if i < 10 else "+")
         edge = "+" + "-" * _COLUMNS + "+"
         reward = float(self.world.reward[episode].sum())
-        head = f"step {self.clock} of {self.task.steps}, the agents' rewards add to {reward:z.3f}"
+        head = f"step {self.world.clock[episode]} of {self.task.steps}, the agents' rewards add to {reward:z.3f}"
         return "\n".join([head, edge, *(f"|{''.join(line)}|" for line in picture), edge])
 
 
 @jit
-def _steer(actions: npt.NDArray[np.int64], force: npt.NDArray[np.float64]) -> bool:
+def _steer(actions: npt.NDArray[np.int64], force: npt.NDArray[np.float64], truncated: npt.NDArray[np.bool_]) -> bool:
     """Turn actions, [B, N], into forces in units of `_FORCE`: stay, left, right, down, up. False if any is another."""
     for b in range(np.uint64(actions.shape[0])):
+        if truncated[b]:
+            continue
         for i in range(np.uint64(actions.shape[1])):
             a = actions[b, i]
             if not 0 <= a < 5:
@@ -197,8 +217,8 @@ def _observe(world: World) -> None:
 
 
 @jit
-def _move(world: World, local: float) -> None:
-    """Move all agents by one tick, pay them, and write what they see.
+def _move(world: World, local: float, limit: int) -> None:
+    """Move all agents of running episodes by one tick, pay them, and write what they see.
 
     `force` is in units of `_FORCE` before, and is the whole force after. Positions move by the old velocity; contact
     forces are those of the old positions, like in mpe2's `World.step`.
@@ -206,6 +226,11 @@ def _move(world: World, local: float) -> None:
     place, velocity, landmark, force, reward = world.place, world.velocity, world.landmark, world.force, world.reward
     batch, n = np.uint64(place.shape[0]), np.uint64(place.shape[1])
     for b in range(batch):
+        if world.truncated[b]:
+            world.total[b] = 0.0
+            for i in range(n):
+                reward[b, i] = 0.0
+            continue
         for i in range(n):
             force[b, i, 0] *= _FORCE
             force[b, i, 1] *= _FORCE
@@ -244,4 +269,6 @@ def _move(world: World, local: float) -> None:
             reward[b, i] = paid
             total += paid
         world.total[b] = total
+        world.clock[b] += 1
+        world.truncated[b] = world.clock[b] >= limit
     _observe(world)

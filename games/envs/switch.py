@@ -1,5 +1,6 @@
 """The switch riddle: prisoners who meet nobody have to find out, by a light, when all of them have been in one room."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
+from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64, below, seeds
 
@@ -59,12 +61,24 @@ class SwitchEnv:
         self._been = np.zeros((batch, task.agents), np.bool_)
         self._states = np.zeros(batch, np.uint64)
         self._game = (self._states, self._days, self._lit, self._been, shown.obs, shown.legal)
+        self._parts = {
+            "states": Part(self._states),
+            "days": Part(self._days, 0, np.array((self.spec.limit, task.agents - 1))),
+            "lit": Part(self._lit),
+            "been": Part(self._been),
+            "reward": Part(shown.reward),
+            "terminated": Part(shown.terminated),
+        }
 
     def reset(self, rng: np.random.Generator) -> Step:
-        self._states[:] = seeds(rng, self.batch)
+        return self.renew(np.ones(self.batch, np.bool_), rng)
+
+    def renew(self, which: npt.NDArray[np.bool_], rng: np.random.Generator) -> Step:
+        which = fitting(which, self.batch)
+        self._states[which] = seeds(rng, self.batch)[which]
         for array in (self._days, self._lit, self._been, self._shown.reward, self._shown.terminated):
-            array[:] = 0
-        _enter_all(*self._game)
+            array[which] = 0
+        _enter_all(which, *self._game)
         return self._shown
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
@@ -73,6 +87,14 @@ class SwitchEnv:
         if not _step(actions, *self._game, self.spec.limit, *shown[3:6]):
             raise illegal(actions, shown)
         return shown
+
+    def keep(self) -> dict[str, npt.NDArray[Any]]:
+        return copies(self._parts)
+
+    def resume(self, kept: Mapping[str, npt.NDArray[Any]]) -> Step:
+        put_back(self._parts, kept)
+        _enter_all(np.zeros(self.batch, np.bool_), *self._game)
+        return self._shown
 
     def render(self, episode: int) -> str:
         days, room = self._days[episode]
@@ -88,20 +110,10 @@ class SwitchEnv:
 
 
 @inlined
-def _enter(
-    b: Index,
-    states: U64,
-    days: npt.NDArray[np.int64],
-    lit: Flags,
-    been: Flags,
-    obs: npt.NDArray[np.float32],
-    legal: Flags,
-) -> None:
-    """Draw who is in the room, and show everybody what it sees."""
-    agents = np.uint64(been.shape[1])
-    room = below(states, b, agents)
-    days[b, 1] = room
-    for n in range(agents):
+def _show(b: Index, days: npt.NDArray[np.int64], lit: Flags, obs: npt.NDArray[np.float32], legal: Flags) -> None:
+    """Show everybody what it sees."""
+    room = np.uint64(days[b, 1])
+    for n in range(np.uint64(obs.shape[1])):
         inside = n == room
         obs[b, n, 0] = inside
         obs[b, n, 1] = inside & lit[b]
@@ -111,10 +123,19 @@ def _enter(
 
 @jit
 def _enter_all(
-    states: U64, days: npt.NDArray[np.int64], lit: Flags, been: Flags, obs: npt.NDArray[np.float32], legal: Flags
+    which: Flags,
+    states: U64,
+    days: npt.NDArray[np.int64],
+    lit: Flags,
+    been: Flags,
+    obs: npt.NDArray[np.float32],
+    legal: Flags,
 ) -> None:
+    """Draw who is in the room in some episodes, and show everybody in all of them what it sees."""
     for b in range(np.uint64(len(days))):
-        _enter(b, states, days, lit, been, obs, legal)
+        if which[b]:
+            days[b, 1] = below(states, b, np.uint64(been.shape[1]))
+        _show(b, days, lit, obs, legal)
 
 
 @jit
@@ -151,5 +172,6 @@ def _step(
                 all_been &= been[b, n]
             reward[b] = 1.0 if all_been else -1.0
         terminated[b] = told or days[b, 0] >= limit
-        _enter(b, states, days, lit, been, obs, legal)
+        days[b, 1] = below(states, b, agents)
+        _show(b, days, lit, obs, legal)
     return True

@@ -1,5 +1,6 @@
 """The two-step game of QMIX: a first choice that pays nothing decides which matrix is played."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.jit import jit
+from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.legal import lawful
 
 # What the team is paid in states 2A and 2B, by the first and the second agent's action.
@@ -37,13 +39,22 @@ class TwoStepEnv:
 
     def __init__(self, task: TwoStep, batch: int) -> None:
         self.spec, self.batch = task.spec, batch
-        self._shown = blank(self.spec, batch)
+        self._shown = shown = blank(self.spec, batch)
+        self._parts = {
+            "state": Part(shown.state, 0, 1),
+            "reward": Part(shown.reward),
+            "terminated": Part(shown.terminated),
+        }
 
     def reset(self, rng: np.random.Generator) -> Step:
+        return self.renew(np.ones(self.batch, np.bool_), rng)
+
+    def renew(self, which: npt.NDArray[np.bool_], rng: np.random.Generator) -> Step:
+        which = fitting(which, self.batch)
         shown = self._shown
-        shown.obs[:] = shown.state[:] = (1, 0, 0)
-        shown.reward[:] = 0
-        shown.terminated[:] = False
+        shown.obs[which] = shown.state[which] = (1, 0, 0)
+        shown.reward[which] = 0
+        shown.terminated[which] = False
         return shown
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
@@ -52,6 +63,14 @@ class TwoStepEnv:
         if not _step(actions, *shown[:6]):
             raise illegal(actions, shown)
         return shown
+
+    def keep(self) -> dict[str, npt.NDArray[Any]]:
+        return copies(self._parts)
+
+    def resume(self, kept: Mapping[str, npt.NDArray[Any]]) -> Step:
+        put_back(self._parts, kept)
+        self._shown.obs[:] = self._shown.state[:, None]
+        return self._shown
 
     def render(self, episode: int) -> str:
         state = ("1", "2A", "2B")[self._shown.state[episode].argmax()]

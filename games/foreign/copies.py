@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, reals
+from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, parted, random_actions, reals
 from counterplay.engine.errors import UserError
 from counterplay.games.foreign.answers import Where, flag, mask, numbers, of_reset, of_step, reward
 
@@ -30,6 +31,7 @@ class Fit(NamedTuple):
     limit: int
     byte_obs: bool = False  # observations are bytes, such as pictures are made of
     byte_state: bool = False
+    parts: tuple[int, ...] = ()  # options of each of several choices at once
     paid: str = ""  # how agents are paid in random play (`probe`), if that was asked for
 
 
@@ -45,7 +47,7 @@ def examine(env: Any, name: str, limit: int, pad: bool, probing: bool = False) -
     agents = tuple(getattr(env, "possible_agents", ()))
     if not agents:
         raise UserError(f"{name} has no fixed list of agents (possible_agents), and so no number of them")
-    observations, actions, kinds, types = [], [], set(), set()
+    observations, actions, kinds, types, parts = [], [], set(), set(), set()
     for agent in agents:
         seen, acts = _observed(env.observation_space(agent)), env.action_space(agent)
         if not seen.is_np_flattenable:
@@ -60,10 +62,20 @@ def examine(env: Any, name: str, limit: int, pad: bool, probing: bool = False) -
             actions.append(int(acts.n))
         elif isinstance(acts, spaces.Box) and acts.is_bounded():
             actions.append(spaces.flatdim(acts))
+        elif isinstance(acts, spaces.MultiDiscrete) and acts.nvec.ndim == 1:
+            actions.append(int(acts.nvec.sum()))
+            parts.add(tuple(acts.nvec.tolist()))
         else:
-            raise UserError(f"{name}: {agent} acts in {acts}; a Discrete space fits, or a Box with finite bounds")
+            raise UserError(
+                f"{name}: {agent} acts in {acts}; a Discrete or flat MultiDiscrete space fits, "
+                "or a Box with finite bounds"
+            )
     if len(kinds) > 1:
-        raise UserError(f"{name}: some agents choose and others act continuously; all have to do the same")
+        raise UserError(f"{name}: some agents choose and others act continuously or in parts; all have to do the same")
+    if len(parts) > 1:
+        raise UserError(
+            f"{name}: agents make several choices at once, and not all the same ones; these cannot be padded"
+        )
     if not pad:
         for what, sizes in (("observations", observations), ("actions", actions)):
             if len(set(sizes)) > 1:
@@ -81,6 +93,7 @@ def examine(env: Any, name: str, limit: int, pad: bool, probing: bool = False) -
         observations=tuple(observations),
         actions=tuple(actions),
         continuous=kinds == {spaces.Box},
+        parts=next(iter(parts), ()),
         state=own or len(agents) * max(observations),
         own_state=own > 0,
         limit=limit or _length(env, name),
@@ -96,15 +109,17 @@ def probe(env: Any, name: str, fit: Fit) -> str:
     Together is alike, or at least rising and falling with each other, as where everyone has its share of one goal.
     """
     spec = EnvSpec(len(fit.agents), max(fit.actions), max(fit.observations), fit.state, fit.limit, False)
-    spec = replace(spec, continuous=fit.continuous, byte_obs=fit.byte_obs, byte_state=fit.byte_state, lives=True)
+    spec = replace(
+        spec, continuous=fit.continuous, parts=fit.parts, byte_obs=fit.byte_obs, byte_state=fit.byte_state, lives=True
+    )
     played, rng, paid = Copies(name, spec, fit, [env]), np.random.default_rng(0), []
     for _ in range(_PROBES):
         step = played.reset(rng)
         for _ in range(_PROBED):
             if step.terminated[0] or step.truncated[0]:
                 break
-            acts, drawn = np.array(step.alive)[0], rng.random(step.legal.shape)
-            step = played.step(2 * drawn - 1 if fit.continuous else (drawn * step.legal).argmax(axis=-1))
+            acts = np.array(step.alive)[0]
+            step = played.step(random_actions(spec, step, rng))
             paid.append(np.where(acts, step.reward[0], np.nan))
     rewards = np.array(paid, np.float64)
     if not np.nan_to_num(rewards).any():
@@ -157,6 +172,8 @@ class Copies:
         first, agents = copies[0], self.fit.agents
         self.flatten = [_flattener(_observed(first.observation_space(agent))) for agent in agents]
         self.acts = [first.action_space(agent) for agent in agents]
+        ends = [0, *np.cumsum(fit.parts).tolist()] if fit.parts else [0, spec.actions]
+        self.parts = [slice(start, end) for start, end in pairwise(ends)]  # of what is legal: one choice each
         self.shown = blank(self.spec, self.batch)
         self.clock = np.zeros(self.batch, np.int64)
         self.over: list[set[Any]] = [set() for _ in copies]  # who has been told that its game is over
@@ -237,6 +254,8 @@ class Copies:
     def action(self, n: int, action: Any) -> Any:
         """Return an action as agent n's space has it."""
         space = self.acts[n]
+        if self.fit.parts:
+            return action + space.start
         if not self.fit.continuous:
             return int(action) + int(space.start)
         size = self.fit.actions[n]
@@ -272,11 +291,15 @@ class Copies:
             if agent in (acting if choosing is None else choosing):
                 count = fit.actions[n]
                 free = said is None or fit.continuous
+                if fit.parts and isinstance(said, tuple | list) and len(said) == len(fit.parts):
+                    said = np.concatenate([np.ravel(part) for part in said])  # as Gymnasium has it: one for each part
                 shown.legal[b, n, :count] = True if free else mask(said, count, agent, where)
-            if not shown.legal[b, n].any():
+            for part in self.parts:
+                if shown.legal[b, n, part].any():
+                    continue
                 if agent in acting and not done and not self.waits(b, agent):
                     raise where.wrong("it is in play, and its action_mask forbids everything: leave it one", agent)
-                shown.legal[b, n, 0] = True
+                shown.legal[b, n, part.start] = True
             if shown.alive is not None:
                 shown.alive[b, n] = agent in acting
         if fit.own_state:
@@ -363,6 +386,8 @@ class _Blamed:
 
 def check_actions(actions: npt.NDArray[Any], shown: Step, spec: EnvSpec) -> npt.NDArray[Any]:
     """Return actions if they have the right shape and are legal (or numbers); raise `ValueError` if not."""
+    if spec.parts:
+        return parted(actions, shown, spec.parts)
     if not spec.continuous:
         actions = choices(actions, shown)
         running = ~(shown.terminated | shown.truncated)[:, None]

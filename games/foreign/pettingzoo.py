@@ -193,6 +193,7 @@ class Parallel:
             limit=fit.limit,
             team=self.team,
             continuous=fit.continuous,
+            parts=fit.parts,
             lives=len(fit.agents) > 1,
             byte_obs=fit.byte_obs,
             byte_state=fit.byte_state,

@@ -1,5 +1,6 @@
 """Our environments as PettingZoo's: a task as a parallel environment, a turn-based game as an AEC environment."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -101,10 +102,12 @@ class OurParallel(_One, ParallelEnv):  # type: ignore[misc]
         kind: Any = self.spec.obs_type
         seen = spaces.Box(low, high, (size,), kind)
         self.observation_spaces = dict.fromkeys(self.possible_agents, seen)
-        self.action_spaces = {
-            a: spaces.Box(-1.0, 1.0, (count,), np.float32) if self.spec.continuous else spaces.Discrete(count)
-            for a in self.possible_agents
+        acts: dict[str, Callable[[], Any]] = {
+            "choice": lambda: spaces.Discrete(count),
+            "choices": lambda: spaces.MultiDiscrete(list(self.spec.parts)),
+            "numbers": lambda: spaces.Box(-1.0, 1.0, (count,), np.float32),
         }
+        self.action_spaces = {a: acts[self.spec.kind]() for a in self.possible_agents}  # each may be seeded
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Any]:
         self._restart(seed)
@@ -118,8 +121,8 @@ class OurParallel(_One, ParallelEnv):  # type: ignore[misc]
         missing = [agent for agent in self.agents if agent not in actions]
         if missing:
             raise UserError(f"every agent has to act; {', '.join(missing)} did not")
-        if self.spec.continuous:
-            still = np.zeros(self.spec.actions)
+        if self.spec.kind != "choice":
+            still = np.zeros(self.spec.action_shape, self.spec.action_type)
             chosen: npt.NDArray[Any] = np.stack([np.asarray(actions.get(a, still)) for a in self.possible_agents])
         else:
             chosen = np.array([int(actions.get(agent, 0)) for agent in self.possible_agents])

@@ -190,8 +190,7 @@ def _serve(source: IO[bytes], target: IO[bytes]) -> None:
         return
     target.write(_FINE)
     target.flush()
-    shape: tuple[int, ...] = (count, spec.agents, spec.actions) if spec.continuous else (count, spec.agents)
-    kind: Any = np.float32 if spec.continuous else np.int64
+    shape, kind = (count, spec.agents, *spec.action_shape), spec.action_type
     taken = int(np.prod(shape)) * np.dtype(kind).itemsize
     while command := source.read(1):
         wanted = 8 * count if command == _RESET else taken
