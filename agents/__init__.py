@@ -81,9 +81,8 @@ LEARNERS = Catalogue(
             "magnetic_ppo",
             _PPO,
             "Magnetic PPO: policies are drawn to a magnet, so that self-play settles; magnetic mirror descent",
-            central=False,
-            magnet=0.05,
-            proximity=0.1,
+            central=True,
+            magnet=0.3,
             entropy=0.0,
         ),
         _entry(
