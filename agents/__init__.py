@@ -46,6 +46,16 @@ LEARNERS = Catalogue(
             "QTRAN-alt: QTRAN with a tighter, counterfactual constraint on the agents' values",
             counterfactual=True,
         ),
+        _entry(
+            "wqmix",
+            "counterplay.agents.wqmix:WQMIX",
+            "Weighted QMIX: a monotone mix that trusts what went as well as a free joint value says",
+        ),
+        _entry(
+            "pqn",
+            "counterplay.agents.pqn:PQN",
+            "PQN: Q-learning from what was just played, without replay or targets; mixer=vdn for teams",
+        ),
         _entry("coma", _COMA, "COMA: what an agent did against what it might have done alone"),
         _entry("mappo", _PPO, "MAPPO: clipped policy gradients, one critic that sees the state", central=True),
         _entry("ippo", _PPO, "IPPO: clipped policy gradients, every agent for itself", central=False),
@@ -84,6 +94,11 @@ LEARNERS = Catalogue(
             central=True,
             magnet=0.3,
             entropy=0.0,
+        ),
+        _entry(
+            "pgpe",
+            "counterplay.agents.pgpe:PGPE",
+            "PGPE: whole policies drawn around a centre, without gradients, a generation in one batch",
         ),
         _entry(
             "deep_cfr",

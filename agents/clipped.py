@@ -24,10 +24,11 @@ import torch
 from torch import Tensor
 
 from counterplay.agents.learner import within
+from counterplay.agents.nn.bodies import Bodied
 from counterplay.agents.nn.networks import AgentNetwork
 from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings, numbers
-from counterplay.agents.team import Batch, Rows, put_rows, take_rows
-from counterplay.agents.valued import Facts, count, parts
+from counterplay.agents.team import Batch, Rows, minibatches, put_rows, take_rows
+from counterplay.agents.valued import Facts
 from counterplay.engine.env import EnvSpec
 
 
@@ -91,8 +92,8 @@ class Clipped(OnPolicy):
             facts = facts._replace(said=self.all_said(batch))
         updates: list[dict[str, Tensor]] = []
         kl = 0.0
-        for part, known in parts(batch, facts, settings.epochs, settings.minibatches, rng):
-            loss, figures = self.loss(part, known)
+        for part, known in minibatches(batch, facts, settings.epochs, settings.minibatches, rng):
+            loss, figures = self.loss(part, Facts(*known))
             kl = figures["kl"].item()
             if settings.kl_stop and kl > settings.kl_stop:
                 break
@@ -100,7 +101,7 @@ class Clipped(OnPolicy):
             if self.targets:
                 self.follow(settings.magnet_rate, settings.magnet_every)
             updates.append(figures | dict(zip(("gradient", "critic_gradient"), norms, strict=False)))
-        return numbers(updates) | {"kl": kl, "epochs": len(updates) / count(batch, settings.minibatches)}
+        return numbers(updates) | {"kl": kl, "epochs": len(updates) / min(settings.minibatches, len(batch.filled))}
 
     @torch.no_grad()
     def all_said(self, batch: Batch) -> Tensor:
@@ -152,7 +153,7 @@ class Clipped(OnPolicy):
         if not self.settings.magnet_rate:
             return -decisions.entropy()
         with torch.no_grad():
-            said = self.ask(cast(AgentNetwork, self.targets["agents"]), batch, rows.seen)
+            said = self.ask(cast(AgentNetwork | Bodied, self.targets["agents"]), batch, rows.seen)
             if self.deviations is not None:
                 said = self.targets["deviations"](said)
             magnet = self.decisions(said, batch, rows)

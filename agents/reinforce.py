@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from counterplay.agents.nn.bodies import Bodied
 from counterplay.agents.nn.dense import MLP
 from counterplay.agents.nn.device import like
 from counterplay.agents.nn.networks import AgentNetwork
@@ -42,7 +43,7 @@ class Reinforce(Valued):
 
     settings: ReinforceSettings
 
-    def make_critic(self) -> MLP | AgentNetwork | None:
+    def make_critic(self) -> MLP | AgentNetwork | Bodied | None:
         """Return a fresh baseline, if there is one."""
         return super().make_critic() if self.settings.baseline else None
 

@@ -144,9 +144,8 @@ class Run:
         """
         if isinstance(self.learner, Mixture):
             raise UserError("agents draw a policy for each episode: what they do is no table over observations")
-        for name in ("recurrent", "last_action"):
-            if getattr(self.settings, name, False):
-                raise UserError(f"agents with {name}=true remember: their policy is no table over observations")
+        if memory := getattr(self.settings, "remembers", ""):
+            raise UserError(f"agents with {memory} remember: their policy is no table over observations")
         shown, rows = blank(self.task.spec, len(obs)), np.arange(len(obs))
         shown.legal[:, :, 1:] = False
         shown.obs[rows, agent], shown.legal[rows, agent] = obs, legal

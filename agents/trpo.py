@@ -24,9 +24,9 @@ from counterplay.agents import trust_region
 from counterplay.agents.learner import suits, within
 from counterplay.agents.nn.plain import differentiable
 from counterplay.agents.on_policy import Decisions, numbers
-from counterplay.agents.team import Batch, Rows, take_rows
+from counterplay.agents.team import Batch, Rows, minibatches, take_rows
 from counterplay.agents.trust_region import Region, Tried
-from counterplay.agents.valued import Facts, Traced, TracedSettings, parts
+from counterplay.agents.valued import Facts, Traced, TracedSettings
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.errors import UserError
 
@@ -75,8 +75,8 @@ class TRPO(Traced):
         settings, facts = self.settings, self.facts(batch)
         figures = self.policies(batch, facts, rng)
         updates = []
-        for part, known in parts(batch, facts, settings.epochs, settings.minibatches, rng):
-            value_loss = self.value_loss(part, part.rows(), known, settings.value_clip)
+        for part, known in minibatches(batch, facts, settings.epochs, settings.minibatches, rng):
+            value_loss = self.value_loss(part, part.rows(), Facts(*known), settings.value_clip)
             *_, critic = self.descend(value_loss)
             updates.append({"value_loss": value_loss.detach(), "critic_gradient": critic})
         return figures | numbers(updates)

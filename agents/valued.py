@@ -9,15 +9,14 @@ has left teaches neither; a central critic of the team says what it is worth wit
 in `on_policy`; K is 1 for a team's central critic, else N.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from counterplay.agents.learner import suits, within
+from counterplay.agents.nn.bodies import Bodied
 from counterplay.agents.nn.dense import MLP
 from counterplay.agents.nn.device import like
 from counterplay.agents.nn.networks import AgentNetwork, orthogonal
@@ -89,9 +88,11 @@ class ValueScale(nn.Module):
         mean, deviation = self.mean, self.deviation
         rows = numbers.double()
         self.moments.lerp_(torch.stack([rows.mean(), rows.square().mean(), torch.ones_like(rows[0, 0])]), self.rate)
-        weight, bias = last.get_parameter("weight"), last.get_parameter("bias")
-        weight.mul_(deviation / self.deviation)
-        bias.copy_((bias * deviation + mean - self.mean) / self.deviation)
+        for layer in last.modules():  # of agents with networks of their own, each has one
+            if any(True for _ in layer.parameters(recurse=False)):
+                weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
+                weight.mul_(deviation / self.deviation)
+                bias.copy_((bias * deviation + mean - self.mean) / self.deviation)
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Return numbers as the critic says them."""
@@ -131,7 +132,7 @@ class Valued(OnPolicy):
         self.scales.add_module("values", self.values)
         self.ready()
 
-    def make_critic(self) -> MLP | AgentNetwork | None:
+    def make_critic(self) -> MLP | AgentNetwork | Bodied | None:
         """Return a fresh critic; None for a learner that has none."""
         spec, settings = self.spec, self.settings
         if settings.central:
@@ -185,9 +186,9 @@ class Valued(OnPolicy):
 
     def valued(self, batch: Batch, rows: Rows) -> Tensor:
         """Return what the critic says in the rows seen, [R', K]."""
-        if isinstance(self.critic, AgentNetwork):
-            return self.ask(self.critic, batch, rows.seen)[..., 0]
         assert self.critic is not None
+        if not isinstance(self.critic, MLP):
+            return self.ask(self.critic, batch, rows.seen)[..., 0]
         said: Tensor = self.critic(take_rows(batch.state, rows.seen))
         return said
 
@@ -223,24 +224,3 @@ def scaled(gained: Tensor, decisions: Decisions, pessimism: float, scale: bool) 
             gained = gained - decisions.mean(gained)
         gained = gained / (decisions.mean(gained.square()).sqrt() + 1e-6)
     return gained
-
-
-def parts(
-    batch: Batch, facts: Facts, epochs: int, minibatches: int, rng: np.random.Generator
-) -> Iterator[tuple[Batch, Facts]]:
-    """Yield the minibatches of all epochs, one after another; there are `count(batch, minibatches)` in each."""
-    for _ in range(epochs):
-        many = count(batch, minibatches)
-        if many == 1:
-            yield batch, facts
-            continue
-        for part in np.array_split(rng.permutation(len(batch.filled)), many):
-            chosen = like(batch.filled, part)
-            some = Batch(*(None if whole is None else whole[chosen] for whole in batch))  # type: ignore[arg-type]
-            known = Facts(*(None if whole is None else whole[chosen] for whole in facts))  # type: ignore[arg-type]
-            yield some, known
-
-
-def count(batch: Batch, minibatches: int) -> int:
-    """Return how many minibatches there are: none is empty where an environment plays fewer episodes."""
-    return min(minibatches, len(batch.filled))

@@ -27,7 +27,7 @@ def is_turn_based(run: Run) -> bool:
 
 def is_judged(run: Run) -> bool:
     """Tell whether a run is of players against each other, and can be judged in no time beside training it."""
-    remembers = getattr(run.settings, "recurrent", False) or getattr(run.settings, "last_action", False)
+    remembers = getattr(run.settings, "remembers", "")
     if not isinstance(run.task, TurnBased) or run.task.spec.team or remembers:
         return False
     return run.task.tree.count()["infosets"] <= SMALL

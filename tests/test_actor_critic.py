@@ -16,7 +16,8 @@ from counterplay.agents.nn.dense import MLP  # noqa: E402
 from counterplay.agents.nn.networks import AgentNetwork, orthogonal  # noqa: E402
 from counterplay.agents.ppo import PPO, PPOSettings  # noqa: E402
 from counterplay.agents.run import begin  # noqa: E402
-from counterplay.agents.valued import ValueScale, parts  # noqa: E402
+from counterplay.agents.team import minibatches  # noqa: E402
+from counterplay.agents.valued import Facts, ValueScale  # noqa: E402
 from counterplay.api.training import advance  # noqa: E402
 from counterplay.engine.env import EnvSpec, Step  # noqa: E402
 from counterplay.games.envs import make_env  # noqa: E402
@@ -98,7 +99,7 @@ def test_minibatches_are_the_same_steps(central):
     episodes = naive.some_episodes(SPEC, np.random.default_rng(3), count=7)
     batch = learner.batch(episodes, weights(episodes))
     facts = learner.facts(batch)
-    found = list(parts(batch, facts, 2, 3, np.random.default_rng(4)))
+    found = [(part, Facts(*known)) for part, known in minibatches(batch, facts, 2, 3, np.random.default_rng(4))]
     assert [len(part.filled) for part, _ in found] == [3, 2, 2] * 2
     for epoch in (found[:3], found[3:]):
         seen = torch.cat([part.obs[:, 0, 0, 0] for part, _ in epoch])
