@@ -32,7 +32,7 @@ class GRPOSettings(ClippedSettings):
     """What can be set of GRPO."""
 
     envs: Annotated[int, "episodes played side by side between updates"] = 32
-    group: Annotated[int, "how many of them begin alike"] = 8
+    group: Annotated[int, "how many of them begin alike; all, where there are fewer"] = 8
     gamma: Annotated[float, "discount of a step"] = 1.0
     lr: Annotated[float, "learning rate of the agents (Adam)"] = 1e-3
     critic_lr: Annotated[float, "has no effect: there is no critic"] = 0.0
@@ -41,11 +41,16 @@ class GRPOSettings(ClippedSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        within(self, group=(2, self.envs))
-        if self.envs % self.group:
+        within(self, group=(2, float("inf")), envs=(2, float("inf")))
+        if self.envs % self.alike:
             raise UserError(f"envs must be a multiple of group, {self.group}, not {self.envs}")
         if self.rollout:
             raise UserError("grpo counts what whole episodes earned: set rollout=0")
+
+    @property
+    def alike(self) -> int:
+        """How many episodes begin alike."""
+        return min(self.group, self.envs)
 
 
 class GRPO(Clipped):
@@ -68,7 +73,7 @@ class GRPO(Clipped):
     def collect(self, task: Task, rng: np.random.Generator) -> Episodes:
         """Play groups of episodes from the same start."""
         if self._playing is None or self._playing[0] is not task:
-            self._playing = task, Alike(task, self.settings.envs // self.settings.group, self.settings.group)
+            self._playing = task, Alike(task, self.settings.envs // self.settings.alike, self.settings.alike)
         return collect(self._playing[1], self, rng)
 
     @torch.no_grad()
@@ -86,7 +91,7 @@ class GRPO(Clipped):
         steps, paid = batch.filled.shape[1], batch.reward.reshape(*batch.filled.shape, -1)
         discount = settings.gamma ** torch.arange(steps, device=paid.device)
         paid = paid * (batch.filled * discount)[..., None]
-        earned = paid.sum(dim=1).view(settings.group, -1, paid.shape[-1])  # [group, starts, K]
+        earned = paid.sum(dim=1).view(settings.alike, -1, paid.shape[-1])  # [group, starts, K]
         above = earned - earned.mean(dim=0)
         if settings.scale_advantages:
             above = above / (above.square().mean(dim=0).sqrt() + 1e-6)

@@ -411,7 +411,7 @@ def test_what_follows_an_end_changes_nothing(name, recurrent):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nobody_had_a_choice(name):
-    given = {"hidden": 8} | ({"envs": 6, "group": 3} if name == "grpo" else {})
+    given = {"hidden": 8} | ({"envs": 6} if name == "grpo" else {})
     learner = find(name).make(SPEC, find(name).with_settings(given), 1)
     before = {key: weight.clone() for key, weight in learner.networks.state_dict().items()}
     told = learner.learn(
