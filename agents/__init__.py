@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _Q, _QTRAN = "counterplay.agents.q_learning:QLearning", "counterplay.agents.qtran:QTRAN"
 _COMA, _PPO = "counterplay.agents.coma:COMA", "counterplay.agents.ppo:PPO"
+_TRPO = "counterplay.agents.trpo:TRPO"
 _A2C = {"epochs": 1, "minibatches": 1, "gae_lambda": 1.0, "scale_advantages": False, "value_clip": 0.0}
 
 
@@ -60,6 +61,40 @@ LEARNERS = Catalogue(
         _entry("ippo", _PPO, "IPPO: clipped policy gradients, every agent for itself", central=False),
         _entry("a2c", _PPO, "A2C: one step of policy gradient, one critic that sees the state", central=True, **_A2C),
         _entry("ia2c", _PPO, "Independent A2C: one step, every agent for itself", central=False, **_A2C),
+        _entry(
+            "reinforce",
+            "counterplay.agents.reinforce:Reinforce",
+            "REINFORCE: actions count for what was paid to the end, with a baseline or without (baseline=false)",
+        ),
+        _entry("trpo", _TRPO, "TRPO: the largest step within a trust region, every agent for itself", central=False),
+        _entry(
+            "hatrpo",
+            _TRPO,
+            "HATRPO: agents step one after another, each within a trust region of its own",
+            central=True,
+            sequential=True,
+            shared=False,
+        ),
+        _entry("grpo", "counterplay.agents.grpo:GRPO", "GRPO: episodes count against others from the same start"),
+        _entry(
+            "vrpo", "counterplay.agents.vrpo:VRPO", "VRPO: PPO by central action values, without drawn actions' noise"
+        ),
+        _entry(
+            "mdpo",
+            _PPO,
+            "MDPO: policy gradients held by the relative entropy to the last policies, not by clipping",
+            central=False,
+            ratio_clip=0.0,
+            proximity=1.0,
+        ),
+        _entry(
+            "magnetic_ppo",
+            _PPO,
+            "Magnetic PPO: policies are drawn to a magnet, so that self-play settles; magnetic mirror descent",
+            central=True,
+            magnet=0.3,
+            entropy=0.0,
+        ),
         _entry(
             "pgpe",
             "counterplay.agents.pgpe:PGPE",

@@ -151,8 +151,8 @@ def _find_rows(filled: Any, seen: Any, step: Any, now: Any, following: Any, epis
 
 
 def minibatches(
-    batch: Batch, known: Sequence[Tensor], epochs: int, parts: int, rng: np.random.Generator
-) -> Iterator[tuple[Batch, list[Tensor]]]:
+    batch: Batch, known: Sequence[Tensor | None], epochs: int, parts: int, rng: np.random.Generator
+) -> Iterator[tuple[Batch, list[Any]]]:
     """Yield a batch's parts, of whole episodes, epoch by epoch, each with its part of what is `known`, [B, ...]."""
     parts = min(parts, len(batch.filled))  # none is empty where an environment plays fewer episodes
     for _ in range(epochs):
@@ -162,7 +162,7 @@ def minibatches(
         for part in np.array_split(rng.permutation(len(batch.filled)), parts):
             chosen = like(batch.filled, part)
             some = Batch(*(None if whole is None else whole[chosen] for whole in batch))  # type: ignore[arg-type]
-            yield some, [whole[chosen] for whole in known]
+            yield some, [None if whole is None else whole[chosen] for whole in known]
 
 
 def no_memory_between_cuts(settings: TeamSettings, rollout: int) -> None:
