@@ -146,7 +146,9 @@ class DrawnSeats(SeatsEnv):
 
 
 class Uniform:
-    """An actor that takes every legal action alike."""
+    """An actor that takes every legal action alike; one that did not hear of its environment makes one choice."""
+
+    spec: EnvSpec | None = None
 
     def sit(self, env: Env) -> None:
         """Hear of the environment: what actions are made of."""
@@ -157,6 +159,8 @@ class Uniform:
 
     def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[Any]:
         """Return a legal action for every agent, as the environment takes them."""
+        if self.spec is None:
+            return np.asarray((rng.random(step.legal.shape) * step.legal).argmax(axis=-1))
         return random_actions(self.spec, step, rng)
 
 
