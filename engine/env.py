@@ -38,7 +38,7 @@ class EnvSpec:
     (in the task's own units), otherwise every agent has its own. `lives` says that agents may leave or come while
     others play on. `byte_obs` says that observations are whole numbers from 0 to 255, such as pictures are made of,
     kept as u8; `byte_state` says it of the state. `turns` says that players act in turn, and that plays can be copied
-    and gone on with (`engine.branches`).
+    and gone on with (`engine.branches`). `in_turn` says that one agent has a choice at a time, and observes its seat.
     """
 
     agents: int
@@ -52,6 +52,7 @@ class EnvSpec:
     byte_obs: bool = False
     byte_state: bool = False
     turns: bool = False
+    in_turn: bool = False
 
     @property
     def obs_type(self) -> type[np.generic]:

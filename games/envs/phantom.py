@@ -58,7 +58,13 @@ class StonesInTheDark:
         cells = len(self.rules.names)
         size = SEATS + 2 * cells + cells * cells
         return EnvSpec(
-            agents=SEATS, actions=cells, observation=size, state=SEATS * size, limit=2 * cells - 1, team=False
+            agents=SEATS,
+            actions=cells,
+            observation=size,
+            state=SEATS * size,
+            limit=2 * cells - 1,
+            team=False,
+            in_turn=True,
         )
 
     def spec_text(self) -> str | None:
