@@ -61,9 +61,9 @@ class Tables:
             np.float32
         )
 
-    def add(self, obs: npt.NDArray[Any], action: Ints) -> None:
-        """Take in what a policy does at all observations [M, O], unless it is there."""
-        if self.is_new(obs, action):
+    def add(self, obs: npt.NDArray[Any], action: Ints, again: bool) -> None:
+        """Take in what a policy does at all observations [M, O], `again` also where it is there already."""
+        if again or self.is_new(obs, action):
             self.kept.append(self._laid(obs, action))
 
     def is_new(self, obs: npt.NDArray[Any], action: Ints) -> bool:

@@ -297,7 +297,8 @@ class PSRO:
 
     def _add(self, player: int, action: Ints) -> None:
         if self._meta is not None:
-            self.tables[player].add(self._meta.shown(player)[0], action)
+            # The mean of all policies counts how often each was the response; for an equilibrium once is enough.
+            self.tables[player].add(self._meta.shown(player)[0], action, again=self.settings.meta == "uniform")
 
 
 class Seats:

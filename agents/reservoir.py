@@ -16,7 +16,8 @@ ALIKE = 4  # samples that are known to be alike, on average, from which on they 
 def drawn(weight: npt.NDArray[Any], shape: tuple[int, int], rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Return rows drawn as often as their weights [M] say."""
     sums = np.cumsum(weight, dtype=np.float64)
-    return np.searchsorted(sums[:-1], rng.random(shape) * sums[-1], side="right")
+    rows: npt.NDArray[np.int64] = np.searchsorted(sums[:-1], rng.random(shape) * sums[-1], side="right")
+    return rows
 
 
 class Reservoir:

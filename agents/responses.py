@@ -129,11 +129,11 @@ class Responder:
     def add(self, made: Moves) -> None:
         """Take in moves, in place of the oldest ones."""
         room = self.settings.recent
-        made = Moves(*(part[-room:] for part in made))
-        place = (self.met + np.arange(len(made.action))) % room
+        many = min(len(made.action), room)
+        place = (self.met + len(made.action) - many + np.arange(many)) % room
         numbers = {"known": known(made.obs, made.action), "follows": known(made.after)}
         for name, part in (*made._asdict().items(), *numbers.items()):
-            self.parts[name][place] = part
+            self.parts[name][place] = part[len(part) - many :]
         self.met += len(made.action)
 
     def forget(self) -> None:
@@ -169,7 +169,8 @@ class Responder:
             place, index = np.unique(rows, return_inverse=True)
             parts = {name: part[place] for name, part in parts.items()}
             best = best_values(self.values(parts["after"], slow=True), parts["may"])
-            mean, rows, place = parts["reward"] + best, index.reshape(shape), np.arange(len(place))
+            mean: npt.NDArray[Any] = parts["reward"] + best
+            rows, place = index.reshape(shape), np.arange(len(place))
         else:
             index, place = found
             after = alike(parts["follows"], held)
@@ -212,7 +213,8 @@ class Responder:
 def best_values(values: Floats, legal: Mask) -> Floats:
     """Return what the best legal action is worth, [M]; 0 where none is legal, for the game is over."""
     best = np.where(legal, values, -np.inf).max(axis=1)
-    return np.where(legal.any(axis=1), best, 0).astype(np.float32)
+    found: Floats = np.where(legal.any(axis=1), best, 0).astype(np.float32)
+    return found
 
 
 def best_actions(values: Floats, legal: Mask) -> Floats:

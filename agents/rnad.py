@@ -46,9 +46,9 @@ class RNaDSettings:
     eta: Annotated[float, "what a policy's divergence from the reference costs, in the game's units"] = 0.2
     delta: Annotated[int, "updates after which the policy is the new reference"] = 500
     epochs: Annotated[int, "times that an update goes through what was played"] = 1
-    minibatches: Annotated[int, "parts, of whole games, that an epoch is made of"] = 4
-    lr: Annotated[float, "learning rate of policies (Adam)"] = 1e-3
-    critic_lr: Annotated[float, "learning rate of values (Adam)"] = 1e-3
+    minibatches: Annotated[int, "parts, of whole games, that an epoch is made of"] = 1
+    lr: Annotated[float, "learning rate of policies (Adam)"] = 5e-4
+    critic_lr: Annotated[float, "learning rate of values (Adam)"] = 2e-3
     clip: Annotated[float, "largest norm of a gradient"] = 10.0
     target_rate: Annotated[float, "how far the slow copies move towards the networks at each update"] = 0.01
     logit_limit: Annotated[float, "distance of a logit from their mean beyond which it is not taken further"] = 4.0
@@ -197,8 +197,8 @@ class RNaD:
                 reference += (1 - share) * self._log(self.slow["before"], obs, legal)
             cost = settings.eta * (log - reference).masked_fill(~legal, 0.0)  # [M, A] of each action
             mean = (odds * cost).sum(dim=-1)
-            bonus = np.repeat(host(mean)[:, None] / others, self.spec.agents, axis=1)
-            bonus[np.arange(len(bonus)), met.player] *= -others
+            bonus: Floats = np.repeat(host(mean)[:, None] / np.float32(others), self.spec.agents, axis=1)
+            bonus[np.arange(len(bonus)), met.player] *= np.float32(-others)
             ratio = (log.gather(-1, action)[:, 0] - played).exp()
             target, worth = (
                 self._there(part)
@@ -219,7 +219,7 @@ class RNaD:
             "loss": loss,
             "value_loss": error,
             "entropy": entropy,
-            "divergence": mean.mean() / (settings.eta or 1),
+            "regularisation": mean.mean(),
         }
         return loss, {name: figure.detach() for name, figure in figures.items()}
 

@@ -47,5 +47,6 @@ def rectified(payoffs: F64, row: F64, column: F64) -> list[F64]:
 
 def _mixture(weights: F64) -> F64:
     """Return weights as probabilities, without what is rounding."""
-    kept: F64 = np.where(weights > 1e-9, weights, 0.0)
-    return kept / kept.sum()
+    kept = np.where(weights > 1e-9, weights, 0.0)
+    shares: F64 = kept / kept.sum()
+    return shares
