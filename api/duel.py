@@ -58,6 +58,7 @@ class Duel:
     paid: Estimate  # what the games paid
     reduced: Estimate | None  # by AIVAT; None without it
     plain: float  # variance of the mean of two games with luck of their own each
+    won: Estimate  # share of its games that A won, a draw as half a one
 
     @property
     def best(self) -> Estimate:
@@ -132,6 +133,7 @@ def duel(
         _estimate(paid),
         _estimate(reduced) if aivat else None,
         float(paid[0].var(ddof=1) + paid[1].var(ddof=1)) / 4,
+        _estimate((paid > 0) + 0.5 * (paid == 0)),
     )
 
 

@@ -35,6 +35,7 @@ def train(
     stop: Callable[[], bool] | None = None,
     preset: str | None = None,
     keep_replay: bool | None = None,
+    past_every: int | None = None,
     device: str = "auto",
     **settings: Any,
 ) -> "Run":
@@ -55,7 +56,8 @@ def train(
     large or agents remember, its exploitability is measured (`judge`). `on_row` hears of each new row of `history`, and
     `stop` is asked before each update. The replay of learners that have one is kept in the folder too, in files beside
     the checkpoint, unless `keep_replay` is false: a run that is resumed without it fills it anew, and does not go on
-    bit for bit.
+    bit for bit. Every `past_every` steps what the run is by then is kept in the folder as well, as a run of its own in
+    `past`, to play against (`league`).
 
     Networks run on `device`: "cpu", "cuda", or "auto" for a GPU where there is one; a resumed run may change it. What
     is said here of bits holds on the CPU.
@@ -91,6 +93,7 @@ def train(
     from counterplay.api.training import advance
 
     options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
+    options |= {"past_every": past_every}
     return advance(run, steps, out=out, on_row=on_row, stop=stop, device=device, **options)
 
 

@@ -84,6 +84,7 @@ def envs(name: str | None) -> None:
 @click.option(
     "--replay/--no-replay", "keep_replay", default=None, help="Keep the replay too, to resume bit for bit; it is kept."
 )
+@click.option("--past-every", type=Count(), metavar="N", help="Steps between past selves that are kept, in DIR/past.")
 @DEVICE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option(

@@ -58,6 +58,7 @@ def advance(
     on_row: Callable[[Run, Row], None] | None = None,
     stop: Callable[[], bool] | None = None,
     keep_replay: bool | None = None,
+    past_every: int | None = None,
     threads: int = 1,
     device: str = "auto",
 ) -> Run:
@@ -80,6 +81,7 @@ def advance(
     what was saved before stays as it is.
     """
     given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
+    given |= {"past_every": past_every}
     changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     where = choose(device)
     run.plan = replace(run.plan, **changed)
@@ -143,6 +145,7 @@ def _train(
                 on_row(run, row)
         run.seconds = times.seconds()
         _keep(run, times)
+        _keep_past(run, before)
 
 
 def _tell_replay(run: Run, place: Path) -> None:
@@ -193,6 +196,16 @@ def _row(run: Run, times: _Times, testing: bool) -> Row:
     run.history.append(row)
     run.since = {}
     return row
+
+
+def _keep_past(run: Run, before: int) -> None:
+    """Keep what the run is as a past self, if it is time to; what cannot be written is told."""
+    every = run.plan.past_every
+    if run.folder is not None and every is not None and run.steps // every > before // every:
+        try:
+            run.keep_past()
+        except UserError as error:
+            tell(f"{error}; the run goes on without this past self")
 
 
 def _keep(run: Run, times: _Times) -> None:

@@ -4,8 +4,8 @@
     python benchmarks/game_learners.py --only "NFSP"  # of these trials (several with ;), and keep the others
     python benchmarks/game_learners.py --table        # renew the page and the figure from the results
 
-Exploitability is NashConv over two, exact, of what is played without exploring: NFSP's averages, PSRO's mixture, R-NaD's
-last policy. Processor time leaves out judging.
+Exploitability is NashConv over two, exact, of what is played without exploring: NFSP's averages, PSRO's mixture,
+R-NaD's last policy. Processor time leaves out judging.
 """
 
 import argparse

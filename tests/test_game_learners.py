@@ -293,7 +293,7 @@ def test_refusals():
             counterplay.train(name, "spread(reward=individual)", steps=10)
     with pytest.raises(UserError, match="pays a team"):
         counterplay.train("nfsp", "climbing", steps=10)
-    with pytest.raises(UserError, match="continuous|whole numbers"):
+    with pytest.raises(UserError, match=r"continuous|whole numbers"):
         counterplay.train("nfsp", "spread(reward=individual)", steps=10, **SMALL["nfsp"])
     with pytest.raises(UserError, match="learned=true"):
         counterplay.train("psro", "phantom_tic_tac_toe", steps=10)
