@@ -82,8 +82,8 @@ class NFSP:
 
     def __init__(self, spec: EnvSpec, settings: NFSPSettings, seed: int) -> None:
         suits(spec, "nfsp", team=False)
-        if spec.team:
-            raise UserError("nfsp learns games of players against each other, and this environment pays a team")
+        if spec.team or not spec.in_turn:
+            raise UserError("nfsp learns turn-based games of players against each other, such as leduc")
         self.spec, self.settings = spec, settings
         _admit(spec, settings)
         self.device = torch.device("cpu")

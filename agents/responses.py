@@ -220,7 +220,8 @@ def best_values(values: Floats, legal: Mask) -> Floats:
 def best_actions(values: Floats, legal: Mask) -> Floats:
     """Return the policy that takes the best legal action, the first of equals, [M, A]."""
     best = np.where(legal, values, -np.inf).argmax(axis=1)
-    return (np.arange(legal.shape[1]) == best[:, None]).astype(np.float32)
+    found: Floats = (np.arange(legal.shape[1]) == best[:, None]).astype(np.float32)
+    return found
 
 
 def known(obs: Bytes, action: Ints | None = None) -> Ints:

@@ -41,7 +41,8 @@ class League:
     @property
     def order(self) -> list[int]:
         """Return the players from the highest rating to the lowest."""
-        return np.argsort(-self.elo, kind="stable").tolist()
+        found: list[int] = np.argsort(-self.elo, kind="stable").tolist()
+        return found
 
     @property
     def average(self) -> F64:

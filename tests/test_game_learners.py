@@ -242,6 +242,17 @@ def test_what_is_played_is_what_is_judged():
     assert np.abs(returns.mean(axis=0) - judged.value) == pytest.approx(0, abs=5 * error.max())
 
 
+@pytest.mark.parametrize("name", ["nfsp", "psro(learned=true)", "rnad"])
+def test_what_is_played_in_the_dark_is_what_is_judged(name):
+    """The factored judgement of a learner's policy, or of the mixture of several, beside games of it."""
+    run = counterplay.train(name, "dark_hex(size=(2, 3))", steps=3000, test_episodes=2, **SMALL[name])
+    assert not run.task.spec.turns  # it has no tree here
+    judged, returns = judge(run), run.evaluate(3000).returns
+    error = returns.std(axis=0) / 3000**0.5
+    assert np.abs(returns.mean(axis=0) - judged.value) == pytest.approx(0, abs=5 * error.max())
+    assert judged.best[0] >= judged.value[0]
+
+
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("game", ["kuhn", "goofspiel(cards=3)"])
 def test_resumes(tmp_path, name, game):
@@ -288,13 +299,10 @@ def test_states_that_cannot_be_are_refused(tmp_path):
 
 
 def test_refusals():
-    for name in ("psro", "rnad"):
-        with pytest.raises(UserError, match="turn-based games"):
-            counterplay.train(name, "spread(reward=individual)", steps=10)
-    with pytest.raises(UserError, match="pays a team"):
-        counterplay.train("nfsp", "climbing", steps=10)
-    with pytest.raises(UserError, match=r"continuous|whole numbers"):
-        counterplay.train("nfsp", "spread(reward=individual)", steps=10, **SMALL["nfsp"])
+    for name in ("nfsp", "psro", "rnad"):
+        for env in ("spread(reward=individual)", "climbing"):
+            with pytest.raises(UserError, match="turn-based games"):
+                counterplay.train(name, env, steps=10)
     with pytest.raises(UserError, match="learned=true"):
         counterplay.train("psro", "phantom_tic_tac_toe", steps=10)
     with pytest.raises(UserError, match="two players"):
