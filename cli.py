@@ -15,6 +15,7 @@ from counterplay.api import (
     certify_commands,
     duel_commands,
     hand_commands,
+    league_commands,
     resolving_commands,
     team_commands,
     valuenet_commands,
@@ -379,6 +380,7 @@ _PARTS = (
     certify_commands,
     duel_commands,
     hand_commands,
+    league_commands,
     team_commands,
     valuenet_commands,
 )

@@ -76,11 +76,6 @@ class Generation(NamedTuple):
         """Return how many episodes were played."""
         return len(self.returned)
 
-    @property
-    def length(self) -> float:
-        """Return their mean length."""
-        return self.steps / self.started
-
     def returns(self) -> npt.NDArray[np.float64]:
         """Return what each of them earned."""
         return self.returned

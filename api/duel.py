@@ -65,6 +65,7 @@ class Duel:
     paid: Estimate  # what the games paid
     reduced: Estimate | None  # by AIVAT; None without it
     plain: float  # variance of the mean of two games with luck of their own each
+    won: Estimate  # share of its games that A won, a draw as half a one
     matched: bool = False  # whether both games of a deal were drawn together, moves and all
     bound: LowerBound | None = None  # on B's exploitability, where A responds to it
 
@@ -145,6 +146,7 @@ def duel(
         _estimate(paid),
         None if reduced is None else _estimate(reduced),
         float(paid[0].var(ddof=1) + paid[1].var(ddof=1)) / 4,
+        _estimate((paid > 0) + 0.5 * (paid == 0)),
         duplicate and field.tree is not None and is_matched(field.tree, sides),
     )
     return duelled if response is None else _bounded(duelled, response, field, other, found)

@@ -16,6 +16,7 @@ from counterplay.engine.strategy import Table
 from counterplay.games.envs.encoding import behaviour_strategy, observations
 from counterplay.games.envs.mixtures import mixture
 from counterplay.games.envs.phantom import StonesInTheDark, behaviour
+from counterplay.games.envs.phantom import mixture as drawn_in_the_dark
 from counterplay.games.envs.steps import InSteps
 from counterplay.games.envs.tree import TurnBased
 from counterplay.solvers import value
@@ -51,7 +52,10 @@ def judge(run: Run) -> Judgement:
     """
     if isinstance(run.task, StonesInTheDark):
         form = whole_form(run.task.rules)
-        return value.judge(form, behaviour(form, run.decide, Asked("policy", form.infosets)))
+        told = Asked("policy", form.infosets)
+        if isinstance(run.learner, Mixture):
+            return value.judge(form, drawn_in_the_dark(form, run.learner.policies, told))
+        return value.judge(form, behaviour(form, run.decide, told))
     if not isinstance(run.task, TurnBased):
         raise UserError(f"exploitability is of turn-based games, and {run.env} is none")
     return value.judge_table(sequence_form(run.task.tree), strategy_of(run, run.task))

@@ -37,6 +37,7 @@ def train(
     stop: Callable[[], bool] | None = None,
     preset: str | None = None,
     keep_replay: bool | None = None,
+    past_every: int | None = None,
     device: str = "auto",
     against: Any = None,
     seat: int | None = None,
@@ -59,7 +60,8 @@ def train(
     large or agents remember, its exploitability is measured (`judge`). `on_row` hears of each new row of `history`, and
     `stop` is asked before each update. The replay of learners that have one is kept in the folder too, in files beside
     the checkpoint, unless `keep_replay` is false: a run that is resumed without it fills it anew, and does not go on
-    bit for bit.
+    bit for bit. Every `past_every` steps what the run is by then is kept in the folder as well, as a run of its own in
+    `past`, to play against (`league`).
 
     `against` leaves one seat open to learn in, each in turn or `seat`, and another strategy takes the others: a run or
     its folder, "uniform", any `Actor`, and in turn-based games a solution or its file, or what else `duel` takes as a
@@ -101,6 +103,7 @@ def train(
     from counterplay.api.training import advance
 
     options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
+    options |= {"past_every": past_every}
     return advance(run, steps, out=out, on_row=on_row, stop=stop, device=device, **options)
 
 

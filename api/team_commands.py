@@ -91,6 +91,7 @@ def envs(name: str | None) -> None:
     help="Who takes all seats but one: FILE, DIR, uniform, your function; of several, each episode draws one.",
 )
 @click.option("--seat", type=click.IntRange(min=0), metavar="K", help="The seat left open then; each in turn.")
+@click.option("--past-every", type=Count(), metavar="N", help="Steps between past selves that are kept, in DIR/past.")
 @DEVICE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option(

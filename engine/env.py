@@ -41,6 +41,7 @@ class EnvSpec:
     agent has its own. `lives` says that agents may leave or come while others play on. `byte_obs` says that
     observations are whole numbers from 0 to 255, such as pictures are made of, kept as u8; `byte_state` says it of the
     state. `turns` says that players act in turn, and that plays can be copied and gone on with (`engine.branches`).
+    `in_turn` says that one agent has a choice at a time, and observes its seat.
 
     What networks may make use of: an observation begins with a `grid` of (rows, columns, depth) numbers, in this order;
     `entities` of a kind are `count` times `width` numbers from `start` on, (start, count, width) for each kind, and all
@@ -63,6 +64,7 @@ class EnvSpec:
     grid: tuple[int, int, int] | tuple[()] = ()
     entities: tuple[tuple[int, int, int], ...] = ()
     roles: tuple[int, ...] = ()
+    in_turn: bool = False
 
     @property
     def kind(self) -> str:

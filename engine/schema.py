@@ -219,6 +219,7 @@ class PlanHeader(Struct):
     test_every: Some | None
     test_episodes: Some
     keep_replay: bool = True
+    past_every: Some | None = None
 
 
 class AgainstHeader(Struct):

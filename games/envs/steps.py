@@ -61,6 +61,7 @@ class InSteps:
             limit=game.depth,
             team=False,
             turns=True,
+            in_turn=True,
         )
 
     def spec_text(self) -> str | None:

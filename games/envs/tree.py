@@ -60,6 +60,7 @@ class TurnBased:
             limit=code.limit,
             team=bool((self.tree.payoffs == self.tree.payoffs[:, :1]).all()),
             turns=True,
+            in_turn=True,
         )
 
     def spec_text(self) -> str | None:
