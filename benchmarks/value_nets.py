@@ -2,7 +2,7 @@
 
     python benchmarks/value_nets.py                    # measure all, write results/value_nets.json, renew the docs
     python benchmarks/value_nets.py --game leduc       # one game; other results stay
-    python benchmarks/value_nets.py --rebel            # ReBeL's loop alone, of its games or of the --game
+    python benchmarks/value_nets.py --only rebel       # ReBeL's loop alone
     python benchmarks/value_nets.py --networks FOLDER  # keep networks there, and do not train again what is there
     python benchmarks/value_nets.py --table            # renew tables and figure from the results
 
@@ -59,9 +59,10 @@ CASES = {
 }
 LOOP: dict[str, Any] = {"method": "rebel", "horizon": 2, "iterations": 100, "passes": 200.0, "batch": 256}
 REBEL: dict[str, dict[str, Any]] = {
-    "liars_dice(faces=4)": {**LOOP, "states": 10_000, "hidden": 64},
-    "liars_dice(faces=5)": {**LOOP, "states": 10_000, "hidden": 64},
-    "liars_dice": {**LOOP, "states": 10_000, "hidden": 128},
+    "liars_dice(faces=4)": {**LOOP, "states": 5_000, "hidden": 64},
+    "liars_dice(faces=5)": {**LOOP, "states": 5_000, "hidden": 64},
+    "liars_dice": {**LOOP, "states": 6_000, "hidden": 128},
+    "liars_dice(dice=2,faces=3)": {**LOOP, "states": 4_000, "hidden": 128},
 }
 PAPER = {"liars_dice(faces=4)": 0.017, "liars_dice(faces=5)": 0.015, "liars_dice": 0.024}
 
@@ -182,15 +183,16 @@ def renew() -> None:
     report.put(PAGE, "by-states", report.table(wanted, counts))
     lines = []
     for game, found in result.get("rebel", {}).items():
-        best, figures = result["games"][game][-1], (found["exploitability"], PAPER[game])
+        best = result["games"].get(game, [None])[-1]
         lines.append(
             [
                 f"`{game}`",
                 f"{found['states']:,}",
                 f"{found['new_in_range']:.3f}",
-                *(f"{figure:.4f}" for figure in figures),
+                f"{found['exploitability']:.4f}",
+                f"{PAPER[game]:g}" if game in PAPER else "",
                 f"{found['training']:.0f} s",
-                f"{best['exploitability']:.4f} ({best['states']:,})",
+                f"{best['exploitability']:.4f} ({best['states']:,})" if best else "",
             ]
         )
     header = ["game", "states", "error in range", "exploitability", "paper's", "training", "solved to the end"]
@@ -217,18 +219,16 @@ def draw(result: dict[str, Any]) -> None:
 def main() -> None:
     """Do what the arguments say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--game", choices=CASES)
-    parser.add_argument("--rebel", action="store_true")
+    parser.add_argument("--game", choices=[*dict.fromkeys([*CASES, *REBEL])])
+    parser.add_argument("--only", choices=["games", "rebel"])
     parser.add_argument("--networks", type=Path, metavar="FOLDER")
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
-    if not given.table:
-        with torch_threads(1):
-            games = [given.game] if given.game else list(CASES)
-            for game in [] if given.rebel else games:
-                keep("games", game, measure(game, given.networks))
-            for game in [game for game in games if game in REBEL and (given.rebel or not given.game)]:
-                keep("rebel", game, by_rebel(game, given.networks))
+    with torch_threads(1):
+        for kind, cases, of in (("games", CASES, measure), ("rebel", REBEL, by_rebel)):
+            for game in cases:
+                if not given.table and given.only in (None, kind) and given.game in (None, game):
+                    keep(kind, game, of(game, given.networks))
     renew()
 
 
