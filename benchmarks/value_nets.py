@@ -62,7 +62,7 @@ REBEL: dict[str, dict[str, Any]] = {
     "liars_dice(faces=4)": {**LOOP, "states": 5_000, "hidden": 64},
     "liars_dice(faces=5)": {**LOOP, "states": 5_000, "hidden": 64},
     "liars_dice": {**LOOP, "states": 6_000, "hidden": 128},
-    "liars_dice(dice=2,faces=3)": {**LOOP, "states": 4_000, "hidden": 128},
+    "liars_dice(dice=2,faces=3)": {**LOOP, "states": 2_000, "hidden": 128},
 }
 PAPER = {"liars_dice(faces=4)": 0.017, "liars_dice(faces=5)": 0.015, "liars_dice": 0.024}
 
@@ -188,14 +188,13 @@ def renew() -> None:
             [
                 f"`{game}`",
                 f"{found['states']:,}",
-                f"{found['new_in_range']:.3f}",
                 f"{found['exploitability']:.4f}",
                 f"{PAPER[game]:g}" if game in PAPER else "",
                 f"{found['training']:.0f} s",
                 f"{best['exploitability']:.4f} ({best['states']:,})" if best else "",
             ]
         )
-    header = ["game", "states", "error in range", "exploitability", "paper's", "training", "solved to the end"]
+    header = ["game", "states", "exploitability", "paper's", "training", "solved to the end"]
     report.put(PAGE, "rebel", report.table(header, sorted(lines)))
     draw(result)
 
