@@ -43,7 +43,9 @@ class ClippedSettings(OnPolicySettings):
     proximity: Annotated[float, "how much the distance from the policies before an update counts (KL divergence)"] = 0.0
     squared: Annotated[bool, "that distance is half the squared change of log-probabilities (Kimi k1.5)"] = False
     magnet: Annotated[float, "how much the distance from the magnet's policies counts (KL divergence)"] = 0.0
-    magnet_rate: Annotated[float, "how far the magnet moves to the policies at a time; 0: it stays uniform"] = 0.0
+    magnet_rate: Annotated[
+        float, "how far the magnet moves to the policies, less as lr_steps go by; 0: it is uniform"
+    ] = 0.0
     magnet_every: Annotated[int, "updates of the networks between two moves of the magnet"] = 1
     magnet_steps: Annotated[int, "environment steps over which magnet falls to 0, in a straight line; 0: never"] = 0
 
@@ -90,6 +92,7 @@ class Clipped(OnPolicy):
         facts = self.facts(batch)
         if settings.proximity and not settings.squared:
             facts = facts._replace(said=self.all_said(batch))
+        left = max(0.0, 1 - self.steps / settings.lr_steps) if settings.lr_steps else 1.0  # of learning rates
         updates: list[dict[str, Tensor]] = []
         kl = 0.0
         for part, known in minibatches(batch, facts, settings.epochs, settings.minibatches, rng):
@@ -99,7 +102,7 @@ class Clipped(OnPolicy):
                 break
             norms = self.descend(loss)
             if self.targets:
-                self.follow(settings.magnet_rate, settings.magnet_every)
+                self.follow(settings.magnet_rate * left, settings.magnet_every)
             updates.append(figures | dict(zip(("gradient", "critic_gradient"), norms, strict=False)))
         return numbers(updates) | {"kl": kl, "epochs": len(updates) / min(settings.minibatches, len(batch.filled))}
 

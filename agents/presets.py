@@ -53,6 +53,11 @@ _UNIFORM = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 5e-3, "batch": 64,
 _MEMORY = {"recurrent": True, "last_action": True}
 _HUNT = {"pessimism": 0.1, "gamma": 0.95, "epsilon_steps": 80_000, "batch": 8, "warmup": 16}
 
+# Torques matter soon or never, and what was played is worth going through ten times.
+_SWING = {"envs": 16, "gamma": 0.9, "epochs": 10, "entropy": 0.0, "lr_steps": 200_000}
+# One decision: small networks, one step of gradient each time, and a magnet that stays uniform as the equilibrium is.
+_SETTLE = {"envs": 64, "hidden": 8, "lr": 1e-2, "epochs": 1, "minibatches": 1, "gamma": 1.0, "lr_steps": 40_000}
+
 PRESETS = (
     Preset("climbing", _Q, 10_000, _BOLD),
     Preset("climbing", _PPO, 40_000, _SURE),
@@ -69,6 +74,13 @@ PRESETS = (
     Preset("foraging", ("vdn", "qmix"), 2_000_000, {"gamma": 0.9}),
     Preset("foraging", ("coma",), 4_000_000, {"gamma": 0.9}),
     Preset("foraging", ("mappo",), 500_000, {}),
+    Preset("cartpole", ("reinforce", "a2c"), 150_000, {"envs": 4, "lr": 5e-3, "critic_lr": 5e-3, "lr_steps": 150_000}),
+    Preset("cartpole", ("ippo",), 100_000, {"envs": 8, "lr": 2e-3, "critic_lr": 2e-3, "lr_steps": 100_000}),
+    Preset("cartpole", ("trpo",), 100_000, {"envs": 8, "max_kl": 0.02}),
+    # Its force is found by pushing hard at random, which the continuous form needs.
+    Preset("mountain_car", ("trpo",), 150_000, {"envs": 16, "max_kl": 0.02, "deviation": 2.0}),
+    Preset("pendulum", ("ippo",), 200_000, _SWING),
+    Preset("rock_paper_scissors", ("magnetic_ppo",), 40_000, _SETTLE),
 )
 
 

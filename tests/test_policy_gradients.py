@@ -353,43 +353,35 @@ def test_vrpo(spec, lives):
         shares = naive.softmax(logits[b, t, m], episodes.legal[b, t, m].tolist())
         return sum(p * float(q) for p, q in zip(shares, said[b, t, n], strict=True))
 
-    errors, count = 0.0, 0
+    errors = []
     for b, row in enumerate(episodes.filled):
         length, (alive, ended) = int(row.sum()), life(episodes, b)
         for n in range(spec.agents):
+            reward = [naive.reward_of(episodes, b, t, n) for t in range(length)]
             q = [float(said[b, t, n, episodes.action[b, t, chooser(b, t, n)]]) for t in range(length)]
-
-            def paid(t, b=b, n=n, length=length, ended=ended):  # from t on, to one whose game has ended
-                return sum(gamma ** (u - t) * naive.reward_of(episodes, b, u, n) for u in range(t, length))
-
-            def after(t, b=b, n=n, length=length, ended=ended):
-                if t == length - 1 and episodes.terminated[b, t]:
-                    return 0.0
-                return None if ended[t + 1, n] else mean(b, t + 1, n)
-
-            goals, beyond = [0.0] * length, 0.0
+            following = [mean(b, t + 1, n) for t in range(length)]
+            following = still_paid(reward, following, bool(episodes.terminated[b, length - 1]), ended[:, n], gamma)
+            beyond = 0.0
             for t in range(length - 1, -1, -1):
-                if not alive[t, n]:
-                    beyond = 0.0
-                    continue
-                worth = after(t)
-                if worth is None:
-                    worth = None
-                    break
-                beyond = naive.reward_of(episodes, b, t, n) + gamma * worth - q[t] + gamma * trace * beyond
-                goals[t] = q[t] + beyond
-            else:
-                for t in range(length):
-                    if alive[t, n]:
-                        assert facts.target[b, t, n].item() == pytest.approx(goals[t], rel=1e-4, abs=1e-4)
-                        assert facts.advantage[b, t, n].item() == pytest.approx(
-                            goals[t] - mean(b, t, n), rel=1e-4, abs=1e-4
-                        )
-                        errors += (q[t] - goals[t]) ** 2
-                        count += 1
-    if not lives:
-        assert told["value_loss"].item() == pytest.approx(errors / count, rel=1e-4)
+                beyond = reward[t] + gamma * following[t] - q[t] + gamma * trace * beyond if alive[t, n] else 0.0
+                if alive[t, n]:
+                    assert facts.target[b, t, n].item() == pytest.approx(q[t] + beyond, rel=1e-4, abs=1e-4)
+                    gained = q[t] + beyond - mean(b, t, n)
+                    assert facts.advantage[b, t, n].item() == pytest.approx(gained, rel=1e-4, abs=1e-4)
+                    errors.append(beyond**2)
+    assert told["value_loss"].item() == pytest.approx(sum(errors) / len(errors), rel=1e-4)
     assert torch.isfinite(loss)
+
+
+def still_paid(reward, following, over, ended, gamma):
+    """Return what steps led to was worth, [T]: where the rules ended an agent's game, what was paid after it."""
+    length, found = len(reward), list(following)
+    for t in range(length - 1, -1, -1):
+        if t == length - 1 and over:
+            found[t] = 0.0
+        elif ended[t + 1]:
+            found[t] = reward[t + 1] + gamma * found[t + 1] if t + 1 < length else 0.0
+    return found
 
 
 @pytest.mark.parametrize("name", NAMES)
