@@ -92,7 +92,7 @@ LEARNERS = Catalogue(
             _PPO,
             "Magnetic PPO: policies are drawn to a magnet, so that self-play settles; magnetic mirror descent",
             central=True,
-            magnet=0.3,
+            magnet=0.4,
             entropy=0.0,
         ),
         _entry(
