@@ -39,7 +39,8 @@ from counterplay.agents.nn.networks import AgentNetwork
 from counterplay.agents.replay import Replay
 from counterplay.agents.returns import n_step, td_lambda
 from counterplay.agents.rollout import Episodes, greedy
-from counterplay.agents.team import Batch, Rows, Team, TeamSettings, at_actions, mean_of, put_rows, take_rows
+from counterplay.agents.team import Batch, Rows, Team, at_actions, mean_of, put_rows, take_rows
+from counterplay.agents.team_settings import TeamSettings
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.errors import UserError
 
