@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from counterplay.api.duel import Duel, duel
     from counterplay.api.factored_solution import FactoredSolution
     from counterplay.api.judge import SeatJudgement, judge
+    from counterplay.api.league import League, league
     from counterplay.api.listing import list_envs, list_games, list_learners, make
     from counterplay.api.rivers import solve_rivers
     from counterplay.api.runs import load_run, train
@@ -46,6 +47,7 @@ __all__ = [
     "Duel",
     "FactoredSolution",
     "Judgement",
+    "League",
     "Run",
     "SeatJudgement",
     "Solution",
@@ -60,6 +62,7 @@ __all__ = [
     "buckets",
     "duel",
     "judge",
+    "league",
     "list_envs",
     "list_games",
     "list_learners",
@@ -83,6 +86,7 @@ _HOMES = {
     "Duel": "api.duel",
     "FactoredSolution": "api.factored_solution",
     "Judgement": "solvers.value",
+    "League": "api.league",
     "Run": "agents.run",
     "SeatJudgement": "api.judge",
     "Solution": "api.solution",
@@ -97,6 +101,7 @@ _HOMES = {
     "buckets": "api.buckets",
     "duel": "api.duel",
     "judge": "api.judge",
+    "league": "api.league",
     "list_envs": "api.listing",
     "list_games": "api.listing",
     "list_learners": "api.listing",

@@ -105,6 +105,21 @@ LEARNERS = Catalogue(
             "counterplay.agents.deep_cfr:DeepCFR",
             "Deep CFR: networks learn the regrets of turn-based games too large for tables, from sampled traversals",
         ),
+        _entry(
+            "nfsp",
+            "counterplay.agents.nfsp:NFSP",
+            "NFSP: players respond to each other, and play the average of their best responses so far",
+        ),
+        _entry(
+            "psro",
+            "counterplay.agents.psro:PSRO",
+            "PSRO: a population of policies that grows by best responses to the mixture that solves its meta-game",
+        ),
+        _entry(
+            "rnad",
+            "counterplay.agents.rnad:RNaD",
+            "R-NaD: games changed by the distance from a policy of reference, which follows what is come to",
+        ),
     ),
 )
 

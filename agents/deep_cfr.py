@@ -42,7 +42,6 @@ from counterplay.engine.text import size
 Mask = npt.NDArray[np.bool_]
 
 _MENTIONED = 2**28  # bytes of memories that are worth a word beforehand
-_ALIKE = 4  # samples that are known to be alike, on average, from which on they are learned from as one
 _ABREAST = 256  # networks asked at a time
 
 
@@ -247,24 +246,10 @@ class DeepCFR:
         return MLP(self.spec.observation, settings.hidden, self.spec.actions, settings.layers)
 
     def _fit(self, net: MLP, optimiser: Adam, memory: Reservoir, rng: np.random.Generator) -> float:
-        """Learn from what a memory holds; return the mean loss of the last tenth.
-
-        Samples where the same is known are one row, if they are many: its target is their mean, which is less a matter
-        of luck. In a small game all rows fit into a minibatch: then the whole loss is followed, no part of it.
-        """
+        """Learn from what a memory holds; return the mean loss of the last tenth."""
         settings, learns_regrets = self.settings, memory is not self.others
-        data, size = None, (settings.updates, settings.batch)
-        if learns_regrets:  # the memory of the average is of several players, who may know the same
-            data = memory.merged(max(settings.batch, memory.held // _ALIKE), settings.linear)
-        if data is None:
-            data = memory.each(settings.linear)
-            rows = rng.integers(0, memory.held, size)
-        elif len(data.obs) <= settings.batch:
-            rows = np.zeros((settings.updates, 0), np.int64)  # which stands for all of them
-        else:
-            sums = np.cumsum(data.weight, dtype=np.float64)
-            rows = np.searchsorted(sums[:-1], rng.random(size) * sums[-1], side="right")
-            data = data._replace(weight=np.ones_like(data.weight))
+        # The memory of the average is of several players, who may know the same.
+        data, rows = memory.lessons(settings.updates, settings.batch, settings.linear, rng, merge=learns_regrets)
         if learns_regrets:
             data = data._replace(target=data.target / _size(data))
         return fit(net, optimiser, data, rows, settings.lr, settings.clip, softmax=not learns_regrets)

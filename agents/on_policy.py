@@ -19,7 +19,8 @@ from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.networks import orthogonal
 from counterplay.agents.policies import Policy, draw, free, likeliest, log_policy, policy
 from counterplay.agents.rollout import Episodes
-from counterplay.agents.team import Batch, Rows, Team, TeamSettings, no_memory_between_cuts, take_rows
+from counterplay.agents.team import Batch, Rows, Team, take_rows
+from counterplay.agents.team_settings import TeamSettings, no_memory_between_cuts
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step
 from counterplay.engine.errors import UserError
 
@@ -152,13 +153,13 @@ class OnPolicy(Team, ABC):
         """Update by the episodes, which are then forgotten."""
         settings = self.settings
         self.slow_down(settings.lr_steps)
-        episodes = self.curious(episodes)
+        episodes, paid = self.paid(episodes, rng)
         # Inputs keep the scale that they were played with until the update is done: the gradient is of that policy.
         self.scales.learn_rewards(episodes)
         figures = self.improve(self.batch(episodes, np.ones(len(episodes.filled), np.float32)), rng)
         self.scales.learn_inputs(episodes)
         self.steps += episodes.steps
-        return figures | ({"epsilon": self.epsilon} if settings.epsilon_start > 0 else {})
+        return figures | paid | ({"epsilon": self.epsilon} if settings.epsilon_start > 0 else {})
 
     @staticmethod
     def _log(logits: npt.NDArray[np.float32], step: Step, epsilon: float) -> Tensor:

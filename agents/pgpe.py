@@ -76,11 +76,6 @@ class Generation(NamedTuple):
         """Return how many episodes were played."""
         return len(self.returned)
 
-    @property
-    def length(self) -> float:
-        """Return their mean length."""
-        return self.steps / self.started
-
     def returns(self) -> npt.NDArray[np.float64]:
         """Return what each of them earned."""
         return self.returned
@@ -213,7 +208,7 @@ class PGPE:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
         for name in ("centre", "deviation", "moments"):
-            setattr(self, name, np.array(state[name], np.float32))
+            setattr(self, name, np.asarray(state[name]).astype(np.float32))
         if (self.deviation <= 0).any():
             raise UserError("a standard deviation of its parameters is not positive")
         self.scale.load_state_dict(state["scale"])

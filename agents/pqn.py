@@ -24,15 +24,8 @@ from counterplay.agents.on_policy import numbers
 from counterplay.agents.q_learning import ActionValues, ActionValueSettings
 from counterplay.agents.returns import td_lambda
 from counterplay.agents.rollout import Episodes, greedy
-from counterplay.agents.team import (
-    Batch,
-    at_actions,
-    mean_of,
-    minibatches,
-    no_memory_between_cuts,
-    put_rows,
-    take_rows,
-)
+from counterplay.agents.team import Batch, at_actions, mean_of, minibatches, put_rows, take_rows
+from counterplay.agents.team_settings import no_memory_between_cuts
 from counterplay.engine.env import MAX_STEPS, EnvSpec
 
 
@@ -76,7 +69,7 @@ class PQN(ActionValues):
         """Update by the episodes, which are then forgotten."""
         settings = self.settings
         self.slow_down(settings.lr_steps)
-        episodes = self.curious(episodes)
+        episodes, paid = self.paid(episodes, rng)
         self.scales.learn_rewards(episodes)  # inputs keep the scale that they were played with
         batch = self.batch(episodes, np.ones(len(episodes.filled), np.float32))
         target = self.target(batch)
@@ -88,7 +81,7 @@ class PQN(ActionValues):
         self.scales.learn_inputs(episodes)
         self.steps += episodes.steps
         self.explorer.learned()
-        return numbers(figures) | {"epsilon": self.epsilon}
+        return numbers(figures) | paid | {"epsilon": self.epsilon}
 
     @torch.no_grad()
     def target(self, batch: Batch) -> Tensor:

@@ -39,7 +39,8 @@ from counterplay.agents.nn.networks import AgentNetwork
 from counterplay.agents.replay import Replay
 from counterplay.agents.returns import n_step, td_lambda
 from counterplay.agents.rollout import Episodes, greedy
-from counterplay.agents.team import Batch, Rows, Team, TeamSettings, at_actions, mean_of, put_rows, take_rows
+from counterplay.agents.team import Batch, Rows, Team, at_actions, mean_of, put_rows, take_rows
+from counterplay.agents.team_settings import TeamSettings
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.errors import UserError
 
@@ -182,7 +183,7 @@ class OffPolicy(ActionValues, ABC):
         """Put the episodes into the replay and make the updates that are due."""
         settings = self.settings
         self.steps += episodes.steps
-        episodes = self.curious(episodes)
+        episodes, paid = self.paid(episodes, rng)
         self.scales.learn(episodes)
         self.replay.add(episodes)
         history: dict[str, list[float]] = {}
@@ -193,7 +194,8 @@ class OffPolicy(ActionValues, ABC):
                 for name, figure in self.update(rng).items():
                     history.setdefault(name, []).append(figure)
         self.explorer.learned()
-        return {name: float(np.mean(figures)) for name, figures in history.items()} | {"epsilon": self.epsilon}
+        learned = {name: float(np.mean(figures)) for name, figures in history.items()}
+        return learned | paid | {"epsilon": self.epsilon}
 
     def update(self, rng: np.random.Generator) -> dict[str, float]:
         """Draw episodes and follow the loss's gradient once."""

@@ -10,6 +10,15 @@ from counterplay.agents.traversal import Samples
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 
+ALIKE = 4  # samples that are known to be alike, on average, from which on they are learned from as one
+
+
+def drawn(weight: npt.NDArray[Any], shape: tuple[int, int], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return rows drawn as often as their weights [M] say."""
+    sums = np.cumsum(weight, dtype=np.float64)
+    rows: npt.NDArray[np.int64] = np.searchsorted(sums[:-1], rng.random(shape) * sums[-1], side="right")
+    return rows
+
 
 class Reservoir:
     """Decisions met, with a number for each action, and their iterations; they take memory as they come."""
@@ -72,6 +81,24 @@ class Reservoir:
             (sums[:count] / total[:, None]).astype(np.float32),
             (total * (count / total.sum())).astype(np.float32),
         )
+
+    def lessons(
+        self, updates: int, batch: int, power: float, rng: np.random.Generator, *, merge: bool
+    ) -> tuple[Data, npt.NDArray[np.int64]]:
+        """Return rows to learn from, and minibatches of them as `regression.fit` takes these, [updates, batch].
+
+        With `merge`, samples where the same is known are one row, if they are many: its target is their mean, which is
+        less a matter of luck. In a small game all rows fit into a minibatch: then the whole loss is followed, no part
+        of it.
+        """
+        shape = updates, batch
+        data = self.merged(max(batch, self.held // ALIKE), power) if merge else None
+        if data is None:
+            return self.each(power), rng.integers(0, self.held, shape)
+        if len(data.obs) <= batch:
+            return data, np.zeros((updates, 0), np.int64)  # which stands for all of them
+        rows = drawn(data.weight, shape, rng)
+        return data._replace(weight=np.ones_like(data.weight)), rows
 
     def _newest(self) -> np.float32:
         """Return the newest iteration of which anything is held."""

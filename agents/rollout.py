@@ -41,11 +41,6 @@ class Episodes(NamedTuple):
         """Return how many episodes were played to their ends."""
         return len(self.filled)
 
-    @property
-    def length(self) -> float:
-        """Return the mean length of these."""
-        return self.steps / self.started
-
     def returns(self) -> npt.NDArray[np.float64]:
         """Return the undiscounted return of each of these: [B] for the team, or [B, N]."""
         total: npt.NDArray[np.float64] = self.reward.sum(axis=1, dtype=np.float64)
@@ -63,11 +58,6 @@ class Played(Protocol):
     @property
     def started(self) -> int:
         """Return how many times the game was played from its beginning."""
-        ...
-
-    @property
-    def length(self) -> float:
-        """Return how many steps each time took, on average."""
         ...
 
     def returns(self) -> npt.NDArray[np.float64]:

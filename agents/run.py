@@ -19,6 +19,7 @@ from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
 from counterplay.agents.replay import Replay
 from counterplay.agents.rollout import Episodes, Played, collect, earned
 from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint
+from counterplay.agents.seats import Others
 from counterplay.engine import schema, spec
 from counterplay.engine.arguments import number, path, whole
 from counterplay.engine.catalogue import is_own
@@ -27,6 +28,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.system import held
 from counterplay.engine.writing import replacing, told, write_atomic
 
+PAST = "past"  # the folder of past selves, in the run's own
 FORMAT = 2  # 1 had the replay in the checkpoint
 
 
@@ -48,6 +50,7 @@ class Plan:
     test_every: int | None = None  # steps between tests; a fortieth of all if None
     test_episodes: int = 32
     keep_replay: bool = True  # in the run's folder, if it has one
+    past_every: int | None = None  # steps between two past selves that are kept in the folder; none if None
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -78,6 +81,7 @@ class Run:
     stopped_by: str = ""  # "steps" or "interrupt"
     folder: Path | None = None  # where it is kept
     preset: str = ""  # whose settings it was begun with, if any
+    others: Others | None = None  # who takes the other seats, if anybody does
     _envs: dict[int, Env] = field(default_factory=dict, repr=False)
     _parts: list[replay_files.Part] = field(default_factory=list, repr=False)  # of its replay, in the folder
     _unread: bool = False  # whether these are still to be read
@@ -172,8 +176,21 @@ class Run:
             self._parts = self._write(place, self._parts if place == self.folder else [])
         self.folder = place
 
-    def _write(self, place: Path, kept: list[replay_files.Part]) -> list[replay_files.Part]:
+    def keep_past(self) -> None:
+        """Write what the run is now beside what it becomes, as a run of its own without its replay.
+
+        It goes to `past`, in the run's folder, under the number of its steps. Raises `ValueError` where nothing can be
+        written.
+        """
+        place = cast(Path, self.folder) / PAST / f"{self.steps:012d}"
+        with told(place), held():
+            self._write(place, [], keep_replay=False)
+
+    def _write(
+        self, place: Path, kept: list[replay_files.Part], keep_replay: bool | None = None
+    ) -> list[replay_files.Part]:
         """Write everything into a folder whose checkpoint needs the parts that are `kept`; return those needed now."""
+        keep_replay = self.plan.keep_replay if keep_replay is None else keep_replay
         parts: list[replay_files.Part] = []
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -182,8 +199,8 @@ class Run:
             state |= {"history": self.history, "since": self.since, "learner": learner}
             if isinstance(replay := getattr(self.learner, "replay", None), Replay):
                 learner.pop("replay")
-                parts = replay_files.write(place, replay, kept) if self.plan.keep_replay else []
-                state |= {"replay": {**replay.head(), "parts": list(map(list, parts))}} if self.plan.keep_replay else {}
+                parts = replay_files.write(place, replay, kept) if keep_replay else []
+                state |= {"replay": {**replay.head(), "parts": list(map(list, parts))}} if keep_replay else {}
             kept = [*kept, *parts]
             if self._going is not None and (playing := self._going.keep()) is not None:
                 state["playing"] = playing
@@ -209,6 +226,7 @@ class Run:
             "episodes": self.episodes,
             "seconds": self.seconds,
             "stopped_by": self.stopped_by,
+            **({"against": asdict(self.others)} if self.others is not None else {}),
         }
 
     def whole(self) -> bool:

@@ -4,15 +4,15 @@ Learners from replay (`q_learning`) and from what was just played (`on_policy`) 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from counterplay.agents.learner import within
+from counterplay.agents.credit import Decomposition
 from counterplay.agents.nn.adam import Adam, flatten
 from counterplay.agents.nn.bodies import FAST, Bodied
 from counterplay.agents.nn.device import host, like
@@ -20,59 +20,10 @@ from counterplay.agents.nn.networks import AgentNetwork, Scale, Scales
 from counterplay.agents.novelty import novelty
 from counterplay.agents.returns import Floats, Lives, Mask
 from counterplay.agents.rollout import Episodes
+from counterplay.agents.team_settings import TeamSettings
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
-
-
-@dataclass(frozen=True)
-class TeamSettings:
-    """What can be set of every learner."""
-
-    envs: Annotated[int, "episodes played side by side between updates"] = 8
-    gamma: Annotated[float, "discount of a step"] = 0.99
-    lr: Annotated[float, "learning rate of Adam"] = 5e-4
-    clip: Annotated[float, "largest norm of a gradient"] = 10.0
-    epsilon_start: Annotated[float, "share of random actions at the start"] = 1.0
-    epsilon_end: Annotated[float, "share of random actions at the end"] = 0.05
-    epsilon_steps: Annotated[int, "environment steps over which the share falls, in a straight line"] = 50_000
-    scale_rewards: Annotated[bool, "divide rewards by their running deviation"] = True
-    scale_inputs: Annotated[bool, "bring observations and states to mean 0 and deviation 1"] = True
-    hidden: Annotated[int, "width of hidden layers"] = 64
-    body: Annotated[str, "what agents see with: mlp, gru, norm, residual, cnn, resnet, lstm, attention, graph"] = "mlp"
-    recurrent: Annotated[bool, "agents remember: body=gru by another name"] = False
-    shared: Annotated[bool, "one network for all agents, not one each"] = True
-    roles: Annotated[bool, "agents of other roles have another network, where the environment has roles"] = False
-    ids: Annotated[bool, "a shared network sees which agent it is"] = True
-    last_action: Annotated[bool, "agents see their last actions"] = False
-    novelty: Annotated[
-        str, "what pays agents for the new: none, counts (of observations), rnd (a network's surprise)"
-    ] = "none"
-    curiosity: Annotated[float, "how much the new pays, beside rewards as the environment pays them"] = 0.1
-
-    def __post_init__(self) -> None:
-        inf = float("inf")
-        within(
-            self,
-            envs=(1, inf),
-            gamma=(0, 1),
-            lr=(0, inf),
-            clip=(0, inf),
-            epsilon_start=(0, 1),
-            epsilon_end=(0, 1),
-            epsilon_steps=(0, inf),
-            hidden=(1, inf),
-            curiosity=(0, inf),
-        )
-        if self.recurrent and self.body not in FAST:
-            raise UserError(f"recurrent=true is body=gru, and body={self.body} is another: set one of them")
-
-    @property
-    def remembers(self) -> str:
-        """What makes agents remember what they saw, as a setting; nothing where they do not."""
-        if self.recurrent or self.body in ("gru", "lstm"):
-            return "recurrent=true" if self.recurrent else f"body={self.body}"
-        return "last_action=true" if self.last_action else ""
 
 
 class Batch(NamedTuple):
@@ -157,15 +108,6 @@ def minibatches(
             yield some, [None if whole is None else whole[chosen] for whole in known]
 
 
-def no_memory_between_cuts(settings: TeamSettings, rollout: int) -> None:
-    """Raise `ValueError` for agents that remember and learn from pieces of episodes."""
-    if rollout and settings.remembers:
-        raise UserError(
-            f"rollout cuts episodes, and agents that remember ({settings.remembers}) learn from whole ones: "
-            "set rollout=0"
-        )
-
-
 def mean_of(numbers: Tensor, present: Tensor | None) -> Tensor:
     """Return the mean of numbers over those present (1, 0 for others, of the same shape); over all if None."""
     return numbers.mean() if present is None else (numbers * present).sum() / present.sum().clamp(min=1)
@@ -233,6 +175,7 @@ class Team:
         self.targets = nn.ModuleDict()
         self.scales = Scales(spec)
         self.novelty = novelty(settings.novelty, spec)
+        self.credit = Decomposition(spec, settings.credit_updates) if settings.credit == "rudder" else None
         self.steps = self.updates = 0
         self.device = torch.device("cpu")  # where the networks are
         self._memory: Tensor | None = None
@@ -350,7 +293,17 @@ class Team:
         if self._last is not None:
             self._last = torch.from_numpy(actions).to(self.device)[:, None]
 
-    def curious(self, episodes: Episodes) -> Episodes:
+    def paid(self, episodes: Episodes, rng: np.random.Generator) -> tuple[Episodes, dict[str, float]]:
+        """Return what was played as it is learned from, and figures: with credit where it is due, and for the new.
+
+        That is itself where settings say nothing of either.
+        """
+        figures: dict[str, float] = {}
+        if self.credit is not None:
+            episodes, figures["credit_error"] = self.credit.redistribute(episodes, rng)
+        return self._curious(episodes), figures
+
+    def _curious(self, episodes: Episodes) -> Episodes:
         """Return what was played with rewards for what was new in it; itself where nothing pays for that."""
         if self.novelty is None:
             return episodes
@@ -413,6 +366,7 @@ class Team:
             "optimiser": self.optimiser.state_dict(),
             "counters": {"steps": self.steps, "updates": self.updates},
             **({} if self.novelty is None else {"novelty": self.novelty.state()}),
+            **({} if self.credit is None else {"credit": self.credit.state()}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -422,6 +376,8 @@ class Team:
         self.optimiser.load_state_dict(state["optimiser"])
         if self.novelty is not None:
             self.novelty.restore(state["novelty"])
+        if self.credit is not None:
+            self.credit.restore(state["credit"])
         self.steps, self.updates = state["counters"]["steps"], state["counters"]["updates"]
 
     def _scaled(self, scale: Scale, numbers: Tensor) -> Tensor:

@@ -49,11 +49,6 @@ class Traversals(NamedTuple):
         """Return how many traversals there were."""
         return len(self.value)
 
-    @property
-    def length(self) -> float:
-        """Return how many decisions a traversal met, on average."""
-        return self.steps / self.started
-
     def returns(self) -> npt.NDArray[np.float64]:
         """Return what everybody earned, [K, P]; of a team what it did, [K]."""
         alike = self.value.shape[1] == 1 or (self.value == self.value[:, :1]).all()

@@ -4,7 +4,7 @@ A game goes from one subgame to the next. Each is solved to its horizon, where t
 ranges that the players came with, and what the solve says it is worth are a sample. Play goes on as one iteration's
 strategies say, drawn at random and late ones rather, and one player of each game explores: of its moves some are drawn
 evenly. Ranges follow the strategies alone. Departures: iterations are drawn with the weights of the average (t squared
-of DCFR), and all games of a batch stop at the same one.
+of DCFR), all games of a batch stop at the same one, and what several of them meet is one sample.
 Shape letters: B games, M public states of their subgames, W lanes.
 """
 
@@ -40,8 +40,9 @@ def games(
 ) -> Any:
     """Play so many games and return their samples (`agents.value_training.Samples`).
 
-    All begin alike, and so the first subgame is solved once for all of them. With `anew` the states are solved once
-    more, to the end of the game, and these solves are the samples; the games take a quarter of the iterations then.
+    Games that have gone the same way are in the same subgame, which is solved once for all of them and is one sample.
+    With `anew` the states are solved once more, to the end of the game, and these solves are the samples; the games
+    take a quarter of the iterations then.
     """
     tree = ground.tree
     count = max(1, iterations // _HASTE) if anew else iterations
@@ -59,8 +60,8 @@ def games(
             run.advance(count - run.iterations)
         found.append((roots, ranges, run.outcome().values))
         ends = _walk(ground, reached, part, rng)
-        ends = ends[tree.player[reached.node[ends]] != LEAF]
-        roots, part = reached.node[ends], np.arange(len(ends))
+        ends, part = np.unique(ends[tree.player[reached.node[ends]] != LEAF], return_inverse=True)
+        roots = reached.node[ends]
         ranges = reached.ranges[ends] / np.maximum(reached.ranges[ends].sum(axis=2, keepdims=True), TRACE)
         ranges = (1 - _FLOOR) * ranges + _FLOOR * evenly
         ranges /= ranges.sum(axis=2, keepdims=True)

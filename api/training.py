@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from counterplay.agents.checks import check_learned
+from counterplay.agents.cut import Pieces
 from counterplay.agents.log import Log, Row
 from counterplay.agents.memory import episode_bytes
 from counterplay.agents.nn.device import choose, in_words, move
@@ -58,6 +59,7 @@ def advance(
     on_row: Callable[[Run, Row], None] | None = None,
     stop: Callable[[], bool] | None = None,
     keep_replay: bool | None = None,
+    past_every: int | None = None,
     threads: int = 1,
     device: str = "auto",
 ) -> Run:
@@ -80,6 +82,7 @@ def advance(
     what was saved before stays as it is.
     """
     given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
+    given |= {"past_every": past_every}
     changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     where = choose(device)
     run.plan = replace(run.plan, **changed)
@@ -147,6 +150,7 @@ def _train(
                 on_row(run, row)
         run.seconds = times.seconds()
         _keep(run, times)
+        _keep_past(run, before)
 
 
 def _tell_replay(run: Run, place: Path) -> None:
@@ -175,7 +179,8 @@ def _note(run: Run, played: Played, learned: dict[str, float]) -> None:
     run.episodes += played.started
     returns = played.returns()
     if len(returns):  # else none has come to its end
-        learned |= {"return": float(totals(returns).mean()), "length": played.length}
+        length = played.length if isinstance(played, Pieces) else played.steps / played.started
+        learned |= {"return": float(totals(returns).mean()), "length": length}
         learned |= own_means("return", returns)
     for name, figure in learned.items():
         run.since.setdefault(name, []).append(figure)
@@ -199,6 +204,16 @@ def _row(run: Run, times: _Times, testing: bool) -> Row:
     run.history.append(row)
     run.since = {}
     return row
+
+
+def _keep_past(run: Run, before: int) -> None:
+    """Keep what the run is as a past self, if it is time to; what cannot be written is told."""
+    every = run.plan.past_every
+    if run.folder is not None and every is not None and run.steps // every > before // every:
+        try:
+            run.keep_past()
+        except UserError as error:
+            tell(f"{error}; the run goes on without this past self")
 
 
 def _keep(run: Run, times: _Times) -> None:

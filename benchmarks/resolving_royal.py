@@ -2,10 +2,11 @@
 
     python benchmarks/resolving_royal.py                          # all runs, a process each: an hour and a half
     python benchmarks/resolving_royal.py strength:50 river reach  # one of them, and keep the other results
+    python benchmarks/resolving_royal.py strength:50 turn reach 25  # by so many iterations
     python benchmarks/resolving_royal.py --table                  # renew the table of docs/resolving_holdem.md
 
 Blueprints are trained for so many iterations on one thread from a seed, so that all runs of a spec are of the same one.
-Every subgame is solved by the same number of iterations, with a gadget once for each player. Seconds are of processor
+Every subgame is solved by 50 iterations unless told, with a gadget once for each player. Seconds are of processor
 time, which other work on the machine disturbs least; memory is the most that the process had.
 """
 
@@ -48,7 +49,7 @@ def trained(spec: str) -> Path:
     return path
 
 
-def measure(spec: str, street: str, gadget: str) -> dict[str, object]:
+def measure(spec: str, street: str, gadget: str, iterations: int = ITERATIONS) -> dict[str, object]:
     """Re-solve in this process."""
     import counterplay
     from counterplay.api.resolving_spots import resolve_blueprint
@@ -60,13 +61,13 @@ def measure(spec: str, street: str, gadget: str) -> dict[str, object]:
         marks.setdefault("begin", processor())
         marks["end"] = processor()
 
-    found = resolve_blueprint(plan, street, gadget, iterations=ITERATIONS, threads=1, on_progress=tell)
+    found = resolve_blueprint(plan, street, gadget, iterations=iterations, threads=1, on_progress=tell)
     scale = found.unit.scale
     return {
         "spec": spec,
         "street": street,
         "gadget": gadget,
-        "iterations": ITERATIONS,
+        "iterations": iterations,
         "roots": found.roots,
         "before": found.before.exploitability * scale,
         "after": found.after.exploitability * scale,
@@ -106,7 +107,7 @@ def table(rows: list[dict[str, object]]) -> str:
 def main() -> None:
     """Measure what is asked for, keep the results and renew the page's table."""
     if sys.argv[1:2] == ["--one"]:
-        print(json.dumps(measure(*sys.argv[2:5])))
+        print(json.dumps(measure(*sys.argv[2:5], *map(int, sys.argv[5:]))))
         return
     try:
         rows = report.load("resolving_royal")["rows"]
@@ -114,7 +115,7 @@ def main() -> None:
         rows = []
     chosen = [] if sys.argv[1:2] == ["--table"] else [tuple(sys.argv[1:4])] if len(sys.argv) > 1 else list(CASES)
     for case in chosen:
-        words = [sys.executable, __file__, "--one", *case]
+        words = [sys.executable, __file__, "--one", *case, *sys.argv[4:]]
         row = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout)
         print(row, flush=True)
         kept = {(old["spec"], old["street"], old["gadget"]): old for old in rows} | {case: row}

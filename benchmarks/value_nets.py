@@ -1,14 +1,15 @@
 """Value networks: exact exploitability of re-solving with them, by how many states they were trained on.
 
     python benchmarks/value_nets.py                    # measure all, write results/value_nets.json, renew the docs
-    python benchmarks/value_nets.py --game leduc       # one game, or "rebel"; other results stay
+    python benchmarks/value_nets.py --game leduc       # one game; other results stay
+    python benchmarks/value_nets.py --only rebel       # ReBeL's loop alone
     python benchmarks/value_nets.py --networks FOLDER  # keep networks there, and do not train again what is there
     python benchmarks/value_nets.py --table            # renew tables and figure from the results
 
 One process solves states and trains a network on them; networks for fewer states learn from the first of the same
 ones, by the same settings, as long as each asks. Then every public state that a re-solving player can reach is solved,
 to a horizon at which the network is asked, and the strategy that comes of it is judged exactly. Seconds are of the
-processor. ReBeL's own loop is measured beside it, on the smallest game.
+processor. ReBeL's own loop is measured beside it, on the games of its paper.
 """
 
 import argparse
@@ -56,15 +57,14 @@ CASES = {
     "liars_dice(faces=5)": Case(2, 64, 60, 0.02, (1_000, 4_000, 16_000, 60_000), 100_000, 80),
     "liars_dice": Case(2, 128, 150, 0.02, (4_000, 16_000, 30_900), 75_000, 60),
 }
-REBEL: dict[str, Any] = {
-    "method": "rebel",
-    "horizon": 2,
-    "iterations": 100,
-    "hidden": 64,
-    "passes": 200.0,
-    "batch": 256,
+LOOP: dict[str, Any] = {"method": "rebel", "horizon": 2, "iterations": 100, "passes": 200.0, "batch": 256}
+REBEL: dict[str, dict[str, Any]] = {
+    "liars_dice(faces=4)": {**LOOP, "states": 5_000, "hidden": 64},
+    "liars_dice(faces=5)": {**LOOP, "states": 5_000, "hidden": 64},
+    "liars_dice": {**LOOP, "states": 6_000, "hidden": 128},
+    "liars_dice(dice=2,faces=3)": {**LOOP, "states": 2_000, "hidden": 128},
 }
-REBEL_STATES = 10_000
+PAPER = {"liars_dice(faces=4)": 0.017, "liars_dice(faces=5)": 0.015, "liars_dice": 0.024}
 
 
 def judged(net: TrainedNet, horizon: int | str, gadget: str = GADGET, iterations: int = ITERATIONS) -> dict[str, float]:
@@ -112,7 +112,7 @@ def shortened(net: TrainedNet, states: int) -> TrainedNet:
 def measure(game: str, folder: Path | None) -> list[dict[str, float]]:
     """Return the figures of networks of a game, by states; the last one is the best."""
     case = CASES[game]
-    name = "".join(letter for letter in game if letter.isalnum())
+    name = plain(game)
     *fewer, most = case.states
     net = trained(folder, name, game=game, states=most, hidden=case.hidden, passes=case.passes)
     found = [figures(shortened(net, states), case.horizon) for states in fewer] + [figures(net, case.horizon)]
@@ -129,22 +129,26 @@ def figures(net: TrainedNet, horizon: int | str) -> dict[str, float]:
     return found
 
 
-def by_rebel(folder: Path | None) -> dict[str, float]:
-    """Return the figures of a network that ReBeL's loop trained."""
-    return figures(trained(folder, "rebel", game="liars_dice(faces=4)", states=REBEL_STATES, **REBEL), REBEL["horizon"])
+def by_rebel(game: str, folder: Path | None) -> dict[str, float]:
+    """Return the figures of a network that ReBeL's loop trained, and the processor seconds that it took."""
+    settings, since = REBEL[game], time.process_time()
+    net = trained(folder, f"rebel{plain(game)}", game=game, **settings)
+    return {"training": time.process_time() - since} | figures(net, settings["horizon"])
 
 
-def keep(game: str, found: Any) -> None:
-    """Put what was measured of a game among the results."""
+def plain(game: str) -> str:
+    """Return the name of a game as a file's may be."""
+    return "".join(letter for letter in game if letter.isalnum())
+
+
+def keep(kind: str, game: str, found: Any) -> None:
+    """Put what was measured of a game among the results: of kind "games", or "rebel"."""
     try:
         result = report.load("value_nets")
     except FileNotFoundError:
-        result = {"games": {}}
+        result = {}
     result["machine"] = report.machine(("torch",))
-    if game == "rebel":
-        result["rebel"] = found
-    else:
-        result["games"][game] = found
+    result.setdefault(kind, {})[game] = found
     report.save("value_nets", result)
 
 
@@ -177,22 +181,21 @@ def renew() -> None:
         counts.append([f"`{game}`", *(by.get(size, "") for size in sizes), *told])
     wanted = ["states", *(f"{size:,}" for size in sizes), "all drawn", "and met in play"]
     report.put(PAGE, "by-states", report.table(wanted, counts))
-    if "rebel" in result:
-        found = {
-            "states solved to the end": result["games"]["liars_dice(faces=4)"][-1],
-            "ReBeL's loop": result["rebel"],
-        }
-        lines = [
+    lines = []
+    for game, found in result.get("rebel", {}).items():
+        best = result["games"].get(game, [None])[-1]
+        lines.append(
             [
-                name,
-                f"{x['states']:,}",
-                f"{x['new_in_range']:.3f}",
-                f"{x['exploitability']:.4f}",
+                f"`{game}`",
+                f"{found['states']:,}",
+                f"{found['exploitability']:.4f}",
+                f"{PAPER[game]:g}" if game in PAPER else "",
+                f"{found['training']:.0f} s",
+                f"{best['exploitability']:.4f} ({best['states']:,})" if best else "",
             ]
-            for name, x in found.items()
-        ]
-        header = ["1x4 liar's dice", "states", "error in range", "exploitability"]
-        report.put(PAGE, "rebel", report.table(header, lines))
+        )
+    header = ["game", "states", "exploitability", "paper's", "training", "solved to the end"]
+    report.put(PAGE, "rebel", report.table(header, sorted(lines)))
     draw(result)
 
 
@@ -215,15 +218,16 @@ def draw(result: dict[str, Any]) -> None:
 def main() -> None:
     """Do what the arguments say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--game", choices=[*CASES, "rebel"])
+    parser.add_argument("--game", choices=[*dict.fromkeys([*CASES, *REBEL])])
+    parser.add_argument("--only", choices=["games", "rebel"])
     parser.add_argument("--networks", type=Path, metavar="FOLDER")
     parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
-    if not given.table:
-        with torch_threads(1):
-            for game in [given.game] if given.game else [*CASES, "rebel"]:
-                found = by_rebel(given.networks) if game == "rebel" else measure(game, given.networks)
-                keep(game, found)
+    with torch_threads(1):
+        for kind, cases, of in (("games", CASES, measure), ("rebel", REBEL, by_rebel)):
+            for game in cases:
+                if not given.table and given.only in (None, kind) and given.game in (None, game):
+                    keep(kind, game, of(game, given.networks))
     renew()
 
 

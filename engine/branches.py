@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.random import U64
+from counterplay.engine.tree import Tree
 
 
 class Plays(NamedTuple):
@@ -55,6 +56,48 @@ class Branches(Protocol):
 
     def paid(self, plays: Plays) -> npt.NDArray[np.float64]:
         """Return what everybody is paid at the end, [B, P]; 0 where play goes on."""
+        ...
+
+
+class Listed(Protocol):
+    """All M decisions of a game with a tree, as their players see them."""
+
+    @property
+    def obs(self) -> npt.NDArray[Any]:
+        """Return what is observed, [M, O]."""
+        ...
+
+    @property
+    def legal(self) -> npt.NDArray[np.bool_]:
+        """Return what may be done, [M, A]."""
+        ...
+
+    @property
+    def player(self) -> npt.NDArray[np.int64]:
+        """Return who is to act, [M]."""
+        ...
+
+    @property
+    def infoset(self) -> npt.NDArray[np.int64]:
+        """Return the information sets, [M]."""
+        ...
+
+    @property
+    def hand(self) -> npt.NDArray[np.int64]:
+        """Return the lanes of the hands that are held, [M]."""
+        ...
+
+
+@runtime_checkable
+class Listing(Protocol):
+    """Branches of a game that has a tree, so that all its decisions can be listed."""
+
+    tree: Tree
+    number: npt.NDArray[np.int64]  # [R] the action that plays a row of the tree
+
+    @property
+    def seen(self) -> Listed:
+        """All that can be observed at decisions."""
         ...
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # networks are small
 
 from counterplay import load_run, train  # noqa: E402
 from counterplay.agents.nn.bodies import BODIES, Bodied, make_body  # noqa: E402

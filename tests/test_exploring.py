@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # networks are small
 
 from counterplay import train  # noqa: E402
 from counterplay.agents import find  # noqa: E402

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # networks are small
 
 from counterplay import train  # noqa: E402
 from counterplay.agents.pgpe import directions, ranks  # noqa: E402

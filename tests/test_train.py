@@ -23,7 +23,12 @@ from counterplay.games.envs import make_env
 
 SMALL = {"hidden": 8, "envs": 2, "batch": 4, "warmup": 4, "replay": 20, "epsilon_steps": 100}
 ENV = "penalty(steps=5)"
-GAMES_ONLY = {"deep_cfr": {"traversals": 2, "memory": 20, "updates": 2}}  # learners of turn-based games alone
+GAMES_ONLY = {  # learners of turn-based games alone
+    "deep_cfr": {"traversals": 2, "memory": 20, "updates": 2},
+    "nfsp": {"memory": 20, "recent": 20, "updates": 2},
+    "psro": {"learned": True, "calls": 2, "recent": 20, "updates": 2, "pairs": 2},
+    "rnad": {"delta": 2},
+}
 CLOCKS = ("seconds", "steps_per_second")
 
 

@@ -27,7 +27,7 @@ class TreeBranches:
     """Plays that branch (`engine.branches.Branches`)."""
 
     def __init__(self, spec: EnvSpec, tree: Tree, code: Encoding):
-        self.spec, self.tree = spec, tree
+        self.spec, self.tree, self.number = spec, tree, code.number
         self.game = arrays(tree, code)
         hands = np.array([len(labels) for labels in tree.hands])
         starts = np.concatenate([[0], np.cumsum(hands[tree.owner])])

@@ -1,0 +1,146 @@
+"""How exploitable NFSP, PSRO and R-NaD are by games played and by processor time, beside what was published.
+
+    python benchmarks/game_learners.py                # run all trials, write results/game_learners.json, renew the page
+    python benchmarks/game_learners.py --only "NFSP"  # of these trials (several with ;), and keep the others
+    python benchmarks/game_learners.py --table        # renew the page and the figure from the results
+
+Exploitability is NashConv over two, exact, of what is played without exploring: NFSP's averages, PSRO's mixture,
+R-NaD's last policy. Processor time leaves out judging.
+"""
+
+import argparse
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import report
+
+report.one_thread()
+
+import numpy as np  # noqa: E402
+
+from counterplay.agents.run import begin, torch_threads  # noqa: E402
+from counterplay.api.learned import judge  # noqa: E402
+from counterplay.games.envs import make_env  # noqa: E402
+
+PAGE = "docs/game_learning.md"
+
+
+class Trial(NamedTuple):
+    """A learner in a game, over several seeds."""
+
+    name: str
+    learner: str
+    game: str
+    settings: Mapping[str, object]
+    seeds: int
+    steps: float
+    tests: int  # judgements on the way, at equal distances of steps
+
+
+TRIALS = (
+    Trial("PSRO, nash", "psro", "kuhn", {}, 1, 200, 10),
+    Trial("NFSP", "nfsp", "kuhn", {}, 2, 2e6, 10),
+    Trial("R-NaD", "rnad", "kuhn", {"lr": 1e-3, "minibatches": 4}, 2, 1e6, 10),
+    Trial("PSRO, nash", "psro", "leduc", {}, 1, 90_000, 15),
+    Trial("PSRO, uniform", "psro", "leduc", {"meta": "uniform"}, 1, 90_000, 15),
+    Trial("PSRO, rectified", "psro", "leduc", {"meta": "rectified"}, 1, 200_000, 15),
+    Trial("NFSP", "nfsp", "leduc", {}, 2, 6e6, 12),
+    Trial("R-NaD, eta 1", "rnad", "leduc", {"eta": 1.0}, 2, 6e6, 12),
+    Trial("PSRO, learned", "psro", "leduc", {"learned": True}, 1, 4e6, 10),
+    Trial("NFSP", "nfsp", "liars_dice", {}, 1, 1e6, 4),
+    Trial("NFSP", "nfsp", "phantom_tic_tac_toe", {}, 1, 3e5, 2),
+)
+# (game, trial): what others published, exploitability or what it says it is, and at how many games.
+PUBLISHED = (
+    ("leduc", "NFSP, published", "0.334 at 24.8 M"),
+    ("leduc", "PSRO, published", "0.45 (NashConv 0.90)"),
+    ("leduc", "R-NaD, published", "0.56 at 7 M"),
+    ("kuhn", "PSRO, published", "0.0042 (NashConv 0.0083)"),
+)
+
+
+def measure(trial: Trial, seed: int) -> list[list[float]]:
+    """Train one seed; return steps, games, CPU seconds and exploitability along the way."""
+    run = begin(trial.learner, make_env(trial.game), trial.game, seed, trial.settings)
+    run.learner.learn(run.gather(), run.rng)  # kernels are loaded or compiled
+    run = begin(trial.learner, make_env(trial.game), trial.game, seed, trial.settings)
+    found, steps, games, spent, every = list[list[float]](), 0, 0, 0.0, trial.steps / trial.tests
+    with torch_threads(1):
+        while steps < trial.steps:
+            began, before = time.process_time(), steps
+            played = run.gather()
+            steps, games = steps + played.steps, games + played.started
+            run.learner.learn(played, run.rng)
+            spent += time.process_time() - began
+            if steps // every > before // every:
+                found.append([steps, games, spent, judge(run).exploitability])
+                print(trial.name, trial.game, seed, *(f"{x:.5g}" for x in found[-1]), flush=True)
+    return found
+
+
+def table(rows: Mapping[str, Any]) -> str:
+    """Return the page's table: where every trial ended."""
+    lines = []
+    for trial in TRIALS:
+        seeds = rows.get(f"{trial.game}: {trial.name}", {})
+        if not seeds:
+            continue
+        ends = [points[-1] for points in seeds.values()]
+        steps, games, seconds = (f"{np.mean([end[k] for end in ends]):,.0f}" for k in range(3))
+        last = [end[3] for end in ends]
+        spread = f" ({min(last):.3g} to {max(last):.3g})" if len(last) > 1 else ""
+        lines.append([trial.game, trial.name, str(len(seeds)), steps, games, seconds, f"{np.mean(last):.3g}{spread}"])
+    lines += [[game, name, "", "", "", "", told] for game, name, told in PUBLISHED]
+    lines.sort(key=lambda line: ["kuhn", "leduc", "liars_dice", "phantom_tic_tac_toe"].index(line[0]))
+    return report.table(["game", "", "seeds", "steps", "games", "CPU seconds", "exploitability"], lines)
+
+
+def draw(rows: Mapping[str, Any]) -> None:
+    """Draw exploitability by processor time in Leduc poker."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "counterplay"  # the same figure is the same file
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    colours = iter(pyplot.rcParams["axes.prop_cycle"].by_key()["color"])
+    for trial in TRIALS:
+        seeds = rows.get(f"{trial.game}: {trial.name}", {}) if trial.game == "leduc" else {}
+        colour = next(colours) if seeds else None
+        for k, points in enumerate(seeds.values()):
+            numbers = np.array(points)
+            axes.plot(numbers[:, 2], numbers[:, 3], color=colour, label=None if k else trial.name, linewidth=1.2)
+    axes.set(xscale="log", yscale="log", xlabel="processor seconds", ylabel="exploitability", title="Leduc poker")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    figure.savefig(report.FIGURES / "game_learners.svg", metadata={"Date": None})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="settle for these: 'NFSP;PSRO, nash'")
+    parser.add_argument("--game", help="in this game alone")
+    parser.add_argument("--seeds", help="these seeds alone: 0,1")
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    try:
+        rows = report.load("game_learners")["rows"]
+    except FileNotFoundError:
+        rows = {}
+    if not options.table:
+        names = options.only.split(";") if options.only else [trial.name for trial in TRIALS]
+        for trial in TRIALS:
+            if trial.name not in names or options.game not in (None, trial.game):
+                continue
+            for seed in map(int, options.seeds.split(",")) if options.seeds else range(trial.seeds):
+                rows.setdefault(f"{trial.game}: {trial.name}", {})[str(seed)] = measure(trial, seed)
+                report.save("game_learners", {"machine": report.machine(()), "rows": rows})
+    if options.table or not options.only:
+        report.put(PAGE, "game learners", table(rows))
+        draw(rows)
+
+
+if __name__ == "__main__":
+    main()
