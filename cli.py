@@ -204,13 +204,13 @@ def report(file: str, node: str, as_json: bool, no_pager: bool, **of_batches: An
 
 @cli.command()
 @click.argument("file", metavar="FILE|DIR|GAME")
-@click.option("--against", metavar="FILE", help="Also play that solution head to head: exact expected payoffs.")
+@click.option("--against", metavar="FILE|DIR", help="Also play that head to head: exactly, of runs in episodes.")
 @click.option("--response", type=float, metavar="S", help="In steps: train responses for S seconds; tells a bound.")
 @click.option("--game", metavar="GAME", help=_GAME)
 @click.option("--episodes", type=click.IntRange(min=1), metavar="N", help="Runs: episodes without exploring; 100.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Runs: of these episodes; 0.")
 @team_commands.own_flags
-@resolving_commands.flags("resolve", "from", "gadget", "horizon", "iterations", "samples")
+@resolving_commands.flags("resolve", "from", "gadget", "horizon", "iterations", "samples", "device")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def evaluate(
     file: str, against: str | None, response: float | None, game: str | None, as_json: bool, **more: Any
@@ -232,10 +232,10 @@ def evaluate(
         resolving_commands.evaluate(file, resolving, of_runs["seed"], as_json)
         return 0
     if Path(file).is_dir():
-        given = {"against": against, "response": response, "game": game}
+        given = {"response": response, "game": game}
         for name in (name for name, value in given.items() if value is not None):
             raise UserError(f"--{name} is for solutions of games, and {file} is the folder of a run")
-        team_commands.evaluate_run(file, as_json, **of_runs)
+        team_commands.evaluate_run(file, as_json, against=against, **of_runs)
         return 0
     for name, value in of_runs.items():
         if value not in (None, ()):
@@ -345,7 +345,7 @@ def export(file: str, kind: str, out: str | None, node: str | None, player: str 
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Of the deal and of the solution's choices.")
 @click.option("--hands", type=click.IntRange(min=1), metavar="N", help="Stop after N hands.")
 @click.option("--game", metavar="GAME", help=_GAME)
-@resolving_commands.flags("resolve", "gadget", "horizon", "iterations")
+@resolving_commands.flags("resolve", "gadget", "horizon", "iterations", "device")
 def play(file: str, seat: str | None, seed: int | None, hands: int | None, game: str | None, **again: Any) -> None:
     """Play against the solution in FILE, in the terminal.
 

@@ -32,6 +32,7 @@ _RAINBOW: dict[str, object] = {
 }
 _DDPG, _SAC = "counterplay.agents.ddpg:DDPG", "counterplay.agents.sac:SAC"
 _TWO = {"critics": 2, "policy_every": 2, "target_noise": 0.2}
+_TRPO = "counterplay.agents.trpo:TRPO"
 _A2C = {"epochs": 1, "minibatches": 1, "gae_lambda": 1.0, "scale_advantages": False, "value_clip": 0.0}
 
 
@@ -55,6 +56,16 @@ LEARNERS = Catalogue(
             _QTRAN,
             "QTRAN-alt: QTRAN with a tighter, counterfactual constraint on the agents' values",
             counterfactual=True,
+        ),
+        _entry(
+            "wqmix",
+            "counterplay.agents.wqmix:WQMIX",
+            "Weighted QMIX: a monotone mix that trusts what went as well as a free joint value says",
+        ),
+        _entry(
+            "pqn",
+            "counterplay.agents.pqn:PQN",
+            "PQN: Q-learning from what was just played, without replay or targets; mixer=vdn for teams",
         ),
         _entry("coma", _COMA, "COMA: what an agent did against what it might have done alone"),
         _entry("mappo", _PPO, "MAPPO: clipped policy gradients, one critic that sees the state", central=True),
@@ -86,6 +97,45 @@ LEARNERS = Catalogue(
         ),
         _entry("matd3", _DDPG, "MATD3: TD3 with critics that see the state and all actions", central=True, **_TWO),
         _entry("masac", _SAC, "MASAC: SAC with critics that see the state and all actions", central=True),
+        _entry(
+            "reinforce",
+            "counterplay.agents.reinforce:Reinforce",
+            "REINFORCE: actions count for what was paid to the end, with a baseline or without (baseline=false)",
+        ),
+        _entry("trpo", _TRPO, "TRPO: the largest step within a trust region, every agent for itself", central=False),
+        _entry(
+            "hatrpo",
+            _TRPO,
+            "HATRPO: agents step one after another, each within a trust region of its own",
+            central=True,
+            sequential=True,
+            shared=False,
+        ),
+        _entry("grpo", "counterplay.agents.grpo:GRPO", "GRPO: episodes count against others from the same start"),
+        _entry(
+            "vrpo", "counterplay.agents.vrpo:VRPO", "VRPO: PPO by central action values, without drawn actions' noise"
+        ),
+        _entry(
+            "mdpo",
+            _PPO,
+            "MDPO: policy gradients held by the relative entropy to the last policies, not by clipping",
+            central=False,
+            ratio_clip=0.0,
+            proximity=1.0,
+        ),
+        _entry(
+            "magnetic_ppo",
+            _PPO,
+            "Magnetic PPO: policies are drawn to a magnet, so that self-play settles; magnetic mirror descent",
+            central=True,
+            magnet=0.3,
+            entropy=0.0,
+        ),
+        _entry(
+            "pgpe",
+            "counterplay.agents.pgpe:PGPE",
+            "PGPE: whole policies drawn around a centre, without gradients, a generation in one batch",
+        ),
         _entry(
             "deep_cfr",
             "counterplay.agents.deep_cfr:DeepCFR",

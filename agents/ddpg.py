@@ -37,7 +37,9 @@ from counterplay.engine.errors import UserError
 class DDPGSettings(CriticSettings):
     """What can be set of DDPG, TD3, MADDPG and MATD3."""
 
-    noise: Annotated[str, "noise on numbers while exploring: gaussian, or ou, which goes on from step to step"] = "gaussian"
+    noise: Annotated[str, "noise on numbers while exploring: gaussian, or ou, which goes on from step to step"] = (
+        "gaussian"
+    )
     noise_size: Annotated[float, "deviation of what is drawn for the noise at a step"] = 0.1
     noise_pull: Annotated[float, "how much of its way back to 0 the ou noise goes at a step"] = 0.15
     target_noise: Annotated[float, "deviation of the noise on target actions; 0: none"] = 0.0

@@ -22,16 +22,19 @@ from torch import Tensor
 
 from counterplay.agents.from_moves import FromMoves, MoveSettings, Seen
 from counterplay.agents.learner import suits, within
+from counterplay.agents.nn.bodies import Bodied
 from counterplay.agents.nn.device import host, like
-from counterplay.agents.nn.noisy import ActionValues, project
-from counterplay.agents.rollout import epsilon_greedy, greedy
+from counterplay.agents.nn.networks import AgentNetwork
+from counterplay.agents.nn.noisy import ValueNetwork, project
+from counterplay.agents.q_learning import ActionValues, ActionValueSettings
+from counterplay.agents.rollout import Episodes, greedy
 from counterplay.agents.team import at_actions
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.errors import UserError
 
 
 @dataclass(frozen=True)
-class DQNSettings(MoveSettings):
+class DQNSettings(MoveSettings, ActionValueSettings):
     """What can be set of DQN, D3QN and Rainbow."""
 
     epsilon_steps: Annotated[int, "environment steps over which the share falls, in a straight line"] = 10_000
@@ -50,13 +53,17 @@ class DQNSettings(MoveSettings):
                 f"a distribution needs two atoms or more from a low value to a high one, not {self.atoms} "
                 f"from value_low={self.value_low} to value_high={self.value_high}"
             )
+        if self.body != "mlp" and (self.noisy or self.atoms):
+            raise UserError(
+                f"noisy layers and distributions are there with body=mlp: with body={self.body} set noisy=false and "
+                "atoms=0"
+            )
 
 
-class DQN(FromMoves):
+class DQN(FromMoves, ActionValues):
     """Agents with action values, and their slow copies."""
 
     settings: DQNSettings
-    agents: ActionValues
 
     def __init__(self, spec: EnvSpec, settings: DQNSettings, seed: int) -> None:
         suits(spec, "dqn", team=False)
@@ -67,47 +74,56 @@ class DQN(FromMoves):
             self.targets["agents"] = self.slow
         self.ready()
 
-    def agent_network(self, outputs: int | None = None, dueling: bool = False) -> ActionValues:
+    def agent_network(self, outputs: int | None = None, dueling: bool = False) -> AgentNetwork | Bodied:
         """Return a fresh network of the agents."""
         spec, s = self.spec, self.settings
-        return ActionValues(
+        if s.body != "mlp" or s.roles:
+            return super().agent_network(outputs, s.dueling)
+        return ValueNetwork(
             spec.observation,
             spec.agents,
             spec.actions,
             support=(s.value_low, s.value_high, s.atoms),
             noisy=s.noisy,
-            dueling=s.dueling or dueling,
+            dueling=s.dueling,
             hidden=s.hidden,
             shared=s.shared,
             ids=s.ids,
         )
 
+    @staticmethod
+    def said(network: AgentNetwork | Bodied, obs: Tensor) -> Tensor:
+        """Return what agents' networks say of observations [R, N, O]: logits or values, [R, N, A, Z]."""
+        found = network.logits(obs) if isinstance(network, ValueNetwork) else network(obs)[0][..., None]
+        return found  # type: ignore[no-any-return]
+
     def loss(self, seen: Seen, rng: np.random.Generator) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Return the mean squared TD error, or of distributions the mean cross entropy; errors [R, N]; figures."""
-        if self.settings.noisy:
-            for network in (self.agents, self.slow):
+        for network in (self.agents, self.slow):
+            if isinstance(network, ValueNetwork):
                 network.renew(rng)
-        said = self._at(self.agents.logits(seen.obs), seen.action)  # [R, N, Z]
+        said = self._at(self.said(self.agents, seen.obs), seen.action)  # [R, N, Z]
         with torch.no_grad():
             goal = self.goal(seen)
-        if self.settings.atoms:
+        if isinstance(self.agents, ValueNetwork) and self.settings.atoms:
             error = -(goal * said.log_softmax(dim=-1)).sum(dim=-1)
-            figure = (said.detach().softmax(dim=-1) * self.agents.support).sum(dim=-1)
-            return (error * seen.weight).mean(), error.detach(), {"value": figure.mean()}
-        error = said[..., 0] - goal[..., 0]
+            value = self.agents.expected(said.detach())
+            return (error * seen.weight).mean(), error.detach(), {"value": value.mean()}
+        error = (said - goal)[..., 0]
         return (error.square() * seen.weight).mean(), error.detach(), {"value": said.detach().mean()}
 
     def goal(self, seen: Seen) -> Tensor:
         """Return what should have been said, [R, N, Z]: values (Z is 1), or probabilities of the atoms."""
-        after = self.slow.logits(seen.next_obs)  # [R, N, A, Z]
-        judge = self.agents(seen.next_obs)[0] if self.settings.double else self.slow.expected(after)
+        after = self.said(self.slow, seen.next_obs)  # [R, N, A, Z]
+        judge = self.agents if self.settings.double else self.slow
+        values = judge(seen.next_obs)[0]
         assert seen.next_legal is not None
-        best = like(judge, greedy(host(judge), host(seen.next_legal)))
+        best = like(values, greedy(host(values), host(seen.next_legal)))
         then = self._at(after, best)
         reward = seen.reward.expand(best.shape)[..., None]
-        if not self.settings.atoms:
+        if not (isinstance(self.slow, ValueNetwork) and self.settings.atoms):
             return reward + seen.discount[..., None] * then
-        support = self.agents.support
+        support = self.slow.support
         return project(then.softmax(dim=-1), reward + seen.discount[..., None] * support, support)
 
     @staticmethod
@@ -116,10 +132,19 @@ class DQN(FromMoves):
         return at_actions(logits.transpose(-1, -2), action[..., None].expand(*action.shape, logits.shape[-1]))
 
     def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
-        """Return the best actions by their values; exploring, by noisy ones, and random ones with share epsilon."""
-        if self.settings.noisy and explore:
-            self.agents.renew(rng)
-        self.agents.quiet(not explore)
-        values = self.outputs(step)
-        self.agents.quiet(False)
-        return epsilon_greedy(values, step.legal, self.epsilon, rng) if explore else greedy(values, step.legal)
+        """Return the best actions by their values, noisy ones while exploring, or those of the explorer."""
+        noisy = self.agents if isinstance(self.agents, ValueNetwork) else None
+        if noisy is None:
+            return super().act(step, rng, explore)
+        if explore:
+            noisy.renew(rng)
+        noisy.quiet(not explore)
+        chosen = super().act(step, rng, explore)
+        noisy.quiet(False)
+        return chosen
+
+    def learn(self, episodes: Episodes, rng: np.random.Generator) -> dict[str, float]:
+        """Put the moves into the replay and make the updates that are due."""
+        found = super().learn(episodes, rng)
+        self.explorer.learned()
+        return found

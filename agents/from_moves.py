@@ -66,11 +66,10 @@ class MoveSettings(TeamSettings):
                 f"n_step={self.n_step} looks further ahead than the {self.rollout} steps that are played between "
                 f"updates: set rollout={self.n_step} or more, or 0 for whole episodes"
             )
-        if self.recurrent or self.last_action:
-            name = "recurrent" if self.recurrent else "last_action"
+        if self.remembers:
             raise UserError(
-                f"agents that remember ({name}=true) learn from whole episodes, and this learner from single moves: "
-                "leave it false, or take iql, vdn or qmix"
+                f"agents that remember ({self.remembers}) learn from whole episodes, and this learner from single "
+                "moves: take another body and last_action=false, or iql, vdn or qmix"
             )
 
 
@@ -116,7 +115,8 @@ class FromMoves(Team, ABC):
         if self.settings.scale_rewards:
             reward = reward / scales.reward.deviation
         state, next_state = (
-            None if part is None else self._scaled(scales.state, there(part)) for part in (moves.state, moves.next_state)
+            None if part is None else self._scaled(scales.state, there(part))
+            for part in (moves.state, moves.next_state)
         )
         return Seen(
             obs=self._scaled(scales.obs, there(moves.obs)),
@@ -137,6 +137,7 @@ class FromMoves(Team, ABC):
         """Put the moves into the replay and make the updates that are due."""
         settings = self.settings
         self.steps += episodes.steps
+        episodes, paid = self.paid(episodes, rng)
         self.scales.learn(episodes)
         self.replay.add(episodes)
         history: dict[str, list[float]] = {}
@@ -146,7 +147,8 @@ class FromMoves(Team, ABC):
                 self.due -= 1
                 for name, figure in self.update(rng).items():
                     history.setdefault(name, []).append(figure)
-        return {name: float(np.mean(figures)) for name, figures in history.items()} | {"epsilon": self.epsilon}
+        learned = {name: float(np.mean(figures)) for name, figures in history.items()}
+        return learned | paid | {"epsilon": self.epsilon}
 
     def update(self, rng: np.random.Generator) -> dict[str, float]:
         """Draw moves and follow the loss's gradient once."""

@@ -19,7 +19,7 @@ from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.networks import orthogonal
 from counterplay.agents.policies import Policy, draw, free, likeliest, log_policy, policy
 from counterplay.agents.rollout import Episodes
-from counterplay.agents.team import Batch, Rows, Team, TeamSettings, take_rows
+from counterplay.agents.team import Batch, Rows, Team, TeamSettings, no_memory_between_cuts, take_rows
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step
 from counterplay.engine.errors import UserError
 
@@ -46,11 +46,7 @@ class OnPolicySettings(TeamSettings):
         within(
             self, critic_lr=(0, inf), lr_steps=(0, inf), entropy=(0, inf), deviation=(1e-2, 5), rollout=(0, MAX_STEPS)
         )
-        if self.rollout and (self.recurrent or self.last_action):
-            name = "recurrent" if self.recurrent else "last_action"
-            raise UserError(
-                f"rollout cuts episodes, and agents that remember ({name}=true) learn from whole ones: set rollout=0"
-            )
+        no_memory_between_cuts(self, self.rollout)
 
 
 class Decisions(NamedTuple):
@@ -155,15 +151,14 @@ class OnPolicy(Team, ABC):
     def learn(self, episodes: Episodes, rng: np.random.Generator) -> dict[str, float]:
         """Update by the episodes, which are then forgotten."""
         settings = self.settings
-        if settings.lr_steps:
-            left = max(0.0, 1 - self.steps / settings.lr_steps)
-            self.optimiser.rates = [rate * left for _, rate in self.groups()]
+        self.slow_down(settings.lr_steps)
+        episodes, paid = self.paid(episodes, rng)
         # Inputs keep the scale that they were played with until the update is done: the gradient is of that policy.
         self.scales.learn_rewards(episodes)
         figures = self.improve(self.batch(episodes, np.ones(len(episodes.filled), np.float32)), rng)
         self.scales.learn_inputs(episodes)
         self.steps += episodes.steps
-        return figures | ({"epsilon": self.epsilon} if settings.epsilon_start > 0 else {})
+        return figures | paid | ({"epsilon": self.epsilon} if settings.epsilon_start > 0 else {})
 
     @staticmethod
     def _log(logits: npt.NDArray[np.float32], step: Step, epsilon: float) -> Tensor:

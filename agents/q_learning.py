@@ -30,21 +30,36 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents.exploring import explorer
 from counterplay.agents.learner import suits, within
 from counterplay.agents.memory import admit
+from counterplay.agents.nn.bodies import Bodied
 from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.mixers import make_mixer
 from counterplay.agents.nn.networks import AgentNetwork
 from counterplay.agents.replay import Replay
 from counterplay.agents.returns import n_step, td_lambda
-from counterplay.agents.rollout import Episodes, epsilon_greedy, greedy
+from counterplay.agents.rollout import Episodes, greedy
 from counterplay.agents.team import Batch, Rows, Team, TeamSettings, at_actions, mean_of, put_rows, take_rows
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.errors import UserError
 
 
 @dataclass(frozen=True)
-class OffPolicySettings(TeamSettings):
+class ActionValueSettings(TeamSettings):
+    """What can be set of every learner of action values."""
+
+    explore: Annotated[str, "how: epsilon, boltzmann, ucb (counts of actions), parameters (noise on them)"] = "epsilon"
+    temperature: Annotated[float, "of explore=boltzmann where epsilon is 1; falls with it"] = 1.0
+    confidence: Annotated[float, "of explore=ucb: weight of what is little known; falls with epsilon"] = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        within(self, temperature=(0, float("inf")), confidence=(0, float("inf")))
+
+
+@dataclass(frozen=True)
+class OffPolicySettings(ActionValueSettings):
     """What can be set of every learner from replay."""
 
     envs: Annotated[int, "episodes played side by side between updates"] = 16
@@ -85,7 +100,34 @@ class OffPolicySettings(TeamSettings):
             raise UserError("n_step and td_lambda are two ways to look ahead; set one of them")
 
 
-class OffPolicy(Team, ABC):
+class ActionValues(Team):
+    """Agents that play the best actions by their values, and others now and then, as `exploring` has it."""
+
+    settings: ActionValueSettings
+
+    def __init__(self, spec: EnvSpec, settings: ActionValueSettings) -> None:
+        super().__init__(spec, settings)
+        self.explorer = explorer(settings.explore, self)
+
+    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
+        """Return the best actions by their values, or those of the explorer."""
+        chosen = self.explorer.act(step, rng) if explore else greedy(self.outputs(step), step.legal)
+        self.remember(chosen)
+        return chosen
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a resumed run needs."""
+        kept = self.explorer.state()
+        return super().state() | ({"explorer": kept} if kept else {})
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        super().restore(state)
+        if "explorer" in state:
+            self.explorer.restore(state["explorer"])
+
+
+class OffPolicy(ActionValues, ABC):
     """Everything but the loss."""
 
     settings: OffPolicySettings
@@ -98,7 +140,7 @@ class OffPolicy(Team, ABC):
         self.replay = Replay(spec, settings.replay, settings.priority)
         self.due = 0.0  # updates that are owed to the episodes played
 
-    def agent_network(self, outputs: int | None = None, dueling: bool | None = None) -> AgentNetwork:
+    def agent_network(self, outputs: int | None = None, dueling: bool | None = None) -> AgentNetwork | Bodied:
         """Return a fresh network of the agents; dueling if the settings say so."""
         return super().agent_network(outputs, self.settings.dueling if dueling is None else dueling)
 
@@ -137,17 +179,11 @@ class OffPolicy(Team, ABC):
 
     # What follows is the Learner protocol.
 
-    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
-        """Return the best actions by their values; while exploring, random ones with probability epsilon."""
-        values = self.outputs(step)
-        chosen = epsilon_greedy(values, step.legal, self.epsilon, rng) if explore else greedy(values, step.legal)
-        self.remember(chosen)
-        return chosen
-
     def learn(self, episodes: Episodes, rng: np.random.Generator) -> dict[str, float]:
         """Put the episodes into the replay and make the updates that are due."""
         settings = self.settings
         self.steps += episodes.steps
+        episodes, paid = self.paid(episodes, rng)
         self.scales.learn(episodes)
         self.replay.add(episodes)
         history: dict[str, list[float]] = {}
@@ -157,7 +193,9 @@ class OffPolicy(Team, ABC):
                 self.due -= 1
                 for name, figure in self.update(rng).items():
                     history.setdefault(name, []).append(figure)
-        return {name: float(np.mean(figures)) for name, figures in history.items()} | {"epsilon": self.epsilon}
+        self.explorer.learned()
+        learned = {name: float(np.mean(figures)) for name, figures in history.items()}
+        return learned | paid | {"epsilon": self.epsilon}
 
     def update(self, rng: np.random.Generator) -> dict[str, float]:
         """Draw episodes and follow the loss's gradient once."""

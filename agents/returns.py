@@ -30,6 +30,37 @@ class Lives(NamedTuple):
     ended: Mask  # [B, T + 1, N]
 
 
+def targets(
+    reward: Floats,
+    value: Floats,
+    terminated: Mask,
+    filled: Mask,
+    gamma: float,
+    *,
+    trace: float = 1.0,
+    steps: int = 0,
+    lives: Lives | None = None,
+    now: Floats | None = None,
+    ratio: Floats | None = None,
+    most: float = 1.0,
+    longest: float = 1.0,
+) -> Floats:
+    """Return what steps were worth: each of the field's targets.
+
+    Monte Carlo is `trace` 1 with values of 0, TD(0) is `trace` 0, TD(lambda) anything between (`td_lambda`). With
+    `steps` it is the n-step return (`n_step`). With `ratio`, how likely actions are now against what they were when
+    they were chosen, it is V-trace (`v_trace`), of all steps to the end or of n, which wants `now` too. With ratios of
+    1, `now` the values of the actions taken and `value` the means under the policy, that is Expected SARSA(lambda).
+    """
+    if ratio is not None:
+        assert now is not None, "V-trace takes the values of the states that steps are taken in"
+        facts = reward, value, terminated, filled, gamma
+        return v_trace(*facts, now, ratio, trace=trace, steps=steps, lives=lives, most=most, longest=longest)
+    if steps:
+        return n_step(reward, value, terminated, filled, gamma, steps, lives)
+    return td_lambda(reward, value, terminated, filled, gamma, trace, lives)
+
+
 def td_lambda(
     reward: Floats,
     value: Floats,
@@ -72,6 +103,39 @@ def n_step(
     return out.reshape(shape)
 
 
+def v_trace(
+    reward: Floats,
+    value: Floats,
+    terminated: Mask,
+    filled: Mask,
+    gamma: float,
+    now: Floats,
+    ratio: Floats,
+    *,
+    trace: float = 1.0,
+    steps: int = 0,
+    lives: Lives | None = None,
+    most: float = 1.0,
+    longest: float = 1.0,
+) -> Floats:
+    """Return V-trace targets (Espeholt et al. 2018, "IMPALA", eq. 1), of n `steps`, or of all to the end if 0.
+
+    `now` are the values of the states that steps are taken in, and `ratio` is pi / mu of the actions there, both shaped
+    as `value`. Ratios count up to `most` (rho bar, which says whose value is learned) and up to `longest` in how far
+    later steps matter (c bar), times `trace`. With ratios of 1 it is `td_lambda`, or `n_step` where `trace` is 1.
+    """
+    if lives is not None:
+        facts = _apart(reward, value, terminated, filled, gamma, lives)
+        now, ratio = (_alone(part, part.shape)[..., None] for part in (now, ratio))
+        found = v_trace(*facts, gamma, now, ratio, trace=trace, steps=steps, most=most, longest=longest)
+        return _together(found, value.shape)
+    reward, value, shape = _flat(reward, value)
+    out = np.zeros_like(value)
+    now, ratio = (np.ascontiguousarray(part.reshape(value.shape)) for part in (now, ratio))
+    _v_trace(reward, value, terminated, filled, gamma, now, ratio, trace, steps, most, longest, out)
+    return out.reshape(shape)
+
+
 def _flat(reward: Floats, value: Floats) -> tuple[Floats, Floats, tuple[int, ...]]:
     """Return both as [B, T, K]; a team's reward counts for each of K values."""
     shape = value.shape
@@ -87,17 +151,19 @@ def _apart(
 
     None of them is terminated: the value after a step that ended an agent's game is what was still paid.
     """
-    batch, steps, agents = value.shape
+    shape = value.shape
     paid, value, _ = _flat(reward, value)
     over = terminated[:, :, None] | lives.ended[:, 1:]
     worth = np.empty_like(value)
     _still_paid(paid, value, over, filled, gamma, worth)
+    acts = _alone(lives.alive[:, :-1] & filled[:, :, None], shape)
+    return _alone(paid, shape)[..., None], _alone(worth, shape)[..., None], np.zeros_like(acts), acts
 
-    def apart(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return np.ascontiguousarray(numbers.transpose(0, 2, 1)).reshape(batch * agents, steps)
 
-    acts = apart(lives.alive[:, :-1] & filled[:, :, None])
-    return apart(paid)[..., None], apart(worth)[..., None], np.zeros_like(acts), acts
+def _alone(numbers: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return numbers [B, T, N] agent by agent, [B * N, T]."""
+    batch, steps, agents = shape
+    return np.ascontiguousarray(numbers.transpose(0, 2, 1)).reshape(batch * agents, steps)
 
 
 def _together(found: Floats, shape: tuple[int, ...]) -> Floats:
@@ -159,3 +225,46 @@ def _n_step(
                 if not terminated[b, last]:
                     total += factor * value[b, last, k]
                 out[b, t, k] = total
+
+
+@jit
+def _v_trace(
+    reward: Any,
+    value: Any,
+    terminated: Any,
+    filled: Any,
+    gamma: float,
+    now: Any,
+    ratio: Any,
+    trace: float,
+    ahead: int,
+    most: float,
+    longest: float,
+    out: Any,
+) -> None:  # pragma: no cover
+    batch, steps, width = value.shape
+    for b in range(batch):
+        for k in range(width):
+            length = 0
+            for t in range(steps):
+                if filled[b, t]:
+                    length = t + 1
+            beyond = 0.0  # what errors from t + 1 on add to the value of step t + 1's state
+            for t in range(length - 1, -1, -1):
+                if not filled[b, t]:  # before an agent came
+                    beyond = 0.0
+                    continue
+                if ahead:  # a window ends at each step in its own place
+                    total, factor = 0.0, 1.0
+                    for u in range(t, min(t + ahead, length)):
+                        if not filled[b, u]:
+                            break
+                        after = 0.0 if terminated[b, u] else gamma * value[b, u, k]
+                        total += factor * min(most, ratio[b, u, k]) * (reward[b, u, k] + after - now[b, u, k])
+                        factor *= gamma * trace * min(longest, ratio[b, u, k])
+                else:
+                    after = 0.0 if terminated[b, t] else gamma * value[b, t, k]
+                    error = min(most, ratio[b, t, k]) * (reward[b, t, k] + after - now[b, t, k])
+                    total = error + gamma * trace * min(longest, ratio[b, t, k]) * beyond
+                    beyond = total
+                out[b, t, k] = now[b, t, k] + total

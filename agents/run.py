@@ -19,6 +19,7 @@ from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
 from counterplay.agents.replay import Ring
 from counterplay.agents.rollout import Episodes, Played, collect, earned
 from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint
+from counterplay.agents.seats import Others
 from counterplay.engine import schema, spec
 from counterplay.engine.arguments import number, path, whole
 from counterplay.engine.catalogue import is_own
@@ -78,6 +79,7 @@ class Run:
     stopped_by: str = ""  # "steps" or "interrupt"
     folder: Path | None = None  # where it is kept
     preset: str = ""  # whose settings it was begun with, if any
+    others: Others | None = None  # who takes the other seats, if anybody does
     _envs: dict[int, Env] = field(default_factory=dict, repr=False)
     _parts: list[replay_files.Part] = field(default_factory=list, repr=False)  # of its replay, in the folder
     _unread: bool = False  # whether these are still to be read
@@ -144,9 +146,8 @@ class Run:
         """
         if isinstance(self.learner, Mixture):
             raise UserError("agents draw a policy for each episode: what they do is no table over observations")
-        for name in ("recurrent", "last_action"):
-            if getattr(self.settings, name, False):
-                raise UserError(f"agents with {name}=true remember: their policy is no table over observations")
+        if memory := getattr(self.settings, "remembers", ""):
+            raise UserError(f"agents with {memory} remember: their policy is no table over observations")
         shown, rows = blank(self.task.spec, len(obs)), np.arange(len(obs))
         shown.legal[:, :, 1:] = False
         shown.obs[rows, agent], shown.legal[rows, agent] = obs, legal
@@ -210,6 +211,7 @@ class Run:
             "episodes": self.episodes,
             "seconds": self.seconds,
             "stopped_by": self.stopped_by,
+            **({"against": asdict(self.others)} if self.others is not None else {}),
         }
 
     def whole(self) -> bool:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from counterplay.agents.action_critics import ActionCritics, CriticSettings
 from counterplay.agents.from_moves import Seen
 from counterplay.agents.learner import within
+from counterplay.agents.nn.bodies import Bodied
 from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.networks import AgentNetwork
 from counterplay.agents.policies import draw, likeliest, log_policy, policy
@@ -64,7 +65,7 @@ class SAC(ActionCritics):
     def __init__(self, spec: EnvSpec, settings: SACSettings, seed: int) -> None:
         super().__init__(spec, settings, seed, "masac" if settings.central else "sac")
 
-    def agent_network(self, outputs: int | None = None, dueling: bool = False) -> AgentNetwork:
+    def agent_network(self, outputs: int | None = None, dueling: bool = False) -> AgentNetwork | Bodied:
         """Return fresh actors; of numbers they say means and logarithms of deviations."""
         wide = 2 * self.spec.actions if self.spec.continuous else None
         return super().agent_network(wide if outputs is None else outputs, dueling)

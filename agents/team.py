@@ -3,8 +3,8 @@
 Learners from replay (`q_learning`) and from what was just played (`on_policy`) add how they choose and how they update.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -12,10 +12,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents.credit import Decomposition
 from counterplay.agents.learner import within
 from counterplay.agents.nn.adam import Adam, flatten
+from counterplay.agents.nn.bodies import FAST, Bodied
 from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.networks import AgentNetwork, Scale, Scales
+from counterplay.agents.novelty import novelty
 from counterplay.agents.returns import Floats, Lives, Mask
 from counterplay.agents.rollout import Episodes
 from counterplay.engine.env import EnvSpec, Step
@@ -37,10 +40,18 @@ class TeamSettings:
     scale_rewards: Annotated[bool, "divide rewards by their running deviation"] = True
     scale_inputs: Annotated[bool, "bring observations and states to mean 0 and deviation 1"] = True
     hidden: Annotated[int, "width of hidden layers"] = 64
-    recurrent: Annotated[bool, "agents remember (GRU)"] = False
+    body: Annotated[str, "what agents see with: mlp, gru, norm, residual, cnn, resnet, lstm, attention, graph"] = "mlp"
+    recurrent: Annotated[bool, "agents remember: body=gru by another name"] = False
     shared: Annotated[bool, "one network for all agents, not one each"] = True
+    roles: Annotated[bool, "agents of other roles have another network, where the environment has roles"] = False
     ids: Annotated[bool, "a shared network sees which agent it is"] = True
     last_action: Annotated[bool, "agents see their last actions"] = False
+    novelty: Annotated[
+        str, "what pays agents for the new: none, counts (of observations), rnd (a network's surprise)"
+    ] = "none"
+    curiosity: Annotated[float, "how much the new pays, beside rewards as the environment pays them"] = 0.1
+    credit: Annotated[str, "which steps rewards are paid at: none (as the environment does), rudder"] = "none"
+    credit_updates: Annotated[int, "of credit=rudder: its own updates for each of the learner's"] = 10
 
     def __post_init__(self) -> None:
         inf = float("inf")
@@ -54,7 +65,22 @@ class TeamSettings:
             epsilon_end=(0, 1),
             epsilon_steps=(0, inf),
             hidden=(1, inf),
+            curiosity=(0, inf),
+            credit_updates=(1, inf),
         )
+        if self.credit not in ("none", "rudder"):
+            raise UserError(f"credit must be none or rudder, not {self.credit!r}")
+        if self.credit != "none" and getattr(self, "rollout", False):
+            raise UserError("credit=rudder reads whole episodes, and rollout cuts them: set rollout=0")
+        if self.recurrent and self.body not in FAST:
+            raise UserError(f"recurrent=true is body=gru, and body={self.body} is another: set one of them")
+
+    @property
+    def remembers(self) -> str:
+        """What makes agents remember what they saw, as a setting; nothing where they do not."""
+        if self.recurrent or self.body in ("gru", "lstm"):
+            return "recurrent=true" if self.recurrent else f"body={self.body}"
+        return "last_action=true" if self.last_action else ""
 
 
 class Batch(NamedTuple):
@@ -124,6 +150,30 @@ def _find_rows(filled: Any, seen: Any, step: Any, now: Any, following: Any, epis
                 taken += 1
 
 
+def minibatches(
+    batch: Batch, known: Sequence[Tensor | None], epochs: int, parts: int, rng: np.random.Generator
+) -> Iterator[tuple[Batch, list[Any]]]:
+    """Yield a batch's parts, of whole episodes, epoch by epoch, each with its part of what is `known`, [B, ...]."""
+    parts = min(parts, len(batch.filled))  # none is empty where an environment plays fewer episodes
+    for _ in range(epochs):
+        if parts == 1:
+            yield batch, [*known]
+            continue
+        for part in np.array_split(rng.permutation(len(batch.filled)), parts):
+            chosen = like(batch.filled, part)
+            some = Batch(*(None if whole is None else whole[chosen] for whole in batch))  # type: ignore[arg-type]
+            yield some, [None if whole is None else whole[chosen] for whole in known]
+
+
+def no_memory_between_cuts(settings: TeamSettings, rollout: int) -> None:
+    """Raise `ValueError` for agents that remember and learn from pieces of episodes."""
+    if rollout and settings.remembers:
+        raise UserError(
+            f"rollout cuts episodes, and agents that remember ({settings.remembers}) learn from whole ones: "
+            "set rollout=0"
+        )
+
+
 def mean_of(numbers: Tensor, present: Tensor | None) -> Tensor:
     """Return the mean of numbers over those present (1, 0 for others, of the same shape); over all if None."""
     return numbers.mean() if present is None else (numbers * present).sum() / present.sum().clamp(min=1)
@@ -181,41 +231,60 @@ class Team:
                 "last_action=true shows agents which action they chose last, and here they choose no one: "
                 "leave it false"
             )
+        if settings.roles and not spec.roles:
+            raise UserError(
+                "roles=true gives agents of each role a network, and this environment does not tell roles "
+                "(EnvSpec.roles): leave it false, or take shared=false for a network each"
+            )
         self.agents = self.agent_network()
         self.networks = nn.ModuleDict({"agents": self.agents})
         self.targets = nn.ModuleDict()
         self.scales = Scales(spec)
+        self.novelty = novelty(settings.novelty, spec)
+        self.credit = Decomposition(spec, settings.credit_updates) if settings.credit == "rudder" else None
         self.steps = self.updates = 0
         self.device = torch.device("cpu")  # where the networks are
         self._memory: Tensor | None = None
         self._last: Tensor | None = None
 
-    def agent_network(self, outputs: int | None = None, dueling: bool = False) -> AgentNetwork:
+    def agent_network(self, outputs: int | None = None, dueling: bool = False) -> AgentNetwork | Bodied:
         """Return a fresh network with that many outputs an agent, by default one for each action."""
         spec, settings = self.spec, self.settings
+        apart = settings.roles and settings.shared and len(set(spec.roles)) > 1
+        if settings.body not in FAST or apart:
+            return Bodied(
+                spec if apart else replace(spec, roles=()),
+                settings.body,
+                spec.actions if outputs is None else outputs,
+                hidden=settings.hidden,
+                shared=settings.shared,
+                ids=settings.ids,
+                last_action=settings.last_action,
+                dueling=dueling,
+            )
         return AgentNetwork(
             spec.observation,
             spec.agents,
             spec.actions,
             spec.actions if outputs is None else outputs,
             hidden=settings.hidden,
-            recurrent=settings.recurrent,
+            recurrent=settings.recurrent or settings.body == "gru",
             shared=settings.shared,
             ids=settings.ids,
             last_action=settings.last_action,
             dueling=dueling,
         )
 
-    def features(self, agents: AgentNetwork, batch: Batch, rows: Tensor) -> Tensor:
+    def features(self, agents: AgentNetwork | Bodied, batch: Batch, rows: Tensor) -> Tensor:
         """Return the agents' last hidden layer in rows [R] among B * (T + 1), [R, N, H]."""
         return self._in_rows(agents, agents.features, batch, rows)
 
-    def ask(self, agents: AgentNetwork, batch: Batch, rows: Tensor) -> Tensor:
+    def ask(self, agents: AgentNetwork | Bodied, batch: Batch, rows: Tensor) -> Tensor:
         """Return the agents' outputs in rows [R] among B * (T + 1), [R, N, K]."""
         return self._in_rows(agents, agents, batch, rows)
 
     @staticmethod
-    def _in_rows(agents: AgentNetwork, part: Callable[..., Any], batch: Batch, rows: Tensor) -> Tensor:
+    def _in_rows(agents: AgentNetwork | Bodied, part: Callable[..., Any], batch: Batch, rows: Tensor) -> Tensor:
         found: Tensor
         if agents.memory is not None:
             found = part(batch.obs, batch.last)[0].transpose(0, 1)  # [T + 1, B, N, ...], as it lies
@@ -294,6 +363,28 @@ class Team:
         if self._last is not None:
             self._last = torch.from_numpy(actions).to(self.device)[:, None]
 
+    def paid(self, episodes: Episodes, rng: np.random.Generator) -> tuple[Episodes, dict[str, float]]:
+        """Return what was played as it is learned from, and figures: with credit where it is due, and for the new.
+
+        That is itself where settings say nothing of either.
+        """
+        figures: dict[str, float] = {}
+        if self.credit is not None:
+            episodes, figures["credit_error"] = self.credit.redistribute(episodes, rng)
+        return self._curious(episodes), figures
+
+    def _curious(self, episodes: Episodes) -> Episodes:
+        """Return what was played with rewards for what was new in it; itself where nothing pays for that."""
+        if self.novelty is None:
+            return episodes
+        filled = episodes.filled
+        new = self.novelty.of(episodes.obs[:, 1:][filled]) * np.float32(self.settings.curiosity)  # [R, N]
+        if episodes.alive is not None:
+            new = new * episodes.alive[:, :-1][filled]
+        reward = episodes.reward.copy()
+        reward[filled] += new.mean(axis=-1) if reward.ndim == 2 else new
+        return Episodes(*episodes)._replace(reward=reward)
+
     def batch(self, episodes: Episodes, weight: npt.NDArray[np.float32]) -> Batch:
         """Return episodes, each counting so much ([B]), as networks take them."""
         there = (torch.from_numpy(part).to(self.device) for part in (*episodes[:7], weight))
@@ -324,6 +415,12 @@ class Team:
         self.updates += 1
         return self.optimiser.step(self.settings.clip)
 
+    def slow_down(self, over: int) -> None:
+        """Let learning rates fall to 0 over so many steps, in a straight line; 0: never."""
+        if over:
+            left = max(0.0, 1 - self.steps / over)
+            self.optimiser.rates = [rate * left for _, rate in self.groups()]
+
     def follow(self, rate: float, every: int) -> None:
         """Move the targets towards the networks, at every so many updates."""
         if self.updates % every == 0:
@@ -338,6 +435,8 @@ class Team:
             "scales": self.scales.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "counters": {"steps": self.steps, "updates": self.updates},
+            **({} if self.novelty is None else {"novelty": self.novelty.state()}),
+            **({} if self.credit is None else {"credit": self.credit.state()}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -345,6 +444,10 @@ class Team:
         for name, part in (("networks", self.networks), ("targets", self.targets), ("scales", self.scales)):
             part.load_state_dict(state[name])
         self.optimiser.load_state_dict(state["optimiser"])
+        if self.novelty is not None:
+            self.novelty.restore(state["novelty"])
+        if self.credit is not None:
+            self.credit.restore(state["credit"])
         self.steps, self.updates = state["counters"]["steps"], state["counters"]["updates"]
 
     def _scaled(self, scale: Scale, numbers: Tensor) -> Tensor:

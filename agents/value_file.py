@@ -9,12 +9,13 @@ import numpy.typing as npt
 import torch
 
 from counterplay.agents.nn.device import host
+from counterplay.agents.strength_net import SpotNet, SpotSamples, StrengthNet, no_samples, spot_net
 from counterplay.agents.value_net import Layers, ValueNet
-from counterplay.agents.value_training import Plan, Point, Samples, none
+from counterplay.agents.value_training import Plan, Point, Samples, Test, none
 from counterplay.engine import schema, store
 from counterplay.engine.errors import UserError
 
-KIND = "valuenet"
+KIND, OF_SPOTS = "valuenet", "spotnet"
 _PARTS = ("weights", "biases", "gains", "shifts")
 
 Floats = npt.NDArray[np.float32]
@@ -24,17 +25,18 @@ Floats = npt.NDArray[np.float32]
 class Kept:
     """A value network with all that its file holds."""
 
-    game: str  # spec
+    game: str  # spec; of spots the text of one
     hands: tuple[int, int]  # lanes of either player
-    net: ValueNet
+    net: Any  # ValueNet, of spots SpotNet
     plan: Plan
     points: list[Point] = field(default_factory=list)
+    tests: list[Test] = field(default_factory=list)
     jobs: int = 0  # that were done
     steps: int = 0  # of Adam
     finishing: int | None = None  # steps when all states were solved, and the rate began to sink
     seconds: float = 0.0
     stopped_by: str = "new"
-    samples: Samples | None = None
+    samples: Any = None  # Samples, of spots SpotSamples
     moments: tuple[Floats, Floats] | None = None  # Adam's, [all parameters]
 
 
@@ -51,15 +53,16 @@ def write(path: str | Path, kept: Kept) -> None:
     Raises `UserError` where it cannot be written, and for a module that is not `Layers`: PyTorch keeps those.
     """
     module = kept.net.module
-    if not isinstance(module, Layers):
+    if not isinstance(module, Layers | StrengthNet):
         raise UserError("a module of one's own is kept by torch.save, and not in a file of a value network")
     arrays = {name: np.array(host(parameter)) for name, parameter in _named(module).items()}
-    samples = kept.samples or none(kept.net.lanes)
+    of_spots = isinstance(kept.net, SpotNet)
+    samples = kept.samples or (no_samples(1, kept.net.lanes) if of_spots else none(kept.net.lanes))
     arrays |= {f"samples.{name}": part for name, part in samples._asdict().items()}
     if kept.moments is not None:
         arrays |= {"adam.mean": kept.moments[0], "adam.square": kept.moments[1]}
     header: dict[str, Any] = {
-        "kind": KIND,
+        "kind": OF_SPOTS if of_spots else KIND,
         "game": kept.game,
         "lanes": list(kept.hands),
         "features": kept.net.features,
@@ -71,6 +74,7 @@ def write(path: str | Path, kept: Kept) -> None:
         "seconds": kept.seconds,
         "stopped_by": kept.stopped_by,
         "points": [list(point) for point in kept.points],
+        "tests": [list(test) for test in kept.tests],
     }
     store.write(path, arrays, header)
 
@@ -78,7 +82,7 @@ def write(path: str | Path, kept: Kept) -> None:
 def read(path: str | Path) -> Kept:
     """Read a value network from its file; raises `UserError` for one that is damaged, or holds something else."""
     arrays, header = store.read(path)
-    if header.get("kind") != KIND:
+    if header.get("kind") not in (KIND, OF_SPOTS):
         raise UserError(f"{path} is a file of ours, but holds no value network: 'counterplay show' tells more")
     try:
         return _checked(arrays, schema.convert(header, schema.ValueNetHeader, "the header"))
@@ -88,25 +92,29 @@ def read(path: str | Path) -> Kept:
 
 def _checked(arrays: store.Arrays, header: schema.ValueNetHeader) -> Kept:
     plan = Plan(**{name: getattr(header.plan, name) for name in header.plan.__struct_fields__})
-    lanes = max(header.lanes)
-    held, inputs = sum(array.nbytes for array in arrays.values()), header.features + 2 * lanes
-    promised = plan.hidden * (inputs + plan.hidden * (plan.layers - 1) + 2 * lanes) + header.states * 4 * lanes
+    lanes, of_spots = max(header.lanes), header.kind == OF_SPOTS
+    last = arrays.get(f"biases.{plan.layers}")
+    points = last.size // 2 if of_spots and last is not None else 0  # by which a network of spots knows hands
+    inputs, outputs = header.features + 2 * (points or lanes), 2 * (points or lanes)
+    held = sum(array.nbytes for array in arrays.values())
+    promised = plan.hidden * (inputs + plan.hidden * (plan.layers - 1) + outputs) + header.states * 4 * lanes
     if 4 * promised > held:
         raise UserError("it promises more than it holds")
-    net = layers(header.features, lanes, plan)
-    module = net.module
-    assert isinstance(module, Layers)
-    named = _named(module)
-    of_samples, of_adam = [f"samples.{name}" for name in Samples._fields], ["adam.mean", "adam.square"]
+    net = spot_net(header.features, points, lanes, plan) if of_spots else layers(header.features, lanes, plan)
+    named = _named(net.module)
+    make: Any = SpotSamples if of_spots else Samples
+    of_samples, of_adam = [f"samples.{name}" for name in make._fields], ["adam.mean", "adam.square"]
     schema.check_names(arrays, [*named, *of_samples, *of_adam], "the file")
     with torch.no_grad():
         for name, parameter in named.items():
             part = schema.part(arrays, name, np.float32, tuple(parameter.shape), "the file")
             parameter.copy_(torch.from_numpy(np.array(part)))
     count, size = header.states, sum(parameter.numel() for parameter in named.values())
-    shapes = ((np.int32, (count,)), (np.float32, (count, 2, lanes)), (np.float32, (count, 2, lanes)))
-    samples = Samples(*(schema.part(arrays, n, *kind, "the file") for n, kind in zip(of_samples, shapes, strict=True)))
-    if schema.least(samples.states) < 0 or schema.least(samples.ranges) < 0 or samples.ranges.max(initial=0) > 1.001:
+    per_lane: list[Any] = [(np.float32, (count, 2, lanes)), (np.float32, (count, 2, lanes))]
+    of_states: list[Any] = [(np.int32, (count, None)), (np.float32, (count,))] if of_spots else [(np.int32, (count,))]
+    kinds = zip(of_samples, of_states + per_lane, strict=True)
+    samples = make(*(schema.part(arrays, name, kind, shape, "the file") for name, (kind, shape) in kinds))
+    if schema.least(samples[0]) < 0 or schema.least(samples.ranges) < 0 or samples.ranges.max(initial=0) > 1.001:
         raise UserError("its samples have ranges or public states that there are none of")
     moments = None
     if "adam.mean" in arrays:
@@ -120,6 +128,7 @@ def _checked(arrays: store.Arrays, header: schema.ValueNetHeader) -> Kept:
         net=net,
         plan=plan,
         points=[Point(*point) for point in header.points],
+        tests=[Test(*test) for test in header.tests],
         jobs=header.jobs,
         steps=header.steps,
         finishing=header.finishing,
@@ -130,6 +139,9 @@ def _checked(arrays: store.Arrays, header: schema.ValueNetHeader) -> Kept:
     )
 
 
-def _named(module: Layers) -> dict[str, torch.Tensor]:
+def _named(module: Any) -> dict[str, Any]:
     """Return a network's parameters by the names that they have in files."""
+    if isinstance(module, StrengthNet):
+        weights = {f"weights.{i}": layer.weight for i, layer in enumerate(module.layers)}
+        return weights | {f"biases.{i}": layer.bias for i, layer in enumerate(module.layers)}
     return {f"{name}.{i}": part for name in _PARTS for i, part in enumerate(getattr(module, name))}

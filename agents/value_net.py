@@ -12,6 +12,7 @@ Shape letters: N public states, B batch, F features, W lanes, E chance events, L
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +21,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from counterplay.agents.nn.kernels import mlp
+from counterplay.agents.nn.graphs import Graphs
+from counterplay.agents.nn.kernels import by_kernel, mlp
 from counterplay.agents.nn.normed import normed
 from counterplay.agents.public_features import Described
 from counterplay.engine.errors import UserError
@@ -53,6 +55,11 @@ class Layers(nn.Module):
             return mlp.mlp(x, mlp.Network(*parts, residual=True), weights, precision="tf32x3")
         values = normed(x, *parts)
         return values if weights is None else zero_sum(values, weights)
+
+
+def is_one_kernel(module: nn.Module, x: Tensor) -> bool:
+    """Tell whether a kernel of ours takes x through the whole network; others are cuBLAS's and PyTorch's."""
+    return isinstance(module, Layers) and module.biases[0].shape[0] <= mlp.WIDEST and by_kernel(x)
 
 
 def _uniform(inputs: int, shape: tuple[int, ...]) -> nn.Parameter:
@@ -100,6 +107,9 @@ class NetEvaluator:
         self.features, self.unit, self.chance = (
             torch.from_numpy(part).to(self.device) for part in (states.numbers, states.unit, states.chance)
         )
+        self._values: Callable[..., Tensor] = partial(counterfactual, net.module)
+        if not is_one_kernel(net.module, self.features):
+            self._values = Graphs(self._values)
         self._asked: Ints | None = None  # the states that were asked for last, mostly the same a thousand times
         self._known: _Rows
 
@@ -116,7 +126,7 @@ class NetEvaluator:
         mass = given.sum(dim=2)  # [B, 2]
         with torch.no_grad():
             normed = normal(given, mass)
-            values = counterfactual(self.net.module, rows.features, normed, rows.reached(normed))
+            values = self._values(rows.features, normed, rows.reached(normed))
             values *= (rows.unit[:, None] * mass.flip(1))[:, :, None]
         found = np.zeros(ranges.shape, np.float32)
         found[:, :, :lanes] = values.cpu().numpy()

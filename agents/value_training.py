@@ -4,7 +4,7 @@ Shape letters: M samples, B batch, W lanes, F features.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from counterplay.agents.nn.adam import Adam
 from counterplay.agents.nn.device import host
@@ -20,7 +20,7 @@ from counterplay.agents.public_features import Described
 from counterplay.agents.value_net import ValueNet, counterfactual, reaching
 from counterplay.engine.arguments import number, whole
 from counterplay.engine.errors import UserError
-from counterplay.engine.schema import LARGEST
+from counterplay.engine.schema import LARGEST, MOST_ITERATIONS
 
 METHODS = ("random", "play", "rebel")
 HELD_OUT = 16  # every so many samples one is held out: never trained on, and what errors are told of
@@ -51,9 +51,14 @@ def none(lanes: int) -> Samples:
     return Samples(np.zeros(0, np.int32), empty, empty)
 
 
-def join(parts: list[Samples]) -> Samples:
-    """Return samples one after another."""
-    return Samples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+def join(parts: Sequence[Any]) -> Any:
+    """Return samples, all of one kind, one after another."""
+    return type(parts[0])(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def first(samples: Any, count: int) -> Any:
+    """Return the first of some samples, as many as that at most."""
+    return type(samples)(*(part[:count] for part in samples))
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class Plan:
             ("states", 0, LARGEST),
             ("seed", 0, LARGEST),
             ("horizon", 0, 1000),
-            ("iterations", 1, LARGEST),
+            ("iterations", 1, MOST_ITERATIONS),
             ("hidden", 1, 4096),
             ("layers", 1, 16),
             ("batch", 1, 2**20),
@@ -115,6 +120,15 @@ class Point(NamedTuple):
     in_range: float
 
 
+class Test(NamedTuple):
+    """What the player that re-solves with a network was worth at one time of its training, exactly."""
+
+    states: int
+    steps: int
+    seconds: float
+    exploitability: float
+
+
 class Errors(NamedTuple):
     """How far a network is off on samples that it was not trained on, in the states' units: of poker half the pot."""
 
@@ -123,22 +137,34 @@ class Errors(NamedTuple):
     in_range: float  # mean distance over hands as they are in range: others' values are often not unique
 
 
-class Trainer:
-    """A network in training. What it does follows from its samples, its seed, its steps so far and its parameters."""
+class Learning:
+    """A network in training. What it does follows from its samples, its seed, its steps so far and its parameters.
 
-    def __init__(self, net: ValueNet, states: Described, plan: Plan) -> None:
-        self.net, self.plan = net, plan
-        self.adam = Adam([([net.module], plan.rate)])
-        self.device = next(p.device for p in net.module.parameters())
+    What samples are to it, and what it says of them, is a subclass's: rows are tensors [B, ...], of which the second is
+    the ranges [B, 2, W].
+    """
+
+    def __init__(self, module: nn.Module, plan: Plan) -> None:
+        self.module, self.plan = module, plan
+        self.adam = Adam([([module], plan.rate)])
+        self.device = next(p.device for p in module.parameters())
         self.steps = 0
         self.count = 0  # samples that were added
-        self._states = states
-        self._features = torch.from_numpy(states.numbers).to(self.device)
-        self._chance = torch.from_numpy(states.chance)
         self._held: list[tuple[Tensor, ...]] = []
         self._learned: list[tuple[Tensor, ...]] = []
 
-    def add(self, samples: Samples) -> None:
+    def _rows(self, samples: Any) -> tuple[Tensor, ...]:
+        """Return the rows of samples."""
+        raise NotImplementedError
+
+    def _found(self, rows: Any) -> tuple[Tensor, Tensor]:
+        """Return what the network says rows are worth, [B, 2, W], and what they are."""
+        raise NotImplementedError
+
+    def _loss(self, rows: Any) -> Tensor:
+        return F.huber_loss(*self._found(rows))
+
+    def add(self, samples: Any) -> None:
         """Take samples to learn from; every sixteenth is held out."""
         number = self.count + np.arange(samples.size)
         rows = self._rows(samples)
@@ -146,11 +172,6 @@ class Trainer:
         self._held = [*self._held, tuple(part[held] for part in rows)]
         self._learned = [*self._learned, tuple(part[~held] for part in rows)]
         self.count += samples.size
-
-    def _rows(self, samples: Samples) -> tuple[Tensor, ...]:
-        index, ranges, values = (torch.from_numpy(part) for part in samples)
-        odds = reaching(self._chance, self._states.event[samples.states])(ranges)
-        return tuple(part.to(self.device) for part in (index.long(), ranges, odds, values))
 
     def learn(self, steps: int, rate: Callable[[int], float], newest: int = 0) -> float:
         """Take steps of Adam, each on a batch drawn from the samples (the newest so many), and return the mean loss.
@@ -165,9 +186,9 @@ class Trainer:
         for i in range(steps):
             drawn = torch.from_numpy(rng.integers(first, count, self.plan.batch)).to(self.device)
             self.adam.rates[0] = self.plan.rate * rate(i)
-            for parameter in self.net.module.parameters():
+            for parameter in self.module.parameters():
                 parameter.grad = None
-            loss = F.huber_loss(*self._found([part[drawn] for part in rows]))
+            loss = self._loss([part[drawn] for part in rows])
             loss.backward()  # type: ignore[no-untyped-call]
             self.adam.step(_MOST)
             total += loss.item()
@@ -184,7 +205,7 @@ class Trainer:
         self._held = [_joined(self._held)]
         return self._errors(self._held[0])
 
-    def errors(self, samples: Samples) -> Errors:
+    def errors(self, samples: Any) -> Errors:
         """Return how far the network is off on these samples."""
         return self._errors(self._rows(samples))
 
@@ -197,16 +218,31 @@ class Trainer:
             in_range = 0.5 * (off * rows[1]).sum(dim=(1, 2)).mean()
             return Errors(F.huber_loss(found, wanted).item(), off.mean().item(), in_range.item())
 
+
+class Trainer(Learning):
+    """A value network of a game's public states in training."""
+
+    def __init__(self, net: ValueNet, states: Described, plan: Plan) -> None:
+        super().__init__(net.module, plan)
+        self._states = states
+        self._features = torch.from_numpy(states.numbers).to(self.device)
+        self._chance = torch.from_numpy(states.chance)
+
+    def _rows(self, samples: Samples) -> tuple[Tensor, ...]:
+        index, ranges, values = (torch.from_numpy(part) for part in samples)
+        odds = reaching(self._chance, self._states.event[samples.states])(ranges)
+        return tuple(part.to(self.device) for part in (index.long(), ranges, odds, values))
+
     def _found(self, rows: Any) -> tuple[Tensor, Tensor]:
         index, ranges, odds, values = rows
-        return counterfactual(self.net.module, self._features[index], ranges, odds), values
+        return counterfactual(self.module, self._features[index], ranges, odds), values
 
 
 def _joined(parts: list[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
     return parts[0] if len(parts) == 1 else tuple(torch.cat(arrays) for arrays in zip(*parts, strict=True))
 
 
-def restore(trainer: Trainer, steps: int, samples: Samples, moments: Any) -> None:
+def restore(trainer: Learning, steps: int, samples: Any, moments: Any) -> None:
     """Give a trainer back what it had: its steps, samples and Adam's moments (None where there were no steps)."""
     trainer.add(samples)
     trainer.steps = steps
@@ -215,7 +251,7 @@ def restore(trainer: Trainer, steps: int, samples: Samples, moments: Any) -> Non
         trainer.adam.load_state_dict({"count": steps, "moments": [pair]})
 
 
-def moments(trainer: Trainer) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def moments(trainer: Learning) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return Adam's moments, [all parameters] each."""
     mean, square = trainer.adam.state_dict()["moments"][0]
     return np.array(host(mean)), np.array(host(square))

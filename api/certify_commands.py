@@ -65,6 +65,9 @@ def certify(file: str | None, out: str | None, check: str | None, game: str | No
     return 0
 
 
+LONGEST = 300  # characters of a line: names and fractions from a file may be of any length
+
+
 def _is_game(file: str) -> bool:
     """Tell whether a file holds a game, and no solution."""
     from counterplay.games import GAMES
@@ -94,7 +97,7 @@ def page(certificate: dict[str, Any]) -> list[str]:
             ("exploitability", f"at most {_at_most(certificate.get('exploitability_at_most'))}"),
         ]
     wide = max(len(name) for name, _ in rows)
-    return [f"{name:<{wide}}  {text}" for name, text in rows]
+    return [f"{name:<{wide}}  {text if len(text) <= LONGEST else text[: LONGEST - 3] + '...'}" for name, text in rows]
 
 
 def _number(x: Any) -> str:

@@ -1,27 +1,26 @@
 """Duels: what one strategy earns against another in games played out, with as little luck in it as can be.
 
 A deal is two games with the same luck of chance, one with each side in each seat (duplicate deals), and counts once, as
-the mean of what A earned; so deals are independent, and their mean has an interval by Student's t. In games with a tree
-that fits, AIVAT (`solvers.duels`) takes off more.
+the mean of what A earned; so deals are independent, and their mean has an interval by Student's t. AIVAT takes off more
+(`solvers.duels` in games with a tree that fits, `api.advantages` in others). A side that responds to the other
+(`api.responses`) makes a lower bound on the other's exploitability of it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.api.duel_sides import Side, arena, opened, seated, title
+from counterplay.api.duel_games import Earned, by_rules, in_env, in_tree, is_matched
+from counterplay.api.duel_sides import Arena, Side, arena, opened, seated, title
+from counterplay.api.responses import Response, named, own_mean, respond
 from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
-from counterplay.engine.rules import CHANCE, LEAF
-from counterplay.engine.strategy import uniform
-from counterplay.solvers import duels
 
 F64 = npt.NDArray[np.float64]
-DEALS, PLAIN_DEALS = 10_000, 1_000  # in a tree, and state by state
+DEALS, PLAIN_DEALS = 10_000, 1_000  # in a tree, and without one
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,14 @@ class Estimate:
         return self.mean + self.error
 
 
+class LowerBound(NamedTuple):
+    """A lower bound on what a side's exploitability is: what a response to it earns, at the lower end of 95 %."""
+
+    of: str  # the side
+    by: str  # what responds
+    at_least: float
+
+
 @dataclass(frozen=True)
 class Duel:
     """What A earns a game against B, on average over both seats, in the game's units."""
@@ -58,6 +65,8 @@ class Duel:
     paid: Estimate  # what the games paid
     reduced: Estimate | None  # by AIVAT; None without it
     plain: float  # variance of the mean of two games with luck of their own each
+    matched: bool = False  # whether both games of a deal were drawn together, moves and all
+    bound: LowerBound | None = None  # on B's exploitability, where A responds to it
 
     @property
     def best(self) -> Estimate:
@@ -106,33 +115,61 @@ def duel(
     its file, a run in a turn-based game or its folder, a dictionary of information sets, an array, an OpenSpiel policy,
     "uniform", or a function of (player, label, actions) that returns probabilities. A function may also return one of
     the actions: such a side, and OpenSpiel's bots (one for each seat), only act, and their strategies are not known;
-    AIVAT leaves the luck of their moves and hands in. Where the game has no tree that fits, games are played by its
-    rules and AIVAT is left out. Raises `ValueError` for what does not fit.
+    AIVAT leaves the luck of their moves and hands in. A may be "lbr" or "abr" too, such as "abr(learner=iql,
+    steps=50000)": a local best response to B, or one that a learner approximates; then `bound` has a lower bound on B's
+    exploitability.
+
+    Where the game has no tree that fits, games are played in its environment or by its rules, and AIVAT is left out
+    unless a side is a solution of a hold'em spot without rake, or one in steps. Raises `ValueError` for what does not
+    fit.
     """
     deals = None if deals is None else arguments.whole("deals", deals, 2)
     seed = arguments.whole("seed", seed)
-    names, (a, b) = (title(a, "A"), title(b, "B")), (opened(a, game), opened(b, game))
+    response, names = named(a), (title(a, "A"), title(b, "B"))
+    if named(b) is not None:
+        raise UserError(f"whoever responds is the first side: duel {b} FILE")
+    a, b = None if response is not None else opened(a, game), opened(b, game)
     field = arena(game, a, b)
-    sides = (seated(a, field), seated(b, field))
-    seeds = np.random.default_rng([seed, 13])
-    if field.tree is None:
-        many, aivat = PLAIN_DEALS if deals is None else deals, False
-        paid = reduced = _by_rules(field.rules, sides, many, duplicate, seeds)
-    else:
-        many = DEALS if deals is None else deals
-        paid, reduced = _in_tree(field.tree, sides, many, duplicate, seeds, aivat)
-    return Duel(
+    other = seated(b, field)
+    mine = seated(a, field) if response is None else respond(response, b, other, field, seed)
+    found, sides = _played(field, (mine, other), deals, seed, duplicate, aivat), (mine, other)
+    paid, reduced = found.paid, found.reduced
+    duelled = Duel(
         field.name,
         *names,
-        many,
+        paid.shape[1],
         seed,
         duplicate,
-        (sides[0].table is not None, sides[1].table is not None),
+        (_is_known(mine), _is_known(other)),
         (float(paid[0].mean()), float(paid[1].mean())),
         _estimate(paid),
-        _estimate(reduced) if aivat else None,
+        None if reduced is None else _estimate(reduced),
         float(paid[0].var(ddof=1) + paid[1].var(ddof=1)) / 4,
+        duplicate and field.tree is not None and is_matched(field.tree, sides),
     )
+    return duelled if response is None else _bounded(duelled, response, field, other, found)
+
+
+def _is_known(side: Side) -> bool:
+    return side.table is not None or side.own is not None
+
+
+def _played(on: Arena, sides: tuple[Side, Side], deals: int | None, seed: int, duplicate: bool, aivat: bool) -> Earned:
+    """Play the games where they can be played."""
+    seeds = np.random.default_rng([seed, 13])
+    many = (DEALS if on.tree is not None else PLAIN_DEALS) if deals is None else deals
+    if on.tree is not None and all(side.table is not None or side.ask is not None for side in sides):
+        return in_tree(on.tree, sides, many, duplicate, seeds, aivat)
+    if on.task is not None:
+        return in_env(on.task, sides, many, duplicate, seeds, aivat)
+    return by_rules(on.rules, sides, many, duplicate, seeds, aivat)
+
+
+def _bounded(found: Duel, response: Response, on: Arena, other: Side, earned: Earned) -> Duel:
+    """Return a duel with the lower bound that its response makes."""
+    constant = float(earned.both.mean()) if np.ptp(earned.both) < 1e-6 else None
+    at_least = max(0.0, found.low - own_mean(on, other, constant))
+    return replace(found, bound=LowerBound(found.b, response.words, at_least))
 
 
 def _estimate(earned: F64) -> Estimate:
@@ -145,56 +182,3 @@ def _estimate(earned: F64) -> Estimate:
         variance = 0.0
     half = float(t.ppf(0.975, len(each) - 1)) * sqrt(variance / len(each))
     return Estimate(float(each.mean()), half, variance)
-
-
-def _in_tree(
-    tree: Any, sides: tuple[Side, Side], deals: int, duplicate: bool, rng: np.random.Generator, aivat: bool
-) -> tuple[F64, F64]:
-    """Return what A was paid in each seat, and AIVAT's estimates, [2, D]; values are A's where it is known."""
-    on = duels.board(tree)
-    values = next((side.table for side in sides if side.table is not None), uniform(tree))
-    orders = (sides, sides[::-1])
-    tables = [(order[0].table, order[1].table) for order in orders]
-    by = [duels.weigh(on, values, tables[seat], seat) if aivat else None for seat in range(2)]
-    paid, reduced = np.empty((2, deals)), np.empty((2, deals))
-    for begin in range(0, deals, duels.BATCH):
-        part = slice(begin, min(begin + duels.BATCH, deals))
-        luck = duels.lucks(on, part.stop - begin, rng)
-        for seat, order in enumerate(orders):
-            if seat and not duplicate:
-                luck = duels.lucks(on, part.stop - begin, rng)
-            asks = (order[0].ask, order[1].ask)
-            paid[seat, part], reduced[seat, part] = duels.play(on, seat, tables[seat], asks, luck, by[seat])
-    return paid, reduced
-
-
-def _by_rules(rules: Any, sides: tuple[Side, Side], deals: int, duplicate: bool, rng: np.random.Generator) -> F64:
-    """Return what A was paid in each seat, in games played state by state, [2, D]."""
-    paid = np.empty((2, deals))
-    for deal in range(deals):
-        seeds = rng.integers(2**63, size=2)
-        for seat, order in enumerate((sides, sides[::-1])):
-            if seat and not duplicate:
-                seeds = rng.integers(2**63, size=2)
-            luck, moves = (np.random.default_rng(int(number)) for number in seeds)
-            paid[seat, deal] = _game(rules, (order[0].choose, order[1].choose), luck, moves)[seat]
-    return paid
-
-
-def _game(
-    rules: Any, choose: tuple[Callable[..., int], ...], luck: np.random.Generator, moves: np.random.Generator
-) -> Any:
-    state = rules.root()
-    while (turn := rules.turn(state)) != LEAF:
-        names = tuple(rules.moves(state))
-        if turn == CHANCE:
-            sums = np.cumsum(rules.chance(state))
-            move = min(int(np.searchsorted(sums, luck.random() * sums[-1], side="right")), len(names) - 1)
-        else:
-            number = moves.random()
-            move = 0 if len(names) == 1 else choose[turn](turn, state, names, number)
-        state = rules.play(state, move)
-    payoffs = rules.payoffs(state)
-    if len(payoffs) != 2:
-        raise UserError("a duel is of two players")
-    return payoffs

@@ -34,7 +34,10 @@ def duel(
     """Play A against B in both seats of a game for two, and tell what A earns a game, with a 95 % interval.
 
     A and B are files of solutions, folders of runs, package.module:function of your own, or uniform. Both games of a
-    deal have the same luck, and AIVAT takes off what luck it can in games with a tree that fits.
+    deal have the same luck, and AIVAT takes off what luck it can.
+
+    A may also be lbr, a local best response to B, or abr, one that a learner approximates, such as
+    "abr(learner=iql, steps=50000)": then what A earns is a lower bound on B's exploitability.
     """
     from counterplay.api import duel as duels
 
@@ -59,6 +62,7 @@ def figures(found: "Duel") -> dict[str, Any]:
         "deals": found.deals,
         "seed": found.seed,
         "duplicate": found.duplicate,
+        "matched": found.matched,
         "known": list(found.known),
         "mean": found.mean,
         "low": found.low,
@@ -67,8 +71,19 @@ def figures(found: "Duel") -> dict[str, Any]:
         "plain_variance": found.plain,
         "paid": told(found.paid),
         "aivat": None if found.reduced is None else told(found.reduced),
+        "lower_bound_on_exploitability": None if found.bound is None else found.bound._asdict(),
         "times_fewer_games": _finite(found.times_fewer()),
     }
+
+
+def _bounded(found: "Duel") -> list[tuple[str, str]]:
+    """Return the lower bound that a response makes, in words."""
+    if found.bound is None:
+        return []
+    return [
+        ("A is", f"{found.bound.by} to B"),
+        ("so B has", f"an exploitability of at least {found.bound.at_least:.6g}: a lower bound (95 %), and no more"),
+    ]
 
 
 def _finite(x: float) -> float | None:
@@ -82,12 +97,14 @@ def _times(x: float) -> str:
 def page(found: "Duel") -> list[str]:
     """Return a duel as lines."""
     how = "the same luck in both seats" if found.duplicate else "luck of its own for each game"
+    how += ", moves drawn together" if found.matched else ""
     rows = [
         ("game", found.game),
         ("A", found.a),
         ("B", found.b),
         ("deals", f"{found.deals:,}, of two games each; {how}"),
         ("A earns", f"{found.mean:.6g} a game, from {found.low:.6g} to {found.high:.6g} (95 %)"),
+        *_bounded(found),
         ("paid in its seats", ", ".join(f"{x:.6g}" for x in found.seats)),
     ]
     counted: list[tuple[str, Estimate | None, float, float]] = [("plain games", None, found.plain, 1.0)]
@@ -105,7 +122,7 @@ def page(found: "Duel") -> list[str]:
     unknown = [name for name, known in zip("AB", found.known, strict=True) if not known]
     notes = []
     if found.reduced is not None and unknown:
-        notes.append(f"The strategy of {' and '.join(unknown)} is not known: the luck of its hands and moves stays in.")
+        notes.append(f"The strategy of {' and '.join(unknown)} is not known: the luck of its moves stays in.")
     if found.best.variance == 0.0 and (unknown or found.reduced is None):
         rare = f"{3 / found.deals:.2g}"
         notes.append(f"All deals came out alike: nothing is known of what comes up in fewer than {rare} of them.")

@@ -1,26 +1,31 @@
 """Who plays a duel: strategies in the forms that people have them, as tables where they are known, else as they act."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from counterplay.agents.rollout import Actor
+from counterplay.api import opponents
+from counterplay.api.answers import Answer, of_mapping, of_solution, taken
+from counterplay.api.opponents import actor_of, acts
 from counterplay.api.solution import BLUEPRINT, FACTORED, HOLDEM, STEPPED
-from counterplay.api.strategies import as_table, odds_of
+from counterplay.api.strategies import as_table
 from counterplay.api.trees import blamed, build, name_of
-from counterplay.engine.catalogue import is_own, load_object
+from counterplay.engine.env import Task
 from counterplay.engine.errors import UserError
-from counterplay.engine.rules import histories, is_factored, is_rules, join_label
+from counterplay.engine.rules import histories, is_factored, join_label
 from counterplay.engine.size import estimate, refusal
+from counterplay.engine.stepped import is_steppable
 from counterplay.engine.strategy import Table, uniform
 from counterplay.engine.tree import Tree
 from counterplay.games import GAMES
+from counterplay.games.envs.phantom import StonesInTheDark
+from counterplay.games.envs.steps import InSteps
+from counterplay.games.envs.tree import TurnBased
 from counterplay.games.holdem.arrays import HoldemArrays
 from counterplay.games.holdem.spot import Spot
 
-UNIFORM = "uniform"
 NODES = 500_000  # of a tree that duels are played in; larger games are played by their rules
 SECONDS = 60.0  # that it may take to build
 
@@ -33,15 +38,25 @@ class Arena:
     game: Any  # the rules as they were made
     rules: Any
     tree: Tree | None
+    task: Task | None  # as an environment, where it is one: without a tree it is played there
+
+    def seats(self) -> Task:
+        """Return the game as an environment; raises `UserError` for a game that is none."""
+        if self.task is None:
+            raise UserError(f"{self.name} is no environment for learners")
+        return self.task
 
 
 @dataclass(frozen=True)
 class Side:
     """A strategy of both players: a table where it is known, and how it chooses."""
 
-    table: Table | None
-    ask: Callable[[int, int, int], int]  # (player, node, lane) in the tree
-    choose: Callable[[int, Any, tuple[str, ...], float], int]  # (player, state, actions, a number from 0 to 1)
+    table: Table | None = None
+    ask: Callable[[int, int, int], int] | None = None  # (player, node, lane) in the tree
+    choose: Callable[[int, Any, tuple[str, ...], float], int] | None = None  # (player, state, actions, 0 to 1)
+    actor: Actor | None = None  # in the environment
+    own: Any = field(default=None, compare=False)  # a solution whose values of moves are known, or uniform play
+    odds: Answer | None = None  # what it does, where that is known without a tree
 
 
 def title(given: Any, otherwise: str) -> str:
@@ -54,22 +69,13 @@ def title(given: Any, otherwise: str) -> str:
 
 def opened(given: Any, game: Any) -> Any:
     """Return what a text names as a side; anything else as it is. Raises `UserError` for what is none."""
-    if not isinstance(given, str | Path) or given == UNIFORM:
-        return given
-    path = Path(given)
-    if path.is_dir():
-        from counterplay.api.runs import load_run
 
-        return load_run(path)
-    if path.is_file():
-        from counterplay.api.solve import load
+    def run(folder: Any) -> Any:
+        from counterplay.api.runs import load_alone
 
-        return load(path, game if is_rules(game) or (isinstance(game, str) and is_own(game)) else None)
-    if isinstance(given, str) and is_own(given):
-        return load_object(given)
-    raise UserError(
-        f"a side is the file of a solution, the folder of a run, package.module:function, or uniform: {given} is none"
-    )
+        return load_alone(folder)
+
+    return opponents.opened(given, game, run)
 
 
 def _game_of(side: Any) -> Any:
@@ -78,7 +84,7 @@ def _game_of(side: Any) -> Any:
     if kind in (HOLDEM, BLUEPRINT):
         return side.spot
     if hasattr(side, "task") and hasattr(side, "decide"):
-        return getattr(side.task, "rules", None)
+        return getattr(getattr(side.task, "task", side.task), "rules", None)
     return side.made() if hasattr(side, "made") else None
 
 
@@ -99,7 +105,21 @@ def arena(game: Any, a: Any, b: Any) -> Arena:
     made = HoldemArrays(made) if isinstance(made, Spot) else made
     if made.players != 2:
         raise UserError(f"a duel is of two players, and {name} has {made.players}")
-    return Arena(name, made, histories(made), None if is_factored(made) or not _fits(made) else build(made))
+    tree = None if is_factored(made) or not _fits(made) else build(made)
+    if tree is not None:
+        task: Task | None = TurnBased(made)
+        task.__dict__["tree"] = tree  # which it would build again
+    else:
+        runs = [getattr(side.task, "task", side.task) for side in (a, b) if hasattr(side, "learner")]
+        task = next(iter(runs), _without_tree(made))
+    return Arena(name, made, histories(made), tree, task)
+
+
+def _without_tree(rules: Any) -> Task | None:
+    """Return a game as an environment that needs no tree, None where it has none."""
+    if is_factored(rules):
+        return StonesInTheDark(rules)
+    return InSteps(rules) if is_steppable(rules) else None
 
 
 def _fits(rules: Any) -> bool:
@@ -115,46 +135,60 @@ def seated(given: Any, on: Arena) -> Side:
         return _bots(tuple(given), on)
     if hasattr(given, "step") and not hasattr(given, "action_probabilities"):
         return _bots((given, given), on)
-    if kind == HOLDEM and on.tree is not None:
-        return Side(_of_spot(given, on.tree), _nothing, _nothing)
-    if kind in (HOLDEM, BLUEPRINT, STEPPED, FACTORED):
-        given = _asked(given)
     if on.tree is not None:
-        return _in_tree(given, on, on.tree)
+        if kind == HOLDEM:
+            return Side(_of_spot(given, on.tree))
+        return _in_tree(of_solution(given) if kind in (BLUEPRINT, STEPPED, FACTORED) else given, on, on.tree)
+    if on.task is not None:
+        own = given if (kind == STEPPED and given.names is None) or isinstance(given, str) else None
+        return Side(actor=actor_of(given, on.task), own=own)
+    return _by_rules(given, on)
+
+
+def _by_rules(given: Any, on: Arena) -> Side:
+    """Return a side of a game that is played state by state."""
     if isinstance(given, str):  # uniform
-        return Side(None, _nothing, lambda player, state, names, number: int(number * len(names)))
+        return Side(choose=lambda player, state, names, number: int(number * len(names)))
+    kind = getattr(given, "kind", "")
+    answer: Any = of_solution(given) if kind in (HOLDEM, BLUEPRINT, STEPPED) else given
     if isinstance(given, Mapping):
-        given = _looked_up(given)
-    if not callable(given):
+        answer = of_mapping(given)
+    if not callable(answer):
         raise UserError(
             f"{on.name} has no tree that fits, and is played by solutions, functions, dictionaries and bots, "
             f"not by {type(given).__name__}"
         )
-    return Side(None, _nothing, _chooser(given, on))
+
+    def choose(player: int, state: Any, names: tuple[str, ...], number: float) -> int:
+        label = on.rules.sees(state, player)
+        return taken(answer(player, label, names), names, label, number)
+
+    return Side(choose=choose, own=given if kind == HOLDEM else None, odds=None if answer is given else answer)
 
 
 def _in_tree(given: Any, on: Arena, tree: Tree) -> Side:
-    """Return a side of a game with a tree: known, unless it is a function that acts."""
+    """Return a side of a game with a tree: known, unless it is a function that acts, or a run that remembers."""
     if isinstance(given, str):
-        return Side(uniform(tree), _nothing, _nothing)
+        return Side(uniform(tree), actor=actor_of(given, on.seats()))
     if hasattr(given, "task") and hasattr(given, "decide"):
-        return Side(_learned(given, tree), _nothing, _nothing)
-    if callable(given) and not hasattr(given, "action_probabilities") and _acts(given, tree):
+        return _learned(given, on)
+    if callable(given) and not hasattr(given, "action_probabilities") and acts(given, tree):
 
         def ask(player: int, node: int, lane: int) -> int:
             i = int(tree.infoset[node])
             label = join_label(tree.hands[player][lane], tree.labels[i])
-            return _taken(given(player, label, tree.actions[i]), tree.actions[i], label, 0.0)
+            return taken(given(player, label, tree.actions[i]), tree.actions[i], label, 0.0)
 
-        return Side(None, ask, _nothing)
+        return Side(ask=ask, actor=actor_of(given, on.seats()))
     table, seats = as_table(given, on.game, tree)
     if len(seats) < 2:
         raise UserError("a duel is in both seats, and the strategy is of one player alone")
-    return Side(table, _nothing, _nothing)
+    return of_table(table)
 
 
-def _nothing(*_: Any) -> int:
-    raise AssertionError("nobody asks a side that is known")
+def of_table(table: Table) -> Side:
+    """Return a strategy of a game with a tree as a side."""
+    return Side(table, actor=opponents.OfTable(table))
 
 
 def _of_spot(solution: Any, tree: Tree) -> Table:
@@ -166,87 +200,13 @@ def _of_spot(solution: Any, tree: Tree) -> Table:
     return table
 
 
-def _learned(run: Any, tree: Tree) -> Table:
-    from counterplay.api.learned import strategy_of
-    from counterplay.games.envs.tree import TurnBased
+def _learned(run: Any, on: Arena) -> Side:
+    """Return a run's team as a table, or as it plays where it remembers."""
+    from counterplay.api.learned import home, remembers, strategy_of
 
-    if not isinstance(run.task, TurnBased):
-        raise UserError(f"runs are duelled in turn-based games that have a tree, and {run.env} is none")
-    table = strategy_of(run, run.task)
-    if run.task.tree.labels != tree.labels or run.task.tree.actions != tree.actions:
-        raise UserError(f"the run is of another game, {run.env}")
-    return table
-
-
-def _acts(function: Callable[..., Any], tree: Tree) -> bool:
-    """Tell whether a function names an action where others give probabilities."""
-    i = next((i for i, names in enumerate(tree.actions) if len(names) > 1), None)
-    if i is None:
-        return False
-    player = int(tree.owner[i])
-    return _is_action(function(player, join_label(tree.hands[player][0], tree.labels[i]), tree.actions[i]))
-
-
-def _is_action(answer: Any) -> bool:
-    return isinstance(answer, str | int | np.integer) and not isinstance(answer, bool)
-
-
-def _taken(answer: Any, names: tuple[str, ...], label: str, number: float) -> int:
-    """Return the action of an answer, drawn where it is probabilities; raises `UserError` for none of the actions."""
-    if not _is_action(answer):
-        sums = np.cumsum(odds_of(answer, names, label))
-        return min(int(np.searchsorted(sums, number * sums[-1], side="right")), len(names) - 1)
-    if answer in names:
-        return names.index(answer)
-    if isinstance(answer, str) or not 0 <= answer < len(names):
-        raise UserError(f"{label!r} has no action {answer!r}; its actions are {', '.join(names)}")
-    return int(answer)
-
-
-def _asked(solution: Any) -> Callable[..., Any]:
-    """Return a solution that is no table as a function."""
-    if solution.kind in (HOLDEM, BLUEPRINT):
-        views: dict[str, Any] = {}
-
-        def of_spot(player: int, label: str, names: tuple[str, ...]) -> Any:
-            hand, _, line = label.partition(" ")
-            if line not in views:
-                if len(views) > 1000:
-                    views.clear()
-                views[line] = solution.at(line)
-            odds = [views[line].of(hand).get(name, 0.0) for name in names]
-            total = sum(odds)
-            return [x / total for x in odds] if total > 0 else [1.0 / len(names)] * len(names)
-
-        return of_spot
-
-    def found(player: int, label: str, names: tuple[str, ...]) -> Any:
-        try:
-            return solution.at(label, player=player)
-        except UserError:
-            if solution.kind == STEPPED and solution.names is not None:  # never met
-                return [1.0 / len(names)] * len(names)
-            raise
-
-    return found
-
-
-def _looked_up(given: Mapping[Any, Any]) -> Callable[..., Any]:
-    def found(player: int, label: str, names: tuple[str, ...]) -> Any:
-        odds = given.get((player, label), given.get(label))
-        if odds is None:
-            raise UserError(f"the strategy says nothing of player {player}'s information set {label!r}")
-        return odds
-
-    return found
-
-
-def _chooser(function: Callable[..., Any], on: Arena) -> Callable[..., int]:
-    def choose(player: int, state: Any, names: tuple[str, ...], number: float) -> int:
-        label = on.rules.sees(state, player)
-        return _taken(function(player, label, names), names, label, number)
-
-    return choose
+    actor, task = actor_of(run, on.seats()), home(run.task)
+    assert isinstance(task, TurnBased)
+    return Side(actor=actor) if remembers(run) else Side(strategy_of(run, task), actor=actor)
 
 
 def _bots(bots: tuple[Any, ...], on: Arena) -> Side:
@@ -275,4 +235,4 @@ def _bots(bots: tuple[Any, ...], on: Arena) -> Side:
             state = on.rules.play(state, move)
         return choose(player, state, tuple(on.rules.moves(state)), 0.0)
 
-    return Side(None, ask, choose)
+    return Side(ask=ask, choose=choose)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from counterplay.api.runs import load_run, settings_of
+from counterplay.api.runs import load_alone, load_run, settings_of
 from counterplay.engine.spec import split
 
 if TYPE_CHECKING:  # torch is imported where runs are read
@@ -40,6 +40,14 @@ def winnings(run: "Run", episodes: int, seed: int) -> "Score | None":
     from counterplay.api import learned
 
     return learned.winnings(run, episodes, seed)
+
+
+def against(run: "Run", other: str, episodes: int, seed: int) -> "Score":
+    """Return what a run's team earns in one seat with another strategy, which a text names, in the others."""
+    from counterplay.api import learned
+    from counterplay.api.opponents import actor_of, opened
+
+    return learned.earned(run, actor_of(opened(other, None, load_alone), learned.home(run.task)), episodes, seed)
 
 
 def load_named(folder: str | Path, env: str | None, learner: str | None, set: Sequence[str]) -> "Run":

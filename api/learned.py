@@ -3,9 +3,13 @@
 import numpy as np
 
 from counterplay.agents.learner import Mixture
+from counterplay.agents.rollout import Actor
 from counterplay.agents.run import Run, Score, interval
+from counterplay.agents.seats import Against, Seated, Uniform
 from counterplay.api.factored_strategies import Asked
+from counterplay.api.opponents import actor_of
 from counterplay.api.trees import whole_form
+from counterplay.engine.env import Task
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
 from counterplay.engine.strategy import Table
@@ -27,10 +31,14 @@ def is_turn_based(run: Run) -> bool:
 
 def is_judged(run: Run) -> bool:
     """Tell whether a run is of players against each other, and can be judged in no time beside training it."""
-    remembers = getattr(run.settings, "recurrent", False) or getattr(run.settings, "last_action", False)
-    if not isinstance(run.task, TurnBased) or run.task.spec.team or remembers:
+    if not isinstance(run.task, TurnBased) or run.task.spec.team or remembers(run):
         return False
     return run.task.tree.count()["infosets"] <= SMALL
+
+
+def remembers(run: Run) -> bool:
+    """Tell whether a run's agents remember, so that their policy is no table over observations."""
+    return bool(getattr(run.settings, "remembers", ""))
 
 
 def judge(run: Run) -> Judgement:
@@ -55,6 +63,8 @@ def strategy_of(run: Run, task: TurnBased) -> Table:
     Raises `ValueError` for agents that remember.
     """
     seen = observations(task.tree)
+    if isinstance(run.task, Against):  # it has one seat, and sees which
+        return behaviour_strategy(task.tree, run.decide(seen.obs, seen.legal, np.zeros_like(seen.player)))
     if isinstance(run.learner, Mixture):
         return mixture(task.tree, task.encoding, seen, run.learner.policies)
     return behaviour_strategy(task.tree, run.decide(seen.obs, seen.legal, seen.player))
@@ -63,22 +73,41 @@ def strategy_of(run: Run, task: TurnBased) -> Table:
 def winnings(run: Run, episodes: int, seed: int = 0, confidence: float = 0.95) -> Score | None:
     """Return what a policy earns against uniform play in a game too large to be judged, None in other environments.
 
-    Each of so many deals is played once in every seat, with the same luck of chance (duplicate seats), and counts once:
-    as the mean over the seats. Training does not notice.
+    It is `earned` of uniform play. Training does not notice.
     """
-    if not isinstance(run.task, InSteps):
-        return None
-    spec, env = run.task.spec, run.task.start(episodes)
-    earned = np.zeros((spec.agents, episodes))
-    for seat in range(spec.agents):
+    return earned(run, Uniform(), episodes, seed, confidence) if isinstance(run.task, InSteps) else None
+
+
+def earned(run: Run, other: Actor, episodes: int, seed: int = 0, confidence: float = 0.95) -> Score:
+    """Return what a run's team earns in one seat where another strategy takes the rest.
+
+    Each of so many episodes is played once in every seat that the team has learned, with the same luck of chance
+    (duplicate seats), and counts once: as the mean over the seats. A team's reward is one for all seats.
+    """
+    task, seats = home(run.task), range(run.task.spec.agents)
+    if isinstance(run.task, Against):
+        seats = range(task.spec.agents) if run.task.seat is None else range(run.task.seat, run.task.seat + 1)
+    mine, env = actor_of(run, task), task.start(episodes)
+    got = np.zeros((len(seats), env.batch))
+    for row, seat in enumerate(seats):
         rng = np.random.default_rng([run.seed, seed, 2])
-        run.learner.begin(episodes)
+        for actor in (mine, other):
+            if isinstance(actor, Seated):
+                actor.sit(env)
+            actor.begin(env.batch)
         step = env.reset(np.random.default_rng([run.seed, seed, 3]))
-        while not step.terminated.all():
-            chosen = run.learner.act(step, rng, explore=False)
-            other = (rng.random(step.legal.shape) * step.legal).argmax(axis=-1)
-            other[:, seat] = chosen[:, seat]
-            step = env.step(other)
-            earned[seat] += step.reward[:, seat]
-    deals = earned.mean(axis=0)
+        for _ in range(env.spec.limit):
+            if (step.terminated | step.truncated).all():
+                break
+            chosen = mine.act(step, rng, False)
+            acted = other.act(step, rng, False).copy()
+            acted[:, seat] = chosen[:, seat]
+            step = env.step(acted)
+            got[row] += step.reward if task.spec.team else step.reward[:, seat]
+    deals = got.mean(axis=0)
     return Score(float(deals.mean()), *interval(deals, confidence), episodes, deals)
+
+
+def home(task: Task) -> Task:
+    """Return an environment without those who have taken seats in it."""
+    return task.task if isinstance(task, Against) else task

@@ -8,18 +8,17 @@ the deck; `net_streets` finds a spot's own lanes among them.
 Shape letters: N ends, W lanes of a spot, H hands of the deck, S states.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.api.net_streets import OnBoard, Street, described, hands_of
+from counterplay.api.net_streets import OnBoard, described, hands_of
 from counterplay.engine.streets import Subgame, Tables
 from counterplay.games.holdem.layout import StreetLayout, layout
-from counterplay.games.holdem.nets import End, lay_out_to
+from counterplay.games.holdem.nets import lay_out_to
 from counterplay.games.holdem.spot import Spot
 from counterplay.solvers.streets.cfr import SubgameCFR
 from counterplay.solvers.streets.decisions import UPDATE, VALUE
@@ -29,12 +28,13 @@ from counterplay.solvers.value import Judgement
 from counterplay.solvers.variants import VARIANTS
 
 if TYPE_CHECKING:  # torch is imported where networks are
-    from counterplay.agents.value_net import ValueNet
-    from counterplay.agents.value_training import Errors, Plan, Samples
+    from counterplay.agents.strength_net import SpotNet, SpotSamples
+    from counterplay.agents.value_training import Plan
 
 F32 = npt.NDArray[np.float32]
 
 VARIANT = VARIANTS["dcfr3"]
+TIMES = 2  # that a board of a job is played
 _PLAYED = (1, 2, 4, 8, 16, 32)  # iterations after which a solve's ranges are taken
 
 
@@ -58,19 +58,19 @@ def random_range(strength: F32, rng: np.random.Generator) -> F32:
     return found
 
 
-def states_of(spot: Spot, rng: np.random.Generator, times: int, iterations: int) -> tuple[list[End], "Samples"]:
-    """Return the ends of a spot's first street, and states there: of random ranges, played so many times.
+def states_of(spot: Spot, rng: np.random.Generator, times: int, iterations: int) -> "SpotSamples":
+    """Return states at the ends of a spot's first street: of random ranges, played so many times.
 
     Each time the street is played by the strategies of a solve that has just begun, present or average; what follows
     is solved by so many iterations.
     """
-    from counterplay.agents.value_training import Samples
+    from counterplay.agents.strength_net import SpotSamples
 
     laid, (cut, ends) = whole(spot), lay_out_to(spot, spot.street)
     deck, w = laid.deck, int(laid.game.boards.width[0])
     places = [np.searchsorted(hands_of(deck), mine) for mine in laid.combos]
     about, rest = described(deck, spot.betting.last, ends), Rest(laid.game, VARIANT, iterations)
-    strength, unit = about.states.numbers[0, len(deck.cards) + 1 :], about.states.unit
+    strength = about.ahead[0].sum(axis=1) / np.maximum((about.chance[0] > 0).sum(axis=1), 1)
     states, ranges, values = list[int](), list[F32](), list[F32]()
     for _ in range(times):
         reach = np.zeros((2, w), np.float32)
@@ -86,12 +86,15 @@ def states_of(spot: Spot, rng: np.random.Generator, times: int, iterations: int)
             pair = np.zeros((2, 2, len(strength)), np.float32)
             for p, mine in enumerate(places):
                 pair[0, p, mine] = given[k, p, : len(mine)] / mass[k, p]
-                pair[1, p, mine] = found[k, p, : len(mine)] / (mass[k, 1 - p] * unit[k])
+                pair[1, p, mine] = found[k, p, : len(mine)] / (mass[k, 1 - p] * about.unit[k])
             states.append(k)
             ranges.append(pair[0])
             values.append(pair[1])
     shape = (-1, 2, len(strength))
-    return ends, Samples(np.array(states, np.int32), np.array(ranges).reshape(shape), np.array(values).reshape(shape))
+    normal, worth, at = np.array(ranges).reshape(shape), np.array(values).reshape(shape), np.array(states, np.int64)
+    beyond = worth - about.checked_down(at, normal) / about.unit[at, None, None]
+    board = np.tile(np.array(sorted(spot.board), np.int32), (len(at), 1))
+    return SpotSamples(board, about.share[at], normal, beyond.astype(np.float32))
 
 
 def _ranges(game: Subgame, tables: Tables, mode: int) -> F32:
@@ -110,52 +113,16 @@ def random_board(spot: Spot, rng: np.random.Generator) -> Spot:
     return replace(spot, board=board, ranges=("random", "random"))
 
 
-def collect(
-    spot: Spot,
-    boards: int,
-    times: int,
-    iterations: int,
-    seed: int,
-    tell: Callable[[int], None] | None = None,
-) -> tuple[Street, "Samples"]:
-    """Return states of the spot's street on so many random boards, with what is known of them.
-
-    `tell` hears how many there are.
-    """
-    from counterplay.agents.value_training import Samples
-
-    rng, ends, parts = np.random.default_rng(seed), list[End](), list[Samples]()
-    for _ in range(boards):
-        some, found = states_of(random_board(spot, rng), rng, times, iterations)
-        parts.append(found._replace(states=found.states + np.int32(len(ends))))
-        ends += some
-        if tell is not None:
-            tell(sum(part.size for part in parts))
-    joined = Samples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-    return described(spot.deck, spot.betting.last, ends), joined
+def job(spot: Spot, plan: "Plan", number: int) -> "SpotSamples":
+    """Return the states of a job of a plan: of a random board, played twice; they follow from the job's number."""
+    rng = np.random.Generator(np.random.PCG64([plan.seed, 1, number]))
+    return states_of(random_board(spot, rng), rng, TIMES, plan.iterations)
 
 
-def learned(street: Street, samples: "Samples", plan: "Plan") -> tuple["ValueNet", "Errors"]:
-    """Return a network trained on states, and how far it is off on those that were held out, in half pots.
-
-    It learns what hands are worth beyond what they are if nobody bets any more.
-    """
-    from counterplay.agents.strength_net import strength_net
-    from counterplay.agents.value_training import Trainer
-
-    features, lanes = street.states.numbers.shape[1], street.states.chance.shape[1]
-    net = strength_net(features, lanes, plan.hidden, 1, plan.seed)
-    trainer, steps = Trainer(net, street.states, plan), plan.steps(samples.size)
-    checked = street.checked_down(samples.states, samples.ranges) / street.states.unit[samples.states, None, None]
-    trainer.add(samples._replace(values=(samples.values - checked).astype(np.float32)))
-    trainer.learn(steps, lambda k: 0.5 + 0.5 * math.cos(math.pi * k / steps))
-    return net, trainer.held_out()
-
-
-def cut_run(spot: Spot, net: "ValueNet | None", horizon: int = 0) -> CutCFR:
+def cut_run(spot: Spot, net: "SpotNet | None", horizon: int = 0) -> CutCFR:
     """Return a run on a spot's first street, at whose ends a network is asked; without one nobody bets any more.
 
-    The network is one that was `learned` of that deck, street and betting.
+    The network is one of that deck, street and betting.
     """
     laid, ends = lay_out_to(spot, spot.street)
     street = described(laid.deck, spot.betting.last, ends)

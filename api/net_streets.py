@@ -3,35 +3,42 @@
 Shape letters: N ends, W lanes of a spot, H hands of the deck, B boards, or states that are asked.
 """
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.games.holdem.cards import Deck
+from counterplay.games.holdem.cards import Deck, cards_mask
 from counterplay.games.holdem.equity import equities
 from counterplay.games.holdem.lanes import lay_lanes
 from counterplay.games.holdem.nets import End
+from counterplay.games.holdem.strength import strengths
 
 if TYPE_CHECKING:  # torch is imported where networks are
-    from counterplay.agents.public_features import Described
-    from counterplay.agents.value_net import ValueNet
+    from counterplay.agents.strength_net import Dealing, SpotNet
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
 
+MEANS, SPREAD = 25, 13  # points of hands' mean strength, and of what they may become
+
 
 class Street(NamedTuple):
-    """The ends of a street as a network meets them. B boards."""
+    """The ends of a street. N ends, B boards."""
 
-    states: "Described"
+    boards: list[tuple[int, ...]]
+    event: I64  # [N] index into them
+    share: F32  # [N] the pot's of all chips
     half: F32  # [N] half the pot
+    unit: F32  # [N] that, times the mean chance of two hands: what a value of 1 is worth
+    chance: F32  # [B, H, H] which pairs of hands a board allows, in units of the mean
     ahead: F32  # [B, H, H] chances to win less those to lose, 0 for pairs of hands that cannot be
 
     def checked_down(self, states: npt.NDArray[Any], ranges: F32) -> F32:
         """Return what both players' hands are worth if nobody bets any more, [B, 2, H], at ranges [B, 2, H]."""
-        found, events = np.zeros_like(ranges), self.states.event[states]
+        found, events = np.zeros_like(ranges), self.event[states]
         for event in np.unique(events):
             rows = np.flatnonzero(events == event)
             found[rows, 0] = ranges[rows, 1] @ self.ahead[event].T
@@ -40,27 +47,56 @@ class Street(NamedTuple):
 
 
 def described(deck: Deck, last: int, ends: Sequence[End]) -> Street:
-    """Return the ends of a street as public states: the board's cards, the pot, and how strong each hand is there.
-
-    A hand's strength is its chance to win less that to lose against all hands alike. The unit is half the pot.
-    """
-    from counterplay.agents.public_features import Described
-
+    """Return the ends of a street."""
     boards = list(dict.fromkeys(end.board for end in ends))
     tables = [_of_board(deck, last, board) for board in boards]
-    mean = np.array([chance.mean() for chance, _ in tables])
-    cards = len(deck.cards)
-    numbers = np.zeros((len(ends), cards + 1 + len(hands_of(deck))), np.float32)
-    event = np.array([boards.index(end.board) for end in ends])
-    for k, end in enumerate(ends):
-        chance, ahead = tables[event[k]]
-        numbers[k, np.searchsorted(deck.cards, sorted(end.board))] = 1.0
-        numbers[k, cards] = end.start.pot / (end.start.pot + 2 * end.start.stack)
-        numbers[k, cards + 1 :] = ahead.sum(axis=1) / np.maximum(chance.sum(axis=1), 1.0)
+    mean = np.float32(tables[0][0].mean())  # of boards of as many cards all alike
     half = np.array([end.start.pot / end.start.unit / 2 for end in ends], np.float32)
-    chance = np.array([chance / m for (chance, _), m in zip(tables, mean, strict=True)], np.float32)
-    states = Described(numbers, event, (half * mean[event]).astype(np.float32), chance)
-    return Street(states, half, np.array([ahead for _, ahead in tables]))
+    share = np.array([end.start.pot / (end.start.pot + 2 * end.start.stack) for end in ends], np.float32)
+    event = np.array([boards.index(end.board) for end in ends])
+    chance, ahead = (np.array([table[k] for table in tables]) for k in range(2))
+    unit, odds = (half * mean).astype(np.float32), (chance / mean).astype(np.float32)
+    return Street(boards, event, share, half, unit, odds, ahead)
+
+
+def dealing(deck: Deck, cards: int) -> "Dealing":
+    """Return a deck with boards of so many cards as networks meet it."""
+    from counterplay.agents.strength_net import Dealing
+
+    masks, numbers = deck.masks[hands_of(deck)], list(deck.cards)
+    held = np.array([[k for k, card in enumerate(numbers) if mask & cards_mask([card])] for mask in masks.tolist()])
+    left = len(numbers) - cards
+    pairs = math.comb(left, 2) * math.comb(left - 2, 2) / len(held) ** 2
+    return Dealing(held, len(numbers), pairs, lambda board: points_of(deck, board))
+
+
+def points_of(deck: Deck, board: Sequence[int]) -> F32:
+    """Return how much each hand counts to the points that a network knows it by, [H, K]: nothing if the board has it.
+
+    A hand's strength after the next card is its share of hands that it beats there, less that of those that beat it,
+    -1 to 1. The first points are of its mean, the others of what it may become: a hand counts to two neighbours of the
+    former, 1 in all, and as much to the latter, spread as its cards are.
+    """
+    hands = hands_of(deck)
+    rivers = [[*board, card] for card in deck.cards if card not in board]
+    strength = np.full((len(hands), len(rivers)), np.nan)
+    for k, river in enumerate(rivers):
+        made = strengths(river, hands, deck)
+        order = np.sort(made[made >= 0])
+        above, below = (np.searchsorted(order, made, side) for side in ("left", "right"))
+        strength[:, k] = np.where(made >= 0, (above + below) / len(order) - 1, np.nan)
+    there = ~np.isnan(strength)
+    cards = np.maximum(there.sum(axis=1), 1)
+    mean = np.where(there, strength, 0).sum(axis=1) / cards
+    spread = (_near(strength, SPREAD) * there[:, :, None]).sum(axis=1) / cards[:, None]
+    found: F32 = np.concatenate([_near(mean, MEANS), spread], axis=1) * (deck.free(board)[hands])[:, None]
+    return found.astype(np.float32)
+
+
+def _near(strength: npt.NDArray[np.float64], points: int) -> npt.NDArray[np.float64]:
+    """Return by how much numbers from -1 to 1 count to each of some points, [..., K]."""
+    apart = np.abs(np.nan_to_num(strength)[..., None] - np.linspace(-1, 1, points)) * (0.5 * (points - 1))
+    return np.maximum(1 - apart, 0)
 
 
 def hands_of(deck: Deck) -> I64:
@@ -79,67 +115,22 @@ def _of_board(deck: Deck, last: int, board: tuple[int, ...]) -> tuple[F32, F32]:
     return chance, ahead
 
 
-class ByHands:
-    """An evaluator of a spot's lanes by one that has a lane for each hand of the deck."""
-
-    def __init__(self, inner: Any, ends: Sequence[End], deck: Deck):
-        hands = hands_of(deck)
-        self.inner, self.hands = inner, len(hands)
-        self.places = [[np.searchsorted(hands, mine) for mine in end.hands] for end in ends]
-        self._index: tuple[int, I64] | None = None
-
-    def values(self, states: I64, ranges: F32) -> F32:
-        """Return both players' values, [B, 2, W], of states [B] at ranges [B, 2, W]."""
-        at = self._at(ranges.shape[2])[states]
-        given = np.zeros((*ranges.shape[:2], self.hands + 1), np.float32)
-        np.put_along_axis(given, at, ranges, axis=2)
-        given[:, :, -1] = 0.0
-        found = np.zeros_like(given)
-        found[:, :, :-1] = self.inner.values(states, np.ascontiguousarray(given[:, :, :-1]))
-        return np.take_along_axis(found, at, axis=2)
-
-    def _at(self, width: int) -> I64:
-        """Return which hand each lane is, [N, 2, W]; one more than all for those that are not there."""
-        if self._index is None or self._index[0] != width:
-            index = np.full((len(self.places), 2, width), self.hands)
-            for k, both in enumerate(self.places):
-                for p, mine in enumerate(both):
-                    index[k, p, : len(mine)] = mine
-            self._index = width, index
-        return self._index[1]
-
-
-class Beyond:
-    """An evaluator: what hands are worth if nobody bets any more, and what a network says beyond that."""
-
-    def __init__(self, street: Street, net: "ValueNet | None"):
-        self.street, self.net = street, None if net is None else net.begin(street.states)
-
-    def values(self, states: I64, ranges: F32) -> F32:
-        """Return both players' values, [B, 2, H], of states [B] at ranges [B, 2, H]."""
-        found = self.street.checked_down(states, ranges)
-        return found if self.net is None else found + self.net.values(states, ranges)
-
-
 class OnBoard:
-    """The same as `Beyond` with `ByHands`, for ends that are all on one board: by the spot's own lanes, and sooner.
+    """An evaluator for ends that are all on one board: what hands are worth if nobody bets any more, and beyond that.
 
-    The network is a `StrengthNet`; n and m are the players' lanes, K its points.
+    It works on a spot's own lanes, of which the players have n and m; a network has K points. Without one nobody bets.
     """
 
-    def __init__(self, street: Street, net: "ValueNet | None", ends: Sequence[End], deck: Deck):
+    def __init__(self, street: Street, net: "SpotNet | None", ends: Sequence[End], deck: Deck):
         one, two = (np.searchsorted(hands_of(deck), mine) for mine in ends[0].hands)
         pairs, self.lanes = np.ix_(one, two), (len(one), len(two))
-        module: Any = None if net is None else net.module
-        self.net = module
-        self.half, self.unit = street.half, street.states.unit
+        self.net = None if net is None else net.module
+        self.half, self.unit = street.half, street.unit
         self.ahead = np.ascontiguousarray(street.ahead[0][pairs])  # [n, m]
-        self.chance = np.ascontiguousarray(street.states.chance[0][pairs])
+        self.chance = np.ascontiguousarray(street.chance[0][pairs])
         if self.net is not None:
-            numbers = street.states.numbers
-            first = self.net.features - self.net.lanes
-            near = self.net.points_of(numbers[0, first:])
-            self.public, self.near = numbers[:, first - self.net.kept : first], (near[one], near[two])  # [n, K], [m, K]
+            near = points_of(deck, street.boards[0])
+            self.public, self.near = street.share[:, None], (near[one], near[two])  # [n, K], [m, K]
 
     def values(self, states: I64, ranges: F32) -> F32:
         """Return both players' values, [B, 2, W], of states [B] at ranges [B, 2, W]."""

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.agents import module
 from counterplay.api.solution import TREE
 from counterplay.api.strategies import as_table
+from counterplay.api.trained_net import TrainedNet, load_value_net
 from counterplay.api.trees import build, name_of
 from counterplay.engine import arguments, store
+from counterplay.engine.compiling import tell
 from counterplay.engine.errors import UserError
 from counterplay.engine.evaluator import Begin
 from counterplay.engine.form import sequence_form
@@ -59,8 +62,9 @@ class Player:
     states: PublicStates
     begin: tuple[Begin, Begin] | Begin | None
     below: str
-    blueprint: npt.NDArray[np.float64] | None
+    blueprint: npt.NDArray[np.float64] | None  # whose trunk is kept
     settings: Settings
+    compared: npt.NDArray[np.float64] | None = None  # the blueprint also where its trunk is solved
 
     def seat(self, seat: int) -> Resolving:
         """Return the player in a seat, who has not solved anything yet."""
@@ -72,7 +76,7 @@ class Player:
         start, form = time.perf_counter(), sequence_form(self.states.tree)
         table = written(self.states, form, self.begin, self.blueprint, self.settings, seed)
         seconds = time.perf_counter() - start
-        before = None if self.blueprint is None else judge_table(form, self.blueprint)
+        before = None if self.compared is None else judge_table(form, self.compared)
         return Resolved(self.game, self.below, self.settings, table, judge_table(form, table), before, seconds)
 
 
@@ -86,6 +90,7 @@ def player(
     continuations: bool = False,
     samples: int = 0,
     warm: float = 0.0,
+    device: str | None = None,
 ) -> Player:
     """Return a player of a dealt game for two that re-solves.
 
@@ -95,8 +100,9 @@ def player(
     well, against an opponent who picks among four continuations at the horizon. `horizon` is a number of decisions or
     "chance", the next chance event, which it is where None and the game has some; else two decisions. `samples` is how
     many strategies are drawn without a gadget, each playing single iterations; 0 plays their average. With `warm`,
-    subgames start from the blueprint as if so many iterations had led to it, and not from scratch. Raises
-    `ValueError` for a game that cannot be re-solved, and for what is of another game.
+    subgames start from the blueprint as if so many iterations had led to it, and not from scratch. A network of a file
+    runs on a `device`, "cpu", "cuda" or "auto" (a GPU where there is one, which files take); solves are the CPU's.
+    Raises `ValueError` for a game that cannot be re-solved, and for what is of another game.
     """
     rules = GAMES.make(game)
     if not hasattr(rules, "turn"):
@@ -114,7 +120,13 @@ def player(
         warm=arguments.number("warm", warm, least=0),
         samples=arguments.whole("samples", samples, 0),
     )
-    by = _opened(by, game) if isinstance(by, str | Path) else by
+    where = device
+    if isinstance(by, str | Path):
+        by, where = _opened(by, game), device or "auto"
+    if isinstance(by, TrainedNet):
+        _place(by, where)
+    elif device is not None:
+        raise UserError("a device is for value networks, and re-solving from a blueprint runs on the CPU")
     name = name_of(rules)[0]
     if hasattr(by, "begin"):
         if continuations:
@@ -123,10 +135,18 @@ def player(
         return Player(name, rules, states, by.begin, "a value network", None, settings)
     blueprint = _blueprint(by, rules, tree)
     if not continuations:
-        return Player(name, rules, states, None, "play to the end", blueprint, settings)
+        return Player(name, rules, states, None, "play to the end", blueprint, settings, blueprint)
     several = tastes(tree, blueprint)
     begins = tuple(_continuing(states, several, seat) for seat in range(2))
-    return Player(name, rules, states, (begins[0], begins[1]), "four continuations", None, settings)
+    return Player(name, rules, states, (begins[0], begins[1]), "four continuations", None, settings, blueprint)
+
+
+def _place(net: TrainedNet, device: str | None) -> None:
+    """Take a network to a device, and say where it runs; None leaves it."""
+    if device is not None:
+        devices = module("nn.device")
+        net.to(device)
+        tell(devices.in_words(device, devices.choose(device), 1))
 
 
 def _continuing(states: PublicStates, tables: list[npt.NDArray[np.float64]], seat: int) -> Begin:
@@ -136,10 +156,9 @@ def _continuing(states: PublicStates, tables: list[npt.NDArray[np.float64]], sea
 def _opened(path: str | Path, game: Any) -> Any:
     """Return the value network or the solution in a file."""
     from counterplay.api.solve import load
-    from counterplay.api.trained_net import load_value_net
 
     header = store.read(arguments.path("path", path))[1]
-    return load_value_net(path, game) if header.get("kind") == "valuenet" else load(path, game)
+    return load_value_net(path, game) if header.get("kind") in store.NETWORKS else load(path, game)
 
 
 def _blueprint(by: Any, rules: Any, tree: Tree) -> npt.NDArray[np.float64]:

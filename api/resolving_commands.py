@@ -15,6 +15,7 @@ _FLAGS = {
     "gadget": ("NAME", "With --resolve: none, resolve, maxmargin or reach; none."),
     "horizon": ("N", "With --resolve: solve N decisions at a time, or to the next 'chance' event."),
     "iterations": ("N", "With --resolve: of CFR at each level; 500, of streets 100."),
+    "device": ("WHERE", "With --resolve NET: where the network runs, cpu, cuda or auto; auto."),
     "samples": ("N", "With --resolve, no gadget: play single iterations, averaged over N draws."),
 }
 NAMES = (*_FLAGS, "continuations")
@@ -56,12 +57,19 @@ def given(options: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, An
 def evaluate(game: str, options: dict[str, Any], seed: int | None, as_json: bool) -> None:
     """Print what a player that re-solves is worth, exactly."""
     from counterplay.api import resolving
+    from counterplay.engine import store
     from counterplay.games import GAMES
     from counterplay.games.holdem.spot import Spot
     from counterplay.show import resolving_pages as pages
 
     file = options.pop("resolve")
-    if "from" in options or isinstance(GAMES.make(game), Spot):
+    if seed is not None and "samples" not in options:
+        raise UserError("--seed is of what --samples draws, and without it nothing is drawn: add --samples N")
+    spot = isinstance(GAMES.make(game), Spot)
+    if spot and "from" not in options and store.read(file)[1].get("kind") in store.NETWORKS:
+        _spot(game, file, options, as_json)
+        return
+    if "from" in options or spot:
         _streets(game, file, options, as_json)
         return
     found = resolving.player(game, file, **options).whole(seed or 0)
@@ -69,6 +77,24 @@ def evaluate(game: str, options: dict[str, Any], seed: int | None, as_json: bool
         put_json({"game": found.game, "resolve": file, **pages.figures(found)})
     else:
         put(pages.page(found, file, paint))
+
+
+def _spot(game: str, file: str, options: dict[str, Any], as_json: bool) -> None:
+    """Print what a turn's strategies are worth that were found with a network in place of the river."""
+    from counterplay.api.spot_net import solve_with
+    from counterplay.api.trained_net import load_value_net
+    from counterplay.show import valuenet_pages as pages
+
+    for name in options:
+        if name != "iterations":
+            raise UserError(
+                f"--{name} is not for spots: a network stands for the river, and the turn is solved at once"
+            )
+    found = solve_with(load_value_net(file, game), game, **options)
+    if as_json:
+        put_json({"game": game, "resolve": file, **pages.spot_figures(found)})
+    else:
+        put(pages.solved_with(found, file, paint))
 
 
 def _streets(game: str, file: str, options: dict[str, Any], as_json: bool) -> None:

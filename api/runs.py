@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from counterplay.agents import LEARNERS, Choice, find, module, presets
+from counterplay.agents.seats import Against, Others
+from counterplay.api.against import left_alone, seat_again, seat_others
 from counterplay.engine import arguments
 from counterplay.engine.catalogue import class_path, is_own
 from counterplay.engine.errors import UserError
@@ -36,6 +38,8 @@ def train(
     preset: str | None = None,
     keep_replay: bool | None = None,
     device: str = "auto",
+    against: Any = None,
+    seat: int | None = None,
     **settings: Any,
 ) -> "Run":
     """Train a team for that many environment steps in all (the preset's, or 200,000) and return the run.
@@ -57,6 +61,10 @@ def train(
     the checkpoint, unless `keep_replay` is false: a run that is resumed without it fills it anew, and does not go on
     bit for bit.
 
+    `against` leaves one seat open to learn in, each in turn or `seat`, and another strategy takes the others: a run or
+    its folder, "uniform", any `Actor`, and in turn-based games a solution or its file, or what else `duel` takes as a
+    side; of several each episode draws one. What is learned so is an approximate best response.
+
     Networks run on `device`: "cpu", "cuda", or "auto" for a GPU where there is one; a resumed run may change it. What
     is said here of bits holds on the CPU.
 
@@ -76,16 +84,18 @@ def train(
     if resume is None:
         if name is None or env is None:
             raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
-        run = begin(name, env, 0 if seed is None else arguments.whole("seed", seed), given, preset, steps)
+        begun_at = 0 if seed is None else arguments.whole("seed", seed)
+        run = begin(name, env, begun_at, given, preset, steps, against=against, seat=seat)
     else:
         if isinstance(resume, str | Path):
             plain = isinstance(env, str) and not ENVS.imports_own(env)  # the run's own word is as good
-            run = load_run(resume, None if plain else env, name, **given)
+            run = _load(resume, None if plain else env, name, given, against=against)
         elif is_run(resume):
             run = resume
         else:
             raise UserError(f"resume takes a run or the folder of one, not {type(resume).__name__}")
         _goes_on(run, name, env, seed, given, preset)
+        _sits_on(run, against, seat)
         if run.steps >= (steps or run.plan.steps):
             raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     from counterplay.api.training import advance
@@ -101,7 +111,15 @@ def check_order(learner: str, env: Any) -> None:
 
 
 def begin(
-    learner: str, env: Any, seed: int, settings: dict[str, Any], preset: str | None = None, steps: int | None = None
+    learner: str,
+    env: Any,
+    seed: int,
+    settings: dict[str, Any],
+    preset: str | None = None,
+    steps: int | None = None,
+    *,
+    against: Any = None,
+    seat: int | None = None,
 ) -> "Run":
     """Return a run that has not begun, for that many steps.
 
@@ -114,7 +132,14 @@ def begin(
     given = {**choice.given, **settings}
     if chosen is not None:
         given = {**chosen.settings_for(given, steps), **given}
-    begun: Run = module("run").begin(learner, task, name_of(env, task), seed, given)
+    called, others = name_of(env, task), None
+    reading = module("run")
+    if against is not None:
+        task, others = seat_others(task, against, seat, load_alone, env)
+    elif seat is not None:
+        raise UserError("a seat is chosen where others take the rest (against=, --against)")
+    begun: Run = reading.begin(learner, task, called, seed, given)
+    begun.others = others
     if chosen is not None:
         begun.preset, begun.plan = chosen.name, replace(begun.plan, steps=steps or chosen.steps)
     return begun
@@ -135,11 +160,29 @@ def load_run(folder: str | Path, env: Any = None, learner: str | type | None = N
     """Read a run from its folder.
 
     A file makes us import nothing that is somebody's own. So the run's environment, its learner, and settings that name
-    a class (`mixer=`) have to be given again, as `train` takes them, where they are one's own and not registered.
+    a class (`mixer=`) have to be given again, as `train` takes them, where they are one's own and not registered. Who
+    takes the other seats of a run is read again where it was.
 
     Raises `ValueError` for a folder that holds none, one that is damaged or newer, and where what is given is not the
     run's, or is missing.
     """
+    return _load(folder, env, learner, settings)
+
+
+def load_alone(folder: str | Path) -> "Run":
+    """Read a run that will only play: of others that took seats beside it nothing is read."""
+    return _load(folder, None, None, {}, alone=True)
+
+
+def _load(
+    folder: str | Path,
+    env: Any,
+    learner: str | type | None,
+    settings: dict[str, Any],
+    *,
+    against: Any = None,
+    alone: bool = False,
+) -> "Run":
     reading = module("run")
     saved = reading.read(arguments.path("folder", folder))
     if env is not None:
@@ -154,12 +197,19 @@ def load_run(folder: str | Path, env: Any = None, learner: str | type | None = N
             raise UserError(
                 f"cannot make the environment of the run in {folder}: {error}; of one's own, give it too (env=, --env)"
             ) from None
+    others = None
+    if (kept := saved.about.get("against")) is not None:
+        if alone:
+            task, others = left_alone(task, kept), Others(tuple(kept["sides"]), tuple(kept["digests"]), kept["seat"])
+        else:
+            task, others = seat_again(task, kept, against, load_alone, env, folder)
     try:
         run: Run = reading.restore(saved, task, None if learner is None else text_of(learner), in_text(settings))
     except ValueError as error:
         if learner is None and LEARNERS.imports_own(saved.learner):
             raise UserError(f"cannot load the run in {folder}: {error} (learner=, --learner)") from None
         raise
+    run.others = others
     return run
 
 
@@ -192,7 +242,8 @@ def _goes_on(
     if env is not None and env != run.env:
         task = ENVS.make(env)
         name = name_of(env, task)
-        if (ENVS.spec_of(task) or name) != (ENVS.spec_of(run.task) or run.env):
+        home = run.task.task if isinstance(run.task, Against) else run.task
+        if (ENVS.spec_of(task) or name) != (ENVS.spec_of(home) or run.env):
             raise UserError(f"the run to resume is of {run.env}, not {name}")
     if seed not in (None, run.seed):
         raise UserError(f"the run to resume has the seed {run.seed}, not {seed}")
@@ -200,6 +251,13 @@ def _goes_on(
         raise UserError(f"the run to resume has the preset {kept}, not {preset}")
     given = settings if learner is None else {**find(learner).given, **settings}
     reading.same_settings(type(run.settings), asdict(run.settings), given, "the run to resume")
+
+
+def _sits_on(run: "Run", against: Any, seat: int | None) -> None:
+    """Raise `ValueError` where a run was begun in other seats."""
+    others = run.others
+    if (seat is not None and (others is None or seat != others.seat)) or (against is not None and others is None):
+        raise UserError("the run to resume was begun in other seats: leave against and seat as they are")
 
 
 def text_of(learner: str | type) -> str:

@@ -21,7 +21,7 @@ from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import SequenceForm, sequence_form
 from counterplay.engine.rules import is_factored, is_rules
-from counterplay.engine.store import read
+from counterplay.engine.store import NETWORKS, read
 from counterplay.engine.strategy import Vector, to_table
 from counterplay.engine.system import interrupts
 from counterplay.engine.tree import Tree, same_game
@@ -375,7 +375,7 @@ def load(path: str | Path, game: Any = None) -> Any:
         return plan
     if header.get("kind") == "buckets":
         raise UserError(f"{path} holds buckets of hands, and no solution: 'counterplay buckets {path}' shows them")
-    if header.get("kind") == "valuenet":
+    if header.get("kind") in NETWORKS:
         raise UserError(
             f"{path} holds a value network, and no solution: 'counterplay valuenet test {path}' tells of it"
         )

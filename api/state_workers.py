@@ -15,15 +15,18 @@ from typing import Any
 import numpy as np
 
 from counterplay.agents import module
-from counterplay.api import rebel
+from counterplay.api import net_spots, rebel
 from counterplay.api.training_states import BATCH, INSIDE, Ground, draw, ground, solved
 from counterplay.engine.errors import UserError
+from counterplay.games.holdem.spot import Spot
 
 Net = bytes  # a network, pickled; b"" where no solve asks one
 
 
-def job(on: Ground, plan: Any, number: int, net: Net) -> Any:
+def job(on: Ground | Spot, plan: Any, number: int, net: Net) -> Any:
     """Return the samples (`agents.value_training.Samples`) of one job of a plan (`agents.value_training.Plan`)."""
+    if isinstance(on, Spot):
+        return net_spots.job(on, plan, number)
     rng = np.random.Generator(np.random.PCG64([plan.seed, 1, number]))
     begin = None
     if net:
@@ -42,7 +45,7 @@ def job(on: Ground, plan: Any, number: int, net: Net) -> Any:
 class Workers:
     """Who does jobs: processes, or where there is one, ourselves."""
 
-    def __init__(self, on: Ground, plan: Any, pool: ProcessPoolExecutor | None, count: int) -> None:
+    def __init__(self, on: Ground | Spot, plan: Any, pool: ProcessPoolExecutor | None, count: int) -> None:
         self.ground, self.plan, self.count = on, plan, count
         self._pool = pool
         self._waiting: deque[tuple[int, Net, Future[Any]]] = deque()
@@ -73,7 +76,7 @@ class Workers:
 
 
 @contextmanager
-def workers(rules: Any, on: Ground, plan: Any, count: int) -> Iterator[Workers]:
+def workers(rules: Any, on: Ground | Spot, plan: Any, count: int) -> Iterator[Workers]:
     """Yield so many workers; their processes end with the block."""
     if count == 1:
         yield Workers(on, plan, None, 1)
@@ -93,7 +96,7 @@ _here: list[Any] = []  # what a process was begun with
 def _begin(rules: Any, plan: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who began us says when to stop
     module("value_net").one_thread()
-    _here[:] = [ground(rules), plan]
+    _here[:] = [rules if isinstance(rules, Spot) else ground(rules), plan]
 
 
 def _work(number: int, net: Net) -> Any:

@@ -84,6 +84,13 @@ def envs(name: str | None) -> None:
 @click.option(
     "--replay/--no-replay", "keep_replay", default=None, help="Keep the replay too, to resume bit for bit; it is kept."
 )
+@click.option(
+    "--against",
+    metavar="SIDE",
+    multiple=True,
+    help="Who takes all seats but one: FILE, DIR, uniform, your function; of several, each episode draws one.",
+)
+@click.option("--seat", type=click.IntRange(min=0), metavar="K", help="The seat left open then; each in turn.")
 @DEVICE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option(
@@ -96,6 +103,7 @@ def train(
     resume: str | None,
     as_json: bool,
     asks: bool,
+    against: tuple[str, ...],
     **more: Any,
 ) -> int:
     """Train LEARNER, such as qmix, in ENV, such as climbing or "foraging(size=8, players=2)".
@@ -122,7 +130,7 @@ def train(
     with interrupts() as stop:  # until all is said
         with watching(f"{learner} {env}" if resume is None else resume) as watch:
             try:
-                run = counterplay.train(learner, env, resume=resume, on_row=watch.row, **more)
+                run = counterplay.train(learner, env, resume=resume, on_row=watch.row, against=against or None, **more)
             except NotSaved as error:
                 run, failure = error.result, error
         if as_json:
@@ -231,12 +239,16 @@ def run_pages() -> Any:
     return run_pages
 
 
-def evaluate_run(folder: str, as_json: bool, episodes: int | None, seed: int | None, **own: Any) -> None:
-    """Tell what the team in a folder, or each variant of a sweep, is worth."""
+def evaluate_run(
+    folder: str, as_json: bool, episodes: int | None, seed: int | None, against: str | None, **own: Any
+) -> None:
+    """Tell what the team in a folder, or each variant of a sweep, is worth, and what it earns against another."""
     pages, episodes, seed = run_pages(), episodes or 100, seed or 0
     from counterplay.api import evaluation
 
     if variants := evaluation.variants(folder):
+        if against is not None:
+            raise UserError(f"--against is for a run, and {folder} is the folder of a sweep")
         from counterplay.agents.curves import figures
         from counterplay.show import chart
 
@@ -250,10 +262,11 @@ def evaluate_run(folder: str, as_json: bool, episodes: int | None, seed: int | N
     run = evaluation.load_named(folder, **own)
     score = run.evaluate(episodes, seed)
     judged, won = evaluation.judged(run), evaluation.winnings(run, episodes, seed)
+    met = None if against is None else evaluation.against(run, against, episodes, seed)
     if as_json:
-        put_json(pages.evaluation_figures(run, score, judged, won))
+        put_json(pages.evaluation_figures(run, score, judged, won, met))
     else:
-        put(pages.evaluation(run, score, judged, paint, won))
+        put(pages.evaluation(run, score, judged, paint, won, met))
 
 
 COMMANDS = (learners, envs, train, sweep, watch_run)

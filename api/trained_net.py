@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from counterplay.agents import module
+from counterplay.api.spot_net import TrainedSpotNet, opened
+from counterplay.api.training_states import Ground, ground
 from counterplay.engine import arguments
 from counterplay.engine.codes import Ints
 from counterplay.engine.errors import UserError
 from counterplay.engine.evaluator import Evaluator
 from counterplay.engine.tree import Tree, compile_tree, same_game
 from counterplay.games import GAMES
+from counterplay.games.holdem.spot import Spot
 
 if TYPE_CHECKING:  # torch is imported where a network is made
     from counterplay.agents.value_file import Kept
-    from counterplay.agents.value_training import Plan, Point
+    from counterplay.agents.value_training import Plan, Point, Test, Trainer
 
 
 class TrainedNet:
@@ -29,6 +32,11 @@ class TrainedNet:
 
     def __repr__(self) -> str:
         return f"TrainedNet({self.game!r}, {self.states:,} states, {self.kept.steps:,} steps)"
+
+    @property
+    def lanes(self) -> int:
+        """Return W."""
+        return self.tree.lanes
 
     @property
     def game(self) -> str:
@@ -51,6 +59,11 @@ class TrainedNet:
         return self.kept.points
 
     @property
+    def tests(self) -> "list[Test]":
+        """Return what the player that re-solves with it was worth as it was trained."""
+        return self.kept.tests
+
+    @property
     def seconds(self) -> float:
         """Return how long it was trained."""
         return self.kept.seconds
@@ -71,6 +84,19 @@ class TrainedNet:
         evaluator: Evaluator = self.kept.net.begin(self.described.at(np.asarray(nodes, np.int64)))
         return evaluator
 
+    def ground(self) -> Ground:
+        """Return what jobs of its training are given."""
+        return ground(self.rules)
+
+    def trainer(self) -> "Trainer":
+        """Return what trains it."""
+        trainer: Trainer = module("value_training").Trainer(self.kept.net, self.described, self.plan)
+        return trainer
+
+    def nothing(self) -> Any:
+        """Return no samples."""
+        return module("value_training").none(self.lanes)
+
     def to(self, device: str) -> "TrainedNet":
         """Take the network to a device, "cpu", "cuda" or "auto"; returns itself."""
         self.kept.net.module.to(module("nn.device").choose(device))
@@ -81,13 +107,23 @@ class TrainedNet:
         module("value_file").write(arguments.path("path", path), self.kept)
 
 
-def load_value_net(path: str | Path, game: Any = None) -> TrainedNet:
-    """Read a value network from the file that `TrainedNet.save` wrote.
+def load_value_net(path: str | Path, game: Any = None) -> TrainedNet | TrainedSpotNet:
+    """Read a value network from the file that `save` wrote: of a game, or of hold'em spots.
 
     `game` is the game itself, as `solve` takes it, where it is one's own: a file holds no more than its name. Raises
     `ValueError` for a file that is damaged or foreign, and for a network of another game.
     """
     kept = module("value_file").read(arguments.path("path", path))
+    if not hasattr(kept.net, "begin"):
+        of_spots = opened(kept, path)
+        made = None if game is None else GAMES.make(game)
+        if isinstance(made, Spot):
+            of_spots.check(made)
+        elif made is not None:
+            raise UserError(f"the value network in {path} is of {of_spots.game}, not of {game}")
+        return of_spots
+    if isinstance(game, Spot) or (isinstance(game, str) and isinstance(GAMES.make(game), Spot)):
+        raise UserError(f"the value network in {path} is of {kept.game}, not of hold'em spots")
     try:
         rules = GAMES.make(kept.game if game is None else game, own=game is not None)
     except UserError as error:

@@ -35,14 +35,19 @@ def valuenet() -> None:
 @click.option("--batch", type=Count(), metavar="N", help="States of a step; 512.")
 @click.option("--processes", type=int, metavar="N", help="Processes that solve; one a core.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Of all that is drawn; 0.")
+@click.option(
+    "--test-every", metavar="T", help="Judge re-solving with it so often: 30s, or never; a tenth of the time at most."
+)
 @click.option("--resume", metavar="NET", help="Go on with the training of that network; GAME may be left out.")
 @_DEVICE
 @_JSON
 def train(game: str | None, out: str | None, resume: str | None, time: str | None, as_json: bool, **more: Any) -> int:
-    """Train a value network of GAME, such as leduc or "liars_dice(faces=4)".
+    """Train a value network of GAME, such as leduc or "liars_dice(faces=4)", or of a hold'em turn in a .toml file.
 
     Public states with both players' ranges are solved in processes of their own, and the network learns what every hand
     is worth. Every sixteenth state is held out, and tells the error. Ctrl-C ends it, and keeps what there is.
+
+    Of a turn, with 20, 36 or 52 cards, the network stands for the river, on any board and with any ranges.
     """
     from counterplay.api.keeping import kept
     from counterplay.api.trained_net import load_value_net
@@ -72,7 +77,7 @@ def train(game: str | None, out: str | None, resume: str | None, time: str | Non
             if as_json:
                 put_json({**pages.figures(net), "file": file})
             else:
-                put([*pages.page(net, paint), "", *pages.whats_next(net, file)])
+                put([*pages.page(net, paint), "", *pages.whats_next(net, game or pages.spot_or_game(net), file)])
     return stop.code
 
 

@@ -32,9 +32,12 @@ Array = npt.NDArray[Any]
 FORMAT = 1
 MOST = 2_000_000  # states of a game of histories that is walked
 EXACT = 2_000  # ends of a game up to which fractions are used
+VALUED = 30_000  # ends of a game whose exact value is looked for
 _U = 2.0**-53
 LONG = 100  # bits of a denominator that is written out
-_FRACTION = re.compile(r"-?\d+(/\d+)?", re.ASCII)
+BITS = 8_192  # of the numbers of a plan in a certificate of a value: longer ones would take long to check
+LONGEST = 50_000_000  # bytes of a certificate that is read
+_FRACTION = re.compile(r"-?\d{1,2500}(/\d{1,2500})?", re.ASCII)
 _TYPES = {"F64": "<f8", "F32": "<f4", "I8": "i1", "I16": "<i2", "I64": "<i8", "U8": "u1"}
 
 
@@ -95,7 +98,7 @@ def read_file(path: str | Path) -> tuple[dict[str, Array], dict[str, Any], str]:
         (length,) = struct.unpack("<Q", raw[:8])
         said = json.loads(raw[8 : 8 + length])
         header = json.loads(said.pop("__metadata__")["counterplay"])
-        data, arrays = raw[8 + length :], dict[str, Array]()
+        data, arrays = memoryview(raw)[8 + length :], dict[str, Array]()  # nothing is copied
         for name, about in said.items():
             begin, end = about["data_offsets"]
             if about["dtype"] in _TYPES and 0 <= begin <= end <= len(data):
@@ -125,7 +128,7 @@ def strategy_of(arrays: dict[str, Array]) -> dict[tuple[int, str], list[float]]:
         raise UserError("the file holds no strategy over the information sets of a tree") from None
     for (_, label), row in found.items():
         if not all(0 <= x <= 2 for x in row) or abs(sum(row) - 1) > 1e-6:
-            raise UserError(f"the strategy at {label!r} is no probabilities: {row}")
+            raise UserError(f"the strategy at {short(label)!r} is no probabilities: {short(row)}")
     return found
 
 
@@ -151,8 +154,11 @@ def simple(x: float) -> Fraction:
     return near if float(near) == x else Fraction(x)
 
 
-def flatten(rules: Any) -> Flat:
-    """Walk a game; raises `UserError` where it is too large, or a player forgets, or odds are none."""
+def flatten(rules: Any, exact: int = EXACT) -> Flat:
+    """Walk a game, in fractions up to so many ends.
+
+    Raises `UserError` where it is too large, or a player forgets, or odds are none.
+    """
     game, digest = histories(rules), hashlib.sha256()
     chance, paid, last = list[float](), list[Sequence[float]](), list[tuple[int, ...]]()
     sets: list[dict[str, tuple[int, int, int]]] = [{} for _ in range(rules.players)]
@@ -179,7 +185,7 @@ def flatten(rules: Any) -> Flat:
             odds = [float(p) for p in game.chance(state)]
             digest.update(repr((CHANCE, odds)).encode())
             if min(odds) < 0 or abs(sum(odds) - 1) > 1e-9:
-                raise UserError(f"chances {odds} are none")
+                raise UserError(f"chances {short(odds)} are none")
             whole = whole and sum(map(simple, odds)) == 1  # else fractions would be of another game
             stack += [(game.play(state, i), reach * simple(p), lasts, depth + 1) for i, p in enumerate(odds) if p > 0]
             continue
@@ -190,15 +196,15 @@ def flatten(rules: Any) -> Flat:
             rows[turn] += len(moves)
         above, first, many = sets[turn][label]
         if above != lasts[turn] or many != len(moves):
-            raise UserError(f"player {turn} forgets at {label!r} what it did, or has other moves than before")
+            raise UserError(f"player {turn} forgets at {short(label)!r} what it did, or has other moves than before")
         for i in range(many):
             now = (*lasts[:turn], first + i, *lasts[turn + 1 :])
             stack.append((game.play(state, i), reach, now, depth + 1))
-    exact = whole and len(paid) <= EXACT
-    kind: Any = object if exact else np.float64
-    pays = [[simple(x) for x in row] for row in paid] if exact else paid
+    rational = whole and len(paid) <= exact
+    kind: Any = object if rational else np.float64
+    pays = [[simple(x) for x in row] for row in paid] if rational else paid
     return Flat(
-        np.array(chance if exact else [float(c) for c in chance], kind),
+        np.array(chance if rational else [float(c) for c in chance], kind),
         np.array(pays, kind).reshape(len(paid), rules.players),
         np.array(last).reshape(len(paid), rules.players),
         sets,
@@ -207,6 +213,12 @@ def flatten(rules: Any) -> Flat:
         widest,
         digest.hexdigest(),
     )
+
+
+def short(text: Any) -> str:
+    """Return a text from a file as a message has it: cut where it is long."""
+    said = str(text)
+    return said if len(said) <= 60 else f"{said[:57]}..."
 
 
 def plan_of(flat: Flat, player: int, weights: Callable[[str], Sequence[Any]]) -> Array:
@@ -218,10 +230,26 @@ def plan_of(flat: Flat, player: int, weights: Callable[[str], Sequence[Any]]) ->
     for label, (above, first, many) in flat.sets[player].items():
         row = [Fraction(w) if exact else float(w) for w in weights(label)]
         if len(row) != many:
-            raise UserError(f"the strategy has {len(row)} moves at {label!r}, and the game {many}")
+            raise UserError(f"the strategy has {len(row)} moves at {short(label)!r}, and the game {many}")
         total = sum(row)
         plan[first : first + many] = [plan[above] * w / total for w in row]
     return plan
+
+
+def whole_plan(flat: Flat, player: int, odds: dict[str, list[Fraction]]) -> tuple[Array, int]:
+    """Return a realisation plan of fractions, [rows + 1], as whole numbers over one, and that number.
+
+    Raises `ValueError` where the odds do not sum to one, and where the number would have more than `BITS` bits.
+    """
+    plan, under = np.full(flat.rows[player] + 1, Fraction(1), object), 1
+    for label, (above, first, many) in flat.sets[player].items():
+        if len(odds[label]) != many or sum(odds[label]) != 1 or min(odds[label]) < 0:
+            raise ValueError(f"the odds at {short(label)!r} are none")
+        plan[first : first + many] = [plan[above] * x for x in odds[label]]
+        under = math.lcm(under, *(x.denominator for x in plan[first : first + many]))
+        if under.bit_length() > BITS:
+            raise ValueError(f"the strategies' fractions have a common denominator of more than {BITS:,} bits")
+    return np.array([int(x * under) for x in plan], object), under
 
 
 def best_response(flat: Flat, player: int, plans: list[Array]) -> Any:
@@ -276,7 +304,9 @@ def dump(certificate: dict[str, Any]) -> str:
 def read_certificate(path: str | Path) -> dict[str, Any]:
     """Return the certificate in a file; raises `UserError` for what is none, or was changed in any byte."""
     try:
-        text = Path(path).read_bytes().decode()
+        with Path(path).open("rb") as file:
+            raw = file.read(LONGEST + 1)
+        text = raw.decode() if len(raw) <= LONGEST else ""
         found = json.loads(text)
         whole = isinstance(found, dict) and dump(found) == text
     except OSError as error:
@@ -314,7 +344,7 @@ def check(certificate: dict[str, Any], path: str | Path, measured: Callable[...,
     if certificate.get("file_sha256") != digest:
         return ["the file is not the one that the certificate is of: their SHA-256 differ"]
     if header.get("game") != certificate.get("game"):
-        return [f"the file is of {header.get('game')}, the certificate of {certificate.get('game')}"]
+        return [f"the file is of {short(header.get('game'))}, the certificate of {short(certificate.get('game'))}"]
     found = measured(arrays, header)
     if certificate.get("game_sha256") != found.game_sha256:
         return ["the rules of the game are not those that the certificate was made with"]

@@ -5,7 +5,7 @@ it takes where the numbers of a decision lie, and nothing else.
 """
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ from counterplay.games.holdem.spot import Spot, to_toml
 from counterplay.games.holdem.trees import ALLIN, FOLD, NEXT, SHOWDOWN, Street, children
 
 Array = npt.NDArray[Any]
+
+KEPT = 64  # boards whose outcomes of all hands against all hands are kept: those of the river cards of a turn
 
 
 def strengths(hands: Array, deck: Any) -> Array:
@@ -104,19 +106,24 @@ class _Run:
         self.cards = cards
         shared = cards[0][:, None, :, None] == cards[1][None, :, None, :]
         self.apart = (~shared.any(axis=(2, 3))).astype(np.float64)  # [W, W]
+        self.free = cache(lambda p, card: (~(cards[p] == card).any(axis=1)).astype(np.float64))  # [W]
         if len(total) != self.laid.game.entries:
             raise UserError("the tables in the file are not of the spot's size")
-        self.outcomes = cache(self._outcomes)
+        self.strong = cache(self._strong)
+        self.outcomes = lru_cache(maxsize=KEPT)(self._outcomes)
         self.lane_of = cache(self._lane_of)
 
-    def _outcomes(self, board: tuple[int, ...]) -> tuple[Array, Array, Array]:
-        """Return where player 0 wins, loses and ties on a full board, [W, W] each."""
-        both = [
+    def _strong(self, board: tuple[int, ...]) -> list[Array]:
+        """Return how strong each player's hands are on a full board, [W] each."""
+        return [
             strengths(np.concatenate([c, np.tile(np.array(board), (len(c), 1))], axis=1).astype(np.int64), self.deck)
             for c in self.cards
         ]
-        gap = np.sign(both[0][:, None] - both[1][None])
-        return self.apart * (gap > 0), self.apart * (gap < 0), self.apart * (gap == 0)
+
+    def _outcomes(self, board: tuple[int, ...]) -> Array:
+        """Return 1 where player 0 wins on a full board, -1 where it loses, 0 at ties and where hands share a card."""
+        first, second = self.strong(board)
+        return np.asarray(self.apart * np.sign(first[:, None] - second[None]))
 
     def _lane_of(self, at: int) -> list[Array]:
         """Return the lane of each hand of the deck on a board of the layout, -1 for those that are not there."""
@@ -161,55 +168,60 @@ class _Run:
         return Where(tree, (*where.board, card), child, template, entry, int(game.deals.after[deal]), suits)
 
 
-def _walk(run: _Run, where: Where, node: int, p: int, best: bool, other: Array) -> Array:
-    """Return what each of player p's hands earns from a node on, [W], times the weight of the other's hands, [W]."""
+def _walk(run: _Run, where: Where, node: int, p: int, other: Array) -> Array:
+    """Return what each of player p's hands earns from a node on, times the weight of the other's hands, [2, W].
+
+    The first row is what its strategy earns, the second its best response. `other` is [W].
+    """
     tree = where.tree
     kind, pot, spot = int(tree.kind[node]), float(tree.pot(node)), run.spot
     if kind == p:
-        ways = np.stack([_walk(run, where, child, p, best, other) for child in children(tree, node)])
-        found: Array = ways.max(axis=0) if best else (run.sigma(where, node) * ways).sum(axis=0)
-        return found
+        ways = np.stack([_walk(run, where, child, p, other) for child in children(tree, node)])
+        return np.stack([(run.sigma(where, node) * ways[:, 0]).sum(axis=0), ways[:, 1].max(axis=0)])
     if kind == 1 - p:
         odds = run.sigma(where, node)
-        ways = np.stack([_walk(run, where, c, p, best, other * odds[a]) for a, c in enumerate(children(tree, node))])
-        return np.asarray(ways.sum(axis=0))
+        return np.asarray(sum(_walk(run, where, c, p, other * odds[a]) for a, c in enumerate(children(tree, node))))
     rake = spot.rake.of(pot)
     if kind == FOLD:
-        apart = run.apart if p == 0 else run.apart.T
-        return np.asarray((apart @ other) * (-pot / 2 if int(tree.folder[node]) == p else pot / 2 - rake))
+        met = (run.apart if p == 0 else run.apart.T) @ other
+        return np.stack([met * (-pot / 2 if int(tree.folder[node]) == p else pot / 2 - rake)] * 2)
     if kind == SHOWDOWN or (kind == ALLIN and len(where.board) == run.deck.board[spot.betting.last]):
-        win, lose, tie = run.outcomes(tuple(sorted(where.board)))
-        if p == 1:
-            win, lose, tie = lose.T, win.T, tie.T
-        return np.asarray((win @ other) * (pot / 2 - rake) + (lose @ other) * (-pot / 2) + (tie @ other) * (-rake / 2))
+        # A win is pot / 2 - rake, a tie -rake / 2, a loss -pot / 2.
+        gap = run.outcomes(tuple(sorted(where.board)))
+        earned = ((gap if p == 0 else -gap.T) @ other) * ((pot - rake) / 2)
+        if rake:
+            earned = earned - ((run.apart if p == 0 else run.apart.T) @ other) * (rake / 2)
+        return np.stack([earned, earned])
     left = [card for card in run.deck.cards if card not in where.board]
-    share, total = 1 / (len(left) - 2 * run.deck.hole), np.zeros(len(run.hands[p]))
+    share, total = 1 / (len(left) - 2 * run.deck.hole), np.zeros((2, len(run.hands[p])))
     for card in left:
-        free = [~(cards == card).any(axis=1) for cards in run.cards]
-        reach = other * free[1 - p]
+        reach = other * run.free(1 - p, card)
         if kind == NEXT:
-            below = _walk(run, run.onward(where, node, card), 0, p, best, reach)
+            below = _walk(run, run.onward(where, node, card), 0, p, reach)
         else:
-            below = _walk(run, where._replace(board=(*where.board, card)), node, p, best, reach)
-        total += below * free[p] * share
+            below = _walk(run, where._replace(board=(*where.board, card)), node, p, reach)
+        total += below * run.free(p, card) * share
     return total
+
+
+def check_spot(spot: Spot) -> None:
+    """Raise `UserError` for spots with locks or blinds, and for decks of one-card hands."""
+    if spot.locks or spot.betting.blinds[1] or len(spot.board) < 3 or spot.deck.hole != 2:
+        raise UserError("spots from the flop on, of two-card hands and without locks, can be certified")
 
 
 def measure(spot: Spot, total: Array) -> Measured:
     """Return what the strategies in a spot's tables are worth in chips, player 0 out of position.
 
-    Raises `UserError` for spots with locks or blinds, and for decks of one-card hands.
+    Raises `UserError` as `check_spot`.
     """
-    if spot.locks or spot.betting.blinds[1] or len(spot.board) < 3 or spot.deck.hole != 2:
-        raise UserError("spots from the flop on, of two-card hands and without locks, can be certified")
+    check_spot(spot)
     run = _Run(spot, total)
     start = Where(run.laid.streets[run.laid.entries[0][0]], spot.board, 0, 0, 0, 0, (0, 1, 2, 3))
     weights = [spot.weights[p][run.hands[p]] for p in range(2)]
     mass = float(weights[0] @ run.apart @ weights[1])
-    value, top = (
-        [float(weights[p] @ _walk(run, start, 0, p, best, weights[1 - p])) / mass + float(spot.pot) / 2 for p in (0, 1)]
-        for best in (False, True)
-    )
+    found = [_walk(run, start, 0, p, weights[1 - p]) @ weights[p] / mass + float(spot.pot) / 2 for p in (0, 1)]
+    value, top = ([float(pair[k]) for pair in found] for k in (0, 1))
     deepest, streets = max(len(tree.kind) for tree in run.laid.streets), 6 - len(spot.board)
     hands = sum(map(len, run.hands))
     roundings = 2 * hands + streets * (len(run.deck.cards) + 12 * deepest)

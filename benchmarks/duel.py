@@ -2,6 +2,7 @@
 
     python benchmarks/duel.py                # prints the table of docs/testing.md
     python benchmarks/duel.py --deals 20000
+    python benchmarks/duel.py --limits       # what duplicate deals cannot take off, counted out
 
 A is well solved, B hardly. B is known once; once it only acts, and AIVAT knows A's strategy alone. Variances are of one
 deal (two games), and what they are compared with is two games with luck of their own. Whether the mean is right is told
@@ -20,6 +21,9 @@ report.one_thread()
 import numpy as np  # noqa: E402
 
 import counterplay  # noqa: E402
+from counterplay.api.duel_sides import arena, seated  # noqa: E402
+from counterplay.engine.rules import CHANCE, LEAF  # noqa: E402
+from counterplay.solvers import duels  # noqa: E402
 
 SPOT = report.ROOT / "examples" / "river_a.toml"
 ITERATIONS = {"Leduc poker": (1000, 10), "river_a": (300, 10)}
@@ -40,11 +44,64 @@ def acting(solution: Any, spot: bool) -> Callable[..., str]:
     return act
 
 
+def moments(on: Any, tables: Any, seat: int, card: int, own: int) -> tuple[Any, Any, Any]:
+    """Return of each pair of hands what a seat is paid: its mean, mean square, and mean product of two games that share
+    the moves of player `own` alone, given the card that chance deals.
+    """
+    tree, lanes = on.tree, tuple(map(len, on.tree.hands))
+    mean, square, both = np.zeros((3, len(tree.player), *lanes))
+    for node in range(len(tree.player) - 1, -1, -1):
+        who, kids = tree.player[node], on.kids[on.start[node] : on.start[node] + on.many[node]]
+        if who == LEAF:
+            end = tree.infoset[node]
+            mean[node] = tree.stake[end] * tree.payoffs[tree.outcome[end], seat].reshape(lanes)
+            square[node] = both[node] = mean[node] ** 2
+        elif who == CHANCE:
+            mean[node], square[node], both[node] = mean[kids[card]], square[kids[card]], both[kids[card]]
+        else:
+            odds = tables[who][on.row[kids], : lanes[who]]
+            odds = odds[:, :, None] if who == 0 else odds[:, None, :]
+            mean[node], square[node] = (odds * mean[kids]).sum(axis=0), (odds * square[kids]).sum(axis=0)
+            if who == own:
+                both[node] = (odds * both[kids]).sum(axis=0)
+            else:  # on different ways the moves of `own` are different ones
+                both[node] = mean[node] ** 2 + (odds**2 * (both[kids] - mean[kids] ** 2)).sum(axis=0)
+    return mean[0], square[0], both[0]
+
+
+def limits() -> None:
+    """Print what is left of the variance of a deal by what is shared, of all hands, cards and lines of play."""
+    rows = []
+    for name, game in (("Leduc poker", "leduc"), ("river_a", str(SPOT))):
+        a, b = (counterplay.solve(game, iterations=n) for n in ITERATIONS[name])
+        field = arena(None, a, b)
+        on, one, two = duels.board(field.tree), seated(a, field).table, seated(b, field).table
+        dealt = np.flatnonzero(on.tree.player == CHANCE)
+        cards = on.kids[on.start[dealt[0]] : on.start[dealt[0]] + on.many[dealt[0]]] if len(dealt) else [0]
+        sums = np.zeros(7)
+        for card, node in enumerate(cards):
+            weight = on.tree.weights[on.tree.weight[node]]
+            (m, s, x), (n, t, y) = moments(on, (one, two), 0, card, 0), moments(on, (two, one), 1, card, 1)
+            within, own = (s - m**2 + t - n**2) / 4, (s - x + t - y) / 4
+            sums += [(weight * part).sum() for part in (np.ones_like(m), m, n, s + t, within, ((m + n) / 2) ** 2, own)]
+        m, n, squares, within, middle, own = sums[1:] / sums[0]
+        plain, apart = (squares - m**2 - n**2) / 4, within + middle - ((m + n) / 2) ** 2
+        told = [f"{left:.4g} ({plain / left:.3g}x)" for left in (apart, within)]
+        rows.append([name, f"{plain:.4g}", *told, f"{own:.4g}", f"{plain / own:.3g}x"])
+    head = ["game", "plain games", "duplicate deals, moves apart", "and no luck of deals", "B's own moves alone"]
+    print(report.table([*head, "so at most"], rows, right=1))
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--deals", type=int, default=5000)
-    deals = parser.parse_args().deals
+    parser.add_argument("--limits", action="store_true")
+    asked = parser.parse_args()
+    deals = asked.deals
+    if asked.limits:
+        limits()
+        return
     rows = []
     for name, game in (("Leduc poker", "leduc"), ("river_a", str(SPOT))):
         a, b = (counterplay.solve(game, iterations=n) for n in ITERATIONS[name])

@@ -1,6 +1,7 @@
 """How many steps environments make in a second, beside the originals.
 
     python benchmarks/environments.py             # measure, write results/environments.json, renew the table
+    python benchmarks/environments.py --only cartpole pendulum      # measure these, and keep the others' figures
     python benchmarks/environments.py --table     # renew the table of docs/environments.md from the results
 
 A step is one move of all agents of one episode. Random legal actions are drawn beforehand, so that what is timed is
@@ -24,6 +25,7 @@ import numpy as np  # noqa: E402
 from counterplay.games.envs import make_env  # noqa: E402
 
 ROUNDS = 9
+PACKAGES = ("lbforaging", "mpe2", "gymnasium")
 SECONDS = 0.1  # of each measurement
 BATCHES = (1, 32, 256, 4096)
 ENVS = (
@@ -35,6 +37,13 @@ ENVS = (
     "two_step",
     "climbing",
     "leduc",
+    "cartpole",
+    "pendulum",
+    "mountain_car",
+    "mountain_car(continuous=true)",
+    "swing_up",
+    "corridor",
+    "watch_repair",
 )
 
 
@@ -47,7 +56,8 @@ def recorded(text: str, batch: int) -> tuple[int, Callable[[], object]]:
         step, actions = env.reset(rng), []
         while not (ended := step.terminated | step.truncated).all():
             steps += batch - int(np.count_nonzero(ended))
-            actions.append(np.argmax(draw.random(step.legal.shape, np.float32) * step.legal, axis=-1))
+            numbers = draw.random(step.legal.shape, np.float32)
+            actions.append(numbers * 2 - 1 if env.spec.continuous else np.argmax(numbers * step.legal, axis=-1))
             step = env.step(actions[-1])
         plays.append(actions)
 
@@ -100,10 +110,50 @@ def mpe2(agents: int) -> tuple[int, Callable[[], object]]:
     return 0, again
 
 
+def gymnasium(name: str) -> tuple[int, Callable[[], object]]:
+    """Return the same of one episode of Gymnasium, whose checks of arguments are switched off."""
+    import gymnasium
+
+    env = gymnasium.make(name, disable_env_checker=True)
+    env.action_space.seed(1)
+    env.reset(seed=1)
+    actions = [env.action_space.sample() for _ in range(10_000)]
+    turn = count()
+
+    def again() -> int:
+        env.reset()
+        for k in count():
+            _, _, terminated, truncated, _ = env.step(actions[next(turn) % len(actions)])
+            if terminated or truncated:
+                return k + 1
+        raise AssertionError("episodes end")
+
+    return 0, again
+
+
+def vectors(batch: int) -> tuple[int, Callable[[], object]]:
+    """Return the same of Gymnasium's CartPole for whole batches, which begins episodes anew by itself."""
+    import gymnasium
+
+    env = gymnasium.make_vec("CartPole-v1", num_envs=batch, vectorization_mode="vector_entry_point")
+    env.reset(seed=1)
+    actions = np.random.default_rng(1).integers(0, 2, (100, batch))
+
+    def again() -> None:
+        for chosen in actions:
+            env.step(chosen)
+
+    return batch * len(actions), again
+
+
 PEERS: dict[str, tuple[str, Callable[[], tuple[int, Callable[[], object]]]]] = {
     "foraging(coop=true)": ("lbforaging", lambda: lbforaging(8, 2, 2, True, 8)),
     "foraging(size=10, players=3, food=3, sight=2)": ("lbforaging", lambda: lbforaging(10, 3, 3, False, 2)),
     "spread": ("mpe2", lambda: mpe2(3)),
+    "cartpole": ("gymnasium", lambda: gymnasium("CartPole-v1")),
+    "pendulum": ("gymnasium", lambda: gymnasium("Pendulum-v1")),
+    "mountain_car": ("gymnasium", lambda: gymnasium("MountainCar-v0")),
+    "mountain_car(continuous=true)": ("gymnasium", lambda: gymnasium("MountainCarContinuous-v0")),
 }
 
 
@@ -116,13 +166,18 @@ def speed(count: int, again: Callable[[], Any]) -> float:
     return steps / spent
 
 
-def measure() -> dict[str, Any]:
+def measure(only: list[str], kept: dict[str, Any]) -> dict[str, Any]:
     """Return medians of steps a second, by environment: the original's, and ours by size of batch."""
-    result: dict[str, Any] = {"machine": report.machine(("lbforaging", "mpe2")), "speed": {}}
+    result: dict[str, Any] = {"machine": report.machine(PACKAGES), "speed": {}}
     for text in ENVS:
+        if text not in only:
+            result["speed"][text] = kept[text]
+            continue
         runs = {str(batch): recorded(text, batch) for batch in BATCHES}
         if text in PEERS:
             runs[PEERS[text][0]] = PEERS[text][1]()
+        if text == "cartpole":
+            runs |= {f"vector {batch}": vectors(batch) for batch in BATCHES[1:]}
         rounds: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(ROUNDS):
             for name, run in runs.items():
@@ -148,15 +203,23 @@ def write_page(result: dict[str, Any]) -> None:
         rows.append([f"`{text}`", original, *(number(found[str(batch)]) for batch in BATCHES), ratio])
     ran = result["machine"]
     measured = f"{ROUNDS} rounds on one core of an {ran['processor']}, Numba {ran['numba']}"
-    peers = ", ".join(f"{peer} {ran[peer]}" for peer in ("lbforaging", "mpe2"))
-    report.put("docs/environments.md", "speed", f"{report.table(header, rows)}\n\nMedians of {measured}, {peers}.")
+    peers = ", ".join(f"{peer} {ran[peer]}" for peer in PACKAGES)
+    vector = [f"{number(result['speed']['cartpole'][f'vector {batch}'])} with {batch:,}" for batch in BATCHES[1:]]
+    note = (
+        f"Medians of {measured}, {peers}. Gymnasium's CartPole for whole batches makes {', '.join(vector)} episodes, "
+    )
+    note += "which it begins anew one by one, where these batches wait for their longest."
+    report.put("docs/environments.md", "speed", f"{report.table(header, rows)}\n\n{note}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", action="store_true", help="renew the page from the last results")
-    if not parser.parse_args().table:
-        report.save("environments", measure())
+    parser.add_argument("--only", nargs="+", choices=ENVS, metavar="ENV", help="measure these and keep the others")
+    chosen = parser.parse_args()
+    if not chosen.table:
+        kept = report.load("environments")["speed"] if chosen.only else {}
+        report.save("environments", measure(chosen.only or list(ENVS), kept))
     write_page(report.load("environments"))
 
 

@@ -42,6 +42,7 @@ this_checkout()
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
+from counterplay.agents.nn.graphs import Graphs  # noqa: E402
 from counterplay.agents.nn.kernels import by_kernel, mixer, mlp, regrets, showdown  # noqa: E402
 from counterplay.agents.rivers import Rivers, Side, Sides, side_of  # noqa: E402
 
@@ -60,6 +61,7 @@ class Case(NamedTuple):
     bytes: float  # moved at the least
     operations: float  # of multiplying matrices, each multiplication and addition
     matrix: str  # whose rate counts: bf16 or tf32
+    recorded: bool = True  # in a CUDA graph to be timed; what makes graphs of its own is not
 
 
 class Floor(NamedTuple):
@@ -84,6 +86,8 @@ def networks(device: str, small: bool) -> Iterator[Case]:
                 yield network(device, many, width, 3, kind, ranges=width == 128)
     if not small:
         yield network(device, 8192, 500, 7, torch.bfloat16, ranges=False)
+    for many in (300,) if small else (1000, 8192):
+        yield graphs(device, many)
 
 
 def network(device: str, rows: int, width: int, layers: int, kind: torch.dtype, ranges: bool) -> Case:
@@ -109,6 +113,16 @@ def network(device: str, rows: int, width: int, layers: int, kind: torch.dtype, 
         2.0 * rows * sum(a * b for a, b in shapes),
         "tf32" if kind == torch.float32 else "bf16",
     )
+
+
+def graphs(device: str, rows: int) -> Case:
+    """Return a value network of DeepStack's size as solves ask it: by cuBLAS, in graphs of its own (`nn.graphs`)."""
+    case = network(device, rows, 500, 7, torch.float32, ranges=True)
+    assert case.peer is not None
+    x, work = torch.randn(1, device=device), without_gradients(case.peer)
+    recorded = Graphs(lambda _: work())
+    name = f"{case.name}, by `Graphs` beside call by call"
+    return case._replace(name=name, ours=lambda: recorded(x), peer=work, recorded=False)
 
 
 def mixers(device: str, small: bool) -> Iterator[Case]:
@@ -337,7 +351,7 @@ def measure(began: float) -> None:
     for kind in (networks, mixers, tables, rivers):
         for case in kind("cuda", False):
             error, least = check(case), floor_of(card, case)
-            ours = timed(case.ours)
+            ours = timed(case.ours, case.recorded)
             eager = None if case.peer is None else timed(case.peer, graph=False)
             peer = compiled(case) if time.perf_counter() - began < COMPILING else None
             rows.append([case.name, ours, least, eager, peer, error])

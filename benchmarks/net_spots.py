@@ -9,6 +9,7 @@ network, and as if nobody bet on the river. What a player loses by a turn's stra
 while all else is played as well as it can be. Seconds are of processor time, on one thread.
 """
 
+import math
 import sys
 import tempfile
 import time
@@ -22,17 +23,17 @@ report.one_thread()
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from counterplay.agents.public_features import Described  # noqa: E402
-from counterplay.agents.value_training import Plan, Samples  # noqa: E402
+from counterplay.agents.strength_net import SpotNet, SpotSamples  # noqa: E402
+from counterplay.agents.value_training import Errors, Plan, join  # noqa: E402
 from counterplay.api import net_spots  # noqa: E402
-from counterplay.api.net_streets import Street  # noqa: E402
+from counterplay.api.spot_net import TrainedSpotNet, new_kept  # noqa: E402
 from counterplay.games.holdem.spot import spot_from_flags  # noqa: E402
 from counterplay.solvers.streets.cfr import SubgameCFR  # noqa: E402
 
-KEPT = Path(tempfile.gettempdir()) / "counterplay_states"
-BOARDS, TIMES, ITERATIONS = 8, 2, 40  # of a file
+KEPT = Path(tempfile.gettempdir()) / "counterplay_turns"
+BOARDS = 8  # of a file
 CUT, WHOLE, LOSSES, TESTED = 100, 100, 150, 3
-PLAN = {"hidden": 128, "batch": 128, "passes": 60.0, "seed": 0}
+PLAN = {"iterations": 40, "hidden": 128, "layers": 2, "batch": 128, "passes": 60.0, "seed": 0}
 SPOT = spot_from_flags(
     board="Ks Qd Jh Th", variant="royal", oop="random", ip="random", bets="33%,75%,150%", raises="75%", raise_cap=3,
     stack=200, pot=20,
@@ -44,24 +45,24 @@ def collect(more: int) -> None:
     KEPT.mkdir(exist_ok=True)
     first = len(list(KEPT.glob("*.npz")))
     for k in range(first, first + more // BOARDS):
-        street, samples = net_spots.collect(SPOT, BOARDS, TIMES, ITERATIONS, 1000 + k)
-        np.savez(
-            KEPT / f"{k:04}.npz", half=street.half, ahead=street.ahead, **street.states._asdict(), **samples._asdict()
-        )
+        samples = join([net_spots.job(SPOT, Plan(**PLAN), BOARDS * k + i) for i in range(BOARDS)])
+        np.savez(KEPT / f"{k:04}.npz", **samples._asdict())
         print(f"{k}: {samples.size} states", file=sys.stderr, flush=True)
 
 
-def read(files: Sequence[Path]) -> tuple[Street, Samples]:
+def read(files: Sequence[Path]) -> SpotSamples:
     """Return the states of some files."""
-    parts = [dict(np.load(path)) for path in files]
-    ends, boards = (np.cumsum([0, *(len(part[name]) for part in parts)]) for name in ("half", "ahead"))
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    joined["event"] = np.concatenate([part["event"] + b for part, b in zip(parts, boards, strict=False)])
-    joined["states"] = np.concatenate([part["states"] + e for part, e in zip(parts, ends, strict=False)]).astype(
-        np.int32
-    )
-    states = Described(*(joined[name] for name in Described._fields))
-    return Street(states, joined["half"], joined["ahead"]), Samples(*(joined[name] for name in Samples._fields))
+    return join([SpotSamples(**np.load(path)) for path in files])
+
+
+def learned(samples: SpotSamples) -> tuple[SpotNet, Errors]:
+    """Return a network trained on states, and how far it is off on those that were held out, in half pots."""
+    plan = Plan(**PLAN)
+    net = TrainedSpotNet(new_kept(SPOT, plan), SPOT)
+    trainer, steps = net.trainer(), plan.steps(samples.size)
+    trainer.add(samples)
+    trainer.learn(steps, lambda k: 0.5 + 0.5 * math.cos(math.pi * k / steps))
+    return net.kept.net, trainer.held_out()
 
 
 def timed(run: object, count: int) -> float:
@@ -78,11 +79,10 @@ def main() -> None:
     files, curve, net = sorted(KEPT.glob("*.npz")), list[list[str]](), None
     sizes = [n for n in (4, 8, 16, 32, 64, 128) if n < len(files)] + [len(files)]
     for n in sizes:
-        street, samples = read(files[-n:])
+        samples = read(files[-n:])
         began = time.process_time()
-        net, errors = net_spots.learned(street, samples, Plan(**PLAN))
-        checked = street.checked_down(samples.states, samples.ranges) / street.states.unit[samples.states, None, None]
-        plain = 0.5 * (np.abs(samples.values - checked) * samples.ranges).sum(axis=(1, 2)).mean()
+        net, errors = learned(samples)
+        plain = 0.5 * (np.abs(samples.values) * samples.ranges).sum(axis=(1, 2)).mean()
         curve.append([f"{samples.size:,}", f"{BOARDS * n}", f"{plain:.3f}", f"{errors.in_range:.3f}",
                       f"{time.process_time() - began:.0f} s"])  # fmt: skip
         print(curve[-1], flush=True)

@@ -41,6 +41,11 @@ class EnvSpec:
     agent has its own. `lives` says that agents may leave or come while others play on. `byte_obs` says that
     observations are whole numbers from 0 to 255, such as pictures are made of, kept as u8; `byte_state` says it of the
     state. `turns` says that players act in turn, and that plays can be copied and gone on with (`engine.branches`).
+
+    What networks may make use of: an observation begins with a `grid` of (rows, columns, depth) numbers, in this order;
+    `entities` of a kind are `count` times `width` numbers from `start` on, (start, count, width) for each kind, and all
+    other numbers are the agent's own; agents of one of the `roles` (a number for each agent) are alike, and others are
+    not, so that they share no network.
     """
 
     agents: int
@@ -55,6 +60,9 @@ class EnvSpec:
     byte_state: bool = False
     turns: bool = False
     parts: tuple[int, ...] = ()
+    grid: tuple[int, int, int] | tuple[()] = ()
+    entities: tuple[tuple[int, int, int], ...] = ()
+    roles: tuple[int, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -236,7 +244,7 @@ def reals(actions: npt.NDArray[Any], step: Step) -> npt.NDArray[np.float32]:
         wants = " x ".join(map(str, step.legal.shape))
         has = " x ".join(map(str, actions.shape)) or "none"
         raise UserError(f"actions must be {wants} finite numbers, not {has} of {actions.dtype}")
-    return np.clip(actions.astype(np.float32), -1, 1)
+    return np.asarray(actions, np.float32).clip(-1, 1)
 
 
 def parted(actions: npt.NDArray[Any], step: Step, parts: tuple[int, ...]) -> npt.NDArray[np.int64]:

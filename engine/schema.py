@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 from counterplay.engine.errors import UserError
 
 LARGEST = 2**53  # of numbers of things: beyond it floats do not count any more
+MOST_ITERATIONS = 10**6  # by which a state is solved to train a value network
 _CHUNK = 1 << 22  # numbers that are looked at together
 
 Count = Annotated[int, Meta(ge=0, le=LARGEST)]
@@ -151,7 +152,7 @@ class ValueNetPlan(Struct):
     states: Count
     seed: Count
     horizon: Count
-    iterations: Some
+    iterations: Annotated[int, Meta(ge=1, le=MOST_ITERATIONS)]
     hidden: Annotated[int, Meta(ge=1, le=4096)]
     layers: Annotated[int, Meta(ge=1, le=16)]
     batch: Annotated[int, Meta(ge=1, le=2**20)]
@@ -162,7 +163,7 @@ class ValueNetPlan(Struct):
 class ValueNetHeader(Struct):
     """The header of a value network; a point is of `agents.value_training.Point`."""
 
-    kind: Literal["valuenet"]
+    kind: Literal["valuenet", "spotnet"]  # of a game's public states, or of hold'em spots
     game: Spec
     lanes: Annotated[list[Some], Meta(min_length=2, max_length=2)]
     features: Annotated[int, Meta(ge=0, le=4096)]
@@ -174,12 +175,13 @@ class ValueNetHeader(Struct):
     seconds: Seconds
     stopped_by: Name
     points: list[tuple[Count, Count, Seconds, Real, Real, Real, Real]]
+    tests: list[tuple[Count, Count, Seconds, Real]] = []  # of `value_training.Test`
 
     def __post_init__(self) -> None:
         for place, end in ((0, self.states), (1, self.steps)):
-            counts = [point[place] for point in self.points]
-            if any(a > b for a, b in pairwise([*counts, end])):
-                raise ValueError("the points' states and steps do not rise to those of the training")
+            for rows in (self.points, self.tests):
+                if any(a > b for a, b in pairwise([*(row[place] for row in rows), end])):
+                    raise ValueError("the points' states and steps do not rise to those of the training")
         if max(self.lanes) > 4096:
             raise ValueError("no network takes so many lanes")
 
@@ -219,6 +221,18 @@ class PlanHeader(Struct):
     keep_replay: bool = True
 
 
+class AgainstHeader(Struct):
+    """Who takes the other seats of a run."""
+
+    sides: Annotated[list[Annotated[str, Meta(min_length=1, max_length=10_000)]], Meta(min_length=1, max_length=1000)]
+    digests: list[Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]]
+    seat: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.sides) != len(self.digests):
+            raise ValueError("not every side of the run has a digest")
+
+
 class RunHeader(Struct):
     """What a run of a learner is, in its checkpoint and in run.json."""
 
@@ -232,6 +246,7 @@ class RunHeader(Struct):
     episodes: Count
     seconds: Seconds
     stopped_by: Annotated[str, Meta(max_length=100)]
+    against: AgainstHeader | None = None
 
 
 class Position(Struct):

@@ -49,7 +49,7 @@ def parse(text: str) -> Spec:
         raise UserError(f"cannot read {text[:80]!r}; {form}")
     name, parameters = node.func.id, dict[str, object]()
     if node.args or any(k.arg is None for k in node.keywords):
-        raise UserError(f"{name} takes its parameters by name: write {name}(parameter=value), not {text.strip()}")
+        raise UserError(f"{name} takes its parameters by name: write {name}(parameter=value), not {text.strip()[:80]}")
     for given in node.keywords:
         assert given.arg is not None
         if given.arg in parameters:

@@ -18,6 +18,7 @@ from counterplay.engine.text import size
 from counterplay.engine.writing import replacing, told
 
 FORMAT = 3  # of what is written; 2 had tables of spots by all hands, 1 had moves and hands with line ends between them
+NETWORKS = ("valuenet", "spotnet")  # kinds of files that hold value networks: of games, and of hold'em spots
 _KEY = "counterplay"
 _DTYPES = ("BOOL", *(f"{kind}{bits}" for kind in "UI" for bits in (8, 16, 32, 64)), "F32", "F64")
 _MOST_ARRAYS = 100

@@ -71,6 +71,9 @@ def summary(run: Run, paint: Paint) -> Iterator[str]:
     stopped = _STOPPED[run.stopped_by]
     played = f"{count(run.steps, 'step')}, {count(run.episodes, 'episode')} in {duration(run.seconds)}: {stopped}"
     about = [("learner", run.name), ("environment", f"{run.env}: {shape(run.task.spec)}")]
+    if run.others is not None:
+        where = "each seat in turn" if run.others.seat is None else f"seat {run.others.seat}"
+        about.append(("against", f"{', '.join(run.others.sides)}; learns {where}"))
     about += [("settings", set_in(run) or "the defaults"), ("run", played)]
     yield from table(about, paint)
     if test := last_test(run):
@@ -99,9 +102,17 @@ def _winnings(mean: float, low: float, high: float, deals: int) -> tuple[str, st
 
 
 def evaluation(
-    run: Run, score: Score, judged: "Judgement | str | None", paint: Paint, won: Score | None = None
+    run: Run,
+    score: Score,
+    judged: "Judgement | str | None",
+    paint: Paint,
+    won: Score | None = None,
+    met: Score | None = None,
 ) -> Iterator[str]:
-    """Yield what a run's team is worth without exploring, and how exploitable it is, or why that is not known."""
+    """Yield what a run's team is worth without exploring, and how exploitable it is, or why that is not known.
+
+    `met` is what it earns in one seat against another strategy.
+    """
     lines = [("run", f"{run.name} in {run.env}, seed {run.seed}, {count(run.steps, 'step')}")]
     for n, (mean, low, high) in enumerate(own_scores(score)):
         lines.append((f"agent {n}", in_words(mean, low, high, score.episodes)))
@@ -114,6 +125,8 @@ def evaluation(
         lines.append(("exploitability", nash))
     if won is not None:
         lines.append(_winnings(won.mean, won.low, won.high, won.episodes))
+    if met is not None:
+        lines.append(("against it", in_words(met.mean, met.low, met.high, met.episodes)))
     yield from table(lines, paint)
     if judged is not None and not isinstance(judged, str):
         yield ""
@@ -122,7 +135,11 @@ def evaluation(
 
 
 def evaluation_figures(
-    run: Run, score: Score, judged: "Judgement | str | None", won: Score | None = None
+    run: Run,
+    score: Score,
+    judged: "Judgement | str | None",
+    won: Score | None = None,
+    met: Score | None = None,
 ) -> dict[str, Any]:
     """Return the same, for JSON."""
     exact: dict[str, Any] = {}
@@ -130,6 +147,8 @@ def evaluation_figures(
         exact = {"exploitability": judged.exploitability, "value": judged.value}
     if won is not None:
         exact["winnings"] = {"mean": won.mean, "low": won.low, "high": won.high, "deals": won.episodes}
+    if met is not None:
+        exact["against"] = {"mean": met.mean, "low": met.low, "high": met.high, "episodes": met.episodes}
     of_all = {"low": score.low, "high": score.high}
     own = [{"return": mean, "low": low, "high": high} for mean, low, high in own_scores(score)]
     span: dict[str, Any] = (

@@ -56,15 +56,15 @@ def board(tree: Tree) -> Board:
     return Board(tree, np.cumsum(count) - count, count, kids, row)
 
 
-def _levels(on: Board) -> list[I64]:
+def levels(on: Board) -> list[I64]:
     """Return the nodes of each depth, children in the order of their parents."""
-    levels = [np.zeros(1, np.int64)]
+    found = [np.zeros(1, np.int64)]
     while True:
-        count = on.many[levels[-1]]
+        count = on.many[found[-1]]
         ends = np.cumsum(count)
         if not ends[-1]:
-            return levels
-        levels.append(on.kids[np.repeat(on.start[levels[-1]] - (ends - count), count) + np.arange(ends[-1])])
+            return found
+        found.append(on.kids[np.repeat(on.start[found[-1]] - (ends - count), count) + np.arange(ends[-1])])
 
 
 def weigh(on: Board, values: Table, known: tuple[Table | None, Table | None], seat: int) -> Weighed:
@@ -72,14 +72,14 @@ def weigh(on: Board, values: Table, known: tuple[Table | None, Table | None], se
 
     `known` are the strategies of the players as far as they are known. Raises `UserError` where memory does not do.
     """
-    tree, levels = on.tree, _levels(on)
+    tree, deep = on.tree, levels(on)
     lanes = (len(tree.hands[0]), len(tree.hands[1]))
     columns = int(np.prod([w for w, table in zip(lanes, known, strict=True) if table is None], dtype=np.int64))
-    need = 8 * (4 * max(map(len, levels)) * lanes[0] * lanes[1] + len(tree.player) * (2 * columns + sum(lanes)))
+    need = 8 * (4 * max(map(len, deep)) * lanes[0] * lanes[1] + len(tree.player) * (2 * columns + sum(lanes)))
     if need > available():
         raise UserError(f"AIVAT takes {need / 1e9:,.1f} GB here: play without it (--no-aivat, aivat=False)")
     reach = [np.ones((len(tree.player), w)) for w in lanes]
-    for nodes in levels[1:]:
+    for nodes in deep[1:]:
         for p, table in enumerate(known):
             reach[p][nodes] = reach[p][tree.parent[nodes]]
             mine = nodes[tree.player[tree.parent[nodes]] == p]
@@ -90,8 +90,8 @@ def weigh(on: Board, values: Table, known: tuple[Table | None, Table | None], se
     hidden = [name for name, table in zip("ij", known, strict=True) if table is not None]  # hands that are summed over
     script = ",".join(["nij", *(f"n{name}" for name in hidden)]) + "->n" + "".join(x for x in "ij" if x not in hidden)
     below: F64 = np.empty(0)
-    for depth in range(len(levels) - 1, -1, -1):
-        nodes = levels[depth]
+    for depth in range(len(deep) - 1, -1, -1):
+        nodes = deep[depth]
         weight = tree.weights[tree.weight[nodes]]
         here, leaf = np.zeros(weight.shape), tree.player[nodes] == LEAF
         ends = tree.infoset[nodes[leaf]]
@@ -99,7 +99,7 @@ def weigh(on: Board, values: Table, known: tuple[Table | None, Table | None], se
         here[leaf] = weight[leaf] * paid * tree.stake[ends, None, None]
         if not leaf.all():
             inner = on.many[nodes[~leaf]]
-            here[~leaf] = np.add.reduceat(_mixed(on, levels[depth + 1], below, values, lanes), np.cumsum(inner) - inner)
+            here[~leaf] = np.add.reduceat(_mixed(on, deep[depth + 1], below, values, lanes), np.cumsum(inner) - inner)
         plans = [reach[p][nodes] for p in range(2) if known[p] is not None]
         found.worth[nodes] = np.einsum(script, here, *plans).reshape(len(nodes), columns)
         found.weight[nodes] = np.einsum(script, weight, *plans).reshape(len(nodes), columns)
@@ -128,7 +128,7 @@ class Luck(NamedTuple):
 
 def lucks(on: Board, deals: int, rng: np.random.Generator) -> Luck:
     """Return the luck of so many games."""
-    depth = len(_levels(on))
+    depth = len(levels(on))
     return Luck(rng.random(deals), rng.random((deals, depth)), rng.random((deals, depth)))
 
 
@@ -139,17 +139,19 @@ def play(
     asks: tuple[Ask, Ask],
     luck: Luck,
     by: Weighed | None = None,
+    ways: I64 | None = None,
 ) -> tuple[F64, F64]:
     """Play a game for each row of `luck`; return what a seat was paid, and AIVAT's estimate of that, [D] each.
 
     `tables` are the strategies of both players; where there is none, `asks` are told where play is. Values and weights
-    `by` have to be of what the known of them play; without them the estimate is what was paid.
+    `by` have to be of what the known of them play; without them the estimate is what was paid. With `ways`, the nodes
+    of each game by depth, [D, depth + 1], moves are those (`solvers.duplicates`).
     """
     tree, (first, second) = on.tree, map(len, on.tree.hands)
-    pair = _drawn(tree.weights[tree.weight[0]].ravel(), luck.deal)
+    pair = drawn(tree.weights[tree.weight[0]].ravel(), luck.deal)
     hands = (pair // second, pair % second)
     weights = tree.weights.reshape(len(tree.weights), -1)
-    at, drawn, column = (np.zeros(len(pair), np.int64) for _ in range(3))
+    at, past, column = (np.zeros(len(pair), np.int64) for _ in range(3))
     total = np.zeros(len(pair))
     if by is not None:
         for p, wide in enumerate((first, second)):
@@ -163,21 +165,25 @@ def play(
         slots = np.arange(on.many[here].max())
         there = slots < on.many[here][:, None]
         after = on.kids[np.where(there, on.start[here][:, None] + slots, 0)]
-        odds, chance = np.zeros(after.shape), who == CHANCE
-        odds[chance] = weights[tree.weight[after[chance]], pair[going[chance], None]]
-        for p in range(2):
-            mine, table = who == p, tables[p]
-            if table is not None:
-                odds[mine] = table[on.row[after[mine]], hands[p][going[mine], None]]
-            else:
-                for k in np.flatnonzero(mine):
-                    odds[k, asks[p](p, int(here[k]), int(hands[p][going[k]]))] = 1.0
-        odds *= there
-        sums = np.cumsum(odds, axis=1)
-        number = np.where(chance, luck.chance[going, drawn[going]], luck.moves[going, step])
-        taken = (sums <= (number * sums[:, -1])[:, None]).sum(axis=1)
-        at[going] = after[np.arange(len(going)), taken]
-        drawn[going] += chance
+        chance = who == CHANCE
+        if ways is not None:
+            at[going] = ways[going, step + 1]
+        else:
+            odds = np.zeros(after.shape)
+            odds[chance] = weights[tree.weight[after[chance]], pair[going[chance], None]]
+            for p in range(2):
+                mine, table = who == p, tables[p]
+                if table is not None:
+                    odds[mine] = table[on.row[after[mine]], hands[p][going[mine], None]]
+                else:
+                    for k in np.flatnonzero(mine):
+                        odds[k, asks[p](p, int(here[k]), int(hands[p][going[k]]))] = 1.0
+            odds *= there
+            sums = np.cumsum(odds, axis=1)
+            number = np.where(chance, luck.chance[going, past[going]], luck.moves[going, step])
+            taken = (sums <= (number * sums[:, -1])[:, None]).sum(axis=1)
+            at[going] = after[np.arange(len(going)), taken]
+        past[going] += chance
         if by is not None:
             told = chance | ((who == 0) & by.known[0]) | ((who == 1) & by.known[1])
             now, held = going[told], column[going[told]]
@@ -188,7 +194,7 @@ def play(
     return paid, paid if by is None else total + by.worth[at, column] / by.weight[at, column]
 
 
-def _drawn(odds: F64, numbers: F64) -> I64:
+def drawn(odds: F64, numbers: F64) -> I64:
     """Return which of all is drawn for each number from 0 to 1."""
     sums = np.cumsum(odds)
     found: I64 = np.searchsorted(sums, numbers * sums[-1], side="right")

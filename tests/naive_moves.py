@@ -50,7 +50,7 @@ def says(network, rows):
 
 
 def action_values(network, obs):
-    """Return logits [N][A][Z] of `ActionValues`, or values where Z is 1."""
+    """Return logits [N][A][Z] of `ValueNetwork`, or values where Z is 1."""
     p = naive.parameters(network)
     for name in ("first", "second", "out", "value"):
         if f"{name}.mean_weight" in p:

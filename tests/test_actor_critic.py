@@ -14,8 +14,10 @@ torch = pytest.importorskip("torch")
 from counterplay.agents import find  # noqa: E402
 from counterplay.agents.nn.dense import MLP  # noqa: E402
 from counterplay.agents.nn.networks import AgentNetwork, orthogonal  # noqa: E402
-from counterplay.agents.ppo import PPO, PPOSettings, ValueScale  # noqa: E402
+from counterplay.agents.ppo import PPO, PPOSettings  # noqa: E402
 from counterplay.agents.run import begin  # noqa: E402
+from counterplay.agents.team import minibatches  # noqa: E402
+from counterplay.agents.valued import Facts, ValueScale  # noqa: E402
 from counterplay.api.training import advance  # noqa: E402
 from counterplay.engine.env import EnvSpec, Step  # noqa: E402
 from counterplay.games.envs import make_env  # noqa: E402
@@ -93,13 +95,13 @@ def test_loss(spec, central, options, lives):
 @pytest.mark.parametrize("central", [True, False])
 def test_minibatches_are_the_same_steps(central):
     """Parts of an epoch hold each episode once, with its own facts."""
-    learner = PPO(SPEC, PPOSettings(central=central, minibatches=3, epochs=2, **PLAIN), seed=1)
+    learner = PPO(SPEC, PPOSettings(central=central, **PLAIN), seed=1)
     episodes = naive.some_episodes(SPEC, np.random.default_rng(3), count=7)
     batch = learner.batch(episodes, weights(episodes))
     facts = learner.facts(batch)
-    parts = list(learner._parts(batch, facts, np.random.default_rng(4)))
-    assert [len(part.filled) for part, _ in parts] == [3, 2, 2] * 2
-    for epoch in (parts[:3], parts[3:]):
+    found = [(part, Facts(*known)) for part, known in minibatches(batch, facts, 2, 3, np.random.default_rng(4))]
+    assert [len(part.filled) for part, _ in found] == [3, 2, 2] * 2
+    for epoch in (found[:3], found[3:]):
         seen = torch.cat([part.obs[:, 0, 0, 0] for part, _ in epoch])
         assert sorted(seen.tolist()) == sorted(batch.obs[:, 0, 0, 0].tolist())
         for part, known in epoch:

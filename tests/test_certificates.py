@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from naive_poker import SHORT, STANDARD, best
 
 import counterplay
-from counterplay.api import certificates, verifier, verifier_spots
-from counterplay.api.rational import solve_exactly
+from counterplay.api import certificates, rational, verifier, verifier_spots
+from counterplay.api.rational import solve_exactly, solve_whole
 from counterplay.api.strategies import as_table
 from counterplay.api.testing.drawn import games, spots
 from counterplay.engine.form import sequence_form
@@ -43,7 +43,14 @@ def certified(tmp_path, game, **limits):
 
 @pytest.mark.parametrize(
     ("game", "value"),
-    [("kuhn", "-1/18"), ("kuhn(ranks=4)", "-1/24"), ("liars_dice(faces=2)", "1/2"), ("rock_paper_scissors", "0")],
+    [
+        ("kuhn", "-1/18"),
+        ("kuhn(ranks=4)", "-1/24"),
+        ("leduc", "-1454920850547486749701863871533/16995463438839962469905132501930"),
+        ("liars_dice(faces=2)", "1/2"),
+        ("liars_dice(faces=4)", "1/16"),
+        ("rock_paper_scissors", "0"),
+    ],
 )
 def test_exact_values(game, value):
     found, strategies = solve_exactly(make(game))
@@ -57,9 +64,49 @@ def test_exact_values(game, value):
 def test_a_search_for_an_exact_value_tells_how_far_it_is():
     told = []
     certificates.certify_value("kuhn", lambda what, part: told.append((what, part)))
-    assert [what.split()[-1] for what, _ in told] == sorted(what.split()[-1] for what, _ in told)
+    assert [part for _, part in told] == sorted(part for _, part in told)
     assert {what.split()[-1] for what, _ in told} == {"doubles", "fractions"}
-    assert all(0 < part <= 1 for _, part in told)
+    assert all(0 <= part <= 1 for _, part in told)
+
+
+def eliminated(matrix, right):
+    """Return the solution of a regular system in fractions, None of another: Gauss, as one does it by hand."""
+    rows = [[*map(Fraction, row), Fraction(b)] for row, b in zip(matrix.tolist(), right.tolist(), strict=True)]
+    for c in range(len(rows)):
+        pivot = next((r for r in range(c, len(rows)) if rows[r][c]), None)
+        if pivot is None:
+            return None
+        rows[c], rows[pivot] = rows[pivot], rows[c]
+        rows[c] = [x / rows[c][c] for x in rows[c]]
+        rows = [
+            row if r == c else [x - row[c] * y for x, y in zip(row, rows[c], strict=True)] for r, row in enumerate(rows)
+        ]
+    return [row[-1] for row in rows]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 12, 30])
+def test_equations_in_whole_numbers_are_solved_exactly(size):
+    rng = np.random.default_rng(size)
+    matrix, right = rng.integers(-50, 51, (size, size)), rng.integers(-50, 51, size)
+    known = eliminated(matrix, right)
+    more, combined = rng.integers(-3, 4, (4, size)), rng.permutation(size + 4)
+    tall, long = np.vstack([matrix, more @ matrix])[combined], np.concatenate([right, more @ right])[combined]
+    numbers, under = solve_whole(tall, long, np.zeros(size), lambda part: None)
+    assert [Fraction(x, under) for x in numbers] == known
+    assert solve_whole(tall, long + np.eye(size + 4, dtype=int)[0], np.zeros(size), lambda part: None) is None
+
+
+def test_equations_that_leave_something_open_are_solved_near_to_what_is_given():
+    matrix, right = np.array([[1, 2, 1], [2, 4, 2]]), np.array([1, 2])
+    numbers, under = solve_whole(matrix, right, np.array([0.25, 0.25, 0.25]), lambda part: None)
+    assert sum(a * Fraction(int(x), under) for a, x in zip((1, 2, 1), numbers, strict=True)) == 1
+    assert [float(Fraction(int(x), under)) for x in numbers] == pytest.approx([0.25] * 3)
+
+
+def test_what_doubles_do_not_tell_is_said(monkeypatch):
+    monkeypatch.setattr(rational, "_NEAR", (0.4,))
+    with pytest.raises(ValueError, match="no exact value is found"):
+        solve_exactly(make("leduc"))
 
 
 @settings(max_examples=20, deadline=None)
@@ -70,8 +117,9 @@ def test_exact_values_of_drawn_games_are_those_of_the_linear_programme(game):
     assert float(solve_exactly(game)[0]) == pytest.approx(wanted, abs=1e-7)
 
 
-@pytest.mark.parametrize("game", ["prisoners_dilemma", "kuhn(players=3)", "liars_dice(faces=5)"])
-def test_exact_values_are_of_small_zero_sum_games(game):
+@pytest.mark.parametrize("game", ["prisoners_dilemma", "kuhn(players=3)", "leduc"])
+def test_exact_values_are_of_small_zero_sum_games(game, monkeypatch):
+    monkeypatch.setattr(rational, "VALUED", 1000)
     with pytest.raises(ValueError, match="exact values are of"):
         solve_exactly(make(game))
 
@@ -137,6 +185,16 @@ def test_drawn_spots_are_measured_as_their_solver_does(spot):
     assert found.best == pytest.approx(judged.best, abs=1e-3)
 
 
+def test_flops_are_measured_as_their_solver_does():
+    spot = spot_from_flags(
+        board="Ks Td Jc", oop="AKs,TT", ip="QQ,AJs", pot=60, stack=60, bets="100%", rake="5%,3", variant="royal"
+    )
+    solution = counterplay.solve(spot, iterations=3)
+    found, judged = verifier_spots.measure(spot, solution.state["total"]), solution.judge()
+    assert found.value == pytest.approx(judged.value, abs=1e-3)
+    assert found.best == pytest.approx(judged.best, abs=1e-3)
+
+
 @pytest.mark.parametrize(("deck", "order"), [("holdem", STANDARD), ("short", SHORT)])
 def test_the_verifier_knows_who_wins(deck, order):
     rng, lowest = np.random.default_rng(1), 6 if deck == "short" else 2
@@ -154,9 +212,9 @@ def test_locked_spots_and_other_kinds_are_refused(tmp_path):
     counterplay.solve(RIVER.locking("check: check 1.0, bet 30 0.0"), iterations=2).save(file)
     with pytest.raises(ValueError, match="without locks"):
         certificates.certify(file)
-    counterplay.solve("phantom_tic_tac_toe", iterations=1).save(file)
-    with pytest.raises(ValueError, match="phantom games without a tree cannot be certified"):
-        certificates.certify(file)
+    for kind, words in (("stepped", "games in steps cannot"), ("blueprint", "blueprints cannot"), ("x", "kind 'x'")):
+        with pytest.raises(ValueError, match=words):
+            certificates.measured({}, {"kind": kind, "game": "leduc"})
 
 
 class Uneven:
@@ -277,6 +335,39 @@ def test_a_value_has_to_be_proved(tmp_path):
         assert certificates.check(out, None)[1] != []
 
 
+def test_fractions_that_would_take_long_are_refused(tmp_path):
+    out = tmp_path / "kuhn.json"
+    true = certificates.certify_value("kuhn")
+    rng = np.random.default_rng(1)
+
+    def odd(digits):
+        return int("".join(map(str, rng.integers(1, 10, digits))))
+
+    for digits, words in ((600, "common denominator"), (2600, "does not say")):
+        strategies = []
+        for part in true["strategies"]:
+            first = [Fraction(odd(digits), 10 * odd(digits)) % 1 for _ in part]
+            strategies.append({k: [str(x), str(1 - x)] for k, x in zip(part, first, strict=True)})
+        out.write_text(verifier.dump({**true, "strategies": strategies}))
+        (wrong,) = certificates.check(out, None)[1]
+        assert words in wrong
+
+
+def test_long_names_are_cut(tmp_path, run):
+    file, out = certified(tmp_path, "kuhn", iterations=5)
+    true, value = json.loads(out.read_text()), certificates.certify_value("kuhn")
+    for lie, of in (
+        ({**true, "game": "k" * 5000}, (file,)),
+        ({**value, "game": "kuhn(" + "k" * 5000 + ")"}, ()),
+        ({**value, "exact_value": "9" * 2000}, ()),
+        ({**value, "game_sha256": "9" * 5000}, ()),
+    ):
+        out.write_text(verifier.dump(lie))
+        code, said, complaint = run("certify", "--check", out, *of)
+        assert code in (1, 2)
+        assert len(said + complaint) < 1500
+
+
 STRANGE = (None, True, -1, 10**400, float("nan"), float("inf"), "x", "1e999999999", "0.5", [], [[]], {}, {"a": 1})
 
 
@@ -338,11 +429,17 @@ def test_solutions_that_claim_too_much_get_none(tmp_path):
 
 
 def test_the_verifier_shares_no_code_with_the_solvers():
-    code = "import sys, counterplay.api.verifier, counterplay.api.verifier_spots; print(*sys.modules)"
+    code = "import sys; from counterplay.api import verifier, verifier_phantom, verifier_spots; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     ours = {name for name in done.stdout.split() if name.startswith("counterplay.")}
     assert not [name for name in ours if name.startswith(("counterplay.solvers", "counterplay.agents"))]
-    assert not {f"counterplay.engine.{name}" for name in ("tree", "form", "sweeps", "factored", "walk")} & ours
+    assert (
+        not {
+            f"counterplay.engine.{name}"
+            for name in ("tree", "form", "sweeps", "factored", "walk", "phantom_walks", "attempts")
+        }
+        & ours
+    )
 
 
 def test_command_line(run, tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # networks are small
 
 from counterplay import load_run, train  # noqa: E402
 from counterplay.agents.cut import Going  # noqa: E402
@@ -112,12 +113,14 @@ def test_pieces_are_the_episodes(steps, renewing):
     for _ in range(-(-120 // steps)):
         pieces = going.play(actor, steps, rng)
         length = pieces.filled.sum(axis=1)
-        assert length.min() >= 1 and pieces.filled.shape[1] == length.max() <= steps
+        assert length.min() >= 1
+        assert pieces.filled.shape[1] == length.max() <= steps
         for b, many in enumerate(length):
             place, age = pieces.obs[b, : many + 1, 0].T
             np.testing.assert_allclose(np.diff(place), np.clip(pieces.action[b, :many, 0, 0], -1, 1), atol=1e-5)
             np.testing.assert_array_equal(np.diff(age), 1)
-            assert pieces.filled[b, :many].all() and not pieces.filled[b, many:].any()
+            assert pieces.filled[b, :many].all()
+            assert not pieces.filled[b, many:].any()
             assert not pieces.terminated[b, : many - 1].any()
             assert pieces.terminated[b, many - 1] == (place[-1] >= 3)
             assert pieces.legal[b].all()
@@ -126,7 +129,8 @@ def test_pieces_are_the_episodes(steps, renewing):
         paid, played = paid + pieces.reward.sum(), played + pieces.steps
         assert pieces.started == len(pieces.returns())
     assert actor.begun == [3]
-    assert len(returns) == len(lasted) and max(lasted) <= 7
+    assert len(returns) == len(lasted)
+    assert max(lasted) <= 7
     assert sum(lasted) + going.age[~(going.shown.terminated | going.shown.truncated)].sum() == played
     left = going.earned[~(going.shown.terminated | going.shown.truncated)].sum()
     assert sum(returns) + left == pytest.approx(paid, abs=1e-3)

@@ -172,7 +172,7 @@ def test_games_played_by_their_rules_agree(monkeypatch):
     assert found.known == (False, False)
     assert abs(found.mean - exact) < 2 * found.error
     alone = duel("kuhn", a.to_dict(), "uniform", deals=300, duplicate=False)
-    assert 0.5 < alone.times_fewer() < 2
+    assert 0.5 < alone.times_fewer(alone.paid) < 2
 
 
 def test_stepped_solutions_duel():

@@ -12,6 +12,7 @@ from counterplay.games.foreign.pettingzoo import from_parallel
 
 OFF = {"envs": 8, "batch": 32, "warmup": 64, "lr": 5e-3, "epsilon_steps": 1500, "target_rate": 0.1, "hidden": 32}
 ON = {"envs": 16, "lr": 5e-3, "critic_lr": 5e-3, "greedy": True, "hidden": 32}
+GRADIENTS = ("reinforce", "trpo", "hatrpo", "grpo", "vrpo", "mdpo", "magnetic_ppo")
 OWN = ("iql", "ippo", "ia2c")  # of agents that may have rewards of their own
 
 
@@ -26,7 +27,7 @@ OWN = ("iql", "ippo", "ia2c")  # of agents that may have rewards of their own
 )
 def test_every_learner(name, better):
     task = from_parallel(lambda: Leaver(better), reward="team", limit=6, workers=0)
-    on = name in ("coma", "mappo", "ippo", "a2c", "ia2c")
+    on = name in ("coma", "mappo", "ippo", "a2c", "ia2c", *GRADIENTS)
     steps, options = 6000 if name == "coma" else 3000, ON if on else OFF
     run = counterplay.train(name, task, steps=steps, test_every=10**6, test_episodes=1, seed=1, **options)
     assert run.evaluate(4).mean == 5.0
@@ -50,7 +51,7 @@ def test_what_an_agent_that_left_sees_and_does_changes_nothing():
     hidden = out & ~shown  # what those saw last for whom time ran out has a value
     obs = np.where(hidden[..., None], 7.0, episodes.obs).astype(np.float32)
     action = np.where(out[:, :-1], 2, episodes.action)
-    for name in ("iql", "vdn", "qmix", "qtran", "qtran_alt", "coma", "mappo", "ippo"):
+    for name in ("iql", "vdn", "qmix", "qtran", "qtran_alt", "coma", "mappo", "ippo", "reinforce", "vrpo"):
         losses = []
         for played in (episodes, episodes._replace(obs=obs, action=action)):
             entry = find(name)
@@ -58,7 +59,7 @@ def test_what_an_agent_that_left_sees_and_does_changes_nothing():
             batch = learner.batch(played, np.ones(12, np.float32))
             if name == "coma":
                 loss = learner.loss(batch, np.random.default_rng(0))[0]
-            elif name in ("mappo", "ippo"):
+            elif name in ("mappo", "ippo", "reinforce", "vrpo"):
                 loss = learner.loss(batch, learner.facts(batch))[0]
             else:
                 loss = learner.loss(batch)[0]

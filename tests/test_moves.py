@@ -324,6 +324,8 @@ def test_acting(name):
 RUNS = [
     ("rainbow", "cartpole", {}),
     ("dqn", "spread(agents=2, reward=individual)", {"priority": 0.6, "rollout": 0}),
+    ("d3qn", "cartpole", {"body": "residual", "explore": "parameters"}),
+    ("td3", "pendulum(steps=30)", {"body": "norm", "novelty": "counts"}),
     ("td3", "pendulum(steps=30)", {"noise": "ou"}),
     ("sac", "pendulum(steps=30)", {"priority": 0.4, "n_step": 2}),
     ("maddpg", "spread(agents=2)", {}),
@@ -336,7 +338,7 @@ RUNS = [
 def test_a_resumed_run_ends_as_if_it_had_not_stopped(tmp_path, name, env, given):
     """With its replay in files, written once, through the ring's end too."""
     given = {"hidden": 8, "envs": 4, "batch": 8, "warmup": 16, "replay": 90, "updates": 0.25, **given}
-    given |= {"random_steps": 20} if name not in ("rainbow", "dqn") else {}
+    given |= {"random_steps": 20} if name not in ("rainbow", "dqn", "d3qn") else {}
     whole = counterplay.train(name, env, steps=320, test_every=100, test_episodes=2, seed=5, **given)
     place = tmp_path / "run"
     part = counterplay.train(name, env, steps=130, test_every=100, test_episodes=2, seed=5, out=place, **given)
@@ -380,6 +382,7 @@ def test_files_of_strangers(tmp_path):
     ("name", "env", "given", "says"),
     [
         ("td3", "pendulum", {"recurrent": True}, r"\(recurrent=true\) learn from whole episodes"),
+        ("dqn", "cartpole", {"body": "residual", "noisy": True}, "with body=residual set noisy=false"),
         ("dqn", "cartpole", {"n_step": 9}, "n_step=9 looks further ahead than the 4 steps"),
         ("dqn", "cartpole", {"batch": 2000}, "batch, warmup and replay have to rise"),
         ("dqn", "pendulum", {}, "dqn chooses among actions, and this environment's actions are numbers"),

@@ -77,7 +77,9 @@ def test_evaluate_prints_what_a_re_solving_player_is_worth(run, kept):
     assert (code, told["gadget"], told["horizon"], told["iterations"]) == (0, "none", 1, 50)
     assert told["exploitability"] > 0
     code, out, _ = run("evaluate", "kuhn", "--resolve", kept, "--continuations", "--horizon", 1, "--json")
-    assert (code, json.loads(out)["below"]) == (0, "four continuations")
+    told = json.loads(out)
+    assert (code, told["below"]) == (0, "four continuations")
+    assert told["blueprint_exploitability"] == pytest.approx(counterplay.load(kept).exploitability)
     code, out, _ = run("evaluate", "kuhn", "--resolve", kept, "--samples", 3, "--horizon", 1, "--seed", 4)
     assert code == 0
     assert "3 draws" in out
@@ -98,6 +100,11 @@ def test_a_value_network_stands_for_what_lies_beyond(run, tmp_path):
     told = json.loads(out)
     assert (code, told["below"], told["blueprint_exploitability"]) == (0, "a value network", None)
     assert 0 < told["exploitability"] < 0.1
+    again = run(
+        "evaluate", "kuhn", "--resolve", net, "--gadget", "resolve", "--horizon", 2, "--device", "cpu", "--json"
+    )
+    assert json.loads(again[1])["exploitability"] == told["exploitability"]
+    assert again[2].startswith("counterplay: networks run on the CPU, 1 thread\n")
     for words, message in ((["leduc"], "of kuhn"), (["kuhn", "--continuations"], "a value network was given")):
         code, out, err = run("evaluate", *words, "--resolve", net)
         assert (code, out) == (2, "")
@@ -118,6 +125,8 @@ def test_a_value_network_stands_for_what_lies_beyond(run, tmp_path):
         (["evaluate", "kuhn", "--resolve", "FILE", "--against", "FILE"], "--against"),
         (["evaluate", "kuhn", "--resolve", "FILE", "--episodes", "3"], "--episodes"),
         (["evaluate", "kuhn", "--resolve", "FILE", "--samples", "3", "--gadget", "reach"], "without a gadget"),
+        (["evaluate", "kuhn", "--resolve", "FILE", "--seed", "3"], "add --samples"),
+        (["evaluate", "kuhn", "--resolve", "FILE", "--device", "cpu"], "a device is for value networks"),
         (["evaluate", "goofspiel(cards=3)", "--resolve", "FILE"], "public states"),
         (["evaluate", "kuhn(players=3)", "--resolve", "FILE"], "two players"),
         (["evaluate", "prisoners_dilemma", "--resolve", "FILE"], "public states"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterplay.agents.returns import n_step, td_lambda
+from counterplay.agents.returns import Lives, n_step, targets, td_lambda
 from counterplay.api.testing import returns_plain
 from counterplay.api.testing.teams_checked import check_learner
 from counterplay.engine.env import EnvSpec
@@ -82,3 +82,61 @@ def test_ends_of_lambda():
 def test_the_kit_holds_them_against_their_definitions():
     check_learner(lambda_returns=td_lambda, n_step=n_step, examples=60)
     check_learner(lambda_returns=td_lambda, n_step=n_step, lives=True, examples=60)
+
+
+def v_trace(reward, after, now, ratio, over, gamma, trace, ahead, most, longest):
+    """Return V-trace targets by their definition (Espeholt et al. 2018, eq. 1), the product of all c written out."""
+    found, length = [], len(reward)
+    for s in range(length):
+        total = now[s]
+        for t in range(s, min(s + ahead, length) if ahead else length):
+            product = 1.0
+            for i in range(s, t):
+                product *= trace * min(longest, ratio[i])
+            following = 0.0 if over and t == length - 1 else after[t]
+            total += gamma ** (t - s) * product * min(most, ratio[t]) * (reward[t] + gamma * following - now[t])
+        found.append(total)
+    return found
+
+
+@given(st.integers(0, 10**6), st.booleans(), SHARES, SHARES, st.integers(0, 8), st.floats(0.1, 2), st.floats(0.1, 2))
+@settings(max_examples=30, deadline=None)
+def test_v_trace(seed, own, gamma, trace, ahead, most, longest):
+    episodes, (now, after) = drawn(seed, own)
+    ratio = np.exp(np.random.default_rng(seed).normal(size=now.shape)).astype(np.float32)
+    facts = episodes.reward, after, episodes.terminated, episodes.filled, gamma
+    options = {"trace": trace, "steps": ahead, "most": most, "longest": longest}
+    found = targets(*facts, now=now, ratio=ratio, **options)
+
+    def expected(reward, cut, over):
+        return v_trace(reward, cut(after), cut(now), cut(ratio), over, gamma, trace, ahead, most, longest)
+
+    check(found, episodes, expected)
+
+
+@given(st.integers(0, 10**6), SHARES, SHARES)
+@settings(max_examples=30, deadline=None)
+def test_on_policy_v_trace_is_td_lambda(seed, gamma, trace):
+    """With ratios of 1, also where agents come and go."""
+    rng = np.random.default_rng(seed)
+    spec = EnvSpec(agents=2, actions=2, observation=1, state=1, limit=6, team=bool(seed % 2), lives=True)
+    episodes = naive.random_episodes(rng, spec, 4)
+    states = rng.normal(size=(4, episodes.filled.shape[1] + 1, 2)).astype(np.float32)
+    facts = episodes.reward, states[:, 1:], episodes.terminated, episodes.filled, gamma
+    lives, ones = Lives(episodes.alive, episodes.ended), np.ones_like(states[:, 1:])
+    wanted = targets(*facts, trace=trace, lives=lives)
+    assert wanted == pytest.approx(td_lambda(*facts, trace, lives))
+    found = targets(*facts, trace=trace, lives=lives, now=states[:, :-1], ratio=ones)
+    assert found == pytest.approx(wanted, abs=1e-4)
+
+
+def test_every_target_by_one_function():
+    episodes, (after, _) = drawn(1, False)
+    facts = episodes.reward, after, episodes.terminated, episodes.filled, 0.9
+    nothing = episodes.reward, np.zeros_like(after), episodes.terminated, episodes.filled, 0.9
+    for b, length in enumerate(episodes.filled.sum(axis=1)):
+        monte_carlo = [sum(0.9**k * x for k, x in enumerate(episodes.reward[b, t:length])) for t in range(length)]
+        assert targets(*nothing)[b, :length].reshape(length, -1)[:, 0] == pytest.approx(monte_carlo, abs=1e-4)
+    assert (targets(*facts, trace=0.0) == td_lambda(*facts, 0.0)).all()
+    assert (targets(*facts, trace=0.7) == td_lambda(*facts, 0.7)).all()
+    assert (targets(*facts, steps=3) == n_step(*facts, 3)).all()

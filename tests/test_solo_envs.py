@@ -46,8 +46,9 @@ def act(text, now, rng, chance):
     return float(np.float32(rng.uniform(-1, 1))) if spec.continuous else int(rng.integers(spec.actions))
 
 
-def given(action, continuous):
-    return np.full((1, 1, 1), action, np.float32) if continuous else np.full((1, 1), action)
+def given(actions, spec):
+    """Return an action an episode as environments take them."""
+    return np.array(actions, np.float32).reshape(-1, 1, 1) if spec.continuous else np.array(actions).reshape(-1, 1)
 
 
 @pytest.mark.nojit
@@ -67,7 +68,7 @@ def test_beside_gymnasium(text, chance):
             now = ours.played.now[0].copy()
             theirs.unwrapped.state = now.copy()
             action = act(text, now, rng, chance)
-            step = ours.step(given(action, task.spec.continuous))
+            step = ours.step(given([action], task.spec))
             torque = 2.0 if text == "pendulum" else 1.0
             chosen = np.array([torque * np.float32(action)], np.float64) if task.spec.continuous else action
             seen, reward, terminated, truncated, _ = theirs.step(chosen)
@@ -81,9 +82,9 @@ def test_beside_gymnasium(text, chance):
             if terminated or truncated:
                 ends.add("terminated" if terminated else "truncated")
                 break
-    assert ends == (
-        {"truncated"} if text == "pendulum" or (chance == 1) == ("mountain" in text) else {"terminated"}
-    ) or (chance == 0.3 or text == "cartpole")
+    if chance in (0, 1):  # who can do it holds the pole and leaves the valley; chance does neither
+        out = text != "pendulum" and (text == "cartpole") == (chance == 1)
+        assert ends == {"terminated" if out else "truncated"}
 
 
 @pytest.mark.parametrize("text", GYMNASIUM)
@@ -96,7 +97,7 @@ def test_whole_episodes_beside_gymnasium(text):
         step, (seen, _) = ours.reset(np.random.default_rng(seed)), theirs.reset(seed=seed)
         for _ in range(100):
             action = act(text, ours.played.now[0], rng, 0.5)
-            step = ours.step(given(action, task.spec.continuous))
+            step = ours.step(given([action], task.spec))
             torque = 2.0 if text == "pendulum" else 1.0
             chosen = np.array([torque * action], np.float32) if task.spec.continuous else action
             seen, _, terminated, truncated, _ = theirs.step(chosen)
@@ -118,11 +119,7 @@ def test_step_by_step(text):
             np.testing.assert_allclose(step.obs[b, 0], peer.obs(), rtol=1e-6, atol=1e-6)
         before = env.played.now.copy()
         acts = [act(text, now, rng, 0.4) for now in before]
-        step = env.step(
-            np.array(acts, np.float32 if task.spec.continuous else np.int64).reshape(
-                step.legal.shape[:2] + ((1,) if task.spec.continuous else ())
-            )
-        )
+        step = env.step(given(acts, task.spec))
         for b in np.flatnonzero(~ended):
             peers[b].now = before[b].tolist()
             reward, terminated, truncated = peers[b].step(
@@ -171,7 +168,7 @@ def test_swing_up_begins_as_evojax_has_it():
 @pytest.mark.parametrize("text", ["corridor(length=5)", "corridor(length=7, crumb=0.2, mixed=true, steps=30)"])
 def test_corridor_step_by_step(text):
     task, draw = make_env(text), np.random.default_rng(2)
-    exchanged = [0, 3, 5] if task.mixed else []
+    exchanged = [0, 2, 5] if task.mixed else []
     assert np.flatnonzero(task.on == 0).tolist() == exchanged
     rewards = held_against(
         task,
@@ -204,7 +201,7 @@ def test_watch_repair_step_by_step(text):
         return np.argmax(draw.random(step.legal.shape) * step.legal, axis=-1)
 
     rewards = held_against(make_env(text), naive_envs.NaiveWatchRepair, 40, 3, choose)
-    assert min(rewards) < 0 < max(rewards)
+    assert min(rewards) <= 0 < max(rewards)
 
 
 def test_watches_worth_repairing():

@@ -58,6 +58,7 @@ def beside(task, seed, close=False):
         Spread(agents=2, local_ratio=0.0, reward="individual"),
         Spread(agents=5, local_ratio=0.8, steps=40, reward="individual"),
         Spread(continuous=True),
+        Spread(agents=5, local_ratio=0.3, reward="individual", continuous=True),
         Spread(agents=1, steps=5),
     ],
     ids=str,

@@ -217,7 +217,7 @@ def test_watch_takes_the_environments_own_pictures(run, tmp_path):
     ("arguments", "says"),
     [
         (["evaluate", "."], "holds no run"),
-        (["evaluate", "RUN", "--against", "x.cps"], "--against is for solutions"),
+        (["evaluate", "RUN", "--against", "x.cps"], "x.cps is none"),
         (["evaluate", "x.cps", "--episodes", "3"], "--episodes is for folders"),
         (["evaluate", "RUN", "--episodes", "0"], "--episodes"),
         (["watch", "/nowhere"], "holds no run"),

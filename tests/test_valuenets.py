@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from counterplay.api import rebel
+from counterplay.api.resolving import player
 from counterplay.api.subgame_play import play_through
 from counterplay.api.trained_net import load_value_net
 from counterplay.api.training_states import VARIANT, draw, ground, solved
-from counterplay.api.valuenet_measures import measure_value_net
+from counterplay.api.valuenet_measures import Judging, measure_value_net
 from counterplay.api.valuenets import train_value_net
 from counterplay.engine import schema
 from counterplay.engine.errors import UserError
@@ -21,6 +22,8 @@ from counterplay.engine.rules import LEAF
 from counterplay.engine.strategy import to_table
 from counterplay.engine.subgames import forest
 from counterplay.games import GAMES
+from counterplay.show import valuenet_pages
+from counterplay.show.text import plain
 from counterplay.solvers.depth_limited import DepthLimited, SolvedRest
 from counterplay.solvers.value import judge_table
 
@@ -122,7 +125,7 @@ def test_processes_change_nothing():
         point._replace(seconds=other.seconds) for point, other in zip(two.points, one.points, strict=True)
     ]
     assert one.stopped_by == "states"
-    assert one.states >= 300
+    assert one.states == 300  # of which the last job has more
 
 
 def test_an_interrupted_training_is_kept_and_goes_on(tmp_path):
@@ -146,7 +149,7 @@ def test_an_interrupted_training_is_kept_and_goes_on(tmp_path):
 
 def test_networks_that_are_asked_inside_of_solves():
     net = train_value_net("kuhn", states=60, method="rebel", horizon=1, **SMALL)
-    assert net.states >= 60
+    assert net.states == 60
     played = train_value_net("kuhn", states=200, method="play", horizon=1, **SMALL)
     assert played.states > 3 * played.kept.jobs  # states inside of the solves too
     drawn = train_value_net("kuhn", states=200, horizon=1, **SMALL)
@@ -163,6 +166,37 @@ def test_evaluator_of_a_trained_network():
         net.begin(other.tree, nodes)
 
 
+def test_exploitability_is_the_curve_of_a_training(tmp_path):
+    heard = []
+    given = {"states": 200, "test_every": 0.01, "on_progress": lambda now: heard.append(now.exploitability)}
+    net = train_value_net("kuhn", **given, **SMALL)
+    assert len(net.tests) > 1
+    assert [test.exploitability for test in net.tests if test.exploitability not in heard] == []
+    assert net.tests[-1].steps == net.kept.steps
+    judged = player("kuhn", net, gadget="maxmargin", iterations=100).whole()
+    assert net.tests[-1].exploitability == judged.exploitability
+    silent = train_value_net("kuhn", states=200, test_every="never", **SMALL)
+    assert silent.tests == []
+    np.testing.assert_array_equal(parameters(net), parameters(silent))
+    net.save(tmp_path / "kuhn.cpn")
+    assert load_value_net(tmp_path / "kuhn.cpn").tests == net.tests
+    assert any("exploitability" in line for line in valuenet_pages.page(net, plain))
+    with pytest.raises(UserError, match="a time is a number of seconds"):
+        train_value_net("kuhn", states=200, test_every="often", **SMALL)
+
+
+def test_tests_take_a_tenth_of_the_time_at_most(monkeypatch):
+    judging = Judging(train_value_net("kuhn", states=20, test_every="never", **SMALL), None)
+    took = {10: 0.1, 100: 1.0}
+    monkeypatch.setattr(judging, "_timed", lambda iterations: (0.5, took[iterations]))
+    assert not judging.due(1.0, last=False)
+    assert not judging.due(9.0, last=True)
+    assert judging.due(11.0, last=False)
+    judging.taken = 1.0
+    assert not judging.due(19.0, last=False)
+    assert judging.due(20.0, last=False)
+
+
 def test_what_does_not_fit(tmp_path):
     for given, message in (
         ({"game": None}, "name a game"),
@@ -172,6 +206,7 @@ def test_what_does_not_fit(tmp_path):
         ({"game": "kuhn", "method": "rebel"}, "horizon"),
         ({"game": "kuhn", "time": "soon"}, "a time is"),
         ({"game": "kuhn", "states": 10**12}, "take fewer"),
+        ({"game": "kuhn", "iterations": 2**53}, "iterations must be a whole number from 1 to 1,000,000"),
         ({"game": "kuhn", "device": "tpu"}, "device must be"),
     ):
         with pytest.raises(UserError, match=message):
@@ -212,7 +247,7 @@ def test_commands(run, tmp_path):
     code, text, _ = run("valuenet", "bench", path, "--device", "cpu", "--json")
     assert set(json.loads(text)["states_per_second"]) == {"100", "1000", "10000"}
     code, text, _ = run("valuenet", "train", "--resume", path, "--states", 300, "--processes", 1, "--json")
-    assert json.loads(text)["states"] >= 300
+    assert json.loads(text)["states"] == 300
     for words, message in (
         (("valuenet", "train"), "name a game"),
         (("valuenet", "train", "leduc", "--resume", path), "is of kuhn, not of leduc"),
@@ -227,7 +262,7 @@ def test_commands(run, tmp_path):
 @pytest.mark.slow
 def test_a_network_stands_for_the_rest_of_the_game():
     """1x4 liar's dice is worth to a solve of two decisions what it is worth to one of the whole game."""
-    net = train_value_net("liars_dice(faces=4)", states=30_000, processes=1, hidden=64, passes=60)
+    net = train_value_net("liars_dice(faces=4)", states=8_000, processes=1, hidden=64, passes=40)
     on = ground(net.rules)
     parts = forest(on.public, np.array([0]), 2)
     run = DepthLimited(parts, VARIANT, net.begin(on.tree, parts.leaves.node), horizon=300)
@@ -261,3 +296,12 @@ def test_ranges_that_are_none_are_refused(tmp_path):
 def test_tensors_where_dictionaries_belong_are_refused():
     with pytest.raises(UserError, match="the learner does not hold what it should"):
         schema.convert(torch.zeros(3), dict[str, float], "the learner")
+
+
+def test_iterations_beyond_all_sense_are_refused(tmp_path):
+    net = train_value_net("kuhn", states=20, iterations=5, hidden=8, layers=1, passes=1, processes=1)
+    assert net.states == 20
+    object.__setattr__(net.kept.plan, "iterations", 2**53)
+    net.save(tmp_path / "kuhn.cpn")
+    with pytest.raises(UserError, match=r"damaged: .*iterations"):
+        load_value_net(tmp_path / "kuhn.cpn")

@@ -93,6 +93,8 @@ def _through(
     if x.device.type != "cpu":
         _check(x, shape_of(depths, *[parameter.shape for parameter in parameters]))
         return _elsewhere(x, depths, parameters, plus, relu)
+    if plain.asked():
+        return plain.networks(x, depths, parameters, plus, relu)
     if not torch.is_grad_enabled():
         return _run(x, plus, depths, relu, False, parameters)[-1]
     found: tuple[Tensor, ...] = _Dense.apply(x, plus, depths, relu, *parameters)  # type: ignore[no-untyped-call]

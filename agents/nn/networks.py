@@ -114,13 +114,16 @@ def orthogonal(network: nn.Module, out: nn.Module, gain: float) -> None:
     The others get the gain that keeps the size of numbers through a ReLU (Saxe et al. 2014). What an agent's number and
     last action add stays as it was.
     """
+    last = set(out.modules())
     for module in network.modules():
+        if isinstance(module, nn.LayerNorm):
+            continue
         for name, parameter in module.named_parameters(recurse=False):
             if name.startswith("bias"):
                 nn.init.zeros_(parameter)
             elif name.startswith("weight") and not isinstance(module, nn.Embedding):
                 for matrix in parameter if parameter.dim() == 3 else parameter[None]:  # agents may have one each
-                    nn.init.orthogonal_(matrix, gain if module is out else 2**0.5)
+                    nn.init.orthogonal_(matrix, gain if module in last else 2**0.5)
 
 
 _MANY = 2**24  # numbers that a scale takes in at once

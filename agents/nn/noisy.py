@@ -55,7 +55,7 @@ class NoisyDense(nn.Module):
         return self.mean_bias + self.spread_bias * self.noise_out if self.noisy else self.mean_bias
 
 
-class ActionValues(AgentNetwork):
+class ValueNetwork(AgentNetwork):
     """Values of all actions of every agent, or the distributions of these (Bellemare et al. 2017).
 
     With atoms, the network says logits of the probabilities of Z values for each action, the same `support` for all.

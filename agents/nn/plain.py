@@ -6,11 +6,29 @@ Each function takes what a kernel's caller takes (`dense._through`, `gru.GRU`, `
 Shape letters: R rows, C copies of a layer, P kinds of rows that take turns, I inputs, K outputs, T steps, H hidden.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+_asked = [False]
+
+
+@contextmanager
+def differentiable() -> Iterator[None]:
+    """Let networks be these operations on the CPU too, for as long: what they compute can be differentiated twice."""
+    before, _asked[0] = _asked[0], True
+    try:
+        yield
+    finally:
+        _asked[0] = before
+
+
+def asked() -> bool:
+    """Tell whether networks are these operations on the CPU too."""
+    return _asked[0]
 
 
 def networks(

@@ -102,7 +102,17 @@ class Foraging:
     @property
     def spec(self) -> EnvSpec:
         seen = 3 * (self.food + self.players)
-        return EnvSpec(self.players, 6, seen, self.players * seen, self.steps, team=self.reward == "team")
+        own = 3 * self.food  # where what a player sees of itself begins
+        entities = ((0, self.food, 3), (own + 3, self.players - 1, 3))
+        return EnvSpec(
+            self.players,
+            6,
+            seen,
+            self.players * seen,
+            self.steps,
+            team=self.reward == "team",
+            entities=tuple(part for part in entities if part[1]),
+        )
 
     def start(self, batch: int) -> "ForagingEnv":
         return ForagingEnv(self, batch)

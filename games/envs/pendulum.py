@@ -87,7 +87,7 @@ def _play(played: Played, actions: npt.NDArray[np.float32], limit: int) -> None:
         if waits(played, b):
             continue
         angle, turn = played.now[b, 0], played.now[b, 1]
-        torque = _TORQUE * actions[b, 0, 0]
+        torque = _TORQUE * np.float64(actions[b, 0, 0])
         lean = (angle + pi) % (2 * pi) - pi
         cost = lean * lean + 0.1 * turn * turn + 0.001 * torque * torque
         turn += (1.5 * _GRAVITY * np.sin(angle) + 3.0 * torque) * _TICK

@@ -13,7 +13,7 @@ That is all that the player knows, and nothing else (perfect recall). Action c t
 action 0 alone. Payoffs are paid at the end. The state is both observations, one after the other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from counterplay.engine.env import Env, EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.errors import UserError
 from counterplay.engine.factored import FactoredForm
 from counterplay.engine.jit import inlined, jit
+from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.legal import lawful
 from counterplay.engine.rules import GOES_ON, LEAF
 from counterplay.games import GAMES
@@ -98,15 +99,39 @@ class DarkEnv:
             terminated=shown.terminated,
         )
 
+        self._parts = {
+            "mover": Part(self.played.mover, 0, SEATS - 1),
+            "obs": Part(shown.obs, 0, 1),
+            "paid": Part(shown.reward),
+            "terminated": Part(shown.terminated),
+        }
+
     def reset(self, rng: np.random.Generator) -> Step:
-        played = self.played
-        for array in (played.position, played.mover, played.tried, played.obs, played.paid):
-            array[:] = 0
+        return self.renew(np.ones(self.batch, np.bool_), rng)
+
+    def renew(self, which: npt.NDArray[np.bool_], rng: np.random.Generator) -> Step:
+        which, played = fitting(which, self.batch), self.played
+        for array in (played.position, played.mover, played.tried, played.obs, played.paid, played.terminated):
+            array[which] = 0
         for seat in range(SEATS):
-            played.obs[:, seat, seat] = 1
-        played.legal[:] = True
-        played.legal[:, 1, 1:] = False
-        played.terminated[:] = False
+            played.obs[which, seat, seat] = 1
+        played.legal[which] = True
+        played.legal[which, 1, 1:] = False
+        return self.shown
+
+    def keep(self) -> dict[str, npt.NDArray[Any]]:
+        return copies(self._parts)
+
+    def resume(self, kept: Mapping[str, npt.NDArray[Any]]) -> Step:
+        before, played = self.keep(), self.played
+        put_back(self._parts, kept)
+        fits, tried, position = _understood(played.obs, self.spec.actions)
+        fits &= played.terminated == (self.task.ends[np.where(fits, position, 0)] != GOES_ON)
+        if not fits.all():
+            put_back(self._parts, before)
+            raise UserError("obs of an environment that was kept tells of no position of the game")
+        played.tried[:], played.position[:] = tried, position
+        _show_choices(played)
         return self.shown
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
@@ -177,6 +202,33 @@ def behaviour(form: FactoredForm, decide: Decide, told: Callable[[int], None] | 
         if told is not None:
             told(batch.first + len(obs))
     return sigma
+
+
+def _understood(
+    obs: npt.NDArray[np.float32], cells: int
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return which observations, [B, 2, O], tell of a position; the attempts that they tell of, [B, 2], and it, [B]."""
+    whole = obs.astype(np.int64)
+    seat, own, vain, order = np.split(whole, [SEATS, SEATS + cells, SEATS + 2 * cells], axis=2)
+    order, known = order.reshape(len(obs), SEATS, cells, cells), own + vain
+    tried = known.sum(axis=2)
+    rules = (
+        whole == obs,
+        seat == np.eye(SEATS),
+        own.sum(axis=1) <= 1,  # one stone in a cell
+        known <= 1,
+        vain <= own[:, ::-1],  # in vain where the other has a stone
+        order.sum(axis=2) == known,
+        order.sum(axis=3) == (np.arange(cells) < tried[..., None]),
+    )
+    fits = np.all([rule.reshape(len(obs), -1).all(axis=1) for rule in rules], axis=0)
+    return fits, tried, ((own[:, 0] + 2 * own[:, 1]) * 3 ** np.arange(cells)).sum(axis=1)
+
+
+@jit
+def _show_choices(played: BatchState) -> None:
+    for b in range(len(played.mover)):
+        _show_choice(played, b)
 
 
 @inlined

@@ -73,8 +73,8 @@ class PredatorPrey:
 
     @property
     def spec(self) -> EnvSpec:
-        window = 2 * (2 * self.sight + 1) ** 2
-        return EnvSpec(self.predators, 6, window, state=2 * self.size**2, limit=self.steps)
+        side = 2 * self.sight + 1
+        return EnvSpec(self.predators, 6, 2 * side**2, state=2 * self.size**2, limit=self.steps, grid=(side, side, 2))
 
     def start(self, batch: int) -> "PredatorPreyEnv":
         return PredatorPreyEnv(self, batch)

@@ -76,10 +76,18 @@ class Spread:
             limit=self.steps,
             team=self.reward == "team",
             continuous=self.continuous,
+            entities=_entities(self.agents),
         )
 
     def start(self, batch: int) -> "SpreadEnv":
         return SpreadEnv(self, batch)
+
+
+def _entities(agents: int) -> tuple[tuple[int, int, int], ...]:
+    """Return where an observation tells of landmarks, of where the others are, and of what they say."""
+    landmarks, others = 4, 4 + 2 * agents
+    seen = (landmarks, agents, 2), (others, agents - 1, 2), (others + 2 * (agents - 1), agents - 1, 2)
+    return tuple(part for part in seen if part[1])
 
 
 class World(NamedTuple):

@@ -6,6 +6,7 @@ is made by itself, chance is drawn, and payoffs are paid at the end. The state i
 another.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +16,9 @@ import numpy.typing as npt
 
 from counterplay.engine.branches import Branches, Plays
 from counterplay.engine.env import Env, EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import inlined, jit
+from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.random import U64, seeds
 from counterplay.engine.raw import raw, shift
 from counterplay.engine.rules import CHANCE, LEAF
@@ -78,11 +81,49 @@ class StepsEnv:
         self.task, self.spec, self.batch, self.plays = task, task.spec, batch, StepsBranches(task)
         shown = blank(self.spec, batch)
         self.shown = shown._replace(state=shown.obs.reshape(batch, -1))
+        self.at = Plays(np.zeros((batch, task.game.words), np.int64), np.zeros(batch, np.uint64))
+        self.luck = np.zeros(batch, np.uint64)  # that each game began with
+        self.done = np.zeros((batch, self.spec.limit), np.int64)  # its actions so far
+        self.many = np.zeros(batch, np.int64)  # how many these are
+        self._parts = {
+            "luck": Part(self.luck),
+            "done": Part(self.done, 0, self.spec.actions - 1),
+            "many": Part(self.many, 0, self.spec.limit),
+            "obs": Part(shown.obs, 0, 1),
+            "reward": Part(shown.reward),
+        }
 
     def reset(self, rng: np.random.Generator) -> Step:
-        self.at = self.plays.begin(seeds(rng, self.batch))
-        self.shown.reward[:] = 0
-        self.shown.terminated[:] = False
+        return self.renew(np.ones(self.batch, np.bool_), rng)
+
+    def renew(self, which: npt.NDArray[np.bool_], rng: np.random.Generator) -> Step:
+        which, luck = fitting(which, self.batch), seeds(rng, self.batch)
+        rows = np.flatnonzero(which)
+        self.luck[rows] = luck[rows]
+        self.at.state[rows], self.at.luck[rows] = self.plays.begin(luck[rows])
+        for array in (self.shown.reward, self.done, self.many):
+            array[rows] = 0
+        self._show()
+        return self.shown
+
+    def keep(self) -> dict[str, npt.NDArray[Any]]:
+        return copies(self._parts)
+
+    def resume(self, kept: Mapping[str, npt.NDArray[Any]]) -> Step:
+        """Play again what was played; a state of a game is nothing that can be checked by itself."""
+        before = self.keep()
+        put_back(self._parts, kept)
+        at = self.plays.begin(self.luck)
+        for t in range(int(self.many.max())):
+            rows = np.flatnonzero(self.many > t)
+            some, actions = at.take(rows), self.done[rows, t]
+            if (self.plays.look(some)[0] < 0).any() or not self.plays.show(some)[1][
+                np.arange(len(rows)), actions
+            ].all():
+                put_back(self._parts, before)
+                raise UserError("done of an environment that was kept holds an action that was not legal")
+            at.state[rows], at.luck[rows] = self.plays.follow(at, rows, actions)
+        self.at = at
         self._show()
         return self.shown
 
@@ -94,7 +135,10 @@ class StepsEnv:
             raise illegal(actions, shown)
         shown.reward[:] = 0
         on = np.flatnonzero(self.turn >= 0)
-        after = self.plays.follow(self.at, on, actions[on, self.turn[on]])
+        chosen = actions[on, self.turn[on]]
+        self.done[on, self.many[on]] = chosen
+        self.many[on] += 1
+        after = self.plays.follow(self.at, on, chosen)
         self.at.state[on], self.at.luck[on] = after
         shown.reward[on] = self.plays.paid(after)
         self._show()

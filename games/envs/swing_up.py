@@ -107,7 +107,7 @@ def _play(played: Played, actions: npt.NDArray[np.float32], limit: int) -> None:
         if waits(played, b):
             continue
         x, dx, angle, turn = played.now[b, 0], played.now[b, 1], played.now[b, 2], played.now[b, 3]
-        push = _FORCE * actions[b, 0, 0] - _FRICTION * dx
+        push = _FORCE * np.float64(actions[b, 0, 0]) - _FRICTION * dx
         cos, sin = np.cos(angle), np.sin(angle)
         swing = _POLE * _LENGTH * turn * turn * sin
         faster = (-2 * swing + 3 * _POLE * _GRAVITY * sin * cos + 4 * push) / (4 * _TOTAL - 3 * _POLE * cos * cos)

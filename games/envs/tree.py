@@ -4,6 +4,7 @@ What they observe is said in `encoding`. Who is not to act has action 0 alone. C
 payoffs are paid at the end. The state is the players' observations, one after another.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -13,7 +14,9 @@ import numpy.typing as npt
 
 from counterplay.engine.branches import Branches
 from counterplay.engine.env import Env, EnvSpec, Step, blank, choices, illegal
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import inlined, jit
+from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64, seeds
 from counterplay.engine.rules import CHANCE, LEAF, DealtRules, Rules
@@ -100,18 +103,45 @@ class TreeEnv:
             paid=np.zeros((batch, tree.players), np.float32) if self.spec.team else shown.reward,
             terminated=shown.terminated,
         )
+        played, deals = self.played, tree.weights.reshape(len(tree.weights), -1).shape[1]
+        self._parts = {
+            "node": Part(played.node, 0, len(tree.player) - 1),
+            "deal": Part(played.deal, 0, deals - 1),
+            "luck": Part(played.luck),
+            "obs": Part(played.obs, 0, 1),
+            "paid": Part(played.paid),
+            "terminated": Part(played.terminated),
+        }
 
     def reset(self, rng: np.random.Generator) -> Step:
-        self.played.luck[:] = seeds(rng, self.batch)
-        self.shown.reward[:] = 0
-        self.shown.terminated[:] = False
-        _deal(self.game, self.played)
+        return self.renew(np.ones(self.batch, np.bool_), rng)
+
+    def renew(self, which: npt.NDArray[np.bool_], rng: np.random.Generator) -> Step:
+        which = fitting(which, self.batch)
+        self.played.luck[which] = seeds(rng, self.batch)[which]
+        for array in (self.shown.reward, self.played.paid, self.shown.terminated):
+            array[which] = 0
+        _deal(self.game, self.played, which)
         return self.shown
 
     def step(self, actions: npt.NDArray[Any]) -> Step:
         actions = choices(actions, self.shown)
         if not _advance(self.game, self.played, actions):
             raise illegal(actions, self.shown)
+        if self.spec.team:
+            self.shown.reward[:] = self.played.paid[:, 0]
+        return self.shown
+
+    def keep(self) -> dict[str, npt.NDArray[Any]]:
+        return copies(self._parts)
+
+    def resume(self, kept: Mapping[str, npt.NDArray[Any]]) -> Step:
+        before = self.keep()
+        put_back(self._parts, kept)
+        if (self.task.tree.player[self.played.node] == CHANCE).any():
+            put_back(self._parts, before)
+            raise UserError("node of an environment that was kept is a decision or an end, not chance's")
+        _tell_all(self.game, self.played)
         if self.spec.team:
             self.shown.reward[:] = self.played.paid[:, 0]
         return self.shown
@@ -144,7 +174,7 @@ class TreeEnv:
 @inlined
 def _arrive(game: TreeArrays, played: BatchState, b: Any, at: Any) -> None:
     """Go on from a node that was just reached through chance to a decision or a leaf, and tell who has a say."""
-    obs, legal, events, deal = played.obs, played.legal, np.uint64(game.events), played.deal[b]
+    obs, events, deal = played.obs, np.uint64(game.events), played.deal[b]
     node: Any = game.nodes[at]
     while node["player"] == CHANCE:
         at = draw_move(game, played.luck, b, node, deal)
@@ -153,6 +183,14 @@ def _arrive(game: TreeArrays, played: BatchState, b: Any, at: Any) -> None:
             for p in range(np.uint64(obs.shape[1])):
                 obs[b, p, events + np.uint64(node["move_event"])] = 1
     played.node[b] = at
+    _tell(game, played, b)
+
+
+@inlined
+def _tell(game: TreeArrays, played: BatchState, b: Any) -> None:
+    """Tell who has a say, and which."""
+    obs, legal, events = played.obs, played.legal, np.uint64(game.events)
+    node: Any = game.nodes[played.node[b]]
     for p in range(np.uint64(legal.shape[1])):
         for a in range(np.uint64(legal.shape[2])):
             legal[b, p, a] = a == 0
@@ -166,11 +204,19 @@ def _arrive(game: TreeArrays, played: BatchState, b: Any, at: Any) -> None:
 
 
 @jit
-def _deal(game: TreeArrays, played: BatchState) -> None:
-    """Begin all games: deal, show everybody its seat and hand, and go on to the first decision."""
+def _tell_all(game: TreeArrays, played: BatchState) -> None:
+    for b in range(np.uint64(len(played.node))):
+        _tell(game, played, b)
+
+
+@jit
+def _deal(game: TreeArrays, played: BatchState, which: npt.NDArray[np.bool_]) -> None:
+    """Begin the games of `which`, [B]: deal, show everybody its seat and hand, and go on to the first decision."""
     obs = played.obs
     players = np.uint64(obs.shape[1])
     for b in range(np.uint64(len(obs))):
+        if not which[b]:
+            continue
         played.deal[b] = draw_deal(game, played.luck, np.uint64(b))
         rest: Any = played.deal[b]
         for p in range(players):

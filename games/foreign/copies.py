@@ -32,6 +32,8 @@ class Fit(NamedTuple):
     byte_obs: bool = False  # observations are bytes, such as pictures are made of
     byte_state: bool = False
     parts: tuple[int, ...] = ()  # options of each of several choices at once
+    grid: tuple[int, int, int] | tuple[()] = ()  # of a picture that all see
+    roles: tuple[int, ...] = ()  # whose spaces are of one shape; () if all are
     paid: str = ""  # how agents are paid in random play (`probe`), if that was asked for
 
 
@@ -99,8 +101,26 @@ def examine(env: Any, name: str, limit: int, pad: bool, probing: bool = False) -
         limit=limit or _length(env, name),
         byte_obs=byte_obs,
         byte_state=state.dtype == np.uint8 if own else byte_obs,
+        grid=_grid([_observed(env.observation_space(agent)) for agent in agents]),
+        roles=_roles(list(zip(observations, actions, strict=True))),
     )
     return fit._replace(paid=probe(env, name, fit)) if probing and len(agents) > 1 else fit
+
+
+def _grid(seen: list[Any]) -> tuple[int, int, int] | tuple[()]:
+    """Return the shape of what all see, if it is one picture: rows, columns and depth, as it lies."""
+    shapes = {getattr(space, "shape", None) for space in seen}
+    shape = shapes.pop() if len(shapes) == 1 else None
+    if shape is None or len(shape) not in (2, 3):
+        return ()
+    rows, columns, *depth = shape
+    return (int(rows), int(columns), int(depth[0]) if depth else 1)
+
+
+def _roles(sizes: list[tuple[int, int]]) -> tuple[int, ...]:
+    """Return a number for each agent, the same for those that see and do equally much; none if all do."""
+    kinds = list(dict.fromkeys(sizes))
+    return tuple(map(kinds.index, sizes)) if len(kinds) > 1 else ()
 
 
 def probe(env: Any, name: str, fit: Fit) -> str:

@@ -194,6 +194,8 @@ class Parallel:
             team=self.team,
             continuous=fit.continuous,
             parts=fit.parts,
+            grid=fit.grid,
+            roles=fit.roles,
             lives=len(fit.agents) > 1,
             byte_obs=fit.byte_obs,
             byte_state=fit.byte_state,

@@ -2,7 +2,8 @@
 
 A block of rows goes through all layers without leaving the processor: of what is computed only inputs, weights and
 outputs are moved. Hidden layers are up to 256 wide, and kept in parts of which the tensor cores multiply one at a time;
-inputs and outputs may be of any width. Larger networks are cuBLAS's (`benchmarks/gpu.py` times them in a CUDA graph).
+inputs and outputs may be of any width. Larger networks are cuBLAS's, in CUDA graphs where solves ask them
+(`nn.graphs`).
 
 Shape letters: R rows, I inputs, H hidden, K outputs, L hidden layers.
 """

@@ -1,0 +1,160 @@
+"""Policies that move a little at each update: the clipped objective of PPO, and policies that hold others back.
+
+An update goes through what was played several times. A policy follows what its actions gained in proportion to the
+ratio of new to old probabilities, as long as that is near 1 (Schulman et al. 2017, eq. 7). Beside clipping, or in its
+place, two policies may hold it, by their relative entropies (KL divergences):
+
+- the one before the update, `proximity`: mirror descent, whose step is 1 / proximity (Tomar et al. 2020, "Mirror
+  Descent Policy Optimization", arXiv 2005.09814, section 4.1); with `squared` as in Kimi k1.5 (2025, arXiv 2501.12599,
+  section 2.3.2), where half the squared change of the logarithms counts, and gains count the logarithms themselves;
+- a magnet, `magnet`, which is uniform or follows slowly: magnetic mirror descent (Sokota et al. 2023, "A Unified
+  Approach to Reinforcement Learning, Quantal Response Equilibria, and Two-Player Zero-Sum Games", ICLR; arXiv
+  2206.05825). It is what makes policies of players against each other settle, where they otherwise run in circles.
+
+Shape letters as in `on_policy`.
+"""
+
+from abc import abstractmethod
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from counterplay.agents.learner import within
+from counterplay.agents.nn.bodies import Bodied
+from counterplay.agents.nn.networks import AgentNetwork
+from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings, numbers
+from counterplay.agents.team import Batch, Rows, minibatches, put_rows, take_rows
+from counterplay.agents.valued import Facts
+from counterplay.engine.env import EnvSpec
+
+
+@dataclass(frozen=True)
+class ClippedSettings(OnPolicySettings):
+    """What can be set of policies that move a little at each update."""
+
+    epochs: Annotated[int, "times that an update goes through what was played"] = 4
+    minibatches: Annotated[int, "parts, of whole episodes, that an epoch is made of; one an episode at most"] = 4
+    ratio_clip: Annotated[float, "how far probabilities may move from the old ones, as a share of them; 0: any"] = 0.2
+    kl_stop: Annotated[float, "leave an update once policies have moved that far (KL divergence); 0: never"] = 0.0
+    proximity: Annotated[float, "how much the distance from the policies before an update counts (KL divergence)"] = 0.0
+    squared: Annotated[bool, "that distance is half the squared change of log-probabilities (Kimi k1.5)"] = False
+    magnet: Annotated[float, "how much the distance from the magnet's policies counts (KL divergence)"] = 0.0
+    magnet_rate: Annotated[float, "how far the magnet moves to the policies at a time; 0: it stays uniform"] = 0.0
+    magnet_every: Annotated[int, "updates of the networks between two moves of the magnet"] = 1
+    magnet_steps: Annotated[int, "environment steps over which magnet falls to 0, in a straight line; 0: never"] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        inf = float("inf")
+        within(
+            self,
+            epochs=(1, inf),
+            minibatches=(1, inf),
+            ratio_clip=(0, inf),
+            kl_stop=(0, inf),
+            proximity=(0, inf),
+            magnet=(0, inf),
+            magnet_rate=(0, 1),
+            magnet_every=(1, inf),
+            magnet_steps=(0, inf),
+        )
+
+
+class Clipped(OnPolicy):
+    """Agents with policies that are held."""
+
+    settings: ClippedSettings
+
+    def __init__(self, spec: EnvSpec, settings: ClippedSettings) -> None:
+        super().__init__(spec, settings)
+        if settings.magnet and settings.magnet_rate:
+            self.targets["agents"] = self.agent_network()
+            if self.deviations is not None:
+                self.targets["deviations"] = deepcopy(self.deviations)
+
+    @abstractmethod
+    def facts(self, batch: Batch) -> Facts:
+        """Work out what an update learns from, by the networks as they are."""
+
+    @abstractmethod
+    def loss(self, batch: Batch, facts: Facts) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of all networks, and figures by name."""
+
+    def improve(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
+        """Go through what was played `epochs` times."""
+        settings = self.settings
+        facts = self.facts(batch)
+        if settings.proximity and not settings.squared:
+            facts = facts._replace(said=self.all_said(batch))
+        updates: list[dict[str, Tensor]] = []
+        kl = 0.0
+        for part, known in minibatches(batch, facts, settings.epochs, settings.minibatches, rng):
+            loss, figures = self.loss(part, Facts(*known))
+            kl = figures["kl"].item()
+            if settings.kl_stop and kl > settings.kl_stop:
+                break
+            norms = self.descend(loss)
+            if self.targets:
+                self.follow(settings.magnet_rate, settings.magnet_every)
+            updates.append(figures | dict(zip(("gradient", "critic_gradient"), norms, strict=False)))
+        return numbers(updates) | {"kl": kl, "epochs": len(updates) / min(settings.minibatches, len(batch.filled))}
+
+    @torch.no_grad()
+    def all_said(self, batch: Batch) -> Tensor:
+        """Return what policies are made of, [B, T + 1, N, K]; 0 in padding."""
+        rows = batch.rows()
+        found = self.said(batch, rows)
+        return put_rows(found, rows.seen, batch.legal[:, :, 0, 0])
+
+    def objective(self, batch: Batch, rows: Rows, facts: Facts) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what policies should make large, and figures by name."""
+        settings = self.settings
+        old_log, advantage = take_rows(facts.log, rows.step), take_rows(facts.advantage, rows.step)
+        decisions = self.decisions(self.said(batch, rows), batch, rows)
+        moved = decisions.chosen - old_log
+        ratio = moved.exp()
+        gains = ratio * advantage
+        if settings.squared:
+            gains = decisions.chosen * advantage
+        elif settings.ratio_clip:
+            held = ratio.clamp(1 - settings.ratio_clip, 1 + settings.ratio_clip)
+            gains = torch.minimum(gains, held * advantage)
+        entropy = decisions.mean(decisions.entropy())
+        objective = decisions.mean(gains) + settings.entropy * entropy
+        with torch.no_grad():  # the divergence's estimate without bias and with little variance (Schulman 2020, k3)
+            kl = decisions.mean(ratio - 1 - moved)
+            clipped = decisions.mean(((ratio - 1).abs() > settings.ratio_clip).float())
+        figures = {"entropy": entropy, "kl": kl} | ({"clipped": clipped} if settings.ratio_clip else {})
+        if settings.proximity and settings.squared:
+            objective = objective - settings.proximity * decisions.mean(0.5 * moved.square())
+        elif settings.proximity:
+            assert facts.said is not None
+            old = self.decisions(take_rows(facts.said, rows.seen), batch, rows)
+            objective = objective - settings.proximity * decisions.mean(decisions.kl(old))
+        if settings.magnet:
+            drawn = decisions.mean(self.from_magnet(decisions, batch, rows))
+            objective = objective - self.magnet * drawn
+            figures["magnet_kl"] = drawn
+        return objective, figures
+
+    @property
+    def magnet(self) -> float:
+        """How much the distance from the magnet counts now."""
+        settings = self.settings
+        left = 1 - self.steps / settings.magnet_steps if settings.magnet_steps else 1.0
+        return settings.magnet * max(0.0, left)
+
+    def from_magnet(self, decisions: Decisions, batch: Batch, rows: Rows) -> Tensor:
+        """Return how far policies are from the magnet's, [R, N]; from the uniform one up to a constant number."""
+        if not self.settings.magnet_rate:
+            return -decisions.entropy()
+        with torch.no_grad():
+            said = self.ask(cast(AgentNetwork | Bodied, self.targets["agents"]), batch, rows.seen)
+            if self.deviations is not None:
+                said = self.targets["deviations"](said)
+            magnet = self.decisions(said, batch, rows)
+        return decisions.kl(magnet)

@@ -1,0 +1,150 @@
+"""Reference tasks: that each learner reaches what it is known for, on one core, with its preset.
+
+    python benchmarks/reference.py                   # train, write results/reference.json, renew the page
+    python benchmarks/reference.py --only cartpole --learners trpo   # of these, and keep what was found of others
+    python benchmarks/reference.py --table           # renew the page and its figure from the results
+
+A run is one seed (0, 1, 2, ...) of one learner with its preset (`agents/presets.py`). What counts is the mean return of
+20 episodes without exploring, or the exact exploitability, at tests in the course of the run; a task is passed where
+the goal is reached at any of them. To add a task is to add a row of `TASKS`, and its settings as a preset.
+"""
+
+import argparse
+import time
+from typing import Any, NamedTuple
+
+import report
+
+report.one_thread()
+
+import torch  # noqa: E402
+
+from counterplay.api.runs import begin  # noqa: E402
+from counterplay.api.training import advance  # noqa: E402
+
+torch.set_num_threads(1)
+TESTS, EPISODES = 20, 20
+PAGE = "docs/reference.md"
+
+
+class Task(NamedTuple):
+    """A learner, where it learns, and what it should come to."""
+
+    env: str
+    learner: str
+    steps: int
+    goal: float
+    seeds: int = 1
+    lower: bool = False  # the goal is an exploitability, which is good when it is low
+
+
+TASKS = (
+    Task("cartpole", "reinforce", 150_000, 475),
+    Task("cartpole", "a2c", 150_000, 475),
+    Task("cartpole", "trpo", 100_000, 475),
+    Task("cartpole", "ippo", 100_000, 475),
+    Task("rock_paper_scissors", "magnetic_ppo", 40_000, 0.05, lower=True),
+    Task("leduc", "magnetic_ppo", 14_000_000, 0.1, lower=True),
+)
+
+
+def train(task: Task, seed: int) -> dict[str, Any]:
+    """Return one run's curve and the processor time that it took."""
+    run = begin(task.learner, task.env, seed, {}, steps=task.steps)
+    began = time.process_time()
+    advance(run, task.steps, test_every=task.steps // TESTS, test_episodes=EPISODES, device="cpu")
+    if run.stopped_by == "interrupt":
+        raise KeyboardInterrupt
+    name = "test_exploitability" if task.lower else "test_return"
+    curve = [(row["steps"], row[name]) for row in run.history if name in row]
+    return {"seed": seed, "preset": run.preset, "curve": curve, "seconds": time.process_time() - began}
+
+
+def known() -> dict[str, list[dict[str, Any]]]:
+    """Return what was found so far."""
+    try:
+        runs: dict[str, list[dict[str, Any]]] = report.load("reference")["runs"]
+    except FileNotFoundError:
+        return {}
+    return runs
+
+
+def measure(envs: list[str], learners: list[str]) -> None:
+    """Train these learners on these tasks, and keep what was found of others."""
+    for task in TASKS:
+        if task.env in envs and task.learner in learners:
+            runs: list[dict[str, Any]] = []
+            for seed in range(task.seeds):
+                runs.append(train(task, seed))
+                found = {**known(), f"{task.env}: {task.learner}": runs}
+                report.save("reference", {"machine": report.machine(("torch",)), "runs": found})
+                print(task.env, task.learner, seed, runs[-1]["curve"][-1], f"{runs[-1]['seconds']:.0f} s", flush=True)
+
+
+def first(task: Task, run: dict[str, Any]) -> int | None:
+    """Return the step at which a run first came to its goal."""
+    return next(
+        (step for step, score in run["curve"] if (score <= task.goal if task.lower else score >= task.goal)), None
+    )
+
+
+def put_table(found: dict[str, list[dict[str, Any]]]) -> None:
+    """Write the table of the page."""
+    rows = []
+    for task in TASKS:
+        for run in found.get(f"{task.env}: {task.learner}", []):
+            scores = [score for _, score in run["curve"]]
+            best, reached = (min if task.lower else max)(scores), first(task, run)
+            goal = f"{task.goal:g} {'or less' if task.lower else 'or more'}"
+            cells = [f"{run['seed']}", goal, f"{best:.3g}", f"{scores[-1]:.3g}", f"{reached:,}" if reached else "not"]
+            rows.append(
+                [f"`{task.env}`", f"`{task.learner}`", *cells, f"{run['curve'][-1][0]:,}", f"{run['seconds']:.0f}"]
+            )
+    header = ["", "", "seed", "goal", "best", "last", "reached at step", "of steps", "CPU seconds"]
+    report.put(PAGE, "reference", report.table(header, rows, right=2))
+
+
+def draw(found: dict[str, list[dict[str, Any]]]) -> None:
+    """Draw the learning curves, an environment a panel."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "counterplay"  # the same figure is the same file
+    matplotlib.rcParams["font.size"] = 9
+    import matplotlib.pyplot as plt
+
+    envs = list(dict.fromkeys(task.env for task in TASKS if found.get(f"{task.env}: {task.learner}")))
+    figure, axes = plt.subplots(1, len(envs), figsize=(4 * len(envs), 3.2), layout="constrained", squeeze=False)
+    for axis, env in zip(axes.flat, envs, strict=True):
+        for k, task in enumerate(task for task in TASKS if task.env == env):
+            for run in found.get(f"{env}: {task.learner}", []):
+                at, scores = zip(*run["curve"], strict=True)
+                label = task.learner if run["seed"] == 0 else None
+                axis.plot([step / 1000 for step in at], scores, color=f"C{k}", label=label)
+            axis.axhline(task.goal, color="grey", linewidth=0.8, linestyle="--")
+            if task.lower:
+                axis.set_yscale("log")
+            axis.set_ylabel("exploitability" if task.lower else "return")
+        axis.set_title(env, fontsize=10)
+        axis.set_xlabel("thousand environment steps")
+        axis.grid(alpha=0.3)
+        axis.legend(frameon=False, fontsize=8)
+    report.FIGURES.mkdir(parents=True, exist_ok=True)
+    figure.savefig(report.FIGURES / "reference.svg", metadata={"Date": None})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="environments to train on, by their names; all")
+    parser.add_argument("--learners", help="learners to train, by their names; all")
+    parser.add_argument("--table", action="store_true", help="train nothing")
+    options = parser.parse_args()
+    if not options.table:
+        envs = options.only.split(",") if options.only else [task.env for task in TASKS]
+        measure(envs, options.learners.split(",") if options.learners else [task.learner for task in TASKS])
+    put_table(known())
+    draw(known())
+
+
+if __name__ == "__main__":
+    main()
