@@ -2,7 +2,8 @@
 
 Every agent has values for its actions; a mixer makes the chosen ones the team's value, which learns from the team's
 reward (Sunehag et al. 2018; Rashid et al. 2018). Without a mixer every agent learns for itself (Tan 1993), and with one
-agent that is DQN (Mnih et al. 2015), Double DQN (van Hasselt et al. 2016), Dueling DQN (Wang et al. 2016) or both.
+agent that is DQN (Mnih et al. 2015), Double DQN (van Hasselt et al. 2016), Dueling DQN (Wang et al. 2016) or both,
+from whole episodes; `dqn` learns from single moves.
 
 Departures from the papers, all of them settings: target networks follow softly instead of being copied now and then;
 rewards are divided by their running deviation, and observations and states brought to mean 0 and deviation 1; several

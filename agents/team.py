@@ -238,7 +238,7 @@ class Team:
         """Lay parameters side by side, and make the optimiser of them."""
         self.parameters = list(self.networks.parameters())
         groups = self.groups()
-        self.optimiser = Adam([([self.networks[name] for name in names], rate) for names, rate in groups])
+        self.optimiser = Adam([([self.networks[name] for name in names], rate) for names, rate in groups], self.turns())
         fast = {
             name: part
             for (names, _), parts in zip(groups, self.optimiser.parts, strict=True)
@@ -261,6 +261,10 @@ class Team:
     def groups(self) -> list[tuple[list[str], float]]:
         """Return the names of the networks in groups, and the learning rate of each; groups are clipped apart."""
         return [(list(self.networks), self.settings.lr)]
+
+    def turns(self) -> list[int]:
+        """Return for each group at one of how many updates its turn is."""
+        return [1] * len(self.groups())
 
     @property
     def envs(self) -> int:
