@@ -46,7 +46,7 @@ TRIALS = (
     Trial("PSRO, uniform", "psro", "leduc", {"meta": "uniform"}, 1, 90_000, 15),
     Trial("PSRO, rectified", "psro", "leduc", {"meta": "rectified"}, 1, 200_000, 15),
     Trial("NFSP", "nfsp", "leduc", {}, 1, 4.5e6, 9),
-    Trial("R-NaD, eta 1", "rnad", "leduc", {"eta": 1.0, "lr": 2e-3}, 1, 4e6, 8),
+    Trial("R-NaD, eta 1", "rnad", "leduc", {"eta": 1.0, "lr": 2e-3}, 1, 3.5e6, 7),
     Trial("PSRO, learned", "psro", "leduc", {"learned": True}, 1, 2e6, 5),
     Trial("NFSP", "nfsp", "liars_dice", {}, 1, 6e5, 3),
     Trial("NFSP", "nfsp", "phantom_tic_tac_toe", {}, 1, 2e5, 1),
