@@ -10,7 +10,7 @@ R-NaD's last policy. Processor time leaves out judging.
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import report
@@ -40,16 +40,16 @@ class Trial(NamedTuple):
 
 TRIALS = (
     Trial("PSRO, nash", "psro", "kuhn", {}, 1, 200, 10),
-    Trial("NFSP", "nfsp", "kuhn", {}, 2, 2e6, 10),
-    Trial("R-NaD", "rnad", "kuhn", {"lr": 1e-3, "minibatches": 4}, 2, 1e6, 10),
+    Trial("NFSP", "nfsp", "kuhn", {}, 1, 1e6, 5),
+    Trial("R-NaD", "rnad", "kuhn", {"lr": 1e-3, "minibatches": 4}, 1, 5e5, 5),
     Trial("PSRO, nash", "psro", "leduc", {}, 1, 90_000, 15),
     Trial("PSRO, uniform", "psro", "leduc", {"meta": "uniform"}, 1, 90_000, 15),
     Trial("PSRO, rectified", "psro", "leduc", {"meta": "rectified"}, 1, 200_000, 15),
-    Trial("NFSP", "nfsp", "leduc", {}, 2, 6e6, 12),
-    Trial("R-NaD, eta 1", "rnad", "leduc", {"eta": 1.0}, 2, 6e6, 12),
-    Trial("PSRO, learned", "psro", "leduc", {"learned": True}, 1, 4e6, 10),
-    Trial("NFSP", "nfsp", "liars_dice", {}, 1, 1e6, 4),
-    Trial("NFSP", "nfsp", "phantom_tic_tac_toe", {}, 1, 3e5, 2),
+    Trial("NFSP", "nfsp", "leduc", {}, 1, 4.5e6, 9),
+    Trial("R-NaD, eta 1", "rnad", "leduc", {"eta": 1.0, "lr": 2e-3}, 1, 3.5e6, 7),
+    Trial("PSRO, learned", "psro", "leduc", {"learned": True}, 1, 2e6, 5),
+    Trial("NFSP", "nfsp", "liars_dice", {}, 1, 6e5, 3),
+    Trial("NFSP", "nfsp", "phantom_tic_tac_toe", {}, 1, 2e5, 1),
 )
 # (game, trial): what others published, exploitability or what it says it is, and at how many games.
 PUBLISHED = (
@@ -60,12 +60,12 @@ PUBLISHED = (
 )
 
 
-def measure(trial: Trial, seed: int) -> list[list[float]]:
-    """Train one seed; return steps, games, CPU seconds and exploitability along the way."""
+def measure(trial: Trial, seed: int) -> Iterator[list[float]]:
+    """Train one seed; yield steps, games, CPU seconds and exploitability along the way."""
     run = begin(trial.learner, make_env(trial.game), trial.game, seed, trial.settings)
     run.learner.learn(run.gather(), run.rng)  # kernels are loaded or compiled
     run = begin(trial.learner, make_env(trial.game), trial.game, seed, trial.settings)
-    found, steps, games, spent, every = list[list[float]](), 0, 0, 0.0, trial.steps / trial.tests
+    steps, games, spent, every = 0, 0, 0.0, trial.steps / trial.tests
     with torch_threads(1):
         while steps < trial.steps:
             began, before = time.process_time(), steps
@@ -74,9 +74,9 @@ def measure(trial: Trial, seed: int) -> list[list[float]]:
             run.learner.learn(played, run.rng)
             spent += time.process_time() - began
             if steps // every > before // every:
-                found.append([steps, games, spent, judge(run).exploitability])
-                print(trial.name, trial.game, seed, *(f"{x:.5g}" for x in found[-1]), flush=True)
-    return found
+                point = [steps, games, spent, judge(run).exploitability]
+                print(trial.name, trial.game, seed, *(f"{x:.5g}" for x in point), flush=True)
+                yield point
 
 
 def table(rows: Mapping[str, Any]) -> str:
@@ -135,8 +135,10 @@ def main() -> None:
             if trial.name not in names or options.game not in (None, trial.game):
                 continue
             for seed in map(int, options.seeds.split(",")) if options.seeds else range(trial.seeds):
-                rows.setdefault(f"{trial.game}: {trial.name}", {})[str(seed)] = measure(trial, seed)
-                report.save("game_learners", {"machine": report.machine(()), "rows": rows})
+                points = rows.setdefault(f"{trial.game}: {trial.name}", {})[str(seed)] = []
+                for point in measure(trial, seed):
+                    points.append(point)
+                    report.save("game_learners", {"machine": report.machine(()), "rows": rows})
     if options.table or not options.only:
         report.put(PAGE, "game learners", table(rows))
         draw(rows)
