@@ -20,7 +20,8 @@ from counterplay.agents.memory import admit_moves
 from counterplay.agents.moves import MovesDraw, MovesReplay
 from counterplay.agents.nn.device import host
 from counterplay.agents.rollout import Episodes
-from counterplay.agents.team import Team, TeamSettings
+from counterplay.agents.team import Team
+from counterplay.agents.team_settings import TeamSettings
 from counterplay.engine.env import MAX_STEPS, EnvSpec
 from counterplay.engine.errors import UserError
 
