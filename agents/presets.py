@@ -59,7 +59,7 @@ _SWING = {"envs": 16, "gamma": 0.9, "epochs": 10, "entropy": 0.0, "lr_steps": 20
 _SETTLE = {"envs": 64, "hidden": 8, "lr": 1e-2, "epochs": 1, "minibatches": 1, "gamma": 1.0, "lr_steps": 40_000}
 # Many deals an update, gone through once, and a magnet that follows slowly: it is what takes play to the equilibrium.
 _SLOWLY = {"envs": 512, "gamma": 1.0, "gae_lambda": 0.9, "epochs": 1, "lr": 2e-3, "lr_steps": 14_000_000}
-_SLOWLY |= {"magnet_rate": 0.0016}
+_SLOWLY |= {"magnet_rate": 0.0016, "magnet_plays": True}
 
 PRESETS = (
     Preset("climbing", _Q, 10_000, _BOLD),

@@ -486,3 +486,22 @@ def test_refusals():
         find("vrpo").with_settings({"central": False})
     with pytest.raises(ValueError, match="started several times"):
         Alike(Own(make_env("climbing").start(2)), 2, 2)
+
+
+def test_a_magnet_that_plays_is_the_slow_copy():
+    """Without exploring its policies are shown, and those of the agents otherwise; agents learn as without it."""
+    given = {"magnet": 0.3, "magnet_rate": 0.1, "hidden": 8, "envs": 8, "test_every": 10**6, "seed": 1}
+    plain, calm = (
+        counterplay.train("magnetic_ppo", "kuhn", steps=400, magnet_plays=plays, preset="none", **given) for plays in (False, True)
+    )
+    for name, part in plain.learner.networks.state_dict().items():
+        assert torch.equal(part, calm.learner.networks.state_dict()[name]), name
+    step = calm.playing(4).reset(np.random.default_rng(0))
+    calm.learner.begin(4)
+    shown = calm.learner.probabilities(step)
+    plain.learner.begin(4)
+    assert np.abs(shown - plain.learner.probabilities(step)).max() > 1e-4
+    calm.learner.agents = calm.learner.targets["agents"]
+    np.testing.assert_array_equal(shown, calm.learner._log(calm.learner.outputs(step), step, 0.0).exp().numpy())
+    with pytest.raises(ValueError, match="a magnet that plays has to follow the policies"):
+        counterplay.train("magnetic_ppo", "kuhn", steps=10, magnet_plays=True, magnet_rate=0.0, preset="none")
