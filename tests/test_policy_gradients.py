@@ -492,7 +492,8 @@ def test_a_magnet_that_plays_is_the_slow_copy():
     """Without exploring its policies are shown, and those of the agents otherwise; agents learn as without it."""
     given = {"magnet": 0.3, "magnet_rate": 0.1, "hidden": 8, "envs": 8, "test_every": 10**6, "seed": 1}
     plain, calm = (
-        counterplay.train("magnetic_ppo", "kuhn", steps=400, magnet_plays=plays, preset="none", **given) for plays in (False, True)
+        counterplay.train("magnetic_ppo", "kuhn", steps=400, magnet_plays=plays, preset="none", **given)
+        for plays in (False, True)
     )
     for name, part in plain.learner.networks.state_dict().items():
         assert torch.equal(part, calm.learner.networks.state_dict()[name]), name
