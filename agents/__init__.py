@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 
 _Q, _QTRAN = "counterplay.agents.q_learning:QLearning", "counterplay.agents.qtran:QTRAN"
 _COMA, _PPO = "counterplay.agents.coma:COMA", "counterplay.agents.ppo:PPO"
+_DQN = "counterplay.agents.dqn:DQN"
+_RAINBOW: dict[str, object] = {
+    "double": True,
+    "dueling": True,
+    "n_step": 3,
+    "priority": 0.5,
+    "noisy": True,
+    "atoms": 51,
+}
+_DDPG, _SAC = "counterplay.agents.ddpg:DDPG", "counterplay.agents.sac:SAC"
+_TWO = {"critics": 2, "policy_every": 2, "target_noise": 0.2}
 _TRPO = "counterplay.agents.trpo:TRPO"
 _A2C = {"epochs": 1, "minibatches": 1, "gae_lambda": 1.0, "scale_advantages": False, "value_clip": 0.0}
 
@@ -61,6 +72,31 @@ LEARNERS = Catalogue(
         _entry("ippo", _PPO, "IPPO: clipped policy gradients, every agent for itself", central=False),
         _entry("a2c", _PPO, "A2C: one step of policy gradient, one critic that sees the state", central=True, **_A2C),
         _entry("ia2c", _PPO, "Independent A2C: one step, every agent for itself", central=False, **_A2C),
+        _entry("dqn", _DQN, "DQN from single moves, each agent for itself; what was added to it are settings"),
+        _entry("d3qn", _DQN, "D3QN: double and dueling DQN", double=True, dueling=True),
+        _entry(
+            "rainbow",
+            _DQN,
+            "Rainbow: DQN with all that was added to it, distributions and noisy layers included",
+            epsilon_start=0.0,
+            epsilon_end=0.0,
+            **_RAINBOW,
+        ),
+        _entry("ddpg", _DDPG, "DDPG: actors of one action, led by a critic of it", critics=1),
+        _entry(
+            "td3", _DDPG, "TD3: DDPG that believes the lesser of two critics, near an action, and acts later", **_TWO
+        ),
+        _entry("sac", _SAC, "SAC: random actors that are paid for staying random"),
+        _entry(
+            "maddpg",
+            _DDPG,
+            "MADDPG: DDPG with critics that see the state and all agents' actions",
+            central=True,
+            critics=1,
+            penalty=1e-3,
+        ),
+        _entry("matd3", _DDPG, "MATD3: TD3 with critics that see the state and all actions", central=True, **_TWO),
+        _entry("masac", _SAC, "MASAC: SAC with critics that see the state and all actions", central=True),
         _entry(
             "reinforce",
             "counterplay.agents.reinforce:Reinforce",
@@ -92,7 +128,7 @@ LEARNERS = Catalogue(
             _PPO,
             "Magnetic PPO: policies are drawn to a magnet, so that self-play settles; magnetic mirror descent",
             central=True,
-            magnet=0.3,
+            magnet=0.4,
             entropy=0.0,
         ),
         _entry(

@@ -15,21 +15,25 @@ Shape letters as in `on_policy`.
 """
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from counterplay.agents.learner import within
 from counterplay.agents.nn.bodies import Bodied
 from counterplay.agents.nn.networks import AgentNetwork
-from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings, numbers
+from counterplay.agents.on_policy import Decisions, Deviations, OnPolicy, OnPolicySettings, numbers
 from counterplay.agents.team import Batch, Rows, minibatches, put_rows, take_rows
 from counterplay.agents.valued import Facts
-from counterplay.engine.env import EnvSpec
+from counterplay.engine.env import EnvSpec, Step
+from counterplay.engine.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,11 @@ class ClippedSettings(OnPolicySettings):
     proximity: Annotated[float, "how much the distance from the policies before an update counts (KL divergence)"] = 0.0
     squared: Annotated[bool, "that distance is half the squared change of log-probabilities (Kimi k1.5)"] = False
     magnet: Annotated[float, "how much the distance from the magnet's policies counts (KL divergence)"] = 0.0
-    magnet_rate: Annotated[float, "how far the magnet moves to the policies at a time; 0: it stays uniform"] = 0.0
+    magnet_rate: Annotated[
+        float, "how far the magnet moves to the policies, less as lr_steps go by; 0: it is uniform"
+    ] = 0.0
     magnet_every: Annotated[int, "updates of the networks between two moves of the magnet"] = 1
+    magnet_plays: Annotated[bool, "without exploring it is the magnet that plays, which is the calmer one"] = False
     magnet_steps: Annotated[int, "environment steps over which magnet falls to 0, in a straight line; 0: never"] = 0
 
     def __post_init__(self) -> None:
@@ -62,6 +69,8 @@ class ClippedSettings(OnPolicySettings):
             magnet_every=(1, inf),
             magnet_steps=(0, inf),
         )
+        if self.magnet_plays and not (self.magnet and self.magnet_rate):
+            raise UserError("a magnet that plays has to follow the policies: set magnet and magnet_rate, such as 0.002")
 
 
 class Clipped(OnPolicy):
@@ -75,6 +84,28 @@ class Clipped(OnPolicy):
             self.targets["agents"] = self.agent_network()
             if self.deviations is not None:
                 self.targets["deviations"] = deepcopy(self.deviations)
+
+    @contextmanager
+    def _magnet_instead(self, instead: bool) -> Iterator[None]:
+        """Let the magnet's networks speak for the agents."""
+        own = self.agents, self.deviations
+        if instead:
+            self.agents = cast(AgentNetwork | Bodied, self.targets["agents"])
+            self.deviations = cast(Deviations | None, self.targets["deviations"]) if own[1] is not None else None
+        try:
+            yield
+        finally:
+            self.agents, self.deviations = own
+
+    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[Any]:
+        """Return actions drawn from the policies, or without exploring perhaps the magnet's."""
+        with self._magnet_instead(self.settings.magnet_plays and not explore):
+            return super().act(step, rng, explore)
+
+    def probabilities(self, step: Step) -> npt.NDArray[np.float32]:
+        """Return the policies without exploring, perhaps the magnet's, [B, N, A], and remember what was seen."""
+        with self._magnet_instead(self.settings.magnet_plays):
+            return super().probabilities(step)
 
     @abstractmethod
     def facts(self, batch: Batch) -> Facts:
@@ -90,6 +121,7 @@ class Clipped(OnPolicy):
         facts = self.facts(batch)
         if settings.proximity and not settings.squared:
             facts = facts._replace(said=self.all_said(batch))
+        left = max(0.0, 1 - self.steps / settings.lr_steps) if settings.lr_steps else 1.0  # of learning rates
         updates: list[dict[str, Tensor]] = []
         kl = 0.0
         for part, known in minibatches(batch, facts, settings.epochs, settings.minibatches, rng):
@@ -99,7 +131,7 @@ class Clipped(OnPolicy):
                 break
             norms = self.descend(loss)
             if self.targets:
-                self.follow(settings.magnet_rate, settings.magnet_every)
+                self.follow(settings.magnet_rate * left, settings.magnet_every)
             updates.append(figures | dict(zip(("gradient", "critic_gradient"), norms, strict=False)))
         return numbers(updates) | {"kl": kl, "epochs": len(updates) / min(settings.minibatches, len(batch.filled))}
 

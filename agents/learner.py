@@ -89,7 +89,7 @@ _TAKE = {
     "choices": "take one whose actions are several choices, or a learner for all kinds, such as ippo",
     "numbers": "take its continuous version where it has one (continuous=true)",
 }
-_OTHERS = {"choice": "iql or ippo", "choices": "ippo or mappo", "numbers": "ippo or mappo"}
+_OTHERS = {"choice": "iql or ippo", "choices": "ippo or mappo", "numbers": "td3, sac, ippo or mappo"}
 
 
 def suits(spec: EnvSpec, name: str, *, team: bool, kinds: tuple[str, ...] = ("choice",)) -> None:

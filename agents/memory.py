@@ -26,6 +26,14 @@ def update_bytes(spec: EnvSpec, episodes: int) -> int:
     return _WORKING * episodes * (spec.limit + 1) * _inputs(spec, False, False)
 
 
+def move_bytes(spec: EnvSpec, states: bool) -> int:
+    """Return what a move takes, as `moves.no_moves` keeps it."""
+    seen = _inputs(spec if states else replace(spec, state=0), spec.byte_obs, spec.byte_state)
+    seen += 0 if spec.continuous else spec.agents * spec.actions
+    acts = spec.agents * np.dtype(spec.action_type).itemsize * math.prod(spec.action_shape)
+    return 2 * seen + acts + 4 * (1 if spec.team else spec.agents) + 4
+
+
 def _inputs(spec: EnvSpec, byte_obs: bool, byte_state: bool) -> int:
     """Return the bytes of what is seen at one step."""
     return spec.agents * spec.observation * (1 if byte_obs else 4) + spec.state * (1 if byte_state else 4)
@@ -60,3 +68,23 @@ def admit(spec: EnvSpec, *, envs: int, batch: int, replay: int = 0, length: int 
     )
     would = f"{told} would fit" if fits >= 1 else shorter
     raise UserError(f"training here takes {size(total)} of memory, and {size(free)} are free ({what}): {would}")
+
+
+def admit_moves(spec: EnvSpec, *, envs: int, length: int, batch: int, replay: int, states: bool) -> int:
+    """Return the bytes that training from single moves takes; raise `ValueError`, with a replay that fits, if not free.
+
+    Episodes are played `envs` at a time and `length` steps (0: whole ones), and a replay keeps so many moves, of which
+    an update takes `batch`.
+    """
+    free, each = available(), move_bytes(spec, states)
+    played = envs * episode_bytes(replace(spec, limit=min(spec.limit, length or spec.limit)))
+    working = 2 * _WORKING * batch * _inputs(spec, False, False)
+    total = played + replay * each + working
+    if total <= free:
+        return total
+    fits = int((0.8 * free - played - working) // each)
+    told = f"replay={fits} would fit" if fits >= batch else "take fewer envs, a smaller batch or smaller observations"
+    raise UserError(
+        f"training here takes {size(total)} of memory, and {size(free)} are free "
+        f"(a move takes {size(each)}, the replay {size(replay * each)} once it is full): {told}"
+    )

@@ -19,7 +19,8 @@ from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.networks import orthogonal
 from counterplay.agents.policies import Policy, draw, free, likeliest, log_policy, policy
 from counterplay.agents.rollout import Episodes
-from counterplay.agents.team import Batch, Rows, Team, TeamSettings, no_memory_between_cuts, take_rows
+from counterplay.agents.team import Batch, Rows, Team, take_rows
+from counterplay.agents.team_settings import TeamSettings, no_memory_between_cuts
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step
 from counterplay.engine.errors import UserError
 

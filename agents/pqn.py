@@ -24,15 +24,8 @@ from counterplay.agents.on_policy import numbers
 from counterplay.agents.q_learning import ActionValues, ActionValueSettings
 from counterplay.agents.returns import td_lambda
 from counterplay.agents.rollout import Episodes, greedy
-from counterplay.agents.team import (
-    Batch,
-    at_actions,
-    mean_of,
-    minibatches,
-    no_memory_between_cuts,
-    put_rows,
-    take_rows,
-)
+from counterplay.agents.team import Batch, at_actions, mean_of, minibatches, put_rows, take_rows
+from counterplay.agents.team_settings import no_memory_between_cuts
 from counterplay.engine.env import MAX_STEPS, EnvSpec
 
 

@@ -56,17 +56,18 @@ _HUNT = {"pessimism": 0.1, "gamma": 0.95, "epsilon_steps": 80_000, "batch": 8, "
 # worth, and nothing that comes later does (gamma 0: "direct Q-value estimation" of RUDDER's authors).
 _CREDIT = {"credit": "rudder", "gamma": 0.0, "lr": 2e-3, "envs": 16, "epsilon_steps": 50_000}
 # What is new pays, as what the environment pays is far away; learners from replay, six updates an episode.
-_FAR = {
-    "batch": 16,
-    "envs": 8,
-    "warmup": 16,
-    "updates": 6.0,
-    "lr": 1e-3,
-    "scale_rewards": False,
-    "epsilon_steps": 20_000,
-}
+_FAR = {"batch": 16, "envs": 8, "warmup": 16, "updates": 6.0, "lr": 1e-3, "scale_rewards": False}
+_FAR |= {"epsilon_steps": 20_000}
 _NEW = {"novelty": "counts", "curiosity": 0.1}
 _POLE = {"rollout": 32, "lr": 1e-3, "epsilon_steps": 50_000, "scale_rewards": False, "td_lambda": 0.9}
+
+# Torques matter soon or never, and what was played is worth going through ten times.
+_SWING = {"envs": 16, "gamma": 0.9, "epochs": 10, "entropy": 0.0, "lr_steps": 200_000}
+# One decision: small networks, one step of gradient each time, and a magnet that stays uniform as the equilibrium is.
+_SETTLE = {"envs": 64, "hidden": 8, "lr": 1e-2, "epochs": 1, "minibatches": 1, "gamma": 1.0, "lr_steps": 40_000}
+# Many deals an update, gone through once, and a magnet that follows slowly: it is what takes play to the equilibrium.
+_SLOWLY = {"envs": 512, "gamma": 1.0, "gae_lambda": 0.9, "epochs": 1, "lr": 2e-3, "lr_steps": 14_000_000}
+_SLOWLY |= {"magnet_rate": 0.0016, "magnet_plays": True}
 
 PRESETS = (
     Preset("climbing", _Q, 10_000, _BOLD),
@@ -88,6 +89,14 @@ PRESETS = (
     Preset("cartpole", ("pgpe",), 300_000, {"pairs": 16, "episodes": 2}),
     Preset("corridor", ("iql",), 40_000, _FAR | _NEW),
     Preset("watch_repair", ("pqn",), 200_000, _CREDIT),
+    Preset("cartpole", ("reinforce", "a2c"), 150_000, {"envs": 4, "lr": 5e-3, "critic_lr": 5e-3, "lr_steps": 150_000}),
+    Preset("cartpole", ("ippo",), 100_000, {"envs": 8, "lr": 2e-3, "critic_lr": 2e-3, "lr_steps": 100_000}),
+    Preset("cartpole", ("trpo",), 100_000, {"envs": 8, "max_kl": 0.02}),
+    # Its force is found by pushing hard at random, which the continuous form needs.
+    Preset("mountain_car", ("trpo",), 150_000, {"envs": 16, "max_kl": 0.02, "deviation": 2.0}),
+    Preset("pendulum", ("ippo",), 200_000, _SWING),
+    Preset("leduc", ("magnetic_ppo",), 14_000_000, _SLOWLY),
+    Preset("rock_paper_scissors", ("magnetic_ppo",), 40_000, _SETTLE),
 )
 
 

@@ -2,7 +2,8 @@
 
 Every agent has values for its actions; a mixer makes the chosen ones the team's value, which learns from the team's
 reward (Sunehag et al. 2018; Rashid et al. 2018). Without a mixer every agent learns for itself (Tan 1993), and with one
-agent that is DQN (Mnih et al. 2015), Double DQN (van Hasselt et al. 2016), Dueling DQN (Wang et al. 2016) or both.
+agent that is DQN (Mnih et al. 2015), Double DQN (van Hasselt et al. 2016), Dueling DQN (Wang et al. 2016) or both,
+from whole episodes; `dqn` learns from single moves.
 
 Departures from the papers, all of them settings: target networks follow softly instead of being copied now and then;
 rewards are divided by their running deviation, and observations and states brought to mean 0 and deviation 1; several
@@ -39,7 +40,8 @@ from counterplay.agents.nn.networks import AgentNetwork
 from counterplay.agents.replay import Replay
 from counterplay.agents.returns import n_step, td_lambda
 from counterplay.agents.rollout import Episodes, greedy
-from counterplay.agents.team import Batch, Rows, Team, TeamSettings, at_actions, mean_of, put_rows, take_rows
+from counterplay.agents.team import Batch, Rows, Team, at_actions, mean_of, put_rows, take_rows
+from counterplay.agents.team_settings import TeamSettings
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.errors import UserError
 

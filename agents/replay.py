@@ -1,11 +1,14 @@
-"""Replay: the last episodes in a ring, drawn uniformly or by priority."""
+"""Replay: the last episodes in a ring, drawn uniformly or by priority; and what every ring is to files (`Ring`)."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from counterplay.agents.rollout import Episodes, empty
+from counterplay.agents.saved import check_episodes
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.errors import UserError
 
@@ -20,7 +23,69 @@ class Draw(NamedTuple):
     weight: npt.NDArray[np.float32]  # [B] what each counts for, at most 1
 
 
-class Replay:
+class Ring(ABC):
+    """The last `capacity` of what was put in, a row of each of some arrays, as a run's folder keeps it.
+
+    A row does not change once it is put in; its priority does.
+    """
+
+    what: str  # the rows are: "episodes" or "moves"
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.size = self.next = 0
+        self.added = 0  # rows that were ever put in: row k lies at k % capacity
+        self._priority = np.zeros(capacity)
+
+    @abstractmethod
+    def _rows(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what does not change of a row once it is put in, by name, [capacity, ...] each."""
+
+    @abstractmethod
+    def check(self, held: Mapping[str, npt.NDArray[Any]], spec: EnvSpec) -> None:
+        """Raise `ValueError` unless arrays by name, out of a file, are rows that were played in an environment."""
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes when it is full, in memory and on disk."""
+        return sum(array.nbytes for array in self._rows().values())
+
+    def rows(self, start: int, end: int) -> dict[str, npt.NDArray[Any]]:
+        """Return views of the rows from `start` on, as they were added, to `end`: not beyond the ring's last."""
+        first = start % self.capacity
+        return {name: array[first : first + end - start] for name, array in self._rows().items()}
+
+    def put(self, start: int, end: int, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Put back what `rows` gave; raises `ValueError` for what it cannot have given."""
+        for name, place in self.rows(start, end).items():
+            if place.size == 0:
+                continue  # not in a file
+            array = arrays[name]
+            if (array.shape, array.dtype) != (place.shape, place.dtype):
+                raise ValueError(f"{name} has shape {array.shape}, not {place.shape}, or another type")
+            place[...] = array
+
+    def head(self) -> dict[str, Any]:
+        """Return what `rows` does not: priorities, which change, and where the ring is."""
+        return {"priority": self._priority[: self.size], "size": self.size, "added": self.added}
+
+    def begin(self, head: dict[str, Any]) -> None:
+        """Take over what `head` gave; raises `ValueError` for what it cannot have given."""
+        size, added, priority = int(head["size"]), int(head["added"]), np.asarray(head["priority"])
+        if not 0 <= size <= min(added, self.capacity) or priority.shape != (size,):
+            raise ValueError(f"no replay of {self.capacity} {self.what} holds {size} of {added}")
+        if not (np.isfinite(priority).all() and (priority >= 0).all()):
+            raise ValueError("a priority is none")
+        self.size, self.added, self.next = size, added, added % self.capacity
+        self._priority[:size] = priority
+
+    def state(self) -> dict[str, Any]:
+        """Return everything, as arrays and numbers."""
+        held = {name: array[: self.size] for name, array in self._rows().items()}
+        return {**held, "priority": self._priority[: self.size], "next": self.next, "added": self.added}
+
+
+class Replay(Ring):
     """The last `capacity` episodes.
 
     With `alpha` above 0 an episode is drawn in proportion to (its priority) ** alpha, and weighed by
@@ -28,14 +93,14 @@ class Replay:
     Experience Replay", section 3). A new episode has the highest priority so far, so that each is drawn soon.
     """
 
+    what = "episodes"
+
     def __init__(self, spec: EnvSpec, capacity: int, alpha: float = 0.0) -> None:
-        self.capacity, self.alpha = capacity, alpha
-        self.size = self.next = 0
-        self.added = 0  # episodes that were ever put in: episode k lies at k % capacity
+        super().__init__(capacity)
+        self.alpha = alpha
         self._ring = empty(spec, capacity)
         self._steps = spec.limit
         self._length = np.zeros(capacity, np.int64)
-        self._priority = np.zeros(capacity)
 
     def add(self, episodes: Episodes) -> None:
         """Put in episodes, over the oldest where the ring is full."""
@@ -76,47 +141,12 @@ class Replay:
         """Set the priorities of episodes that were drawn: their mean absolute TD error."""
         self._priority[index] = priority + 1e-6  # so that nothing is lost for ever
 
-    @property
-    def nbytes(self) -> int:
-        """What it takes when it is full, in memory and on disk."""
-        return sum(array.nbytes for array in self._rows().values())
-
     def _rows(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what does not change of an episode once it is put in, by name, [capacity, ...] each."""
         held = {name: ring for name, ring in self._ring._asdict().items() if ring is not None}
         return {**held, "length": self._length}
 
-    def episodes(self, start: int, end: int) -> dict[str, npt.NDArray[Any]]:
-        """Return views of the episodes from `start` on, as they were added, to `end`: not beyond the ring's last."""
-        first = start % self.capacity
-        return {name: array[first : first + end - start] for name, array in self._rows().items()}
-
-    def put(self, start: int, end: int, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """Put back what `episodes` gave; raises `ValueError` for what it cannot have given."""
-        for name, place in self.episodes(start, end).items():
-            if place.size == 0:
-                continue  # not in a file
-            array = arrays[name]
-            if (array.shape, array.dtype) != (place.shape, place.dtype):
-                raise ValueError(f"{name} has shape {array.shape}, not {place.shape}, or another type")
-            place[...] = array
-
-    def head(self) -> dict[str, Any]:
-        """Return what `episodes` does not: priorities, which change, and where the ring is."""
-        return {"priority": self._priority[: self.size], "size": self.size, "added": self.added}
-
-    def begin(self, head: dict[str, Any]) -> None:
-        """Take over what `head` gave; raises `ValueError` for what it cannot have given."""
-        size, added, priority = int(head["size"]), int(head["added"]), np.asarray(head["priority"])
-        if not 0 <= size <= min(added, self.capacity) or priority.shape != (size,):
-            raise ValueError(f"no replay of {self.capacity} episodes holds {size} of {added}")
-        self.size, self.added, self.next = size, added, added % self.capacity
-        self._priority[:size] = priority
-
-    def state(self) -> dict[str, Any]:
-        """Return everything, as arrays and numbers."""
-        held = {name: array[: self.size] for name, array in self._rows().items()}
-        return {**held, "priority": self._priority[: self.size], "next": self.next, "added": self.added}
+    def check(self, held: Mapping[str, npt.NDArray[Any]], spec: EnvSpec) -> None:
+        check_episodes(held, spec)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave."""

@@ -16,7 +16,7 @@ from counterplay.agents import LEARNERS, Choice, find, presets, replay_files
 from counterplay.agents.cut import Going
 from counterplay.agents.learner import Collector, Learner, Mixed, Mixture
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
-from counterplay.agents.replay import Replay
+from counterplay.agents.replay import Ring
 from counterplay.agents.rollout import Episodes, Played, collect, earned
 from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint
 from counterplay.agents.seats import Others
@@ -197,7 +197,7 @@ class Run:
             learner = dict(self.learner.state())
             state: dict[str, Any] = {"run": self.about(), "rng": self.rng.bit_generator.state}
             state |= {"history": self.history, "since": self.since, "learner": learner}
-            if isinstance(replay := getattr(self.learner, "replay", None), Replay):
+            if isinstance(replay := getattr(self.learner, "replay", None), Ring):
                 learner.pop("replay")
                 parts = replay_files.write(place, replay, kept) if keep_replay else []
                 state |= {"replay": {**replay.head(), "parts": list(map(list, parts))}} if keep_replay else {}
@@ -236,7 +236,7 @@ class Run:
         its files are missing or damaged.
         """
         if self._unread:
-            replay: Replay = self.learner.replay  # type: ignore[attr-defined]
+            replay: Ring = self.learner.replay  # type: ignore[attr-defined]
             replay_files.read(cast(Path, self.folder), replay, self._parts, self.task.spec)
             self._unread = False
         return not self._lost
@@ -327,7 +327,7 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
         if ours:
             check_state(state["learner"], run.learner.state(), task.spec)
         run.learner.restore(state["learner"])
-        if isinstance(replay := getattr(run.learner, "replay", None), Replay) and "replay" not in state["learner"]:
+        if isinstance(replay := getattr(run.learner, "replay", None), Ring) and "replay" not in state["learner"]:
             run._lost = "replay" not in state
             if not run._lost:
                 replay.begin(state["replay"])

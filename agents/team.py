@@ -4,8 +4,8 @@ Learners from replay (`q_learning`) and from what was just played (`on_policy`) 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from counterplay.agents.credit import Decomposition
-from counterplay.agents.learner import within
 from counterplay.agents.nn.adam import Adam, flatten
 from counterplay.agents.nn.bodies import FAST, Bodied
 from counterplay.agents.nn.device import host, like
@@ -21,66 +20,10 @@ from counterplay.agents.nn.networks import AgentNetwork, Scale, Scales
 from counterplay.agents.novelty import novelty
 from counterplay.agents.returns import Floats, Lives, Mask
 from counterplay.agents.rollout import Episodes
+from counterplay.agents.team_settings import TeamSettings
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
-
-
-@dataclass(frozen=True)
-class TeamSettings:
-    """What can be set of every learner."""
-
-    envs: Annotated[int, "episodes played side by side between updates"] = 8
-    gamma: Annotated[float, "discount of a step"] = 0.99
-    lr: Annotated[float, "learning rate of Adam"] = 5e-4
-    clip: Annotated[float, "largest norm of a gradient"] = 10.0
-    epsilon_start: Annotated[float, "share of random actions at the start"] = 1.0
-    epsilon_end: Annotated[float, "share of random actions at the end"] = 0.05
-    epsilon_steps: Annotated[int, "environment steps over which the share falls, in a straight line"] = 50_000
-    scale_rewards: Annotated[bool, "divide rewards by their running deviation"] = True
-    scale_inputs: Annotated[bool, "bring observations and states to mean 0 and deviation 1"] = True
-    hidden: Annotated[int, "width of hidden layers"] = 64
-    body: Annotated[str, "what agents see with: mlp, gru, norm, residual, cnn, resnet, lstm, attention, graph"] = "mlp"
-    recurrent: Annotated[bool, "agents remember: body=gru by another name"] = False
-    shared: Annotated[bool, "one network for all agents, not one each"] = True
-    roles: Annotated[bool, "agents of other roles have another network, where the environment has roles"] = False
-    ids: Annotated[bool, "a shared network sees which agent it is"] = True
-    last_action: Annotated[bool, "agents see their last actions"] = False
-    novelty: Annotated[
-        str, "what pays agents for the new: none, counts (of observations), rnd (a network's surprise)"
-    ] = "none"
-    curiosity: Annotated[float, "how much the new pays, beside rewards as the environment pays them"] = 0.1
-    credit: Annotated[str, "which steps rewards are paid at: none (as the environment does), rudder"] = "none"
-    credit_updates: Annotated[int, "of credit=rudder: its own updates for each of the learner's"] = 10
-
-    def __post_init__(self) -> None:
-        inf = float("inf")
-        within(
-            self,
-            envs=(1, inf),
-            gamma=(0, 1),
-            lr=(0, inf),
-            clip=(0, inf),
-            epsilon_start=(0, 1),
-            epsilon_end=(0, 1),
-            epsilon_steps=(0, inf),
-            hidden=(1, inf),
-            curiosity=(0, inf),
-            credit_updates=(1, inf),
-        )
-        if self.credit not in ("none", "rudder"):
-            raise UserError(f"credit must be none or rudder, not {self.credit!r}")
-        if self.credit != "none" and getattr(self, "rollout", False):
-            raise UserError("credit=rudder reads whole episodes, and rollout cuts them: set rollout=0")
-        if self.recurrent and self.body not in FAST:
-            raise UserError(f"recurrent=true is body=gru, and body={self.body} is another: set one of them")
-
-    @property
-    def remembers(self) -> str:
-        """What makes agents remember what they saw, as a setting; nothing where they do not."""
-        if self.recurrent or self.body in ("gru", "lstm"):
-            return "recurrent=true" if self.recurrent else f"body={self.body}"
-        return "last_action=true" if self.last_action else ""
 
 
 class Batch(NamedTuple):
@@ -163,15 +106,6 @@ def minibatches(
             chosen = like(batch.filled, part)
             some = Batch(*(None if whole is None else whole[chosen] for whole in batch))  # type: ignore[arg-type]
             yield some, [None if whole is None else whole[chosen] for whole in known]
-
-
-def no_memory_between_cuts(settings: TeamSettings, rollout: int) -> None:
-    """Raise `ValueError` for agents that remember and learn from pieces of episodes."""
-    if rollout and settings.remembers:
-        raise UserError(
-            f"rollout cuts episodes, and agents that remember ({settings.remembers}) learn from whole ones: "
-            "set rollout=0"
-        )
 
 
 def mean_of(numbers: Tensor, present: Tensor | None) -> Tensor:
@@ -304,7 +238,7 @@ class Team:
         """Lay parameters side by side, and make the optimiser of them."""
         self.parameters = list(self.networks.parameters())
         groups = self.groups()
-        self.optimiser = Adam([([self.networks[name] for name in names], rate) for names, rate in groups])
+        self.optimiser = Adam([([self.networks[name] for name in names], rate) for names, rate in groups], self.turns())
         fast = {
             name: part
             for (names, _), parts in zip(groups, self.optimiser.parts, strict=True)
@@ -327,6 +261,10 @@ class Team:
     def groups(self) -> list[tuple[list[str], float]]:
         """Return the names of the networks in groups, and the learning rate of each; groups are clipped apart."""
         return [(list(self.networks), self.settings.lr)]
+
+    def turns(self) -> list[int]:
+        """Return for each group at one of how many updates its turn is."""
+        return [1] * len(self.groups())
 
     @property
     def envs(self) -> int:

@@ -92,7 +92,7 @@ class TRPO(Traced):
             old = self.decisions(self.said(batch, rows), batch, rows)
         weight = take_rows(facts.advantage, rows.step)
         told = []
-        for agents in self.turns(old, rng):
+        for agents in self.in_order(old, rng):
 
             def asked(agents: Tensor = agents, weight: Tensor = weight) -> Tried:
                 decisions = self.decisions(self.said(batch, rows), batch, rows)
@@ -112,7 +112,7 @@ class TRPO(Traced):
         gain = decisions.mean(ratio * weight) + self.settings.entropy * decisions.mean(decisions.entropy())
         return Tried(gain, decisions.mean(old.kl(decisions)))
 
-    def turns(self, old: Decisions, rng: np.random.Generator) -> list[Tensor]:
+    def in_order(self, old: Decisions, rng: np.random.Generator) -> list[Tensor]:
         """Return who steps at a time, f32 [N] each: all at once, or one after another."""
         if not self.settings.sequential:
             return [old.mask.new_ones(self.spec.agents)]

@@ -89,15 +89,7 @@ def train(
         begun_at = 0 if seed is None else arguments.whole("seed", seed)
         run = begin(name, env, begun_at, given, preset, steps, against=against, seat=seat)
     else:
-        if isinstance(resume, str | Path):
-            plain = isinstance(env, str) and not ENVS.imports_own(env)  # the run's own word is as good
-            run = _load(resume, None if plain else env, name, given, against=against)
-        elif is_run(resume):
-            run = resume
-        else:
-            raise UserError(f"resume takes a run or the folder of one, not {type(resume).__name__}")
-        _goes_on(run, name, env, seed, given, preset)
-        _sits_on(run, against, seat)
+        run = _resumed(resume, env, name, given, seed, preset, against, seat)
         if run.steps >= (steps or run.plan.steps):
             raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     from counterplay.api.training import advance
@@ -105,6 +97,29 @@ def train(
     options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
     options |= {"past_every": past_every}
     return advance(run, steps, out=out, on_row=on_row, stop=stop, device=device, **options)
+
+
+def _resumed(
+    resume: "str | Path | Run",
+    env: Any,
+    learner: str | None,
+    settings: dict[str, Any],
+    seed: int | None,
+    preset: str | None,
+    against: Any,
+    seat: int | None,
+) -> "Run":
+    """Return the run to go on with; raises `ValueError` where what is given again is not the run's."""
+    if isinstance(resume, str | Path):
+        plain = isinstance(env, str) and not ENVS.imports_own(env)  # the run's own word is as good
+        run = _load(resume, None if plain else env, learner, settings, against=against)
+    elif is_run(resume):
+        run = resume
+    else:
+        raise UserError(f"resume takes a run or the folder of one, not {type(resume).__name__}")
+    _goes_on(run, learner, env, seed, settings, preset)
+    _sits_on(run, against, seat)
+    return run
 
 
 def check_order(learner: str, env: Any) -> None:

@@ -11,9 +11,8 @@ import numpy as np
 from counterplay.agents.checks import check_learned
 from counterplay.agents.cut import Pieces
 from counterplay.agents.log import Log, Row
-from counterplay.agents.memory import episode_bytes
 from counterplay.agents.nn.device import choose, in_words, move
-from counterplay.agents.replay import Replay
+from counterplay.agents.replay import Ring
 from counterplay.agents.rollout import Played
 from counterplay.agents.run import Run, own_means, torch_threads, totals
 from counterplay.api.learned import is_judged, judge, winnings
@@ -124,9 +123,11 @@ def _train(
     """Play and learn until the run has its steps, or is stopped."""
     goal = run.plan.steps
     row_every, test_every = max(1, goal // ROWS), run.plan.test_every or max(1, goal // TESTS)
-    spec, replay = run.task.spec, getattr(run.settings, "replay", 0)
-    if isinstance(replay, int) and (full := replay * episode_bytes(spec)) >= MENTIONED:
-        tell(f"the replay takes {size(full)} once it holds {replay:,} episodes; replay=N makes it smaller")
+    replay = getattr(run.learner, "replay", None)
+    if isinstance(replay, Ring) and (full := replay.nbytes) >= MENTIONED:
+        tell(
+            f"the replay takes {size(full)} once it holds {replay.capacity:,} {replay.what}; replay=N makes it smaller"
+        )
     times = _Times(run.seconds, steps=run.steps)
     run.stopped_by = "steps"
     while run.steps < goal:
@@ -156,7 +157,7 @@ def _train(
 def _tell_replay(run: Run, place: Path) -> None:
     """Tell before it is written how large a replay will be."""
     replay = getattr(run.learner, "replay", None)
-    if isinstance(replay, Replay) and run.plan.keep_replay and replay.nbytes >= LARGE:
+    if isinstance(replay, Ring) and run.plan.keep_replay and replay.nbytes >= LARGE:
         tell(
             f"the replay is kept in {place} too, {size(replay.nbytes)} once it is full; without it (--no-replay, "
             "keep_replay=False) a resumed run fills it anew"

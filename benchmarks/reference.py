@@ -43,6 +43,8 @@ TASKS = (
     Task("cartpole", "a2c", 150_000, 475),
     Task("cartpole", "trpo", 100_000, 475),
     Task("cartpole", "ippo", 100_000, 475),
+    Task("mountain_car(continuous=true)", "trpo", 150_000, 90),
+    Task("pendulum", "ippo", 200_000, -200),
     Task("rock_paper_scissors", "magnetic_ppo", 40_000, 0.05, lower=True),
     Task("leduc", "magnetic_ppo", 14_000_000, 0.1, lower=True),
 )

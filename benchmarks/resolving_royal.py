@@ -2,7 +2,7 @@
 
     python benchmarks/resolving_royal.py                          # all runs, a process each: an hour and a half
     python benchmarks/resolving_royal.py strength:50 river reach  # one of them, and keep the other results
-    python benchmarks/resolving_royal.py strength:50 turn reach 25  # the same by so many iterations
+    python benchmarks/resolving_royal.py strength:50 turn reach 25  # by so many iterations
     python benchmarks/resolving_royal.py --table                  # renew the table of docs/resolving_holdem.md
 
 Blueprints are trained for so many iterations on one thread from a seed, so that all runs of a spec are of the same one.

@@ -10,7 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from counterplay.agents.coma import COMA, COMASettings, Critic, advantage  # noqa: E402
-from counterplay.agents.on_policy import Decisions, log_policy  # noqa: E402
+from counterplay.agents.on_policy import Decisions  # noqa: E402
+from counterplay.agents.policies import Choice, log_policy  # noqa: E402
 from counterplay.engine.env import EnvSpec  # noqa: E402
 
 SPEC = EnvSpec(agents=3, actions=4, observation=5, state=6, limit=7)
@@ -38,7 +39,7 @@ def game():
 
 def decided(logits, legal, joint, epsilon=0.0):
     log = log_policy(logits, legal, epsilon).expand(len(joint), -1, -1)
-    return Decisions(log, log.gather(-1, joint[..., None])[..., 0], torch.ones(joint.shape))
+    return Decisions(Choice(log), log.gather(-1, joint[..., None])[..., 0], torch.ones(joint.shape))
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.3])

@@ -353,43 +353,35 @@ def test_vrpo(spec, lives):
         shares = naive.softmax(logits[b, t, m], episodes.legal[b, t, m].tolist())
         return sum(p * float(q) for p, q in zip(shares, said[b, t, n], strict=True))
 
-    errors, count = 0.0, 0
+    errors = []
     for b, row in enumerate(episodes.filled):
         length, (alive, ended) = int(row.sum()), life(episodes, b)
         for n in range(spec.agents):
+            reward = [naive.reward_of(episodes, b, t, n) for t in range(length)]
             q = [float(said[b, t, n, episodes.action[b, t, chooser(b, t, n)]]) for t in range(length)]
-
-            def paid(t, b=b, n=n, length=length, ended=ended):  # from t on, to one whose game has ended
-                return sum(gamma ** (u - t) * naive.reward_of(episodes, b, u, n) for u in range(t, length))
-
-            def after(t, b=b, n=n, length=length, ended=ended):
-                if t == length - 1 and episodes.terminated[b, t]:
-                    return 0.0
-                return None if ended[t + 1, n] else mean(b, t + 1, n)
-
-            goals, beyond = [0.0] * length, 0.0
+            following = [mean(b, t + 1, n) for t in range(length)]
+            following = still_paid(reward, following, bool(episodes.terminated[b, length - 1]), ended[:, n], gamma)
+            beyond = 0.0
             for t in range(length - 1, -1, -1):
-                if not alive[t, n]:
-                    beyond = 0.0
-                    continue
-                worth = after(t)
-                if worth is None:
-                    worth = None
-                    break
-                beyond = naive.reward_of(episodes, b, t, n) + gamma * worth - q[t] + gamma * trace * beyond
-                goals[t] = q[t] + beyond
-            else:
-                for t in range(length):
-                    if alive[t, n]:
-                        assert facts.target[b, t, n].item() == pytest.approx(goals[t], rel=1e-4, abs=1e-4)
-                        assert facts.advantage[b, t, n].item() == pytest.approx(
-                            goals[t] - mean(b, t, n), rel=1e-4, abs=1e-4
-                        )
-                        errors += (q[t] - goals[t]) ** 2
-                        count += 1
-    if not lives:
-        assert told["value_loss"].item() == pytest.approx(errors / count, rel=1e-4)
+                beyond = reward[t] + gamma * following[t] - q[t] + gamma * trace * beyond if alive[t, n] else 0.0
+                if alive[t, n]:
+                    assert facts.target[b, t, n].item() == pytest.approx(q[t] + beyond, rel=1e-4, abs=1e-4)
+                    gained = q[t] + beyond - mean(b, t, n)
+                    assert facts.advantage[b, t, n].item() == pytest.approx(gained, rel=1e-4, abs=1e-4)
+                    errors.append(beyond**2)
+    assert told["value_loss"].item() == pytest.approx(sum(errors) / len(errors), rel=1e-4)
     assert torch.isfinite(loss)
+
+
+def still_paid(reward, following, over, ended, gamma):
+    """Return what steps led to was worth, [T]: where the rules ended an agent's game, what was paid after it."""
+    length, found = len(reward), list(following)
+    for t in range(length - 1, -1, -1):
+        if t == length - 1 and over:
+            found[t] = 0.0
+        elif ended[t + 1]:
+            found[t] = reward[t + 1] + gamma * found[t + 1] if t + 1 < length else 0.0
+    return found
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -494,3 +486,23 @@ def test_refusals():
         find("vrpo").with_settings({"central": False})
     with pytest.raises(ValueError, match="started several times"):
         Alike(Own(make_env("climbing").start(2)), 2, 2)
+
+
+def test_a_magnet_that_plays_is_the_slow_copy():
+    """Without exploring its policies are shown, and those of the agents otherwise; agents learn as without it."""
+    given = {"magnet": 0.3, "magnet_rate": 0.1, "hidden": 8, "envs": 8, "test_every": 10**6, "seed": 1}
+    plain, calm = (
+        counterplay.train("magnetic_ppo", "kuhn", steps=400, magnet_plays=plays, preset="none", **given)
+        for plays in (False, True)
+    )
+    for name, part in plain.learner.networks.state_dict().items():
+        assert torch.equal(part, calm.learner.networks.state_dict()[name]), name
+    step = calm.playing(4).reset(np.random.default_rng(0))
+    calm.learner.begin(4)
+    shown = calm.learner.probabilities(step)
+    plain.learner.begin(4)
+    assert np.abs(shown - plain.learner.probabilities(step)).max() > 1e-4
+    calm.learner.agents = calm.learner.targets["agents"]
+    np.testing.assert_array_equal(shown, calm.learner._log(calm.learner.outputs(step), step, 0.0).exp().numpy())
+    with pytest.raises(ValueError, match="a magnet that plays has to follow the policies"):
+        counterplay.train("magnetic_ppo", "kuhn", steps=10, magnet_plays=True, magnet_rate=0.0, preset="none")

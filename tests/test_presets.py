@@ -8,6 +8,7 @@ import counterplay
 from counterplay.agents import find
 from counterplay.agents.presets import PRESETS, Preset, choose
 from counterplay.api.runs import preset_name
+from counterplay.games import GAMES
 from counterplay.games.envs import ENVS
 
 SMALL = {"hidden": 8, "envs": 2}
@@ -21,7 +22,7 @@ def test_every_preset_fits(preset, learner):
     settings = choice.with_settings(preset.settings_for({}))
     assert all(getattr(settings, name) == value for name, value in preset.settings.items())
     assert not set(preset.settings) & set(choice.entry.preset), "what the name says is no matter of a preset"
-    assert preset.name in ENVS.names
+    assert preset.name in (*ENVS.names, *GAMES.names)
     assert choose(None, preset.name, learner) == choose(preset.name, "elsewhere", learner) == preset
 
 

@@ -109,6 +109,7 @@ def test_other_names_of_settings_are_of_settings_that_exist():
 def test_the_learners_that_fit_are_asked():
     known = alone()
     assert {"iql", "mappo", "ippo", "a2c", "ia2c", "reinforce", "trpo", "grpo", "vrpo", "magnetic_ppo"} <= set(known)
+    assert {"dqn", "rainbow", "ddpg", "td3", "sac", "maddpg", "matd3", "masac"} <= set(known)
     assert not {"vdn", "qmix", "coma", "hatrpo"} & set(known)
 
 

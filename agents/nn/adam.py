@@ -49,10 +49,12 @@ class Adam:
     """Adam (Kingma and Ba 2015, algorithm 1) with its authors' beta and epsilon, for modules in groups.
 
     `rates` are the groups' learning rates, and may be changed; `parts` every module's parameters, flat (see `flatten`).
+    A group follows its gradients at one of so many steps, if `every` says so, and its count is of those.
     """
 
-    def __init__(self, groups: Sequence[tuple[Sequence[nn.Module], float]]) -> None:
+    def __init__(self, groups: Sequence[tuple[Sequence[nn.Module], float]], every: Sequence[int] | None = None) -> None:
         self.rates = [rate for _, rate in groups]
+        self.every = [1] * len(groups) if every is None else list(every)
         self.parts: list[list[Tensor]] = []
         self.count = 0
         self._groups = []
@@ -65,11 +67,15 @@ class Adam:
     def step(self, most: float) -> list[Tensor]:
         """Scale each group's gradients down to that norm if theirs is more, and follow them; return what they were.
 
-        A parameter without a gradient counts as one with zeros.
+        A parameter without a gradient counts as one with zeros. Of a group whose turn it is not, the norm is 0.
         """
         self.count += 1
         norms = []
-        for (parameters, values, mean, square), rate in zip(self._groups, self.rates, strict=True):
+        for (parameters, values, mean, square), rate, every in zip(self._groups, self.rates, self.every, strict=True):
+            if self.count % every:
+                norms.append(values.new_zeros(()))
+                continue
+            count = self.count // every
             grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
             slopes = torch.cat([grad.reshape(-1) for grad in grads])
             norms.append(torch.linalg.vector_norm(slopes))
@@ -77,9 +83,9 @@ class Adam:
             scale = 1.0 if scale > 1 else scale  # and what is not a number stays so
             if values.device.type == "cpu":
                 arrays = slopes.numpy(), values.numpy(), mean.numpy(), square.numpy()
-                follow(*arrays, np.float32(scale), rate, self.count)
+                follow(*arrays, np.float32(scale), rate, count)
             else:
-                plain.follow(slopes, values, mean, square, scale, rate, self.count)
+                plain.follow(slopes, values, mean, square, scale, rate, count)
         return norms
 
     def vectors(self) -> tuple[Tensor, Tensor, Tensor]:
