@@ -80,7 +80,7 @@ def put_table(found: dict[str, list[dict[str, Any]]]) -> None:
         took = [f"{run['episodes']:,}" if run["episodes"] else f"not in {run['played']:,}" for run in runs]
         seconds = [run["seconds"] for run in runs]
         if runs:
-            rows.append([way.label, ", ".join(took), way.published, f"{min(seconds):.0f} to {max(seconds):.0f}"])
+            rows.append([way.label, ", ".join(took), way.published, ", ".join(f"{one:.0f}" for one in seconds)])
     header = ["", "episodes, by seed", "published", "CPU seconds a run"]
     report.put(PAGE, "credit", report.table(header, rows))
 
