@@ -23,7 +23,7 @@ class Preset(NamedTuple):
     name: str  # of the environment
     learners: tuple[str, ...]
     steps: int  # of a run, unless told otherwise
-    settings: Mapping[str, bool | int | float]
+    settings: Mapping[str, bool | int | float | str]
 
     def settings_for(self, given: Mapping[str, object], steps: int | None = None) -> dict[str, object]:
         """Return the settings of a run of that many steps, without those that are given and those that these replace.
@@ -52,6 +52,14 @@ _UNIFORM = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 5e-3, "batch": 64,
 # A day is told from the next by memory alone.
 _MEMORY = {"recurrent": True, "last_action": True}
 _HUNT = {"pessimism": 0.1, "gamma": 0.95, "epsilon_steps": 80_000, "batch": 8, "warmup": 16}
+# A single choice, paid at the end beside much that it did not cause: rewards where they were earned say what it is
+# worth, and nothing that comes later does (gamma 0: "direct Q-value estimation" of RUDDER's authors).
+_CREDIT = {"credit": "rudder", "gamma": 0.0, "lr": 2e-3, "envs": 16, "epsilon_steps": 50_000}
+# What is new pays, as what the environment pays is far away; learners from replay, six updates an episode.
+_FAR = {"batch": 16, "envs": 8, "warmup": 16, "updates": 6.0, "lr": 1e-3, "scale_rewards": False}
+_FAR |= {"epsilon_steps": 20_000}
+_NEW = {"novelty": "counts", "curiosity": 0.1}
+_POLE = {"rollout": 32, "lr": 1e-3, "epsilon_steps": 50_000, "scale_rewards": False, "td_lambda": 0.9}
 
 # Torques matter soon or never, and what was played is worth going through ten times.
 _SWING = {"envs": 16, "gamma": 0.9, "epochs": 10, "entropy": 0.0, "lr_steps": 200_000}
@@ -77,6 +85,10 @@ PRESETS = (
     Preset("foraging", ("vdn", "qmix"), 2_000_000, {"gamma": 0.9}),
     Preset("foraging", ("coma",), 4_000_000, {"gamma": 0.9}),
     Preset("foraging", ("mappo",), 500_000, {}),
+    Preset("cartpole", ("pqn",), 300_000, _POLE),
+    Preset("cartpole", ("pgpe",), 300_000, {"pairs": 16, "episodes": 2}),
+    Preset("corridor", ("iql",), 40_000, _FAR | _NEW),
+    Preset("watch_repair", ("pqn",), 200_000, _CREDIT),
     Preset("cartpole", ("reinforce", "a2c"), 150_000, {"envs": 4, "lr": 5e-3, "critic_lr": 5e-3, "lr_steps": 150_000}),
     Preset("cartpole", ("ippo",), 100_000, {"envs": 8, "lr": 2e-3, "critic_lr": 2e-3, "lr_steps": 100_000}),
     Preset("cartpole", ("trpo",), 100_000, {"envs": 8, "max_kl": 0.02}),

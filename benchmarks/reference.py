@@ -11,6 +11,7 @@ the goal is reached at any of them. To add a task is to add a row of `TASKS`, an
 
 import argparse
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import report
@@ -21,6 +22,7 @@ import torch  # noqa: E402
 
 from counterplay.api.runs import begin  # noqa: E402
 from counterplay.api.training import advance  # noqa: E402
+from counterplay.engine.spec import split  # noqa: E402
 
 torch.set_num_threads(1)
 TESTS, EPISODES = 20, 20
@@ -36,7 +38,24 @@ class Task(NamedTuple):
     goal: float
     seeds: int = 1
     lower: bool = False  # the goal is an exploitability, which is good when it is low
+    settings: Mapping[str, object] = {}  # beside the preset, or in its place
 
+    @property
+    def label(self) -> str:
+        """The learner, with what is set by hand."""
+        given = ", ".join(f"{name}={value}" for name, value in self.settings.items())
+        return f"{self.learner}({given})" if given else self.learner
+
+    @property
+    def key(self) -> str:
+        """By which its runs are kept."""
+        return f"{self.env}: {self.label}"
+
+
+_EPSILON = {"novelty": "none"}
+_NOISE = {"novelty": "none", "explore": "parameters"}
+_RND = {"novelty": "rnd", "curiosity": 0.02}
+_UNIFORM = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 0.005, "batch": 64, "warmup": 64, "updates": 0.25}
 
 TASKS = (
     Task("cartpole", "reinforce", 150_000, 475),
@@ -47,12 +66,23 @@ TASKS = (
     Task("pendulum", "ippo", 200_000, -200),
     Task("rock_paper_scissors", "magnetic_ppo", 40_000, 0.05, lower=True),
     Task("leduc", "magnetic_ppo", 14_000_000, 0.1, lower=True),
+    Task("cartpole", "pqn", 300_000, 475),
+    Task("cartpole", "pgpe", 300_000, 475),
+    Task("corridor(length=40)", "iql", 30_000, 11, settings=_NOISE),
+    Task("corridor(length=40)", "iql", 30_000, 11, settings=_EPSILON),
+    Task("corridor(length=40, mixed=true)", "iql", 40_000, 11),
+    Task("corridor(length=40, mixed=true)", "iql", 40_000, 11, settings=_RND),
+    Task("corridor(length=40, mixed=true)", "iql", 40_000, 11, settings=_EPSILON),
+    Task("swing_up", "pgpe", 100_000_000, 935),
+    Task("swing_up(hard=true)", "pgpe", 100_000_000, 631),
+    Task("qtran_matrix", "wqmix", 4_800, 8, seeds=3, settings=_UNIFORM),
+    Task("qtran_matrix", "qmix", 4_800, 8, seeds=3, settings=_UNIFORM),
 )
 
 
 def train(task: Task, seed: int) -> dict[str, Any]:
     """Return one run's curve and the processor time that it took."""
-    run = begin(task.learner, task.env, seed, {}, steps=task.steps)
+    run = begin(task.learner, task.env, seed, dict(task.settings), steps=task.steps)
     began = time.process_time()
     advance(run, task.steps, test_every=task.steps // TESTS, test_episodes=EPISODES, device="cpu")
     if run.stopped_by == "interrupt":
@@ -74,13 +104,13 @@ def known() -> dict[str, list[dict[str, Any]]]:
 def measure(envs: list[str], learners: list[str]) -> None:
     """Train these learners on these tasks, and keep what was found of others."""
     for task in TASKS:
-        if task.env in envs and task.learner in learners:
+        if {task.env, task.env.partition("(")[0]} & set(envs) and task.learner in learners:
             runs: list[dict[str, Any]] = []
             for seed in range(task.seeds):
                 runs.append(train(task, seed))
-                found = {**known(), f"{task.env}: {task.learner}": runs}
+                found = {**known(), task.key: runs}
                 report.save("reference", {"machine": report.machine(("torch",)), "runs": found})
-                print(task.env, task.learner, seed, runs[-1]["curve"][-1], f"{runs[-1]['seconds']:.0f} s", flush=True)
+                print(task.key, seed, runs[-1]["curve"][-1], f"{runs[-1]['seconds']:.0f} s", flush=True)
 
 
 def first(task: Task, run: dict[str, Any]) -> int | None:
@@ -94,13 +124,13 @@ def put_table(found: dict[str, list[dict[str, Any]]]) -> None:
     """Write the table of the page."""
     rows = []
     for task in TASKS:
-        for run in found.get(f"{task.env}: {task.learner}", []):
+        for run in found.get(task.key, []):
             scores = [score for _, score in run["curve"]]
             best, reached = (min if task.lower else max)(scores), first(task, run)
             goal = f"{task.goal:g} {'or less' if task.lower else 'or more'}"
             cells = [f"{run['seed']}", goal, f"{best:.3g}", f"{scores[-1]:.3g}", f"{reached:,}" if reached else "not"]
             rows.append(
-                [f"`{task.env}`", f"`{task.learner}`", *cells, f"{run['curve'][-1][0]:,}", f"{run['seconds']:.0f}"]
+                [f"`{task.env}`", f"`{task.label}`", *cells, f"{run['curve'][-1][0]:,}", f"{run['seconds']:.0f}"]
             )
     header = ["", "", "seed", "goal", "best", "last", "reached at step", "of steps", "CPU seconds"]
     report.put(PAGE, "reference", report.table(header, rows, right=2))
@@ -115,13 +145,13 @@ def draw(found: dict[str, list[dict[str, Any]]]) -> None:
     matplotlib.rcParams["font.size"] = 9
     import matplotlib.pyplot as plt
 
-    envs = list(dict.fromkeys(task.env for task in TASKS if found.get(f"{task.env}: {task.learner}")))
+    envs = list(dict.fromkeys(task.env for task in TASKS if found.get(task.key)))
     figure, axes = plt.subplots(1, len(envs), figsize=(4 * len(envs), 3.2), layout="constrained", squeeze=False)
     for axis, env in zip(axes.flat, envs, strict=True):
         for k, task in enumerate(task for task in TASKS if task.env == env):
-            for run in found.get(f"{env}: {task.learner}", []):
+            for run in found.get(task.key, []):
                 at, scores = zip(*run["curve"], strict=True)
-                label = task.learner if run["seed"] == 0 else None
+                label = task.label if run["seed"] == 0 else None
                 axis.plot([step / 1000 for step in at], scores, color=f"C{k}", label=label)
             axis.axhline(task.goal, color="grey", linewidth=0.8, linestyle="--")
             if task.lower:
@@ -137,12 +167,12 @@ def draw(found: dict[str, list[dict[str, Any]]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", help="environments to train on, by their names; all")
+    parser.add_argument("--only", help="environments to train on, by their names, with or without parameters; all")
     parser.add_argument("--learners", help="learners to train, by their names; all")
     parser.add_argument("--table", action="store_true", help="train nothing")
     options = parser.parse_args()
     if not options.table:
-        envs = options.only.split(",") if options.only else [task.env for task in TASKS]
+        envs = split(options.only) if options.only else [task.env for task in TASKS]
         measure(envs, options.learners.split(",") if options.learners else [task.learner for task in TASKS])
     put_table(known())
     draw(known())

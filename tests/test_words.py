@@ -106,6 +106,26 @@ def test_other_names_of_settings_are_of_settings_that_exist():
     assert not hint_of_setting("nonsense", settings)
 
 
+@pytest.mark.parametrize(
+    ("learner", "theirs", "ours"),
+    [
+        ("ippo", "num_steps", "rollout"),
+        ("pqn", "rollout_length", "rollout"),
+        ("iql", "num_steps", "n_step"),
+        ("ippo", "network_arch", "body"),
+        ("iql", "exploration", "explore"),
+        ("mappo", "rnd", "novelty"),
+        ("vdn", "count_based", "novelty"),
+        ("mappo", "int_coef", "curiosity"),
+        ("ippo", "reward_redistribution", "credit"),
+        ("pgpe", "popsize", "pairs"),
+    ],
+)
+def test_other_names_of_what_all_learners_share(learner, theirs, ours):
+    with pytest.raises(UserError, match=f"has no setting '{theirs}': it is called {ours} here"):
+        find(learner).with_settings({theirs: 1})
+
+
 def test_the_learners_that_fit_are_asked():
     known = alone()
     assert {"iql", "mappo", "ippo", "a2c", "ia2c", "reinforce", "trpo", "grpo", "vrpo", "magnetic_ppo"} <= set(known)

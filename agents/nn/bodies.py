@@ -131,13 +131,6 @@ class Entities(nn.Module):
             parts.append(network(seen))
         return self.own(own), torch.cat(parts, dim=-2)
 
-    def told(self, spec: EnvSpec) -> None:
-        """Take observations with other numbers of entities from now on; raises `ValueError` for other kinds."""
-        own = [i for i in range(spec.observation) if not any(s <= i < s + c * w for s, c, w in spec.entities)]
-        if [w for _, _, w in spec.entities] != [w for _, _, w in self.kinds] or len(own) != len(self.own_numbers):
-            raise UserError("the agents look at entities of other kinds than this environment has")
-        self.kinds, self.own_numbers = spec.entities, own
-
 
 class Attention(nn.Module):
     """An agent asks all that it sees, by attention with four heads (Vaswani et al. 2017, section 3.2), once.
