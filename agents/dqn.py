@@ -95,7 +95,7 @@ class DQN(FromMoves, ActionValues):
     def said(network: AgentNetwork | Bodied, obs: Tensor) -> Tensor:
         """Return what agents' networks say of observations [R, N, O]: logits or values, [R, N, A, Z]."""
         found = network.logits(obs) if isinstance(network, ValueNetwork) else network(obs)[0][..., None]
-        return found  # type: ignore[no-any-return]
+        return found
 
     def loss(self, seen: Seen, rng: np.random.Generator) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Return the mean squared TD error, or of distributions the mean cross entropy; errors [R, N]; figures."""

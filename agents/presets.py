@@ -53,6 +53,9 @@ _UNIFORM = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 5e-3, "batch": 64,
 _MEMORY = {"recurrent": True, "last_action": True}
 _HUNT = {"pessimism": 0.1, "gamma": 0.95, "epsilon_steps": 80_000, "batch": 8, "warmup": 16}
 
+# An Ornstein-Uhlenbeck process whose swings are about as long as the car's come to the top nine times in ten.
+_SWING = {"noise": "ou", "noise_size": 0.3, "noise_pull": 0.05, "random_steps": 0, "updates": 0.25}
+
 PRESETS = (
     Preset("climbing", _Q, 10_000, _BOLD),
     Preset("climbing", _PPO, 40_000, _SURE),
@@ -69,6 +72,11 @@ PRESETS = (
     Preset("foraging", ("vdn", "qmix"), 2_000_000, {"gamma": 0.9}),
     Preset("foraging", ("coma",), 4_000_000, {"gamma": 0.9}),
     Preset("foraging", ("mappo",), 500_000, {}),
+    Preset("pendulum", ("ddpg", "td3", "sac"), 20_000, {}),
+    Preset("mountain_car", ("td3",), 40_000, _SWING),
+    Preset("cartpole", ("dqn", "d3qn"), 50_000, {}),
+    Preset("cartpole", ("rainbow",), 50_000, {"value_low": 0.0, "value_high": 100.0}),
+    Preset("spread", ("maddpg", "matd3", "masac"), 200_000, {"gamma": 0.95, "updates": 0.1, "batch": 256}),
 )
 
 
