@@ -69,6 +69,9 @@ _SETTLE = {"envs": 64, "hidden": 8, "lr": 1e-2, "epochs": 1, "minibatches": 1, "
 _SLOWLY = {"envs": 512, "gamma": 1.0, "gae_lambda": 0.9, "epochs": 1, "lr": 2e-3, "lr_steps": 14_000_000}
 _SLOWLY |= {"magnet_rate": 0.0016, "magnet_plays": True}
 
+# An Ornstein-Uhlenbeck process whose swings are about as long as the car's come to the top nine times in ten.
+_HILL = {"noise": "ou", "noise_size": 0.3, "noise_pull": 0.05, "random_steps": 0, "updates": 0.25}
+
 PRESETS = (
     Preset("climbing", _Q, 10_000, _BOLD),
     Preset("climbing", _PPO, 40_000, _SURE),
@@ -97,6 +100,11 @@ PRESETS = (
     Preset("pendulum", ("ippo",), 200_000, _SWING),
     Preset("leduc", ("magnetic_ppo",), 14_000_000, _SLOWLY),
     Preset("rock_paper_scissors", ("magnetic_ppo",), 40_000, _SETTLE),
+    Preset("pendulum", ("ddpg", "td3", "sac"), 20_000, {}),
+    Preset("mountain_car", ("td3",), 40_000, _HILL),
+    Preset("cartpole", ("dqn", "d3qn"), 50_000, {}),
+    Preset("cartpole", ("rainbow",), 50_000, {"value_low": 0.0, "value_high": 100.0}),
+    Preset("spread", ("maddpg", "matd3", "masac"), 200_000, {"gamma": 0.95, "updates": 0.1, "batch": 256}),
 )
 
 

@@ -238,7 +238,7 @@ class Team:
         """Lay parameters side by side, and make the optimiser of them."""
         self.parameters = list(self.networks.parameters())
         groups = self.groups()
-        self.optimiser = Adam([([self.networks[name] for name in names], rate) for names, rate in groups], self.turns())
+        self.optimiser = Adam([([self.networks[name] for name in names], rate) for names, rate in groups], self.paces())
         fast = {
             name: part
             for (names, _), parts in zip(groups, self.optimiser.parts, strict=True)
@@ -262,7 +262,7 @@ class Team:
         """Return the names of the networks in groups, and the learning rate of each; groups are clipped apart."""
         return [(list(self.networks), self.settings.lr)]
 
-    def turns(self) -> list[int]:
+    def paces(self) -> list[int]:
         """Return for each group at one of how many updates its turn is."""
         return [1] * len(self.groups())
 
