@@ -1,5 +1,6 @@
 """The command line's half for teams: learners, envs, train, sweep, watch, and evaluating what was trained."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,10 @@ def envs(name: str | None) -> None:
 @click.option("--seat", type=click.IntRange(min=0), metavar="K", help="The seat left open then; each in turn.")
 @click.option("--past-every", type=Count(), metavar="N", help="Steps between past selves that are kept, in DIR/past.")
 @DEVICE
+@click.option("--processes", type=Count(), metavar="K", help="Processes that train the run together, here; 1.")
+@click.option(
+    "--compress", metavar="HOW", help="What they send each other: powersgd compresses gradients; none leaves them."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option(
     "--help", "-h", "asks", is_flag=True, help="Show this, and of LEARNER its settings, those in ENV if given."
@@ -112,6 +117,7 @@ def train(
     'counterplay learners' and 'counterplay envs' list both. Ctrl-C ends a run and keeps what there is.
     """
     from counterplay.agents import find
+    from counterplay.api.company import beside
     from counterplay.api.runs import check_order, settings_of
 
     if learner is not None:
@@ -129,11 +135,14 @@ def train(
 
     failure = None
     with interrupts() as stop:  # until all is said
-        with watching(f"{learner} {env}" if resume is None else resume) as watch:
+        with nullcontext() if beside() else watching(f"{learner} {env}" if resume is None else resume) as watch:
+            told = None if watch is None else watch.row
             try:
-                run = counterplay.train(learner, env, resume=resume, on_row=watch.row, against=against or None, **more)
+                run = counterplay.train(learner, env, resume=resume, on_row=told, against=against or None, **more)
             except NotSaved as error:
                 run, failure = error.result, error
+        if beside():  # the first process tells
+            return stop.code
         if as_json:
             put_json({**pages.figures(run), **pages.last_test(run)})
         else:

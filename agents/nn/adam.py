@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents import together
 from counterplay.agents.nn import plain
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
@@ -55,6 +56,7 @@ class Adam:
         self.rates = [rate for _, rate in groups]
         self.parts: list[list[Tensor]] = []
         self.count = 0
+        self.compressing: dict[str, Any] = {}  # what a compression of gradients remembers, in several processes
         self._groups = []
         for modules, _ in groups:
             values, parts = flatten(modules)
@@ -65,13 +67,14 @@ class Adam:
     def step(self, most: float) -> list[Tensor]:
         """Scale each group's gradients down to that norm if theirs is more, and follow them; return what they were.
 
-        A parameter without a gradient counts as one with zeros.
+        A parameter without a gradient counts as one with zeros. Of several processes that train together it is the
+        average of their gradients.
         """
         self.count += 1
         norms = []
-        for (parameters, values, mean, square), rate in zip(self._groups, self.rates, strict=True):
-            grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-            slopes = torch.cat([grad.reshape(-1) for grad in grads])
+        every = [_slopes(group.parameters) for group in self._groups]
+        every = together.averaged(every, [p for group in self._groups for p in group.parameters], self.compressing)
+        for (_, values, mean, square), slopes, rate in zip(self._groups, every, self.rates, strict=True):
             norms.append(torch.linalg.vector_norm(slopes))
             scale = most / (norms[-1].item() + 1e-6)
             scale = 1.0 if scale > 1 else scale  # and what is not a number stays so
@@ -97,6 +100,12 @@ class Adam:
         for group, (mean, square) in zip(self._groups, state["moments"], strict=True):
             group.mean.copy_(mean)
             group.square.copy_(square)
+
+
+def _slopes(parameters: list[nn.Parameter]) -> Tensor:
+    """Return the gradients of parameters, flat."""
+    grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    return torch.cat([grad.reshape(-1) for grad in grads])
 
 
 @jit
