@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -18,7 +18,7 @@ from counterplay.agents.learner import Collector, Learner, Mixed, Mixture
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
 from counterplay.agents.replay import Replay
 from counterplay.agents.rollout import Episodes, Played, collect, earned
-from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint
+from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint, tensors
 from counterplay.agents.seats import Others
 from counterplay.engine import schema, spec
 from counterplay.engine.arguments import number, path, whole
@@ -30,6 +30,7 @@ from counterplay.engine.writing import replacing, told, write_atomic
 
 PAST = "past"  # the folder of past selves, in the run's own
 FORMAT = 2  # 1 had the replay in the checkpoint
+_LARGE = "learner", "replay", "playing", "ranks"  # parts of a checkpoint that are looked at by themselves
 
 
 class Score(NamedTuple):
@@ -188,10 +189,16 @@ class Run:
             found["explorer"] = explorer
         return found
 
+    def divide(self, processes: int) -> None:
+        """Have so many processes train it; where they were others, other episodes begin."""
+        if processes != self.plan.processes:
+            self._going = None
+        self.plan = replace(self.plan, processes=processes)
+
     def share_replay(self, replay: Replay) -> None:
         """Take another replay, an empty one, in place of the learner's."""
-        self.learner.replay = replay  # type: ignore[attr-defined]
-        self._parts, self._unread, self._lost = [], False, self.steps > 0
+        self.learner.replay, self._parts = replay, []  # type: ignore[attr-defined]
+        self._unread, self._lost = False, self.steps > 0
 
     def stand_beside(self) -> None:
         """Take this process's part in a run: random numbers of its own, and no folder."""
@@ -228,7 +235,7 @@ class Run:
                 state |= {"replay": {**replay.head(), "parts": list(map(list, parts))}} if keep_replay else {}
             kept = [*kept, *parts]
             with replacing(place / CHECKPOINT_FILE) as file:
-                torch.save(_tensors(state), file.name)  # by its name, so that it is not put together in memory
+                torch.save(tensors(state), file.name)  # by its name, so that it is not put together in memory
             kept = parts
             write_atomic(place / RUN_FILE, json.dumps(self.about(), indent=2).encode())
         finally:
@@ -316,8 +323,7 @@ def read(folder: str | Path) -> Saved:
     number = about.get("format") if isinstance(about, dict) else None
     if type(number) is int and number > FORMAT:
         raise UserError(f"{folder} was written by a newer Counterplay; upgrade to read it")
-    large = "learner", "replay", "playing", "ranks"
-    check_plain({name: part for name, part in saved.items() if name not in large}, folder)
+    check_plain({name: part for name, part in saved.items() if name not in _LARGE}, folder)
     schema.convert(saved, schema.CheckpointHeader, f"the checkpoint in {folder}")
     return Saved(folder, saved["run"], saved)
 
@@ -331,10 +337,10 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
     """
     about, state = saved.about, saved.state
     ranks, here = state.get("ranks", []), together.peers().rank
-    if 0 < here <= len(ranks):
-        mine = ranks[here - 1]
+    if here:
+        mine = ranks[here - 1] if here <= len(ranks) else {}
         learned = state["learner"] | ({"explorer": mine["explorer"]} if "explorer" in mine else {})
-        state = state | {"rng": mine["rng"], "playing": mine.get("playing"), "learner": learned}
+        state = state | {"playing": None} | mine | {"learner": learned}
     choice = find(saved.learner, own=False) if learner is None else find(learner)
     if learner is not None and not same_name(learner, saved.learner):
         raise UserError(f"the run in {saved.folder} is by {saved.learner}, not {learner}")
@@ -363,7 +369,8 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
                 run._parts = [replay_files.Part(*part) for part in state["replay"]["parts"]]
                 run._unread = True
         if run.rollout and state.get("playing") is not None:
-            run._going = Going(task, run.learner.envs)
+            had = together.Peers(here, about["plan"].get("processes", 1))
+            run._going = Going(task, together.share(run.settings.envs, had) if had.size > 1 else run.learner.envs)
             run._going.resume(check_playing(state["playing"]), np.random.default_rng(0))
     except Exception as error:  # whatever a learner comes across in a state that is not its own
         told = f": {error}" if isinstance(error, UserError) else ""
@@ -435,17 +442,3 @@ def interval(numbers: npt.NDArray[np.float64], confidence: float) -> tuple[float
         return math.nan, math.nan
     half = float(t.ppf(0.5 + confidence / 2, count - 1) * numbers.std(ddof=1) / math.sqrt(count))
     return mean - half, mean + half
-
-
-def _tensors(state: Any) -> Any:
-    """Return nested dictionaries with tensors in place of arrays, which a file takes and gives back without code.
-
-    All of them on the CPU: what is kept moves between machines.
-    """
-    if isinstance(state, dict):
-        return {name: _tensors(part) for name, part in state.items()}
-    if type(state) in (list, tuple):
-        return type(state)(map(_tensors, state))
-    if isinstance(state, torch.Tensor):
-        return state.cpu()
-    return torch.from_numpy(np.ascontiguousarray(state)) if isinstance(state, np.ndarray) else state

@@ -116,9 +116,9 @@ def least(number: int) -> int:
     return int(found)
 
 
-def share(count: int) -> int:
+def share(count: int, here: Peers | None = None) -> int:
     """Return how many of so many are this process's: all shares add up to them and differ by one at most."""
-    here = peers()
+    here = here or peers()
     return count // here.size + (here.rank < count % here.size)
 
 

@@ -140,7 +140,7 @@ def _join(run: Run) -> None:
     if run.steps and many != had:
         then, now = _processes(had), _processes(many)
         tell(f"the run was trained by {then}, and by {now} it is not bit for bit the unbroken run")
-    run.plan = replace(run.plan, processes=many)
+    run.divide(many)
     replay = getattr(run.learner, "replay", None)
     if many > 1 and isinstance(replay, Replay):
         run.share_replay(Replay(run.task.spec, together.share(replay.capacity), replay.alpha))
