@@ -5,6 +5,7 @@ in. It goes where nothing of it depends on how many agents or entities there are
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,8 @@ def elsewhere(run: Run, task: Task, env: str) -> Run:
     if not isinstance(learner, Team):
         raise UserError(f"{run.name} plays in the environment that it was trained in alone, which is {run.env}")
     _check(learner, task.spec, run.env, env)
-    there: Team = type(learner)(task.spec, replace(run.settings), run.seed)  # type: ignore[call-arg, arg-type]
+    made: Any = type(learner)
+    there = made(task.spec, replace(run.settings), run.seed)
     for name in _ACTING:
         if name in learner.networks:
             kept, fresh = learner.networks[name].state_dict(), there.networks[name].state_dict()
@@ -38,7 +40,7 @@ def elsewhere(run: Run, task: Task, env: str) -> Run:
         there.scales.obs.load_state_dict(learner.scales.obs.state_dict())
     there.steps = learner.steps
     rng = np.random.default_rng([run.seed, 0])
-    return Run(run.name, env, run.settings, run.seed, there, task, rng, run.plan, run.steps, run.episodes)  # type: ignore[arg-type]
+    return Run(run.name, env, run.settings, run.seed, there, task, rng, run.plan, run.steps, run.episodes)
 
 
 def _check(team: Team, spec: EnvSpec, home: str, env: str) -> None:

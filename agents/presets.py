@@ -33,7 +33,7 @@ class Preset(NamedTuple):
         gone = set(given).union(*(_INSTEAD.get(name, ()) for name in given))
         share = 1.0 if steps is None else steps / self.steps
         return {
-            name: max(1, round(value * share)) if name in _STEPS and value else value
+            name: max(1, round(value * share)) if name in _STEPS and value and not isinstance(value, str) else value
             for name, value in self.settings.items()
             if name not in gone
         }
@@ -54,11 +54,24 @@ _MEMORY = {"recurrent": True, "last_action": True}
 _HUNT = {"pessimism": 0.1, "gamma": 0.95, "epsilon_steps": 80_000, "batch": 8, "warmup": 16}
 # A single choice, paid at the end beside much that it did not cause: rewards where they were earned say what it is
 # worth, and nothing that comes later does (gamma 0: "direct Q-value estimation" of RUDDER's authors).
-_CREDIT = {"credit": "rudder", "gamma": 0.0, "lr": 2e-3, "envs": 16, "epsilon_steps": 50_000}
+_CREDIT: dict[str, bool | int | float | str] = {
+    "credit": "rudder",
+    "gamma": 0.0,
+    "lr": 2e-3,
+    "envs": 16,
+    "epsilon_steps": 50_000,
+}
 # What is new pays, as what the environment pays is far away; learners from replay, six updates an episode.
-_FAR = {"batch": 16, "envs": 8, "warmup": 16, "updates": 6.0, "lr": 1e-3, "scale_rewards": False}
+_FAR: dict[str, bool | int | float | str] = {
+    "batch": 16,
+    "envs": 8,
+    "warmup": 16,
+    "updates": 6.0,
+    "lr": 1e-3,
+    "scale_rewards": False,
+}
 _FAR |= {"epsilon_steps": 20_000}
-_NEW = {"novelty": "counts", "curiosity": 0.1}
+_NEW: dict[str, bool | int | float | str] = {"novelty": "counts", "curiosity": 0.1}
 _POLE = {"rollout": 32, "lr": 1e-3, "epsilon_steps": 50_000, "scale_rewards": False, "td_lambda": 0.9}
 
 # Torques matter soon or never, and what was played is worth going through ten times.
@@ -70,7 +83,13 @@ _SLOWLY = {"envs": 512, "gamma": 1.0, "gae_lambda": 0.9, "epochs": 1, "lr": 2e-3
 _SLOWLY |= {"magnet_rate": 0.0016, "magnet_plays": True}
 
 # An Ornstein-Uhlenbeck process whose swings are about as long as the car's come to the top nine times in ten.
-_HILL = {"noise": "ou", "noise_size": 0.3, "noise_pull": 0.05, "random_steps": 0, "updates": 0.25}
+_HILL: dict[str, bool | int | float | str] = {
+    "noise": "ou",
+    "noise_size": 0.3,
+    "noise_pull": 0.05,
+    "random_steps": 0,
+    "updates": 0.25,
+}
 
 PRESETS = (
     Preset("climbing", _Q, 10_000, _BOLD),
