@@ -19,6 +19,7 @@ from counterplay.api import (
     resolving_commands,
     team_commands,
     valuenet_commands,
+    view_commands,
 )
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
@@ -383,6 +384,7 @@ _PARTS = (
     league_commands,
     team_commands,
     valuenet_commands,
+    view_commands,
 )
 for _command in (command for part in _PARTS for command in part.COMMANDS):
     cli.add_command(_command)
