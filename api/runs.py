@@ -85,11 +85,7 @@ def train(
     """
     name, given = None if learner is None else text_of(learner), in_text(settings)
     steps = None if steps is None else arguments.whole("steps", steps, 1)
-    if out is not None:
-        arguments.path("out", out)
-    for call, what in ((on_row, "on_row"), (stop, "stop")):
-        if call is not None:
-            arguments.function(what, call)
+    _check_given(out, on_row, stop)
     company.check(processes, compress)
     options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
     options |= {"past_every": past_every}
@@ -97,14 +93,9 @@ def train(
     again |= {"against": against, "seat": seat, "compress": compress, **options, **given}
     with company.torchrun(processes):
         if resume is None:
-            if name is None or env is None:
-                raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
-            begun_at = 0 if seed is None else arguments.whole("seed", seed)
-            run = begin(name, env, begun_at, given, preset, steps, against=against, seat=seat)
+            run = _begun(name, env, seed, given, preset, steps, against, seat)
         else:
-            run = _resumed(resume, name, env, seed, given, preset, against, seat)
-            if run.steps >= (steps or run.plan.steps):
-                raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
+            run = _resumed(resume, name, env, seed, given, preset, steps, against, seat)
         size = company.settle(run, processes, compress, device)
         if size > 1 and run is resume:
             raise UserError("a run in memory goes on in one process: save it, and resume its folder")
@@ -115,6 +106,32 @@ def train(
             return advance(run, steps, out=out, on_row=on_row, stop=stop, device=where, **options)
 
 
+def _check_given(out: str | Path | None, on_row: Any, stop: Any) -> None:
+    """Raise `ValueError` for a folder that is no path, and for calls that are none."""
+    if out is not None:
+        arguments.path("out", out)
+    for call, what in ((on_row, "on_row"), (stop, "stop")):
+        if call is not None:
+            arguments.function(what, call)
+
+
+def _begun(
+    name: str | None,
+    env: Any,
+    seed: int | None,
+    given: dict[str, Any],
+    preset: str | None,
+    steps: int | None,
+    against: Any,
+    seat: int | None,
+) -> "Run":
+    """Return a new run; raises `ValueError` where there is nothing to begin, or it does not fit."""
+    if name is None or env is None:
+        raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
+    begun_at = 0 if seed is None else arguments.whole("seed", seed)
+    return begin(name, env, begun_at, given, preset, steps, against=against, seat=seat)
+
+
 def _resumed(
     resume: "str | Path | Run",
     name: str | None,
@@ -122,6 +139,7 @@ def _resumed(
     seed: int | None,
     given: dict[str, Any],
     preset: str | None,
+    steps: int | None,
     against: Any,
     seat: int | None,
 ) -> "Run":
@@ -136,6 +154,8 @@ def _resumed(
         raise UserError(f"resume takes a run or the folder of one, not {type(resume).__name__}")
     _goes_on(run, name, env, seed, given, preset)
     _sits_on(run, against, seat)
+    if run.steps >= (steps or run.plan.steps):
+        raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     return run
 
 
