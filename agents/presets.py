@@ -23,7 +23,7 @@ class Preset(NamedTuple):
     name: str  # of the environment
     learners: tuple[str, ...]
     steps: int  # of a run, unless told otherwise
-    settings: Mapping[str, bool | int | float]
+    settings: Mapping[str, bool | int | float | str]
 
     def settings_for(self, given: Mapping[str, object], steps: int | None = None) -> dict[str, object]:
         """Return the settings of a run of that many steps, without those that are given and those that these replace.
@@ -33,7 +33,7 @@ class Preset(NamedTuple):
         gone = set(given).union(*(_INSTEAD.get(name, ()) for name in given))
         share = 1.0 if steps is None else steps / self.steps
         return {
-            name: max(1, round(value * share)) if name in _STEPS and value else value
+            name: max(1, round(value * share)) if name in _STEPS and value and not isinstance(value, str) else value
             for name, value in self.settings.items()
             if name not in gone
         }
@@ -54,7 +54,13 @@ _MEMORY = {"recurrent": True, "last_action": True}
 _HUNT = {"pessimism": 0.1, "gamma": 0.95, "epsilon_steps": 80_000, "batch": 8, "warmup": 16}
 
 # An Ornstein-Uhlenbeck process whose swings are about as long as the car's come to the top nine times in ten.
-_SWING = {"noise": "ou", "noise_size": 0.3, "noise_pull": 0.05, "random_steps": 0, "updates": 0.25}
+_SWING: dict[str, bool | int | float | str] = {
+    "noise": "ou",
+    "noise_size": 0.3,
+    "noise_pull": 0.05,
+    "random_steps": 0,
+    "updates": 0.25,
+}
 
 PRESETS = (
     Preset("climbing", _Q, 10_000, _BOLD),
