@@ -2,7 +2,7 @@
 
 # name: (how its value is written, whether it may be repeated, what it says)
 OWN_FLAGS = {
-    "env": ("ENV", False, "your own environment, package.module:Class, that DIR is of."),
+    "env": ("ENV", False, "another environment to play in, or your own, package.module:Class, that DIR is of."),
     "learner": ("LEARNER", False, "your own learner, package.module:Class, that DIR is by."),
     "set": ("NAME=VALUE", True, "a setting of DIR that is your own class, such as mixer=package.module:Class."),
 }

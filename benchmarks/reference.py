@@ -54,6 +54,7 @@ class Task(NamedTuple):
 
 _EPSILON = {"novelty": "none"}
 _NOISE = {"novelty": "none", "explore": "parameters"}
+_SOON = {"epsilon_steps": 20_000}
 _RND = {"novelty": "rnd", "curiosity": 0.02}
 _UNIFORM = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 0.005, "batch": 64, "warmup": 64, "updates": 0.25}
 
@@ -76,10 +77,10 @@ TASKS = (
     Task("spread", "matd3", 200_000, -33.35),
     Task("rock_paper_scissors", "magnetic_ppo", 40_000, 0.05, lower=True),
     Task("leduc", "magnetic_ppo", 14_000_000, 0.1, lower=True),
-    Task("cartpole", "pqn", 300_000, 475),
-    Task("cartpole", "pgpe", 300_000, 475),
-    Task("corridor(length=40)", "iql", 30_000, 11, settings=_NOISE),
-    Task("corridor(length=40)", "iql", 30_000, 11, settings=_EPSILON),
+    Task("cartpole", "pqn", 200_000, 475),
+    Task("cartpole", "pgpe", 400_000, 475),
+    Task("corridor(length=40)", "iql", 30_000, 11, settings=_NOISE | _SOON),
+    Task("corridor(length=40)", "iql", 30_000, 11, settings=_EPSILON | _SOON),
     Task("corridor(length=40, mixed=true)", "iql", 40_000, 11),
     Task("corridor(length=40, mixed=true)", "iql", 40_000, 11, settings=_RND),
     Task("corridor(length=40, mixed=true)", "iql", 40_000, 11, settings=_EPSILON),

@@ -109,7 +109,7 @@ def test_other_names_of_settings_are_of_settings_that_exist():
 @pytest.mark.parametrize(
     ("learner", "theirs", "ours"),
     [
-        ("ippo", "num_steps", "rollout"),
+        ("ippo", "num_steps_per_env", "rollout"),
         ("pqn", "rollout_length", "rollout"),
         ("iql", "num_steps", "n_step"),
         ("ippo", "network_arch", "body"),
