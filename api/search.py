@@ -101,8 +101,9 @@ def search(
     """Look for settings with which a learner does best in an environment, by that many trials of Optuna's.
 
     `over` says which settings to look for: by name a list of values, or a pair of numbers (and "log") between which
-    they lie. What counts is the mean over `seeds` runs of their last test. The rest is as `sweep` takes it. A search that is
-    started again in the same folder goes on; `seed` is of what is proposed. Trials whose runs fail count as failed.
+    they lie. What counts is the mean over `seeds` runs of their last test. The rest is as `sweep` takes it. A search
+    that is started again in the same folder goes on; `seed` is of what is proposed. Trials whose runs fail count as
+    failed.
 
     Raises `ValueError` for what does not fit, before the first trial.
     """
