@@ -201,6 +201,17 @@ def check_writable(path: Path) -> None:
             pass
 
 
+def check_apart(path: Path, *sources: str | Path | None) -> None:
+    """Raise `UserError` where what is to be written would take the place of a file that it is made of."""
+    for source in sources:
+        try:
+            same = source is not None and path.samefile(source)
+        except (OSError, ValueError):  # one of them is no file
+            continue
+        if same and not is_stream(path):
+            raise UserError(f"{path} would be written over {source}, which it is made of: give it another name")
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Put the bytes at the path, all or none of them; raises as `replacing` does."""
     with replacing(path) as file:
