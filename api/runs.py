@@ -96,18 +96,10 @@ def train(
     again = {"learner": name, "env": env, "steps": steps, "seed": seed, "resume": resume, "preset": preset}
     again |= {"against": against, "seat": seat, "compress": compress, **options, **given}
     with company.torchrun(processes):
-        if resume is None:
-            if name is None or env is None:
-                raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
-            begun_at = 0 if seed is None else arguments.whole("seed", seed)
-            run = begin(name, env, begun_at, given, preset, steps, against=against, seat=seat)
-        else:
-            run = _resumed(resume, name, env, seed, given, preset, against, seat)
-            if run.steps >= (steps or run.plan.steps):
-                raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
-        size = company.settle(run, processes, compress, device)
-        if size > 1 and run is resume:
-            raise UserError("a run in memory goes on in one process: save it, and resume its folder")
+        run = _run(resume, name, env, seed, steps, given, preset, against, seat)
+        if run.steps >= (steps or run.plan.steps):
+            raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
+        size = company.settle(run, processes, compress, device, resume)
         from counterplay.api.training import advance
 
         with company.started(size, train, again):
@@ -115,18 +107,27 @@ def train(
             return advance(run, steps, out=out, on_row=on_row, stop=stop, device=where, **options)
 
 
-def _resumed(
-    resume: "str | Path | Run",
+def _run(
+    resume: "str | Path | Run | None",
     name: str | None,
     env: Any,
     seed: int | None,
+    steps: int | None,
     given: dict[str, Any],
     preset: str | None,
     against: Any,
     seat: int | None,
 ) -> "Run":
-    """Return the run to go on with; raises `ValueError` where what was given is not what it was begun with."""
+    """Return a run that has not begun, or the one to go on with.
+
+    Raises `ValueError` where what was given does not fit, or is not what the run was begun with.
+    """
     run: Run
+    if resume is None:
+        if name is None or env is None:
+            raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
+        begun_at = 0 if seed is None else arguments.whole("seed", seed)
+        return begin(name, env, begun_at, given, preset, steps, against=against, seat=seat)
     if isinstance(resume, str | Path):
         plain = isinstance(env, str) and not ENVS.imports_own(env)  # the run's own word is as good
         run = _load(resume, None if plain else env, name, given, against=against)
