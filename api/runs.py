@@ -97,8 +97,6 @@ def train(
     again |= {"against": against, "seat": seat, "compress": compress, **options, **given}
     with company.torchrun(processes):
         run = _run(resume, name, env, seed, steps, given, preset, against, seat)
-        if run.steps >= (steps or run.plan.steps):
-            raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
         size = company.settle(run, processes, compress, device, resume)
         from counterplay.api.training import advance
 
@@ -137,6 +135,8 @@ def _run(
         raise UserError(f"resume takes a run or the folder of one, not {type(resume).__name__}")
     _goes_on(run, name, env, seed, given, preset)
     _sits_on(run, against, seat)
+    if run.steps >= (steps or run.plan.steps):
+        raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     return run
 
 
