@@ -57,7 +57,7 @@ def check(processes: int | None, compress: str | None) -> None:
         raise UserError(f"compress must be {' or '.join(COMPRESSIONS)}, not {compress!r}")
 
 
-def settle(run: Any, processes: int | None, compress: str | None, device: str) -> int:
+def settle(run: Any, processes: int | None, compress: str | None, device: str, resumed: Any) -> int:
     """Return how many processes train a run, and have it know; raises `ValueError` where they cannot."""
     size: int = module("together").peers().size
     if size == 1:
@@ -68,6 +68,8 @@ def settle(run: Any, processes: int | None, compress: str | None, device: str) -
         if compress not in (None, "none"):
             raise UserError("compress is for gradients of several processes: give processes too, or leave it out")
         return size
+    if run is resumed:
+        raise UserError("a run in memory goes on in one process: save it, and resume its folder")
     if device not in ("auto", "cpu"):
         raise UserError(f"several processes train on CPUs: take the device cpu, not {device}, or one process")
     module("together").check(run.learner, run.settings, run.name, size)

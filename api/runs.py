@@ -85,20 +85,19 @@ def train(
     """
     name, given = None if learner is None else text_of(learner), in_text(settings)
     steps = None if steps is None else arguments.whole("steps", steps, 1)
-    _check_given(out, on_row, stop)
+    if out is not None:
+        arguments.path("out", out)
+    for call, what in ((on_row, "on_row"), (stop, "stop")):
+        if call is not None:
+            arguments.function(what, call)
     company.check(processes, compress)
     options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
     options |= {"past_every": past_every}
     again = {"learner": name, "env": env, "steps": steps, "seed": seed, "resume": resume, "preset": preset}
     again |= {"against": against, "seat": seat, "compress": compress, **options, **given}
     with company.torchrun(processes):
-        if resume is None:
-            run = _begun(name, env, seed, given, preset, steps, against, seat)
-        else:
-            run = _resumed(resume, name, env, seed, given, preset, steps, against, seat)
-        size = company.settle(run, processes, compress, device)
-        if size > 1 and run is resume:
-            raise UserError("a run in memory goes on in one process: save it, and resume its folder")
+        run = _run(resume, name, env, seed, steps, given, preset, against, seat)
+        size = company.settle(run, processes, compress, device, resume)
         from counterplay.api.training import advance
 
         with company.started(size, train, again):
@@ -106,45 +105,27 @@ def train(
             return advance(run, steps, out=out, on_row=on_row, stop=stop, device=where, **options)
 
 
-def _check_given(out: str | Path | None, on_row: Any, stop: Any) -> None:
-    """Raise `ValueError` for a folder that is no path, and for calls that are none."""
-    if out is not None:
-        arguments.path("out", out)
-    for call, what in ((on_row, "on_row"), (stop, "stop")):
-        if call is not None:
-            arguments.function(what, call)
-
-
-def _begun(
+def _run(
+    resume: "str | Path | Run | None",
     name: str | None,
     env: Any,
     seed: int | None,
+    steps: int | None,
     given: dict[str, Any],
     preset: str | None,
-    steps: int | None,
     against: Any,
     seat: int | None,
 ) -> "Run":
-    """Return a new run; raises `ValueError` where there is nothing to begin, or it does not fit."""
-    if name is None or env is None:
-        raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
-    begun_at = 0 if seed is None else arguments.whole("seed", seed)
-    return begin(name, env, begun_at, given, preset, steps, against=against, seat=seat)
+    """Return a run that has not begun, or the one to go on with.
 
-
-def _resumed(
-    resume: "str | Path | Run",
-    name: str | None,
-    env: Any,
-    seed: int | None,
-    given: dict[str, Any],
-    preset: str | None,
-    steps: int | None,
-    against: Any,
-    seat: int | None,
-) -> "Run":
-    """Return the run to go on with; raises `ValueError` where what was given is not what it was begun with."""
+    Raises `ValueError` where what was given does not fit, or is not what the run was begun with.
+    """
     run: Run
+    if resume is None:
+        if name is None or env is None:
+            raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
+        begun_at = 0 if seed is None else arguments.whole("seed", seed)
+        return begin(name, env, begun_at, given, preset, steps, against=against, seat=seat)
     if isinstance(resume, str | Path):
         plain = isinstance(env, str) and not ENVS.imports_own(env)  # the run's own word is as good
         run = _load(resume, None if plain else env, name, given, against=against)
@@ -216,28 +197,12 @@ def load_run(folder: str | Path, env: Any = None, learner: str | type | None = N
 
     A file makes us import nothing that is somebody's own. So the run's environment, its learner, and settings that name
     a class (`mixer=`) have to be given again, as `train` takes them, where they are one's own and not registered. Who
-    takes the other seats of a run is read again where it was. Another environment of ours than the run's is where the
-    team then plays, with more agents say, if what it sees with goes there (`agents.elsewhere`).
+    takes the other seats of a run is read again where it was.
 
     Raises `ValueError` for a folder that holds none, one that is damaged or newer, and where what is given is not the
-    run's, or is missing, or the team cannot play in that environment.
+    run's, or is missing.
     """
-    there = None if env is None else _other(folder, ENVS.make(env))
-    if there is None:
-        return _load(folder, env, learner, settings)
-    run: Run = module("elsewhere").elsewhere(_load(folder, None, learner, settings), there, name_of(env, there))
-    return run
-
-
-def _other(folder: str | Path, task: "Task") -> "Task | None":
-    """Return an environment of ours if a run in a folder is of another one of ours; None otherwise."""
-    about, name = module("run").read(arguments.path("folder", folder)).about, ENVS.spec_of(task)
-    if name is None or ENVS.imports_own(name) or ENVS.imports_own(about["env"]) or "against" in about:
-        return None
-    try:
-        return None if ENVS.spec_of(ENVS.make(about["env"], own=False)) == name else task
-    except UserError:  # of one's own, which calls itself so
-        return None
+    return _load(folder, env, learner, settings)
 
 
 def load_alone(folder: str | Path) -> "Run":

@@ -5,8 +5,8 @@
     python benchmarks/processes.py --table               # renew the page from the results
 
 Rows are by the wall clock, compiling and the start of processes left out, since waiting for others is what is measured.
-`envs` is the same for all, and is shared out. `ippo` in `cartpole` learns small updates often, `mappo` in `foraging` fewer
-large ones.
+`envs` is the same for all, and is shared out. `ippo` in `cartpole` makes small updates often, `mappo` in `foraging`
+fewer and larger ones.
 """
 
 import argparse
