@@ -27,6 +27,7 @@ async function show() {
   byId("source").value = now.source;
   byId("beside").value = now.beside;
   const turn = (shown = { now });
+  setTimeout(() => { if (shown === turn && !turn.node && !turn.failed) told.textContent = "Working it out ..."; }, 300);
   try {
     const node = await ask("node", { source: now.source, at: now.at });
     if (shown !== turn) return;
@@ -37,6 +38,7 @@ async function show() {
     if (now.beside === "") draw(main, node, now.source, (at) => go({ at }), false);
     else await pair(node, now, turn);
   } catch (error) {
+    turn.failed = true;
     if (shown === turn) told.textContent = error.message;
   }
 }
