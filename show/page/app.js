@@ -83,7 +83,7 @@ function open(...parts) {
 function help() {
   const keys = [["← →", "back, or on to the first action"], ["↑ ↓", "to the action before or after, in place of the last one"], ["/", "find a decision"], ["?", "this help"], ["Esc", "close"]];
   open(el("h2", {}, "Keys"), el("dl", {}, keys.flatMap(([key, text]) => [el("dt", {}, key), el("dd", {}, text)])),
-    el("p", {}, exported ? "This page was exported: it holds the first decisions of each file." : "Colours: blue folds, green checks and calls, red bets and raises, the darker the larger."));
+    el("p", {}, exported ? "This page was exported: it holds the first decisions of each file." : "Colours: blue folds, green checks and calls, orange to violet bets and raises by their size."));
 }
 
 function find() {
