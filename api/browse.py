@@ -93,8 +93,8 @@ def _opened(path: Path, game: str | None) -> tuple[dict[str, Callable[[Query], A
     if solution.kind == "tree":
         from counterplay.api.browse_trees import TreeBrowser
 
-        tree = TreeBrowser(solution)  # type: ignore[arg-type]
-        about["value"], about["best"] = list(solution.value), list(solution.best)  # type: ignore[attr-defined]
+        tree = TreeBrowser(solution)
+        about["value"], about["best"] = list(solution.value), list(solution.best)
         return {
             "node": lambda query: tree.node(query.get("at", "")),
             "search": lambda query: tree.search(query.get("text", "")),
@@ -102,10 +102,10 @@ def _opened(path: Path, game: str | None) -> tuple[dict[str, Callable[[Query], A
     if solution.kind == "factored":
         from counterplay.api import browse_dark as dark
 
-        about["value"], about["best"] = list(solution.value), list(solution.best)  # type: ignore[attr-defined]
+        about["value"], about["best"] = list(solution.value), list(solution.best)
         return {
-            "node": lambda query: dark.node(solution, query.get("at", "")),  # type: ignore[arg-type]
-            "search": lambda query: dark.search(solution, query.get("text", "")),  # type: ignore[arg-type]
+            "node": lambda query: dark.node(solution, query.get("at", "")),
+            "search": lambda query: dark.search(solution, query.get("text", "")),
         }, about
     raise UserError(
         f"{path} is of {solution.game}, solved in steps, which has no tree to walk: "

@@ -27,7 +27,8 @@ def _named(player: int, names: Any, tried: Any) -> str:
 
 def node(solution: FactoredSolution, at: str) -> dict[str, Any]:
     """Return a decision of a phantom game; raises `UserError` for what is none."""
-    names = solution.phantom.names
+    rules: Any = solution.phantom
+    names = rules.names
     player, tried = _place(solution, at or "0:")
     seats = [{"label": f"player {p}", "at": f"{p}:", "kind": "decision", "end": ""} for p in range(2)]
     line: list[dict[str, Any]] = [{"who": "whose view", "at": "0:", "moves": seats, "chosen": f"player {player}"}]
@@ -53,7 +54,7 @@ def node(solution: FactoredSolution, at: str) -> dict[str, Any]:
         "actions": [names[cell] for cell in open_cells],
         "chart": False,
         "board": {
-            "columns": solution.phantom.columns,
+            "columns": rules.columns,
             "cells": [
                 {
                     "cell": name,
@@ -76,7 +77,7 @@ def node(solution: FactoredSolution, at: str) -> dict[str, Any]:
 def _moves(solution: FactoredSolution, player: int, tried: Any) -> list[dict[str, Any]]:
     """Return what may be tried, and whether it succeeded, with what that leads to."""
     names, known = solution.phantom.names, {cell for cell, _ in tried}
-    found = []
+    found = list[dict[str, Any]]()
     for cell in range(len(names)):
         for vain in (False, True):
             after = (*tried, (cell, vain))
@@ -93,15 +94,11 @@ def _moves(solution: FactoredSolution, player: int, tried: Any) -> list[dict[str
 
 def search(solution: FactoredSolution, text: str) -> list[dict[str, Any]]:
     """Return decisions whose attempts hold a text, of the most often reached ones."""
-    found = []
+    found = list[dict[str, Any]]()
     for player in range(2):
         for row in solution.marked(player, 400, ()):
             if text.lower() in row.infoset.label and len(found) < (player + 1) * _OFTEN:
                 label = row.infoset.label
-                found.append(
-                    {
-                        "label": f"player {player}: {label}",
-                        "at": f"{player}: {'' if label == NOTHING else label}".strip(),
-                    }
-                )
+                at = f"{player}: {'' if label == NOTHING else label}".strip()
+                found.append({"label": f"player {player}: {label}", "at": at})
     return found

@@ -57,7 +57,7 @@ def _more(browser: Browser, number: int, at: str, told: dict[str, Any], kept: di
 
 def _joined(kept: dict[str, Any]) -> str:
     """Return the page with its styles, scripts and answers inside."""
-    scripts = "\n".join(_script(PAGE / f"{name}.js") for name in MODULES)
+    scripts = "const modules = {};\n" + "\n".join(_script(PAGE / f"{name}.js") for name in MODULES)
     data = json.dumps(kept, separators=(",", ":")).replace("<", "\\u003c")
     text = (PAGE / "index.html").read_text("utf-8")
     style = (PAGE / "style.css").read_text("utf-8")
@@ -67,6 +67,9 @@ def _joined(kept: dict[str, Any]) -> str:
 
 
 def _script(path: Path) -> str:
-    """Return a module's text as part of one script: without imports, all names being there already."""
-    text = re.sub(r"^import [^;]*;\n", "", path.read_text("utf-8"), flags=re.MULTILINE)
-    return re.sub(r"^export ", "", text, flags=re.MULTILINE)
+    """Return a module's text as a part of one script, with a scope of its own: what it exports is in `modules`."""
+    text = path.read_text("utf-8")
+    names = re.findall(r"^export (?:async )?(?:function|const) (\w+)", text, flags=re.MULTILINE)
+    text = re.sub(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', r"const \1 = modules.\2;", text, flags=re.MULTILINE)
+    text = re.sub(r"^export ", "", text, flags=re.MULTILINE)
+    return f"modules.{path.stem} = await (async () => {{\n{text}return {{ {', '.join(names)} }};\n}})();"

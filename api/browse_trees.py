@@ -15,6 +15,7 @@ from counterplay.engine.form import SequenceForm
 from counterplay.engine.rules import CHANCE, LEAF, is_dealt
 from counterplay.engine.strategy import to_table, to_vector
 from counterplay.engine.sweeps import realise, respond
+from counterplay.engine.wording import in_words
 from counterplay.show import grid
 from counterplay.solvers.reach import marks, others_reach
 
@@ -26,7 +27,8 @@ class TreeBrowser:
     """A solution's tree, to be walked node by node."""
 
     def __init__(self, solution: TreeSolution):
-        self.solution, self.rules, self.tree = solution, solution.made(), solution.tree
+        self.solution, self.tree = solution, solution.tree
+        self.rules: Any = solution.made()
         self.dealt = is_dealt(self.rules)
         order = np.argsort(self.tree.parent, kind="stable")
         self._children, self._starts = order, np.searchsorted(self.tree.parent[order], np.arange(len(order) + 1))
@@ -124,19 +126,23 @@ class TreeBrowser:
             "rows": [row(w) for w in range(len(names))],
         }
 
+    @cached_property
+    def _words(self) -> list[str]:
+        return in_words(self.tree, self.rules) if is_dealt(self.rules) else list(self.tree.labels)
+
     def search(self, text: str) -> list[dict[str, Any]]:
         """Return the decisions whose label or hands hold a text, at most `_MOST`, each with a node of it."""
         found, seen = list[dict[str, Any]](), set[int]()
         for node in np.flatnonzero(self.tree.player >= 0).tolist():
             i = int(self.tree.infoset[node])
-            label = self.tree.labels[i]
-            if i not in seen and text.lower() in f"player {self.tree.owner[i]} {label}".lower():
-                found.append(
-                    {"label": f"player {self.tree.owner[i]}: {label or 'first to act'}", "at": self._path(node)}
-                )
+            if i in seen:
+                continue
+            seen.add(i)
+            said = f"player {self.tree.owner[i]}: {self._words[i] or 'first to act'}"
+            if text.lower() in said.lower():
+                found.append({"label": said, "at": self._path(node)})
                 if len(found) == _MOST:
                     break
-            seen.add(i)
         return found
 
     def _path(self, node: int) -> str:

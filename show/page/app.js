@@ -27,6 +27,7 @@ async function show() {
   byId("source").value = now.source;
   byId("beside").value = now.beside;
   const turn = (shown = { now });
+  setTimeout(() => { if (shown === turn && !turn.node && !turn.failed) told.textContent = "Working it out ..."; }, 300);
   try {
     const node = await ask("node", { source: now.source, at: now.at });
     if (shown !== turn) return;
@@ -37,6 +38,7 @@ async function show() {
     if (now.beside === "") draw(main, node, now.source, (at) => go({ at }), false);
     else await pair(node, now, turn);
   } catch (error) {
+    turn.failed = true;
     if (shown === turn) told.textContent = error.message;
   }
 }
@@ -81,7 +83,7 @@ function open(...parts) {
 function help() {
   const keys = [["← →", "back, or on to the first action"], ["↑ ↓", "to the action before or after, in place of the last one"], ["/", "find a decision"], ["?", "this help"], ["Esc", "close"]];
   open(el("h2", {}, "Keys"), el("dl", {}, keys.flatMap(([key, text]) => [el("dt", {}, key), el("dd", {}, text)])),
-    el("p", {}, exported ? "This page was exported: it holds the first decisions of each file." : "Colours: blue folds, green checks and calls, red bets and raises, the darker the larger."));
+    el("p", {}, exported ? "This page was exported: it holds the first decisions of each file." : "Colours: blue folds, green checks and calls, orange to violet bets and raises by their size."));
 }
 
 function find() {

@@ -25,7 +25,7 @@ export function table(caption, columns, rows, off = () => false) {
     el("table", {}, el("caption", {}, caption), el("thead", {}, head), el("tbody", {}, body)));
 }
 
-/** Return a colour (a CSS variable) for each action: fold blue, check and call green, bets the redder the larger. */
+/** Return a colour (a CSS variable) for each action: fold blue, check and call green, bets from orange to violet by size. */
 export function colours(actions) {
   const bets = actions.filter((a) => !["fold", "check", "call"].includes(a));
   return actions.map((a) => {

@@ -29,8 +29,7 @@ function summary(node) {
   return [
     node.taken?.length ? el("p", {}, node.taken.join("; ")) : null,
     node.note ? el("p", {}, el("span", { class: "note" }, `Off the equilibrium path: ${node.note}${node.reach ? `, ${(100 * node.reach).toPrecision(2)} % of the time` : ""}. The strategy here says little.`)) : null,
-    table("Both ranges", columns, [0, 1]),
-    table("How often each action is taken", [["action", ([a, k]) => [el("span", { class: "key", style: `background:${paint[k]}` }), a]], ["", ([a]) => percent(node.strategy[a])]], rows),
+    el("div", { class: "sums" }, table("Both ranges", columns, [0, 1]), table("How often each action is taken", [["action", ([a, k]) => [el("span", { class: "key", style: `background:${paint[k]}` }), a]], ["", ([a]) => percent(node.strategy[a])]], rows)),
   ];
 }
 
