@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
@@ -18,7 +19,7 @@ from counterplay.engine.files import MOST_TEXT, read_bytes
 from counterplay.engine.system import available, cores, interrupts
 from counterplay.engine.text import count as words
 from counterplay.engine.text import size as size_text
-from counterplay.engine.writing import alone
+from counterplay.engine.writing import alone, synced
 from counterplay.games import GAMES
 from counterplay.games.holdem.cards import format_cards, parse_cards
 from counterplay.games.holdem.flops import kinds, subset
@@ -27,6 +28,7 @@ from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
 
 _MOST = 100_000  # spots of a batch
 _LOOKED_AT = 100  # of which the size is told
+_KEEP = 1.0  # seconds between two times that lines and files are put on disk, which takes longer than a river
 
 
 class BatchProgress(NamedTuple):
@@ -88,16 +90,16 @@ def batch(
     }
     if ray is None:
         _admit(jobs, compress, min(count, len(jobs)), on_size)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
-    with alone(folder, "another batch is at work there"), interrupts() as stop:
-        with table.opened(folder, new=True) as base:
-            table.claim(base, settings)
-            with closing(_pool(folder, settings, min(count, len(jobs)), ray)) as pool:
-                _work_off(jobs, base, pool, stop, on_progress)
-        found = table.read(folder)
+    with closing(_pool(folder, settings, min(count, len(jobs)), ray)) as pool:  # no cluster, no folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
+        with alone(folder, "another batch is at work there"), interrupts() as stop:
+            with table.opened(folder, new=True) as base:
+                table.claim(base, settings)
+                _work_off(jobs, folder, base, pool, stop, on_progress)
+            found = table.read(folder)
     stop.again(found)
     return found
 
@@ -196,6 +198,7 @@ def _of_file(path: Path) -> Job:
 
 def _work_off(
     jobs: list[Job],
+    folder: Path,
     base: Any,
     pool: Pool,
     stop: Any,
@@ -208,14 +211,24 @@ def _work_off(
             raise UserError(f"the folder holds {job.name} of another spot: name another folder, or remove {table.FILE}")
     waiting = [job for job in jobs if job.name not in had or had[job.name]["status"] != SOLVED]
     done, failed = len(jobs) - len(waiting), 0
+    written, kept = list[Path](), time.monotonic()  # files that lines speak of which are not committed yet
 
     def report(last: dict[str, Any] | None = None) -> None:
         if on_progress is not None:
             on_progress(BatchProgress(done, failed, len(jobs), tuple(job.name for job in pool.running), last))
 
+    def keep() -> None:
+        nonlocal kept
+        synced(written)  # a line that is there tells of a file that is there, whatever happens to the machine
+        base.commit()
+        written.clear()
+        kept = time.monotonic()
+
     def finish(row: dict[str, Any]) -> None:
         nonlocal done, failed
         table.put(base, row)
+        if row.get("file"):
+            written.append(folder / row["file"])
         done += row["status"] == SOLVED
         failed += row["status"] == FAILED
         report(row)
@@ -226,12 +239,17 @@ def _work_off(
     report()
     stop.arm()
     told = False
-    while pool.running or (waiting and not stop()):
-        while waiting and pool.room and not stop():
-            pool.send(waiting.pop(0))
-        for row in pool.done(0.2):
-            finish(row)
-        if stop() and not told:
-            told = True
-            pool.stop()
-        report()
+    try:
+        while pool.running or (waiting and not stop()):
+            while waiting and pool.room and not stop():
+                pool.send(waiting.pop(0))
+            for row in pool.done(0.2):
+                finish(row)
+            if time.monotonic() - kept > _KEEP:
+                keep()
+            if stop() and not told:
+                told = True
+                pool.stop()
+            report()
+    finally:
+        keep()
