@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,7 +109,7 @@ def _admit(jobs: list[Job], compress: bool, count: int, on_size: Callable[[str],
     That is their tables at least. Spots that differ in their boards alone are about as large: some are looked at.
     """
     some = [job.spot for job in jobs if not job.error]
-    sizes = sorted(least_bytes(parse_spot(text)) for text in some[:: max(len(some) // _LOOKED_AT, 1)])
+    sizes = sorted(map(_least, some[:: max(len(some) // _LOOKED_AT, 1)]))
     each, free = sum(sizes[-count:]) * (1 if compress else 2), available()
     told = f"{size_text(each)} of tables at least, {count} at a time"
     if on_size is not None:
@@ -118,6 +117,14 @@ def _admit(jobs: list[Job], compress: bool, count: int, on_size: Callable[[str],
     if each > free:
         more = "" if compress else " or --compress (compress=True)"
         raise UserError(f"the spots take {told}, and {size_text(free)} are free: take fewer --workers{more}")
+
+
+def _least(text: str) -> int:
+    """Return how many bytes a spot's tables take at least; none for a board on which a player has no hand."""
+    try:
+        return least_bytes(parse_spot(text))
+    except UserError:
+        return 0
 
 
 def _pool(folder: Path, settings: dict[str, Any], count: int, ray: str | None) -> Pool:
@@ -147,7 +154,8 @@ def plan(source: Any, boards: str | Iterable[str] | None) -> list[Job]:
     chosen = _boards(boards, len(spot.board), spot)
     if len(chosen) > _MOST:
         raise UserError(f"a batch has at most {_MOST:,} spots, not {len(chosen):,}")
-    return [_on(spot, board, weight) for board, weight in chosen]
+    text = to_toml(spot)
+    return [_on(text, spot.board, board, weight) for board, weight in chosen]
 
 
 def _boards(boards: str | Iterable[str], size: int, spot: Spot) -> list[tuple[tuple[int, ...], float]]:
@@ -177,12 +185,10 @@ def _boards(boards: str | Iterable[str], size: int, spot: Spot) -> list[tuple[tu
     return listed
 
 
-def _on(spot: Spot, board: tuple[int, ...], weight: float) -> Job:
-    name = format_cards(board).replace(" ", "")
-    try:
-        return Job(name, to_toml(replace(spot, board=board)), name, weight)
-    except UserError as error:  # a range that the board takes whole
-        return Job(name, "", name, weight, str(error))
+def _on(text: str, at: tuple[int, ...], board: tuple[int, ...], weight: float) -> Job:
+    """Return a spot's text on another board; whether a player has hands there is seen by who solves it."""
+    written, name = format_cards(board), format_cards(board).replace(" ", "")
+    return Job(name, text.replace(f'board = "{format_cards(at)}"', f'board = "{written}"', 1), name, weight)
 
 
 def _of_file(path: Path) -> Job:
