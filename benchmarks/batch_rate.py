@@ -120,7 +120,7 @@ def write_table(result: dict[str, Any]) -> None:
     """Renew the table of the page."""
     count, rows = result["rivers"], result["rows"]
     body = [
-        [label, report.seconds(rows[name]["processor"] / count), f"{count / rows[name]['processor']:.0f}"]
+        [label, report.seconds(rows[name]["processor"] / count), f"{count / rows[name]['processor']:.2g}"]
         for name, label in LABELS.items()
         if name in rows
     ]
