@@ -120,7 +120,11 @@ def write_table(result: dict[str, Any]) -> None:
     """Renew the table of the page."""
     count, rows = result["rivers"], result["rows"]
     body = [
-        [label, report.seconds(rows[name]["processor"] / count), f"{count / rows[name]['processor']:.2g}"]
+        [
+            label,
+            report.seconds(rows[name]["processor"] / count),
+            f"{count / rows[name]['processor']:.{1 if count < rows[name]['processor'] else 0}f}",
+        ]
         for name, label in LABELS.items()
         if name in rows
     ]
