@@ -79,7 +79,7 @@ _SWING = {"envs": 16, "gamma": 0.9, "epochs": 10, "entropy": 0.0, "lr_steps": 20
 # One decision: small networks, one step of gradient each time, and a magnet that stays uniform as the equilibrium is.
 _SETTLE = {"envs": 64, "hidden": 8, "lr": 1e-2, "epochs": 1, "minibatches": 1, "gamma": 1.0, "lr_steps": 40_000}
 # Many deals an update, gone through once, and a magnet that follows slowly: it is what takes play to the equilibrium.
-_SLOWLY = {"envs": 512, "gamma": 1.0, "gae_lambda": 0.9, "epochs": 1, "lr": 2e-3, "lr_steps": 14_000_000}
+_SLOWLY = {"envs": 512, "gamma": 1.0, "gae_lambda": 0.9, "epochs": 1, "lr": 2e-3, "lr_steps": 3_200_000}
 _SLOWLY |= {"magnet_rate": 0.0016, "magnet_plays": True}
 
 # An Ornstein-Uhlenbeck process whose swings are about as long as the car's come to the top nine times in ten.
@@ -117,7 +117,7 @@ PRESETS = (
     # Its force is found by pushing hard at random, which the continuous form needs.
     Preset("mountain_car", ("trpo",), 150_000, {"envs": 16, "max_kl": 0.02, "deviation": 2.0}),
     Preset("pendulum", ("ippo",), 200_000, _SWING),
-    Preset("leduc", ("magnetic_ppo",), 14_000_000, _SLOWLY),
+    Preset("leduc", ("magnetic_ppo",), 3_200_000, _SLOWLY),
     Preset("rock_paper_scissors", ("magnetic_ppo",), 40_000, _SETTLE),
     Preset("pendulum", ("ddpg", "td3", "sac"), 20_000, {}),
     Preset("mountain_car", ("td3",), 40_000, _HILL),
