@@ -4,7 +4,6 @@ What agents play with is carried over, no more: critics, mixers and replays belo
 in. It goes where nothing of it depends on how many agents or entities there are (`nn.bodies`: attention and graph).
 """
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,14 +25,12 @@ def elsewhere(run: Run, task: Task, env: str) -> Run:
     if not isinstance(learner, Team):
         raise UserError(f"{run.name} plays in the environment that it was trained in alone, which is {run.env}")
     _check(learner, task.spec, run.env, env)
-    made: Any = type(learner)
-    there = made(task.spec, replace(run.settings), run.seed)
+    kind: Any = type(learner)
+    there = kind(task.spec, run.settings, run.seed)
     for name in _ACTING:
         if name in learner.networks:
             kept, fresh = learner.networks[name].state_dict(), there.networks[name].state_dict()
-            if any(part.shape != fresh[key].shape for key, part in kept.items() if key in fresh) or set(kept) ^ set(
-                fresh
-            ):
+            if {key: part.shape for key, part in kept.items()} != {key: part.shape for key, part in fresh.items()}:
                 raise UserError(_sizes(learner, task.spec, run.env, env))
             there.networks[name].load_state_dict(kept)
     if learner.settings.scale_inputs:

@@ -23,7 +23,7 @@ class Preset(NamedTuple):
     name: str  # of the environment
     learners: tuple[str, ...]
     steps: int  # of a run, unless told otherwise
-    settings: Mapping[str, bool | int | float | str]
+    settings: Mapping[str, object]
 
     def settings_for(self, given: Mapping[str, object], steps: int | None = None) -> dict[str, object]:
         """Return the settings of a run of that many steps, without those that are given and those that these replace.
@@ -33,7 +33,7 @@ class Preset(NamedTuple):
         gone = set(given).union(*(_INSTEAD.get(name, ()) for name in given))
         share = 1.0 if steps is None else steps / self.steps
         return {
-            name: max(1, round(value * share)) if name in _STEPS and value and not isinstance(value, str) else value
+            name: max(1, round(value * share)) if name in _STEPS and isinstance(value, int) and value else value
             for name, value in self.settings.items()
             if name not in gone
         }
@@ -109,6 +109,8 @@ PRESETS = (
     Preset("foraging", ("mappo",), 500_000, {}),
     Preset("cartpole", ("pqn",), 200_000, _POLE),
     Preset("cartpole", ("pgpe",), 200_000, {"pairs": 16, "episodes": 2}),
+    # Long episodes of a continuous force: many generations count, and few episodes of each policy do.
+    Preset("swing_up", ("pgpe",), 24_000_000, {"pairs": 64, "episodes": 1, "lr": 0.1}),
     Preset("corridor", ("iql",), 40_000, _FAR | _NEW),
     Preset("watch_repair", ("pqn",), 200_000, _CREDIT),
     Preset("cartpole", ("reinforce", "a2c"), 150_000, {"envs": 4, "lr": 5e-3, "critic_lr": 5e-3, "lr_steps": 150_000}),

@@ -84,8 +84,8 @@ TASKS = (
     Task("corridor(length=40, mixed=true)", "iql", 40_000, 11),
     Task("corridor(length=40, mixed=true)", "iql", 40_000, 11, settings=_RND),
     Task("corridor(length=40, mixed=true)", "iql", 40_000, 11, settings=_EPSILON),
-    Task("swing_up", "pgpe", 100_000_000, 935),
-    Task("swing_up(hard=true)", "pgpe", 100_000_000, 631),
+    Task("swing_up", "pgpe", 24_000_000, 935),
+    Task("swing_up(hard=true)", "pgpe", 24_000_000, 631),
     Task("qtran_matrix", "wqmix", 4_800, 8, seeds=3, settings=_UNIFORM),
     Task("qtran_matrix", "qmix", 4_800, 8, seeds=3, settings=_UNIFORM),
 )
