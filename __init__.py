@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from counterplay.api.listing import list_envs, list_games, list_learners, make
     from counterplay.api.rivers import solve_rivers
     from counterplay.api.runs import load_run, train
+    from counterplay.api.search import search
     from counterplay.api.solution import Solution
     from counterplay.api.solve import load, solve
     from counterplay.api.spots import SpotSolution
@@ -71,6 +72,7 @@ __all__ = [
     "load_run",
     "load_value_net",
     "make",
+    "search",
     "solve",
     "solve_rivers",
     "sweep",
@@ -110,6 +112,7 @@ _HOMES = {
     "load_run": "api.runs",
     "load_value_net": "api.trained_net",
     "make": "api.listing",
+    "search": "api.search",
     "solve": "api.solve",
     "solve_rivers": "api.rivers",
     "sweep": "api.sweep",

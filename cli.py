@@ -19,6 +19,7 @@ from counterplay.api import (
     resolving_commands,
     team_commands,
     valuenet_commands,
+    view_commands,
 )
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
@@ -138,11 +139,12 @@ def solve(
     from counterplay.api.export import claims
     from counterplay.api.keeping import kept
     from counterplay.engine.system import interrupts
-    from counterplay.engine.writing import check_writable, is_stream
+    from counterplay.engine.writing import check_apart, check_writable, is_stream
     from counterplay.show import pages
     from counterplay.show.solving import watching
 
     if out is not None:
+        check_apart(Path(out), game)
         check_writable(Path(out))
     flags = {name: value for name in SPOT_FLAGS if (value := options.pop(name)) is not None}
     before = None if resume is None else counterplay.load(resume)
@@ -320,6 +322,10 @@ def export(file: str, kind: str, out: str | None, node: str | None, player: str 
 
     Of a hold'em spot it is one decision: weight, EV, equity and strategy of each combo.
     """
+    from counterplay.engine.writing import check_apart, write_pieces
+
+    if out is not None:
+        check_apart(Path(out), file)
     solution = counterplay.load(file)
     if hasattr(solution, "pieces"):
         pieces = solution.pieces(kind, line=node, player=player, limit=limit)
@@ -335,8 +341,6 @@ def export(file: str, kind: str, out: str | None, node: str | None, player: str 
         for piece in pieces:
             put_export(piece)
         return
-    from counterplay.engine.writing import write_pieces
-
     write_pieces(Path(out), pieces)
 
 
@@ -383,6 +387,7 @@ _PARTS = (
     league_commands,
     team_commands,
     valuenet_commands,
+    view_commands,
 )
 for _command in (command for part in _PARTS for command in part.COMMANDS):
     cli.add_command(_command)

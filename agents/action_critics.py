@@ -86,7 +86,7 @@ class ActionCritics(FromMoves):
         acting = [(["agents"], self.settings.lr), (critics, self.settings.critic_lr)]
         return [*acting, (rest, self.settings.lr)] if rest else acting
 
-    def turns(self) -> list[int]:
+    def paces(self) -> list[int]:
         """Return that critics learn at every update, and all else now and then."""
         every = self.settings.policy_every
         return [1 if names[0].startswith("critic") else every for names, _ in self.groups()]

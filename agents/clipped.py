@@ -155,11 +155,10 @@ class Clipped(OnPolicy):
         elif settings.ratio_clip:
             held = ratio.clamp(1 - settings.ratio_clip, 1 + settings.ratio_clip)
             gains = torch.minimum(gains, held * advantage)
-        entropy = decisions.mean(decisions.entropy())
-        objective = decisions.mean(gains) + settings.entropy * entropy
         with torch.no_grad():  # the divergence's estimate without bias and with little variance (Schulman 2020, k3)
-            kl = decisions.mean(ratio - 1 - moved)
-            clipped = decisions.mean(((ratio - 1).abs() > settings.ratio_clip).float())
+            far, beyond = ratio - 1 - moved, ((ratio - 1).abs() > settings.ratio_clip).float()
+        entropy, gain, kl, clipped = decisions.means(decisions.entropy(), gains, far, beyond)
+        objective = gain + settings.entropy * entropy
         figures = {"entropy": entropy, "kl": kl} | ({"clipped": clipped} if settings.ratio_clip else {})
         if settings.proximity and settings.squared:
             objective = objective - settings.proximity * decisions.mean(0.5 * moved.square())

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from counterplay.agents import together
 from counterplay.agents.learner import suits, within
 from counterplay.agents.nn.dense import Dense, dense
 from counterplay.agents.nn.device import host, like
@@ -26,7 +27,7 @@ from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings, 
 from counterplay.agents.policies import Choice, log_policy
 from counterplay.agents.returns import td_lambda
 from counterplay.agents.rollout import sample
-from counterplay.agents.team import Batch, Rows, mean_agent, mean_of, put_rows, take_rows
+from counterplay.agents.team import Batch, Rows, mean_agent, put_rows, take_rows
 from counterplay.engine.env import EnvSpec
 
 
@@ -108,7 +109,7 @@ class COMA(OnPolicy):
         taken, present = actions.index_select(0, rows.now), batch.present(rows.seen.index_select(0, rows.now))
         values = self.critic(states.index_select(0, rows.now), taken, present)  # [R, N, A]
         chosen = values.gather(-1, taken[..., None])[..., 0]
-        value_loss = mean_of((chosen - target).square(), present)
+        value_loss = together.mean((chosen - target).square(), present)
 
         decisions = self.decisions(logits, batch, rows)
         worth = advantage(values.detach(), taken, decisions)
@@ -116,7 +117,7 @@ class COMA(OnPolicy):
             worth = worth / (decisions.mean(worth.square()).sqrt() + 1e-6)
         gain, entropy = decisions.mean(worth * decisions.chosen), decisions.mean(decisions.entropy())
         loss = value_loss - gain - settings.entropy * entropy
-        figures = {"loss": loss, "value_loss": value_loss, "entropy": entropy, "value": mean_of(chosen, present)}
+        figures = {"loss": loss, "value_loss": value_loss, "entropy": entropy, "value": together.mean(chosen, present)}
         return loss, {name: figure.detach() for name, figure in figures.items()}
 
     def actions(self, logits: Tensor, batch: Batch, rows: Rows, rng: np.random.Generator) -> Tensor:

@@ -93,6 +93,7 @@ class FromMoves(Team, ABC):
     """Everything but how agents choose, and the loss."""
 
     settings: MoveSettings
+    joint = False
 
     def __init__(self, spec: EnvSpec, settings: MoveSettings, states: bool = False) -> None:
         super().__init__(spec, settings)

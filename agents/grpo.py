@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from counterplay.agents import together
 from counterplay.agents.clipped import Clipped, ClippedSettings
 from counterplay.agents.learner import suits, within
 from counterplay.agents.rollout import Episodes, collect
@@ -73,7 +74,8 @@ class GRPO(Clipped):
     def collect(self, task: Task, rng: np.random.Generator) -> Episodes:
         """Play groups of episodes from the same start."""
         if self._playing is None or self._playing[0] is not task:
-            self._playing = task, Alike(task, self.settings.envs // self.settings.alike, self.settings.alike)
+            alike = self.settings.alike
+            self._playing = task, Alike(task, together.share(self.settings.envs // alike), alike)
         return collect(self._playing[1], self, rng)
 
     @torch.no_grad()

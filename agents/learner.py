@@ -118,6 +118,15 @@ def within(settings: Any, **bounds: tuple[float, float]) -> None:
             raise UserError(f"{name} must be {limit}, not {value!r}")
 
 
+def no_memory_between_cuts(settings: Any, rollout: int) -> None:
+    """Raise `ValueError` for agents that remember and learn from pieces of episodes."""
+    if rollout and settings.remembers:
+        raise UserError(
+            f"rollout cuts episodes, and agents that remember ({settings.remembers}) learn from whole ones: "
+            "set rollout=0"
+        )
+
+
 def meanings(settings: type) -> Mapping[str, tuple[str, Any, str]]:
     """Return each setting's type, default and meaning, by name; a setting is annotated `Annotated[type, meaning]`.
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents import together
 from counterplay.agents.nn.adam import Adam
 from counterplay.agents.nn.dense import MLP
 from counterplay.agents.nn.networks import Scale
@@ -106,7 +107,7 @@ class Surprise(nn.Module):
         seen = self.inputs(rows)
         error = (self.guess(seen) - self.aim(seen)).square().mean(dim=-1)
         self.guess.zero_grad()
-        error.mean().backward()
+        together.mean(error).backward()  # type: ignore[no-untyped-call]
         self.adam.step(10.0)
         found: Tensor = error.detach()
         self.errors.learn(found[:, None])

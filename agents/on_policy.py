@@ -13,14 +13,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from counterplay.agents.learner import within
+from counterplay.agents import together
+from counterplay.agents.learner import no_memory_between_cuts, within
 from counterplay.agents.memory import admit
 from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.networks import orthogonal
 from counterplay.agents.policies import Policy, draw, free, likeliest, log_policy, policy
 from counterplay.agents.rollout import Episodes
 from counterplay.agents.team import Batch, Rows, Team, take_rows
-from counterplay.agents.team_settings import TeamSettings, no_memory_between_cuts
+from counterplay.agents.team_settings import TeamSettings
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step
 from counterplay.engine.errors import UserError
 
@@ -67,7 +68,11 @@ class Decisions(NamedTuple):
 
     def mean(self, numbers: Tensor) -> Tensor:
         """Return the mean of numbers [R, N] over who had a choice; 0 if nobody had."""
-        return (numbers * self.mask).sum() / self.mask.sum().clamp(min=1)
+        return together.mean(numbers, self.mask)
+
+    def means(self, *numbers: Tensor) -> list[Tensor]:
+        """Return the means of several numbers [R, N], as `mean` does."""
+        return together.means(numbers, self.mask)
 
 
 class Deviations(nn.Module):
@@ -158,7 +163,7 @@ class OnPolicy(Team, ABC):
         self.scales.learn_rewards(episodes)
         figures = self.improve(self.batch(episodes, np.ones(len(episodes.filled), np.float32)), rng)
         self.scales.learn_inputs(episodes)
-        self.steps += episodes.steps
+        self.steps += int(together.total(episodes.steps))
         return figures | paid | ({"epsilon": self.epsilon} if settings.epsilon_start > 0 else {})
 
     @staticmethod

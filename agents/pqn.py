@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from counterplay.agents.learner import suits, within
+from counterplay.agents import together
+from counterplay.agents.learner import no_memory_between_cuts, suits, within
 from counterplay.agents.memory import admit
 from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.mixers import make_mixer
@@ -24,8 +25,7 @@ from counterplay.agents.on_policy import numbers
 from counterplay.agents.q_learning import ActionValues, ActionValueSettings
 from counterplay.agents.returns import td_lambda
 from counterplay.agents.rollout import Episodes, greedy
-from counterplay.agents.team import Batch, at_actions, mean_of, minibatches, put_rows, take_rows
-from counterplay.agents.team_settings import no_memory_between_cuts
+from counterplay.agents.team import Batch, at_actions, minibatches, put_rows, take_rows
 from counterplay.engine.env import MAX_STEPS, EnvSpec
 
 
@@ -79,7 +79,7 @@ class PQN(ActionValues):
             (norm,) = self.descend(loss)
             figures.append(found | {"gradient": norm})
         self.scales.learn_inputs(episodes)
-        self.steps += episodes.steps
+        self.steps += int(together.total(episodes.steps))
         self.explorer.learned()
         return numbers(figures) | paid | {"epsilon": self.epsilon}
 
@@ -101,8 +101,8 @@ class PQN(ActionValues):
         values = self.ask(self.agents, batch, rows.seen)
         chosen = self._mixed(at_actions(values, take_rows(batch.action, rows.step), rows.now), batch, at)
         present = batch.present(at) if chosen.dim() > 1 else None
-        loss = mean_of((chosen - take_rows(target, rows.step)).square(), present)
-        return loss, {"loss": loss.detach(), "value": mean_of(chosen.detach(), present)}
+        loss = together.mean((chosen - take_rows(target, rows.step)).square(), present)
+        return loss, {"loss": loss.detach(), "value": together.mean(chosen.detach(), present)}
 
     def _mixed(self, values: Tensor, batch: Batch, at: Tensor) -> Tensor:
         """Return the team's values [R] of the agents' [R, N] in rows [R]; these themselves without a mixer."""

@@ -54,11 +54,24 @@ _MEMORY = {"recurrent": True, "last_action": True}
 _HUNT = {"pessimism": 0.1, "gamma": 0.95, "epsilon_steps": 80_000, "batch": 8, "warmup": 16}
 # A single choice, paid at the end beside much that it did not cause: rewards where they were earned say what it is
 # worth, and nothing that comes later does (gamma 0: "direct Q-value estimation" of RUDDER's authors).
-_CREDIT = {"credit": "rudder", "gamma": 0.0, "lr": 2e-3, "envs": 16, "epsilon_steps": 50_000}
+_CREDIT: dict[str, bool | int | float | str] = {
+    "credit": "rudder",
+    "gamma": 0.0,
+    "lr": 2e-3,
+    "envs": 16,
+    "epsilon_steps": 50_000,
+}
 # What is new pays, as what the environment pays is far away; learners from replay, six updates an episode.
-_FAR = {"batch": 16, "envs": 8, "warmup": 16, "updates": 6.0, "lr": 1e-3, "scale_rewards": False}
+_FAR: dict[str, bool | int | float | str] = {
+    "batch": 16,
+    "envs": 8,
+    "warmup": 16,
+    "updates": 6.0,
+    "lr": 1e-3,
+    "scale_rewards": False,
+}
 _FAR |= {"epsilon_steps": 20_000}
-_NEW = {"novelty": "counts", "curiosity": 0.1}
+_NEW: dict[str, bool | int | float | str] = {"novelty": "counts", "curiosity": 0.1}
 _POLE = {"rollout": 32, "lr": 1e-3, "epsilon_steps": 50_000, "scale_rewards": False, "td_lambda": 0.9}
 
 # Torques matter soon or never, and what was played is worth going through ten times.
@@ -66,8 +79,17 @@ _SWING = {"envs": 16, "gamma": 0.9, "epochs": 10, "entropy": 0.0, "lr_steps": 20
 # One decision: small networks, one step of gradient each time, and a magnet that stays uniform as the equilibrium is.
 _SETTLE = {"envs": 64, "hidden": 8, "lr": 1e-2, "epochs": 1, "minibatches": 1, "gamma": 1.0, "lr_steps": 40_000}
 # Many deals an update, gone through once, and a magnet that follows slowly: it is what takes play to the equilibrium.
-_SLOWLY = {"envs": 512, "gamma": 1.0, "gae_lambda": 0.9, "epochs": 1, "lr": 2e-3, "lr_steps": 14_000_000}
+_SLOWLY = {"envs": 512, "gamma": 1.0, "gae_lambda": 0.9, "epochs": 1, "lr": 2e-3, "lr_steps": 3_200_000}
 _SLOWLY |= {"magnet_rate": 0.0016, "magnet_plays": True}
+
+# An Ornstein-Uhlenbeck process whose swings are about as long as the car's come to the top nine times in ten.
+_HILL: dict[str, bool | int | float | str] = {
+    "noise": "ou",
+    "noise_size": 0.3,
+    "noise_pull": 0.05,
+    "random_steps": 0,
+    "updates": 0.25,
+}
 
 PRESETS = (
     Preset("climbing", _Q, 10_000, _BOLD),
@@ -97,8 +119,13 @@ PRESETS = (
     # Its force is found by pushing hard at random, which the continuous form needs.
     Preset("mountain_car", ("trpo",), 150_000, {"envs": 16, "max_kl": 0.02, "deviation": 2.0}),
     Preset("pendulum", ("ippo",), 200_000, _SWING),
-    Preset("leduc", ("magnetic_ppo",), 14_000_000, _SLOWLY),
+    Preset("leduc", ("magnetic_ppo",), 3_200_000, _SLOWLY),
     Preset("rock_paper_scissors", ("magnetic_ppo",), 40_000, _SETTLE),
+    Preset("pendulum", ("ddpg", "td3", "sac"), 20_000, {}),
+    Preset("mountain_car", ("td3",), 40_000, _HILL),
+    Preset("cartpole", ("dqn", "d3qn"), 50_000, {}),
+    Preset("cartpole", ("rainbow",), 50_000, {"value_low": 0.0, "value_high": 100.0}),
+    Preset("spread", ("maddpg", "matd3", "masac"), 200_000, {"gamma": 0.95, "updates": 0.1, "batch": 256}),
 )
 
 

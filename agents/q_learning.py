@@ -30,6 +30,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents import together
 from counterplay.agents.exploring import explorer
 from counterplay.agents.learner import suits, within
 from counterplay.agents.memory import admit
@@ -40,7 +41,7 @@ from counterplay.agents.nn.networks import AgentNetwork
 from counterplay.agents.replay import Replay
 from counterplay.agents.returns import n_step, td_lambda
 from counterplay.agents.rollout import Episodes, greedy
-from counterplay.agents.team import Batch, Rows, Team, at_actions, mean_of, put_rows, take_rows
+from counterplay.agents.team import Batch, Rows, Team, at_actions, put_rows, take_rows
 from counterplay.agents.team_settings import TeamSettings
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.errors import UserError
@@ -183,13 +184,13 @@ class OffPolicy(ActionValues, ABC):
     def learn(self, episodes: Episodes, rng: np.random.Generator) -> dict[str, float]:
         """Put the episodes into the replay and make the updates that are due."""
         settings = self.settings
-        self.steps += episodes.steps
+        self.steps += int(together.total(episodes.steps))
         episodes, paid = self.paid(episodes, rng)
         self.scales.learn(episodes)
         self.replay.add(episodes)
         history: dict[str, list[float]] = {}
-        if self.replay.size >= settings.warmup:
-            self.due += settings.updates * len(episodes.filled)
+        if together.least(self.replay.size >= together.share(settings.warmup)):
+            self.due += settings.updates * together.total(len(episodes.filled))
             while self.due >= 1:
                 self.due -= 1
                 for name, figure in self.update(rng).items():
@@ -201,7 +202,7 @@ class OffPolicy(ActionValues, ABC):
     def update(self, rng: np.random.Generator) -> dict[str, float]:
         """Draw episodes and follow the loss's gradient once."""
         settings = self.settings
-        draw = self.replay.draw(settings.batch, rng, settings.priority_beta)
+        draw = self.replay.draw(together.share(settings.batch), rng, settings.priority_beta)
         batch = self.batch(draw.episodes, draw.weight)
         loss, error, figures = self.loss(batch)
         (norm,) = self.descend(loss)
@@ -267,7 +268,7 @@ class QLearning(OffPolicy):
         squares = self.weighted(error.square(), batch, rows)
         if self.settings.pessimism < 1:
             squares = squares * torch.where(error.detach() > 0, self.settings.pessimism, 1.0)
-        return mean_of(squares, present), error.detach(), {"value": mean_of(mixed.detach(), present)}
+        return together.mean(squares, present), error.detach(), {"value": together.mean(mixed.detach(), present)}
 
     @torch.no_grad()
     def target(self, batch: Batch, rows: Rows, values: Tensor, states: Tensor) -> Tensor:

@@ -23,10 +23,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from counterplay.agents import together
 from counterplay.agents.learner import suits, within
 from counterplay.agents.nn.dense import MLP, Dense
 from counterplay.agents.q_learning import OffPolicy, OffPolicySettings
-from counterplay.agents.team import Batch, Rows, at_actions, mean_agent, mean_of, take_rows
+from counterplay.agents.team import Batch, Rows, at_actions, mean_agent, take_rows
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.errors import UserError
 
@@ -171,7 +172,7 @@ class QTRAN(OffPolicy):
         if present is not None:
             error = error * present
         parts = error, optimum, elsewhere
-        td, opt, nopt = (mean_of(self.weighted(part.square(), batch, rows), present) for part in parts)
+        td, opt, nopt = (together.mean(self.weighted(part.square(), batch, rows), present) for part in parts)
         figures = {"td": td.detach(), "opt": opt.detach(), "nopt": nopt.detach()}
         loss = td + settings.opt * opt + settings.nopt * nopt
         return loss, error.detach(), figures

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from counterplay.agents import LEARNERS, Choice, find, presets, replay_files
+from counterplay.agents import LEARNERS, Choice, find, presets, replay_files, together
 from counterplay.agents.cut import Going
 from counterplay.agents.learner import Collector, Learner, Mixed, Mixture
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
-from counterplay.agents.replay import Ring
+from counterplay.agents.replay import Replay, Ring
 from counterplay.agents.rollout import Episodes, Played, collect, earned
-from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint
+from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint, tensors
 from counterplay.agents.seats import Others
 from counterplay.engine import schema, spec
 from counterplay.engine.arguments import number, path, whole
@@ -30,6 +30,7 @@ from counterplay.engine.writing import replacing, told, write_atomic
 
 PAST = "past"  # the folder of past selves, in the run's own
 FORMAT = 2  # 1 had the replay in the checkpoint
+_LARGE = "learner", "replay", "playing", "ranks"  # parts of a checkpoint that are looked at by themselves
 
 
 class Score(NamedTuple):
@@ -51,10 +52,12 @@ class Plan:
     test_episodes: int = 32
     keep_replay: bool = True  # in the run's folder, if it has one
     past_every: int | None = None  # steps between two past selves that are kept in the folder; none if None
+    processes: int = 1  # that train it together
+    compress: str = "none"  # what the gradients that they exchange are compressed by
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value is not None and name != "keep_replay":
+            if value is not None and name not in ("keep_replay", "compress"):
                 object.__setattr__(self, name, whole(name.replace("_", " "), value, 1))
 
 
@@ -82,6 +85,7 @@ class Run:
     folder: Path | None = None  # where it is kept
     preset: str = ""  # whose settings it was begun with, if any
     others: Others | None = None  # who takes the other seats, if anybody does
+    ranks: list[dict[str, Any]] = field(default_factory=list, repr=False)  # what further processes keep to themselves
     _envs: dict[int, Env] = field(default_factory=dict, repr=False)
     _parts: list[replay_files.Part] = field(default_factory=list, repr=False)  # of its replay, in the folder
     _unread: bool = False  # whether these are still to be read
@@ -176,6 +180,32 @@ class Run:
             self._parts = self._write(place, self._parts if place == self.folder else [])
         self.folder = place
 
+    def own(self) -> dict[str, Any]:
+        """Return what is a process's own of a run that several train: all else is the same in each."""
+        found: dict[str, Any] = {"rng": self.rng.bit_generator.state}
+        if self._going is not None and (playing := self._going.keep()) is not None:
+            found["playing"] = playing
+        if (explorer := self.learner.state().get("explorer")) is not None:
+            found["explorer"] = explorer
+        return found
+
+    def divide(self, processes: int) -> None:
+        """Have so many processes train it; where they were others, other episodes begin."""
+        if processes != self.plan.processes:
+            self._going = None
+        self.plan = replace(self.plan, processes=processes)
+
+    def share_replay(self, replay: Replay) -> None:
+        """Take another replay, an empty one, in place of the learner's."""
+        self.learner.replay, self._parts = replay, []  # type: ignore[attr-defined]
+        self._unread, self._lost = False, self.steps > 0
+
+    def stand_beside(self) -> None:
+        """Take this process's part in a run: random numbers of its own, and no folder."""
+        self.folder, rank = None, together.peers().rank
+        if rank > len(self.ranks):  # else it goes on as this one of them
+            self.rng = np.random.default_rng([self.seed, 0, rank, self.steps])
+
     def keep_past(self) -> None:
         """Write what the run is now beside what it becomes, as a run of its own without its replay.
 
@@ -195,17 +225,17 @@ class Run:
         try:
             place.mkdir(parents=True, exist_ok=True)
             learner = dict(self.learner.state())
-            state: dict[str, Any] = {"run": self.about(), "rng": self.rng.bit_generator.state}
+            state: dict[str, Any] = {"run": self.about(), **self.own()}
+            state.pop("explorer", None)  # which is in the learner's
             state |= {"history": self.history, "since": self.since, "learner": learner}
+            state |= {"ranks": self.ranks} if self.ranks else {}
             if isinstance(replay := getattr(self.learner, "replay", None), Ring):
                 learner.pop("replay")
                 parts = replay_files.write(place, replay, kept) if keep_replay else []
                 state |= {"replay": {**replay.head(), "parts": list(map(list, parts))}} if keep_replay else {}
             kept = [*kept, *parts]
-            if self._going is not None and (playing := self._going.keep()) is not None:
-                state["playing"] = playing
             with replacing(place / CHECKPOINT_FILE) as file:
-                torch.save(_tensors(state), file.name)  # by its name, so that it is not put together in memory
+                torch.save(tensors(state), file.name)  # by its name, so that it is not put together in memory
             kept = parts
             write_atomic(place / RUN_FILE, json.dumps(self.about(), indent=2).encode())
         finally:
@@ -293,7 +323,7 @@ def read(folder: str | Path) -> Saved:
     number = about.get("format") if isinstance(about, dict) else None
     if type(number) is int and number > FORMAT:
         raise UserError(f"{folder} was written by a newer Counterplay; upgrade to read it")
-    check_plain({name: part for name, part in saved.items() if name not in ("learner", "replay", "playing")}, folder)
+    check_plain({name: part for name, part in saved.items() if name not in _LARGE}, folder)
     schema.convert(saved, schema.CheckpointHeader, f"the checkpoint in {folder}")
     return Saved(folder, saved["run"], saved)
 
@@ -306,6 +336,11 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
     where the run does not fit into the environment.
     """
     about, state = saved.about, saved.state
+    ranks, here = state.get("ranks", []), together.peers().rank
+    if here:
+        mine = ranks[here - 1] if here <= len(ranks) else {}
+        learned = state["learner"] | ({"explorer": mine["explorer"]} if "explorer" in mine else {})
+        state = state | {"playing": None} | mine | {"learner": learned}
     choice = find(saved.learner, own=False) if learner is None else find(learner)
     if learner is not None and not same_name(learner, saved.learner):
         raise UserError(f"the run in {saved.folder} is by {saved.learner}, not {learner}")
@@ -333,8 +368,9 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
                 replay.begin(state["replay"])
                 run._parts = [replay_files.Part(*part) for part in state["replay"]["parts"]]
                 run._unread = True
-        if "playing" in state and run.rollout:
-            run._going = Going(task, run.learner.envs)
+        if run.rollout and state.get("playing") is not None:
+            had = together.Peers(here, about["plan"].get("processes", 1))
+            run._going = Going(task, together.share(run.settings.envs, had) if had.size > 1 else run.learner.envs)
             run._going.resume(check_playing(state["playing"]), np.random.default_rng(0))
     except Exception as error:  # whatever a learner comes across in a state that is not its own
         told = f": {error}" if isinstance(error, UserError) else ""
@@ -346,7 +382,7 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
     run.plan = Plan(**{f.name: about["plan"][f.name] for f in fields(Plan) if f.name in about["plan"]})
     run.folder, run.stopped_by = saved.folder, about["stopped_by"]
     run.steps, run.episodes, run.seconds = about["steps"], about["episodes"], about["seconds"]
-    run.history, run.since = state["history"], state["since"]
+    run.history, run.since, run.ranks = state["history"], state["since"], ranks
     kept_preset = about.get("preset")  # earlier runs have none
     run.preset = kept_preset if kept_preset in presets.names() else ""
     return run
@@ -406,17 +442,3 @@ def interval(numbers: npt.NDArray[np.float64], confidence: float) -> tuple[float
         return math.nan, math.nan
     half = float(t.ppf(0.5 + confidence / 2, count - 1) * numbers.std(ddof=1) / math.sqrt(count))
     return mean - half, mean + half
-
-
-def _tensors(state: Any) -> Any:
-    """Return nested dictionaries with tensors in place of arrays, which a file takes and gives back without code.
-
-    All of them on the CPU: what is kept moves between machines.
-    """
-    if isinstance(state, dict):
-        return {name: _tensors(part) for name, part in state.items()}
-    if type(state) in (list, tuple):
-        return type(state)(map(_tensors, state))
-    if isinstance(state, torch.Tensor):
-        return state.cpu()
-    return torch.from_numpy(np.ascontiguousarray(state)) if isinstance(state, np.ndarray) else state

@@ -59,6 +59,20 @@ def check_size(path: Path, settings: Any) -> None:
         raise UserError("it promises networks larger than it is")
 
 
+def tensors(state: Any) -> Any:
+    """Return nested dictionaries with tensors in place of arrays, which a file takes and gives back without code.
+
+    All of them on the CPU: what is kept moves between machines.
+    """
+    if isinstance(state, dict):
+        return {name: tensors(part) for name, part in state.items()}
+    if type(state) in (list, tuple):
+        return type(state)(map(tensors, state))
+    if isinstance(state, torch.Tensor):
+        return state.cpu()
+    return torch.from_numpy(np.ascontiguousarray(state)) if isinstance(state, np.ndarray) else state
+
+
 _NEWER = {"added", "alive", "ended"}  # parts of a replay that came after version 0.1.0
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents import together
 from counterplay.agents.credit import Decomposition
 from counterplay.agents.nn.adam import Adam, flatten
 from counterplay.agents.nn.bodies import FAST, Bodied
@@ -97,7 +98,7 @@ def minibatches(
     batch: Batch, known: Sequence[Tensor | None], epochs: int, parts: int, rng: np.random.Generator
 ) -> Iterator[tuple[Batch, list[Any]]]:
     """Yield a batch's parts, of whole episodes, epoch by epoch, each with its part of what is `known`, [B, ...]."""
-    parts = min(parts, len(batch.filled))  # none is empty where an environment plays fewer episodes
+    parts = together.least(min(parts, len(batch.filled)))  # none is empty where an environment plays fewer episodes
     for _ in range(epochs):
         if parts == 1:
             yield batch, [*known]
@@ -106,11 +107,6 @@ def minibatches(
             chosen = like(batch.filled, part)
             some = Batch(*(None if whole is None else whole[chosen] for whole in batch))  # type: ignore[arg-type]
             yield some, [None if whole is None else whole[chosen] for whole in known]
-
-
-def mean_of(numbers: Tensor, present: Tensor | None) -> Tensor:
-    """Return the mean of numbers over those present (1, 0 for others, of the same shape); over all if None."""
-    return numbers.mean() if present is None else (numbers * present).sum() / present.sum().clamp(min=1)
 
 
 def mean_agent(numbers: Tensor, present: Tensor | None) -> Tensor:
@@ -157,6 +153,8 @@ class Team:
     `networks` are what gradients change, by name, with the agents' as "agents"; `targets` the slow copies of (some of)
     them. Both are what a checkpoint holds.
     """
+
+    joint = True  # what it learns is of all processes that train together
 
     def __init__(self, spec: EnvSpec, settings: TeamSettings) -> None:
         self.spec, self.settings = spec, settings
@@ -238,7 +236,7 @@ class Team:
         """Lay parameters side by side, and make the optimiser of them."""
         self.parameters = list(self.networks.parameters())
         groups = self.groups()
-        self.optimiser = Adam([([self.networks[name] for name in names], rate) for names, rate in groups], self.turns())
+        self.optimiser = Adam([([self.networks[name] for name in names], rate) for names, rate in groups], self.paces())
         fast = {
             name: part
             for (names, _), parts in zip(groups, self.optimiser.parts, strict=True)
@@ -262,14 +260,14 @@ class Team:
         """Return the names of the networks in groups, and the learning rate of each; groups are clipped apart."""
         return [(list(self.networks), self.settings.lr)]
 
-    def turns(self) -> list[int]:
+    def paces(self) -> list[int]:
         """Return for each group at one of how many updates its turn is."""
         return [1] * len(self.groups())
 
     @property
     def envs(self) -> int:
-        """How many episodes are played side by side between two calls of `learn`."""
-        return self.settings.envs
+        """How many episodes are played side by side, in this process, between two calls of `learn`."""
+        return together.share(self.settings.envs)
 
     @property
     def epsilon(self) -> float:

@@ -63,12 +63,3 @@ class TeamSettings:
         if self.recurrent or self.body in ("gru", "lstm"):
             return "recurrent=true" if self.recurrent else f"body={self.body}"
         return "last_action=true" if self.last_action else ""
-
-
-def no_memory_between_cuts(settings: TeamSettings, rollout: int) -> None:
-    """Raise `ValueError` for agents that remember and learn from pieces of episodes."""
-    if rollout and settings.remembers:
-        raise UserError(
-            f"rollout cuts episodes, and agents that remember ({settings.remembers}) learn from whole ones: "
-            "set rollout=0"
-        )

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from counterplay.agents import trust_region
+from counterplay.agents import together, trust_region
 from counterplay.agents.learner import suits, within
 from counterplay.agents.nn.plain import differentiable
 from counterplay.agents.on_policy import Decisions, numbers
@@ -117,7 +117,7 @@ class TRPO(Traced):
         if not self.settings.sequential:
             return [old.mask.new_ones(self.spec.agents)]
         each = torch.eye(self.spec.agents, device=old.mask.device)
-        return [each[n] for n in rng.permutation(self.spec.agents)]
+        return [each[n] for n in together.agreed(rng.permutation(self.spec.agents))]
 
     @torch.no_grad()
     def likelier(self, batch: Batch, rows: Rows, old: Decisions, agents: Tensor) -> Tensor:

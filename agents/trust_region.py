@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents import together
+
 
 class Tried(NamedTuple):
     """What parameters amount to."""
@@ -54,14 +56,14 @@ def step(
     rises within the region the values stay as they are.
     """
     before = asked()
-    slope = _flat(torch.autograd.grad(before.gain, parameters, retain_graph=True, allow_unused=True), parameters)
+    slope = _joint(torch.autograd.grad(before.gain, parameters, retain_graph=True, allow_unused=True), parameters)
     pull = _flat(
         torch.autograd.grad(before.kl, parameters, create_graph=True, retain_graph=True, allow_unused=True), parameters
     )
 
     def product(v: Tensor) -> Tensor:
         found = torch.autograd.grad(pull.dot(v), parameters, retain_graph=True, allow_unused=True)
-        return _flat(found, parameters) + region.damping * v
+        return _joint(found, parameters) + region.damping * v
 
     gone = {"kl": 0.0, "step": 0.0, "gain": 0.0, "gradient": float(torch.linalg.vector_norm(slope))}
     if not gone["gradient"]:  # nobody had a choice, or nothing to gain
@@ -82,6 +84,11 @@ def step(
         share /= 2
     values.copy_(start)
     return gone
+
+
+def _joint(grads: Sequence[Tensor | None], parameters: Sequence[nn.Parameter]) -> Tensor:
+    """Return gradients in one vector, of all processes together."""
+    return together.averaged([_flat(grads, parameters)])[0]
 
 
 def _flat(grads: Sequence[Tensor | None], parameters: Sequence[nn.Parameter]) -> Tensor:

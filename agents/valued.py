@@ -15,6 +15,7 @@ from typing import Annotated, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents import together
 from counterplay.agents.learner import suits, within
 from counterplay.agents.nn.bodies import Bodied
 from counterplay.agents.nn.dense import MLP
@@ -22,7 +23,7 @@ from counterplay.agents.nn.device import like
 from counterplay.agents.nn.networks import AgentNetwork, orthogonal
 from counterplay.agents.on_policy import Decisions, OnPolicy, OnPolicySettings
 from counterplay.agents.returns import targets
-from counterplay.agents.team import Batch, Rows, mean_of, put_rows, take_rows
+from counterplay.agents.team import Batch, Rows, put_rows, take_rows
 from counterplay.engine.env import EnvSpec
 
 
@@ -87,7 +88,8 @@ class ValueScale(nn.Module):
         """Take in numbers, and change the critic's last layer."""
         mean, deviation = self.mean, self.deviation
         rows = numbers.double()
-        self.moments.lerp_(torch.stack([rows.mean(), rows.square().mean(), torch.ones_like(rows[0, 0])]), self.rate)
+        first, second = together.means([rows, rows.square()])
+        self.moments.lerp_(torch.stack([first, second, torch.ones_like(first)]), self.rate)
         for layer in last.modules():  # of agents with networks of their own, each has one
             if any(True for _ in layer.parameters(recurse=False)):
                 weight, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
@@ -178,7 +180,7 @@ class Valued(OnPolicy):
             error = torch.maximum(error, (near - target).square())
         if self.settings.pessimism < 1:
             error = error * torch.where(value.detach() > target, self.settings.pessimism, 1.0)
-        return mean_of(error, self._present(batch, rows))
+        return together.mean(error, self._present(batch, rows))
 
     def now_valued(self, batch: Batch, rows: Rows) -> Tensor:
         """Return what the critic says at the steps taken, [R, K]."""

@@ -18,6 +18,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents import together
 from counterplay.agents.learner import suits, within
 from counterplay.agents.nn.dense import MLP
 from counterplay.agents.nn.mixers import QMIX
@@ -94,8 +95,9 @@ class WQMIX(OffPolicy):
                 counts = target > mixed
             weight = torch.where(counts, 1.0, settings.alpha)
         parts = (self.weighted((one - target).square(), batch, rows) for one in (mixed, star))
-        qmix, star_loss = (weight * next(parts)).mean(), next(parts).mean()
-        figures = {"value": mixed.mean(), "star": star.mean(), "star_loss": star_loss, "full": counts.float().mean()}
+        qmix, star_loss = together.means([weight * next(parts), next(parts)])
+        value, worth, full = together.means([mixed, star, counts.float()])
+        figures = {"value": value, "star": worth, "star_loss": star_loss, "full": full}
         return qmix + star_loss, (star - target).detach(), {name: figure.detach() for name, figure in figures.items()}
 
     @torch.no_grad()

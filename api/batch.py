@@ -2,9 +2,9 @@
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from counterplay.engine.files import MOST_TEXT, read_bytes
 from counterplay.engine.system import available, cores, interrupts
 from counterplay.engine.text import count as words
 from counterplay.engine.text import size as size_text
-from counterplay.engine.writing import alone
+from counterplay.engine.writing import alone, synced
 from counterplay.games import GAMES
 from counterplay.games.holdem.cards import format_cards, parse_cards
 from counterplay.games.holdem.flops import kinds, subset
@@ -27,6 +27,7 @@ from counterplay.games.holdem.spot import Spot, parse_spot, to_toml
 
 _MOST = 100_000  # spots of a batch
 _LOOKED_AT = 100  # of which the size is told
+_KEEP = 1.0  # seconds between two times that lines and files are put on disk, which takes longer than a river
 
 
 class BatchProgress(NamedTuple):
@@ -88,16 +89,16 @@ def batch(
     }
     if ray is None:
         _admit(jobs, compress, min(count, len(jobs)), on_size)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
-    with alone(folder, "another batch is at work there"), interrupts() as stop:
-        with table.opened(folder, new=True) as base:
-            table.claim(base, settings)
-            with closing(_pool(folder, settings, min(count, len(jobs)), ray)) as pool:
-                _work_off(jobs, base, pool, stop, on_progress)
-        found = table.read(folder)
+    with closing(_pool(folder, settings, min(count, len(jobs)), ray)) as pool:  # no cluster, no folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
+        with alone(folder, "another batch is at work there"), interrupts() as stop:
+            with table.opened(folder, new=True) as base:
+                table.claim(base, settings)
+                _work_off(jobs, folder, base, pool, stop, on_progress)
+            found = table.read(folder)
     stop.again(found)
     return found
 
@@ -108,7 +109,7 @@ def _admit(jobs: list[Job], compress: bool, count: int, on_size: Callable[[str],
     That is their tables at least. Spots that differ in their boards alone are about as large: some are looked at.
     """
     some = [job.spot for job in jobs if not job.error]
-    sizes = sorted(least_bytes(parse_spot(text)) for text in some[:: max(len(some) // _LOOKED_AT, 1)])
+    sizes = sorted(map(_least, some[:: max(len(some) // _LOOKED_AT, 1)]))
     each, free = sum(sizes[-count:]) * (1 if compress else 2), available()
     told = f"{size_text(each)} of tables at least, {count} at a time"
     if on_size is not None:
@@ -116,6 +117,14 @@ def _admit(jobs: list[Job], compress: bool, count: int, on_size: Callable[[str],
     if each > free:
         more = "" if compress else " or --compress (compress=True)"
         raise UserError(f"the spots take {told}, and {size_text(free)} are free: take fewer --workers{more}")
+
+
+def _least(text: str) -> int:
+    """Return how many bytes a spot's tables take at least; none for a board on which a player has no hand."""
+    try:
+        return least_bytes(parse_spot(text))
+    except UserError:
+        return 0
 
 
 def _pool(folder: Path, settings: dict[str, Any], count: int, ray: str | None) -> Pool:
@@ -145,7 +154,8 @@ def plan(source: Any, boards: str | Iterable[str] | None) -> list[Job]:
     chosen = _boards(boards, len(spot.board), spot)
     if len(chosen) > _MOST:
         raise UserError(f"a batch has at most {_MOST:,} spots, not {len(chosen):,}")
-    return [_on(spot, board, weight) for board, weight in chosen]
+    text = to_toml(spot)
+    return [_on(text, spot.board, board, weight) for board, weight in chosen]
 
 
 def _boards(boards: str | Iterable[str], size: int, spot: Spot) -> list[tuple[tuple[int, ...], float]]:
@@ -175,12 +185,10 @@ def _boards(boards: str | Iterable[str], size: int, spot: Spot) -> list[tuple[tu
     return listed
 
 
-def _on(spot: Spot, board: tuple[int, ...], weight: float) -> Job:
-    name = format_cards(board).replace(" ", "")
-    try:
-        return Job(name, to_toml(replace(spot, board=board)), name, weight)
-    except UserError as error:  # a range that the board takes whole
-        return Job(name, "", name, weight, str(error))
+def _on(text: str, at: tuple[int, ...], board: tuple[int, ...], weight: float) -> Job:
+    """Return a spot's text on another board; whether a player has hands there is seen by who solves it."""
+    written, name = format_cards(board), format_cards(board).replace(" ", "")
+    return Job(name, text.replace(f'board = "{format_cards(at)}"', f'board = "{written}"', 1), name, weight)
 
 
 def _of_file(path: Path) -> Job:
@@ -196,6 +204,7 @@ def _of_file(path: Path) -> Job:
 
 def _work_off(
     jobs: list[Job],
+    folder: Path,
     base: Any,
     pool: Pool,
     stop: Any,
@@ -208,14 +217,24 @@ def _work_off(
             raise UserError(f"the folder holds {job.name} of another spot: name another folder, or remove {table.FILE}")
     waiting = [job for job in jobs if job.name not in had or had[job.name]["status"] != SOLVED]
     done, failed = len(jobs) - len(waiting), 0
+    written, kept = list[Path](), time.monotonic()  # files that lines speak of which are not committed yet
 
     def report(last: dict[str, Any] | None = None) -> None:
         if on_progress is not None:
             on_progress(BatchProgress(done, failed, len(jobs), tuple(job.name for job in pool.running), last))
 
+    def keep() -> None:
+        nonlocal kept
+        synced(written)  # a line that is there tells of a file that is there, whatever happens to the machine
+        base.commit()
+        written.clear()
+        kept = time.monotonic()
+
     def finish(row: dict[str, Any]) -> None:
         nonlocal done, failed
         table.put(base, row)
+        if row.get("file"):
+            written.append(folder / row["file"])
         done += row["status"] == SOLVED
         failed += row["status"] == FAILED
         report(row)
@@ -226,12 +245,17 @@ def _work_off(
     report()
     stop.arm()
     told = False
-    while pool.running or (waiting and not stop()):
-        while waiting and pool.room and not stop():
-            pool.send(waiting.pop(0))
-        for row in pool.done(0.2):
-            finish(row)
-        if stop() and not told:
-            told = True
-            pool.stop()
-        report()
+    try:
+        while pool.running or (waiting and not stop()):
+            while waiting and pool.room and not stop():
+                pool.send(waiting.pop(0))
+            for row in pool.done(0.2):
+                finish(row)
+            if time.monotonic() - kept > _KEEP:
+                keep()
+            if stop() and not told:
+                told = True
+                pool.stop()
+            report()
+    finally:
+        keep()

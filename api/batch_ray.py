@@ -1,16 +1,13 @@
 """A Ray cluster that solves the spots of a batch: a task each, on one core of whatever machine has it free."""
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from counterplay.api.batch_rows import FAILED
 from counterplay.api.batch_workers import KILLED, Job, line, solve_one
-from counterplay.engine.errors import UserError
+from counterplay.api.ray_start import connect, room, words
 from counterplay.engine.writing import replacing, told
-
-_AHEAD = 2  # tasks a core that wait on the cluster, so that none stands idle
 
 
 def task(job: Job, settings: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -25,22 +22,9 @@ class Cluster:
     """The cores of a Ray cluster; every machine of it has the package installed."""
 
     def __init__(self, folder: Path, settings: dict[str, Any], address: str):
-        try:
-            import ray
-        except ModuleNotFoundError:
-            raise UserError('batches on many machines need Ray: pip install "counterplay[ray]"') from None
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's future default, which it warns of
-        try:
-            ray.init(
-                address,
-                log_to_driver=False,
-                logging_level="ERROR",
-                include_dashboard=False if address == "local" else None,
-            )
-        except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-            raise UserError(f"there is no Ray cluster at {address[:200]!r} ({str(error)[:200]})") from error
+        ray = connect(address, "batches")
         self.ray, self.folder, self.settings = ray, folder, settings
-        self.count = _AHEAD * max(int(ray.cluster_resources().get("CPU", 1)), 1)
+        self.count = room(ray)
         self.remote = ray.remote(num_cpus=1, max_retries=1)(task)
         self.at_work = dict[Any, Job]()
 
@@ -67,8 +51,7 @@ class Cluster:
         try:
             row, data = self.ray.get(ready)
         except self.ray.exceptions.RayError as error:
-            text = str(error).strip().splitlines()
-            return line(job, status=FAILED, error=f"{KILLED} ({text[-1][:200] if text else type(error).__name__})")
+            return line(job, status=FAILED, error=f"{KILLED} ({words(error)})")
         if data:
             place = self.folder / row["file"]
             with told(place), replacing(place) as file:

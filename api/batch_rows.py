@@ -83,10 +83,9 @@ def claim(base: sqlite3.Connection, about: Mapping[str, Any]) -> None:
 
 
 def put(base: sqlite3.Connection, row: Mapping[str, Any]) -> None:
-    """Write a spot's line, in place of an earlier one."""
+    """Write a spot's line, in place of an earlier one; it is kept once the caller commits."""
     marks = ", ".join("?" * len(COLUMNS))
     base.execute(f"INSERT OR REPLACE INTO spots VALUES ({marks})", [row.get(name) for name in COLUMNS])
-    base.commit()
 
 
 def rows_of(base: sqlite3.Connection) -> list[dict[str, Any]]:

@@ -143,7 +143,7 @@ def _work(here: str, folder: str, settings: dict[str, Any], threads: int, says: 
 
 
 def solve_one(job: Job, folder: Path, settings: dict[str, Any], threads: int) -> dict[str, Any]:
-    """Solve one spot, or go on with it, keep it in the folder, and return its line."""
+    """Solve one spot, or go on with it, keep it in the folder, and return its line; the file is not yet synced."""
     from counterplay.api.solve import load
     from counterplay.api.spots import SpotSolution, solve
     from counterplay.games.holdem.spot import parse_spot
@@ -158,8 +158,9 @@ def solve_one(job: Job, folder: Path, settings: dict[str, Any], threads: int) ->
         given = {name: settings[name] for name in ("iterations", "target", "compress")}
         chosen = settings["algorithm"] if before is None else "auto"
         found = solve(spot, chosen, resume=before, threads=threads, checkpoint=file, **given)
-        found.save(file)
-        opening = found.view().summary()
+        found.save(file, sync=False)
+        opening = found.view()
+        shares, equity = opening.frequencies, opening.mean(opening.equity)
     except ValueError as error:
         return line(job, status=FAILED, error=str(error))
     return line(
@@ -171,8 +172,8 @@ def solve_one(job: Job, folder: Path, settings: dict[str, Any], threads: int) ->
         exploitability=found.exploitability_percent_pot,
         ev_oop=found.value[0],
         ev_ip=found.value[1],
-        equity_oop=opening["equity"][0],
-        actions=json.dumps({name: float(share) for name, share in opening["strategy"].items()}),
+        equity_oop=equity[0],
+        actions=json.dumps(shares),
     )
 
 

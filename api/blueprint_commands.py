@@ -31,11 +31,12 @@ def blueprint(game: str | None, out: str | None, resume: str | None, as_json: bo
     from counterplay.api.export import claims
     from counterplay.api.keeping import kept
     from counterplay.engine.system import interrupts
-    from counterplay.engine.writing import check_writable, is_stream
+    from counterplay.engine.writing import check_apart, check_writable, is_stream
     from counterplay.show import blueprint_pages, bucket_pages, pages
     from counterplay.show.solving import watching
 
     if out is not None:
+        check_apart(Path(out), game)
         check_writable(Path(out))
     before = None if resume is None else counterplay.load(resume)
     if game is None and resume is None:

@@ -30,7 +30,7 @@ def buckets(
     from counterplay.api.buckets import buckets as compute
     from counterplay.api.buckets import load_buckets
     from counterplay.api.keeping import kept
-    from counterplay.engine.writing import check_writable
+    from counterplay.engine.writing import check_apart, check_writable
     from counterplay.show import bucket_pages as pages
 
     if spec is None:
@@ -41,6 +41,7 @@ def buckets(
         found = load_buckets(source)
     else:
         if out is not None:
+            check_apart(Path(out), source)
             check_writable(Path(out))
         with pages.watching(source) as tell:
             found = compute(source, spec, seed=seed, threads=threads, on_progress=tell)

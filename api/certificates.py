@@ -17,7 +17,7 @@ from counterplay.api.trees import name_of, named
 from counterplay.api.verifier import FORMAT, Measured
 from counterplay.engine.compiling import tell
 from counterplay.engine.errors import UserError
-from counterplay.engine.rules import is_phantom
+from counterplay.engine.rules import is_phantom, is_rules
 from counterplay.engine.size import byte_words, number_words, second_words
 from counterplay.engine.store import FORMAT as STORED
 from counterplay.engine.system import available
@@ -165,6 +165,8 @@ def check(certificate: str | Path, path: str | Path | None, game: Any = None) ->
     """
     found = verifier.read_certificate(certificate)
     if found.get("kind") == "value":
+        if path is not None and str(path) != found.get("game"):
+            raise UserError(f"{certificate} is of a game's exact value, and of no file: leave {path} out")
         return found, _check_value(found, game)
     if path is None:
         raise UserError(f"{certificate} is of a solution: name its file too (certify --check CERTIFICATE FILE)")
@@ -174,7 +176,9 @@ def check(certificate: str | Path, path: str | Path | None, game: Any = None) ->
 def _check_value(certificate: dict[str, Any], game: Any) -> list[str]:
     """Return what is wrong with the certificate of a value: each strategy must guarantee it."""
     rules = named(str(certificate.get("game"))) if game is None else GAMES.make(game)
-    flat = verifier.flatten(rules, verifier.VALUED)
+    if not is_rules(rules):
+        return ["a hold'em spot is no game whose exact value is found"]
+    flat = verifier.flatten(rules, verifier.VALUED, verifier.VALUED)
     if flat.sha256 != certificate.get("game_sha256"):
         return ["the rules of the game are not those that the certificate was made with"]
     if rules.players != 2 or flat.chance.dtype != object or any(flat.paid.sum(axis=1)):

@@ -28,7 +28,7 @@ def certify(file: str | None, out: str | None, check: str | None, game: str | No
     """
     from counterplay.api import certificates, verifier
     from counterplay.engine.text import printable
-    from counterplay.engine.writing import check_writable, write_pieces
+    from counterplay.engine.writing import check_apart, check_writable, write_pieces
     from counterplay.show.bucket_pages import telling
     from counterplay.show.live import display
 
@@ -44,6 +44,7 @@ def certify(file: str | None, out: str | None, check: str | None, game: str | No
     if file is None:
         raise UserError("certify needs the file of a solution, or a small game such as kuhn")
     if out is not None:
+        check_apart(Path(out), file)
         check_writable(Path(out))
     if Path(file).suffix == ".cps" or (Path(file).is_file() and not _is_game(file)):
         made = certificates.certify(file, game)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from counterplay.api.verifier import VALUED, Flat, best_response, flatten
 from counterplay.engine.errors import UserError
+from counterplay.engine.rules import is_rules
 
 Array = npt.NDArray[Any]
 Tell = Callable[[str, float], None]  # of what is done, and which part of the whole
@@ -36,14 +37,13 @@ def solve_exactly(rules: Any, tell: Tell | None = None) -> tuple[Fraction, list[
 
 def flat_of(rules: Any) -> Flat:
     """Return a game as its ends, in fractions; raises `UserError` for what is not for two, zero-sum and small."""
+    if not is_rules(rules):
+        raise UserError("exact values are of small games, and this is a hold'em spot: certify a solution of it")
     if rules.players != 2:
         raise UserError("exact values are of two-player zero-sum games")
-    flat = flatten(rules, VALUED)
+    flat = flatten(rules, VALUED, VALUED)
     if flat.chance.dtype != object:
-        raise UserError(
-            f"exact values are of games of up to {VALUED:,} ends whose odds are fractions; this one has "
-            f"{len(flat.chance):,} ends"
-        )
+        raise UserError("exact values are of games whose odds are fractions, and this one's are not")
     if any(flat.paid.sum(axis=1)):
         raise UserError("exact values are of two-player zero-sum games, and this one's payoffs do not sum to zero")
     return flat

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from counterplay.agents import LEARNERS, Choice, find, module, presets
 from counterplay.agents.seats import Against, Others
+from counterplay.api import company
 from counterplay.api.against import left_alone, seat_again, seat_others
 from counterplay.engine import arguments
 from counterplay.engine.catalogue import class_path, is_own
@@ -41,6 +42,8 @@ def train(
     device: str = "auto",
     against: Any = None,
     seat: int | None = None,
+    processes: int | None = None,
+    compress: str | None = None,
     **settings: Any,
 ) -> "Run":
     """Train a team for that many environment steps in all (the preset's, or 200,000) and return the run.
@@ -70,6 +73,10 @@ def train(
     Networks run on `device`: "cpu", "cuda", or "auto" for a GPU where there is one; a resumed run may change it. What
     is said here of bits holds on the CPU.
 
+    `processes` train one run together, on this machine, each with its share of the episodes and one gradient for all;
+    those that torchrun has started do so by themselves. `compress` is "powersgd" for gradients that are sent in less.
+    As processes import the script that starts them, it has to do so under `if __name__ == "__main__":`.
+
     Ctrl-C ends the run, saves it, and raises `KeyboardInterrupt`; SIGTERM and SIGHUP likewise `SystemExit`, so that a
     script's loop over seeds ends too. The `result` of either is the run. A script's own handler of a signal is called
     instead.
@@ -83,42 +90,53 @@ def train(
     for call, what in ((on_row, "on_row"), (stop, "stop")):
         if call is not None:
             arguments.function(what, call)
-    if resume is None:
-        if name is None or env is None:
-            raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
-        begun_at = 0 if seed is None else arguments.whole("seed", seed)
-        run = begin(name, env, begun_at, given, preset, steps, against=against, seat=seat)
-    else:
-        run = _resumed(resume, env, name, given, seed, preset, against, seat)
-        if run.steps >= (steps or run.plan.steps):
-            raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
-    from counterplay.api.training import advance
-
+    company.check(processes, compress)
     options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
     options |= {"past_every": past_every}
-    return advance(run, steps, out=out, on_row=on_row, stop=stop, device=device, **options)
+    again = {"learner": name, "env": env, "steps": steps, "seed": seed, "resume": resume, "preset": preset}
+    again |= {"against": against, "seat": seat, "compress": compress, **options, **given}
+    with company.torchrun(processes):
+        run = _run(resume, name, env, seed, steps, given, preset, against, seat)
+        size = company.settle(run, processes, compress, device, resume)
+        from counterplay.api.training import advance
+
+        with company.started(size, train, again):
+            where = device if size == 1 else "cpu"
+            return advance(run, steps, out=out, on_row=on_row, stop=stop, device=where, **options)
 
 
-def _resumed(
-    resume: "str | Path | Run",
+def _run(
+    resume: "str | Path | Run | None",
+    name: str | None,
     env: Any,
-    learner: str | None,
-    settings: dict[str, Any],
     seed: int | None,
+    steps: int | None,
+    given: dict[str, Any],
     preset: str | None,
     against: Any,
     seat: int | None,
 ) -> "Run":
-    """Return the run to go on with; raises `ValueError` where what is given again is not the run's."""
+    """Return a run that has not begun, or the one to go on with.
+
+    Raises `ValueError` where what was given does not fit, or is not what the run was begun with.
+    """
+    run: Run
+    if resume is None:
+        if name is None or env is None:
+            raise UserError("train needs a learner and an environment, such as 'qmix' and 'climbing'")
+        begun_at = 0 if seed is None else arguments.whole("seed", seed)
+        return begin(name, env, begun_at, given, preset, steps, against=against, seat=seat)
     if isinstance(resume, str | Path):
         plain = isinstance(env, str) and not ENVS.imports_own(env)  # the run's own word is as good
-        run = _load(resume, None if plain else env, learner, settings, against=against)
+        run = _load(resume, None if plain else env, name, given, against=against)
     elif is_run(resume):
         run = resume
     else:
         raise UserError(f"resume takes a run or the folder of one, not {type(resume).__name__}")
-    _goes_on(run, learner, env, seed, settings, preset)
+    _goes_on(run, name, env, seed, given, preset)
     _sits_on(run, against, seat)
+    if run.steps >= (steps or run.plan.steps):
+        raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     return run
 
 
@@ -179,28 +197,12 @@ def load_run(folder: str | Path, env: Any = None, learner: str | type | None = N
 
     A file makes us import nothing that is somebody's own. So the run's environment, its learner, and settings that name
     a class (`mixer=`) have to be given again, as `train` takes them, where they are one's own and not registered. Who
-    takes the other seats of a run is read again where it was. Another environment of ours than the run's is where the
-    team then plays, with more agents say, if what it sees with goes there (`agents.elsewhere`).
+    takes the other seats of a run is read again where it was.
 
     Raises `ValueError` for a folder that holds none, one that is damaged or newer, and where what is given is not the
-    run's, or is missing, or the team cannot play in that environment.
+    run's, or is missing.
     """
-    there = None if env is None else _other(folder, ENVS.make(env))
-    if there is None:
-        return _load(folder, env, learner, settings)
-    run: Run = module("elsewhere").elsewhere(_load(folder, None, learner, settings), there, name_of(env, there))
-    return run
-
-
-def _other(folder: str | Path, task: "Task") -> "Task | None":
-    """Return an environment of ours if a run in a folder is of another one of ours; None otherwise."""
-    about, name = module("run").read(arguments.path("folder", folder)).about, ENVS.spec_of(task)
-    if name is None or ENVS.imports_own(name) or ENVS.imports_own(about["env"]) or "against" in about:
-        return None
-    try:
-        return None if ENVS.spec_of(ENVS.make(about["env"], own=False)) == name else task
-    except UserError:  # of one's own, which calls itself so
-        return None
+    return _load(folder, env, learner, settings)
 
 
 def load_alone(folder: str | Path) -> "Run":

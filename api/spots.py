@@ -39,6 +39,7 @@ from counterplay.solvers.value import Judgement, exploitability, nash_conv
 from counterplay.solvers.variants import VARIANTS
 
 DEFAULT_TARGET = "0.5%"
+_LITTLE = 16 * 2**20  # bytes that are there: nobody asks the system for each of a thousand rivers
 _CODE = 6 * 2**20  # bytes that come beside tables and working memory, once the layout is there: the kernels' code
 _GROWTH = 1.5  # of the iterations between two judgements, which cost up to two iterations each
 
@@ -254,8 +255,8 @@ class SpotSolution(Unchangeable):
     def _repr_html_(self) -> str:
         return card(self.facts(), html=True)
 
-    def save(self, path: str | Path) -> None:
-        """Write the solution to one file, whole or not at all."""
+    def save(self, path: str | Path, *, sync: bool = True) -> None:
+        """Write the solution to one file, whole or not at all; `sync` as `engine.writing.replacing` has it."""
         header = {
             "version": version(),
             "kind": HOLDEM,
@@ -270,7 +271,7 @@ class SpotSolution(Unchangeable):
             "trace": [(c.iterations, c.seconds, c.exploitability) for c in self.trace],
         }
         state = {f"state.{name}": array for name, array in self.state.items()}
-        write(arguments.path("path", path), {"spot": pack([to_toml(self.spot)]), **state}, header)
+        write(arguments.path("path", path), {"spot": pack([to_toml(self.spot)]), **state}, header, sync=sync)
 
 
 def read(path: str | Path, arrays: dict[str, npt.NDArray[Any]], header: dict[str, Any]) -> SpotSolution:
@@ -349,13 +350,13 @@ def solve(
     chosen = resume.method if resume is not None else method_of(algorithm, iterations)
     workers = threads or cores()
     laid = resume.layout if resume is not None else places.lay_out(spot)
-    tables, free = footprint(laid.game, compress), available()
+    tables = footprint(laid.game, compress)
     need = tables + work_bytes(laid.game, workers) + _CODE
     if on_size is not None:
         missing = without_raises(spot)
         told = f" · no raises on the {' and '.join(missing)}" if missing else ""
         on_size(f"{stakes(spot)}{told}: {size(tables)} of tables, {size(resident() + need)} of memory in all")
-    if need > free:
+    if need > _LITTLE and need > (free := available()):
         advice = "fewer bet sizes" if compress else "--compress (compress=True) halves it, and fewer bet sizes"
         raise UserError(f"the run needs {size(need)} of memory and {size(free)} are free: {advice} would help")
     solver = SubgameCFR(laid.game, spot.pot, VARIANTS[chosen.algorithm], chosen.horizon, compress, workers)

@@ -1,5 +1,6 @@
 """The command line's half for teams: learners, envs, train, sweep, watch, and evaluating what was trained."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,10 @@ def envs(name: str | None) -> None:
 @click.option("--seat", type=click.IntRange(min=0), metavar="K", help="The seat left open then; each in turn.")
 @click.option("--past-every", type=Count(), metavar="N", help="Steps between past selves that are kept, in DIR/past.")
 @DEVICE
+@click.option("--processes", type=Count(), metavar="K", help="Processes that train the run together, here; 1.")
+@click.option(
+    "--compress", metavar="HOW", help="What they send each other: powersgd compresses gradients; none leaves them."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option(
     "--help", "-h", "asks", is_flag=True, help="Show this, and of LEARNER its settings, those in ENV if given."
@@ -112,6 +117,7 @@ def train(
     'counterplay learners' and 'counterplay envs' list both. Ctrl-C ends a run and keeps what there is.
     """
     from counterplay.agents import find
+    from counterplay.api.company import beside
     from counterplay.api.runs import check_order, settings_of
 
     if learner is not None:
@@ -129,11 +135,14 @@ def train(
 
     failure = None
     with interrupts() as stop:  # until all is said
-        with watching(f"{learner} {env}" if resume is None else resume) as watch:
+        with nullcontext() if beside() else watching(f"{learner} {env}" if resume is None else resume) as watch:
+            told = None if watch is None else watch.row
             try:
-                run = counterplay.train(learner, env, resume=resume, on_row=watch.row, against=against or None, **more)
+                run = counterplay.train(learner, env, resume=resume, on_row=told, against=against or None, **more)
             except NotSaved as error:
                 run, failure = error.result, error
+        if beside():  # the first process tells
+            return stop.code
         if as_json:
             put_json({**pages.figures(run), **pages.last_test(run)})
         else:
@@ -159,30 +168,48 @@ def _about(choice: Any, env: str | None, preset: str | None) -> list[str]:
 @click.argument("learners")
 @click.argument("env")
 @click.option("--out", metavar="DIR", required=True, help="Where all runs are kept, the table and the figure.")
-@click.option("--seeds", type=Count(), metavar="N", default=5, show_default=True, help="Runs of each, from 0 on.")
+@click.option("--seeds", type=Count(), metavar="N", help="Runs of each, from 0 on: 5, of a search's trials 1.")
 @click.option(
     "--steps", type=Count(), metavar="N", help="Environment steps of each run; the longest preset's, or 200000."
 )
 @click.option("--set", "sets", multiple=True, metavar="NAME=A,B,...", help="A setting, and the values to try.")
 @PRESET
 @click.option("--workers", type=Count(), metavar="N", help="Runs at a time; one a core.")
+@click.option("--ray", metavar="ADDRESS", help="A Ray cluster does the runs; 'local': one that is started here.")
+@click.option("--search", "trials", type=Count(), metavar="N", help="Look for settings by so many trials (Optuna).")
+@click.option("--over", multiple=True, metavar="NAME=A,B,...", help="Which: values, LOW:HIGH, or LOW:HIGH:log.")
 @DEVICE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: bool, **options: Any) -> int:
+def sweep(
+    learners: str,
+    env: str,
+    out: str,
+    sets: tuple[str, ...],
+    as_json: bool,
+    trials: int | None,
+    over: tuple[str, ...],
+    **options: Any,
+) -> int:
     """Train LEARNERS, such as qmix,vdn, in ENV over seeds and settings, on the machine's cores.
 
     Ends with a table and a figure of learning curves with bands over seeds. Started again, it leaves finished runs as
-    they are and goes on with the others; Ctrl-C keeps what there is.
+    they are and goes on with the others; Ctrl-C keeps what there is. With --search it tries settings that do better
+    and better, and ends with the best ones as a command.
     """
     from counterplay.api.runs import settings_of
     from counterplay.engine.spec import split
 
+    if trials is not None:
+        return _search(split(learners), env, out, sets, as_json, trials, over, options)
+    if over:
+        raise UserError("--over is for a search: give --search N too, or --set for all combinations of values")
     names, settings = split(learners), settings_of(sets, several=True)
     from counterplay.show.training import watching_sweep
 
     failure = None
     with interrupts() as stop, watching_sweep() as live:
         try:
+            options["seeds"] = options["seeds"] or 5
             found = counterplay.sweep(names, env, out=out, settings=settings, on_progress=live.progress, **options)
         except NotSaved as error:
             found, failure = error.result, error
@@ -198,6 +225,41 @@ def sweep(learners: str, env: str, out: str, sets: tuple[str, ...], as_json: boo
         click.echo("Interrupted; the same command goes on.", err=True)
     if failure is not None:
         raise failure
+    return stop.code
+
+
+def _search(
+    learners: list[str],
+    env: str,
+    out: str,
+    sets: tuple[str, ...],
+    as_json: bool,
+    trials: int,
+    over: tuple[str, ...],
+    options: dict[str, Any],
+) -> int:
+    """Look for settings, and tell the best."""
+    from counterplay.api.runs import settings_of
+    from counterplay.api.search import figures, space_of
+    from counterplay.show import chart
+    from counterplay.show.training import watching_sweep
+
+    if len(learners) != 1:
+        raise UserError(f"a search is for one learner, not {len(learners)}")
+    space, options = space_of(over), {**options, "seeds": options["seeds"] or 1}
+    if not space:
+        raise UserError("--search needs settings to look for, such as --over lr=1e-4:1e-2:log --over hidden=32,64")
+    fixed = {name: values[0] for name, values in settings_of(sets, several=False).items()}
+    with interrupts() as stop, watching_sweep() as live:
+        found = counterplay.search(
+            learners[0], env, space, out=out, trials=trials, on_progress=live.progress, **{**options, **fixed}
+        )
+    if as_json:
+        put_json({"folder": out, **figures(found)})
+    else:
+        put(list(chart.trials(found, paint)))
+    if stop():
+        click.echo("Interrupted; the same command goes on.", err=True)
     return stop.code
 
 

@@ -4,19 +4,21 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from counterplay.agents import together
 from counterplay.agents.checks import check_learned
 from counterplay.agents.cut import Pieces
 from counterplay.agents.log import Log, Row
 from counterplay.agents.nn.device import choose, in_words, move
-from counterplay.agents.replay import Ring
+from counterplay.agents.replay import Replay, Ring
 from counterplay.agents.rollout import Played
 from counterplay.agents.run import Run, own_means, torch_threads, totals
 from counterplay.api.learned import is_judged, judge, winnings
-from counterplay.engine.compiling import clock, tell
+from counterplay.engine.compiling import clock, tell, telling
 from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.system import Stop, interrupts
 from counterplay.engine.text import size
@@ -46,6 +48,10 @@ class _Times:
     def seconds(self) -> float:
         """Return how long the run has trained by now, this stretch and those before."""
         return self.spent + clock() - self.began
+
+    def due(self) -> bool:
+        """Tell whether it is time to save: once a minute, or less often where saving takes long."""
+        return clock() - self.saved >= max(CHECKPOINT, 20 * self.saving)
 
 
 def advance(
@@ -77,6 +83,9 @@ def advance(
     one thread is the fastest.
     Where they run (`device`) is told first.
 
+    Where processes train together (`together.joined`), each calls this with a run of its own; the first alone has the
+    folder, tells, tests and is heard of by `on_row`.
+
     Raises `ValueError` where the environment shows what is no number, and where learning diverges (a loss that is nan):
     what was saved before stays as it is.
     """
@@ -86,19 +95,28 @@ def advance(
     where = choose(device)
     run.plan = replace(run.plan, **changed)
     place = Path(out) if out is not None else run.folder
+    first = together.peers().rank == 0
+    if not first:
+        place = None
+        run.stand_beside()
     with ExitStack() as stack:
+        if not first:
+            stack.enter_context(telling(lambda line: None))
         if place is not None:
             with told(place):
                 place.mkdir(parents=True, exist_ok=True)
             stack.enter_context(alone(place, "another process trains there"))
         if move(run.learner, where):
             tell(in_words(device, where, threads))
+        _join(run)
         if run.interrupted:
             tell("the environment cannot go on with the episodes that were being played, so others begin")
         if not run.whole() and run.steps:
             tell("the run was kept without its replay, which is filled anew: it is not bit for bit the unbroken run")
         if place is not None:
             _tell_replay(run, place)
+        _hear(run)
+        if place is not None:
             run.save(place)
         log = None if run.folder is None else Log(run.folder, run.history, run.steps)
         if log is not None:
@@ -107,10 +125,56 @@ def advance(
         stopped = stack.enter_context(interrupts())
         _train(run, stopped, stop, log, on_row)
         stopped.arm()
+        _hear(run)
         if run.folder is not None:
             _save_at_end(run)
     stopped.again(run)
     return run
+
+
+def _join(run: Run) -> None:
+    """Have a run trained by as many processes as there are here, and tell if that changes it."""
+    many, had = together.peers().size, run.plan.processes
+    together.compress(run.plan.compress)
+    if run.steps and many != had:
+        then, now = _processes(had), _processes(many)
+        tell(f"the run was trained by {then}, and by {now} it is not bit for bit the unbroken run")
+    run.divide(many)
+    replay = getattr(run.learner, "replay", None)
+    if many > 1 and isinstance(replay, Replay):
+        run.share_replay(Replay(run.task.spec, together.share(replay.capacity), replay.alpha))
+        run.plan = replace(run.plan, keep_replay=False)
+        tell("each process has a replay of its own, which is not kept: a resumed run fills it anew")
+    if many > 1 and run.steps and run.plan.compress != "none":
+        tell("what compression remembers is not kept: the run is not bit for bit the unbroken one")
+
+
+def _processes(count: int) -> str:
+    return "1 process" if count == 1 else f"{count} processes"
+
+
+def _hear(run: Run) -> None:
+    """Hear what each process keeps to itself of a run, so that it can be saved with it."""
+    if together.peers().size > 1:
+        run.ranks = together.gathered(run.own())[1:]
+    else:
+        run.ranks = []
+
+
+class _Heard(NamedTuple):
+    """What all processes played between two updates, in numbers."""
+
+    steps: int
+    started: int
+    returns: npt.NDArray[np.float64]  # [E] of the team, or [E, N], of what came to its end
+    lasted: float  # steps of these, together
+
+
+def _heard(played: Played) -> _Heard:
+    lasted = played.lasted.sum() if isinstance(played, Pieces) else played.steps
+    every = together.gathered(_Heard(played.steps, played.started, played.returns(), float(lasted)))
+    steps, started, returns, lengths = zip(*every, strict=True)
+    return _Heard(sum(steps), sum(started), np.concatenate(returns), sum(lengths))
 
 
 def _train(
@@ -129,28 +193,30 @@ def _train(
             f"the replay takes {size(full)} once it holds {replay.capacity:,} {replay.what}; replay=N makes it smaller"
         )
     times = _Times(run.seconds, steps=run.steps)
-    run.stopped_by = "steps"
+    run.stopped_by, first = "steps", together.peers().rank == 0
     while run.steps < goal:
-        if stopped() or (stop is not None and stop()):
+        said = together.gathered((stopped() or (stop is not None and stop()), times.due()))
+        if any(ends for ends, _ in said):
             run.stopped_by = "interrupt"
             break
+        if said[0][1]:
+            _keep(run, times)
         before = run.steps
         played = run.gather()
         learned = run.learner.learn(played, run.rng)
         check_learned(learned, run.steps + played.steps, run.settings, run.folder)
-        _note(run, played, learned)
+        _note(run, _heard(played), learned)
         stopped.arm()  # before there is nothing to keep, and signals end everything at once
         testing = run.steps // test_every > before // test_every or run.steps >= goal
         last = int(run.history[-1]["steps"]) if run.history else 0
         due = run.steps // row_every > last // row_every and "return" in run.since  # as it is once an episode has ended
-        if testing or due:
+        if first and (testing or due):
             row = _row(run, times, testing)
             if log is not None:
                 log.add(row)
             if on_row is not None:
                 on_row(run, row)
         run.seconds = times.seconds()
-        _keep(run, times)
         _keep_past(run, before)
 
 
@@ -174,15 +240,15 @@ def _save_at_end(run: Run) -> None:
         raise NotSaved(f"{error}; {where}", run, place) from error
 
 
-def _note(run: Run, played: Played, learned: dict[str, float]) -> None:
+def _note(run: Run, heard: _Heard, learned: dict[str, float]) -> None:
     """Count what was played and learned from, and keep its figures for the next row."""
-    run.steps += played.steps
-    run.episodes += played.started
-    returns = played.returns()
-    if len(returns):  # else none has come to its end
-        length = played.length if isinstance(played, Pieces) else played.steps / played.started
-        learned |= {"return": float(totals(returns).mean()), "length": length}
-        learned |= own_means("return", returns)
+    run.steps += heard.steps
+    run.episodes += heard.started
+    if together.peers().rank > 0:
+        return  # rows are the first process's
+    if len(heard.returns):  # else none has come to its end
+        learned |= {"return": float(totals(heard.returns).mean()), "length": heard.lasted / heard.started}
+        learned |= own_means("return", heard.returns)
     for name, figure in learned.items():
         run.since.setdefault(name, []).append(figure)
 
@@ -218,12 +284,13 @@ def _keep_past(run: Run, before: int) -> None:
 
 
 def _keep(run: Run, times: _Times) -> None:
-    """Save a run that is kept in a folder if it is time to: once a minute, or less often where saving takes long."""
+    """Save a run that is kept in a folder."""
     now = clock()
-    if run.folder is not None and now - times.saved >= max(CHECKPOINT, 20 * times.saving):
+    _hear(run)
+    if run.folder is not None:
         try:
             run.save()
         except UserError as error:
             tell(f"{error}; the run goes on, and tries again later")
-        times.saved = clock()
-        times.saving = times.saved - now
+    times.saved = clock()
+    times.saving = times.saved - now

@@ -53,12 +53,13 @@ def train(game: str | None, out: str | None, resume: str | None, time: str | Non
     from counterplay.api.trained_net import load_value_net
     from counterplay.api.valuenets import train_value_net
     from counterplay.engine.system import interrupts
-    from counterplay.engine.writing import check_writable, is_stream
+    from counterplay.engine.writing import check_apart, check_writable, is_stream
     from counterplay.show import valuenet_pages as pages
 
     if game is None and resume is None:
         raise UserError("name a game, such as 'counterplay valuenet train leduc --out leduc.cpn'")
     if out is not None:
+        check_apart(Path(out), game)
         check_writable(Path(out))
     before = None if resume is None else load_value_net(resume, game)
     given = {name: value for name, value in more.items() if value is not None}

@@ -154,10 +154,10 @@ def simple(x: float) -> Fraction:
     return near if float(near) == x else Fraction(x)
 
 
-def flatten(rules: Any, exact: int = EXACT) -> Flat:
+def flatten(rules: Any, exact: int = EXACT, ends: int = MOST) -> Flat:
     """Walk a game, in fractions up to so many ends.
 
-    Raises `UserError` where it is too large, or a player forgets, or odds are none.
+    Raises `UserError` where it is too large or has more than `ends`, or a player forgets, or odds are none.
     """
     game, digest = histories(rules), hashlib.sha256()
     chance, paid, last = list[float](), list[Sequence[float]](), list[tuple[int, ...]]()
@@ -174,6 +174,8 @@ def flatten(rules: Any, exact: int = EXACT) -> Flat:
                 f"the game has more than {MOST:,} states: too many to certify its strategies state by state"
             )
         if turn == LEAF:
+            if len(paid) == ends:
+                raise UserError(f"exact values are of games of up to {ends:,} ends, and this one has more")
             paid.append(tuple(map(float, game.payoffs(state))))
             chance.append(reach)  # type: ignore[arg-type]
             last.append(lasts)

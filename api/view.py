@@ -169,24 +169,36 @@ class View:
 
     @cached_property
     def _values(self) -> tuple[Pair, F64]:
+        one, two = (self._worth(p) for p in range(2))
+        return (one[0], two[0]), (one, two)[self.player][1:]
+
+    def _worth(self, p: int, best: bool = False) -> F64:
+        """Return what a player's combos are worth here, and after each action if it acts, [1 (+ A), n].
+
+        With `best` the player responds as well as it can to the other from here on.
+        """
         solution, place = self._solution, self._place
         laid = solution.layout
         tree, lanes = places.betting(laid, place), places.lanes(laid, place)
         last = laid.sequence[place.template][place.entry]
         at = (int(last[place.line.node, 0]), int(last[place.line.node, 1]))
-        ev, actions = [], np.zeros(0)
-        for p in range(2):
-            value = self._run.worth(p, at).astype(np.float64)
-            before = tree.start.pot / tree.start.unit - solution.spot.pot
-            put = before / 2 + float(tree.paid[place.line.node, p]) / tree.start.unit
-            rows = [at[p], *(int(last[child, p]) for child in children(tree, place.line.node))]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                worth = value[rows][:, lanes[p]] / self.matchups[p] + (solution.spot.pot / 2 + put)
-            worth[:, ~((self.matchups[p] > 0) & self.possible[p])] = np.nan
-            ev.append(worth[0])
-            if p == self.player:
-                actions = worth[1:]
-        return (ev[0], ev[1]), actions
+        value = self._run.worth(p, at, best).astype(np.float64)
+        before = tree.start.pot / tree.start.unit - solution.spot.pot
+        put = before / 2 + float(tree.paid[place.line.node, p]) / tree.start.unit
+        after = children(tree, place.line.node) if p == self.player else []
+        rows = [at[p], *(int(last[child, p]) for child in after)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            worth: F64 = value[rows][:, lanes[p]] / self.matchups[p] + (solution.spot.pot / 2 + put)
+        worth[:, ~((self.matchups[p] > 0) & self.possible[p])] = np.nan
+        return worth
+
+    @cached_property
+    def response(self) -> F64:
+        """Return what each action is worth to each combo of who acts if it responds best from here on, [A, n].
+
+        The other plays the solution, and nothing is solved again; strategies that are locked do not bind the response.
+        """
+        return self._worth(self.player, best=True)[1:]
 
     @property
     def possible(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

@@ -29,6 +29,8 @@ SPREAD, SPREAD_KEY = "spread", "pz-mpe-simple-spread-v3"
 REPLAY = "envs=16, updates=1, batch=32, replay=5000, warmup=32, hidden=64"
 # EPyMARL's COMA and MAPPO play 10 episodes and learn from them once, with recurrent agents.
 COMA = "envs=10, recurrent=True, hidden=64"
+# One update an episode, of as many moves as 32 episodes have.
+MADDPG = "envs=16, rollout=25, updates=0.04, batch=800, replay=125000, warmup=800, random_steps=0, hidden=64"
 MAPPO = "envs=10, recurrent=True, hidden=128, epochs=4, minibatches=1"
 
 
@@ -42,7 +44,7 @@ class Pair(NamedTuple):
     config: str  # of EPyMARL
     key: str  # its environment
     options: str  # further ones of it
-    recorded: float  # steps per CPU second
+    recorded: float | None  # steps per CPU second; None where it was not
 
 
 PAIRS = (
@@ -64,6 +66,7 @@ PAIRS = (
     Pair("VDN, spread", "vdn", SPREAD, REPLAY, "vdn", SPREAD_KEY, "", 274),
     Pair("COMA, spread", "coma", SPREAD, COMA, "coma", SPREAD_KEY, "", 510),
     Pair("MAPPO, spread", "mappo", SPREAD, MAPPO, "mappo", SPREAD_KEY, "", 404),
+    Pair("MADDPG, spread", "maddpg", SPREAD, MADDPG, "maddpg", SPREAD_KEY, "", None),
 )
 
 OURS = """
@@ -124,9 +127,10 @@ def table(found: dict[str, dict[str, float]]) -> str:
     rows = []
     for pair in PAIRS:
         if row := found.get(pair.name):
-            peer = f"{row['theirs']:,.0f}" if row["theirs"] else f"({pair.recorded:,.0f} recorded)"
-            times = row["ours"] / (row["theirs"] or pair.recorded)
-            rows.append([pair.name, f"{row['ours']:,.0f}", peer, f"**{times:.1f}×**"])
+            beside = row["theirs"] or pair.recorded
+            peer = f"{beside:,.0f}" if row["theirs"] else f"({beside:,.0f} recorded)" if beside else "not measured"
+            times = f"**{row['ours'] / beside:.1f}×**" if beside else ""
+            rows.append([pair.name, f"{row['ours']:,.0f}", peer, times])
     return report.table(["", "Counterplay, steps/s", "EPyMARL, steps/s", "faster"], rows)
 
 

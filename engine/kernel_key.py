@@ -28,7 +28,7 @@ from numba.core import config, dispatcher, types
 
 _types: Any = types  # without types of their own
 _KNOWN = {"numba", "numpy", "llvmlite", "builtins", *sys.stdlib_module_names}  # told by their versions
-_VERSIONS = f"1 {sys.version} {np.__version__} {numba.__version__} {llvmlite.__version__}"
+_VERSIONS = f"2 {sys.version} {np.__version__} {numba.__version__} {llvmlite.__version__}"
 _OPTIONS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK")  # of Numba at large
 _COMPILING = {"counterplay.engine.jit", "counterplay.engine.machine_code"}  # a kernel's options say what these add
 

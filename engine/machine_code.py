@@ -3,12 +3,17 @@
 Numba's own cache looks at the file of the compiled function only: after an edit in another file, a cached caller
 answers with the old code. And it numbers its files: of two processes that compile at the same time, one can write its
 code over the other's. Here a name stands for one machine code only, and is written whole or not at all.
+
+Nor are the names of functions within machine code enough, where code of several processes is linked: functions of one
+name and the same arguments, such as the lambdas that implement `engine.stepped`, are told apart by numbers that Numba
+counts up from 1 in every process, and of two with the same number one would be called for both. Here they are drawn.
 """
 
 import hashlib
 import os
 import pickle
 import re
+import secrets
 import shutil
 import time
 from contextlib import suppress
@@ -17,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from numba.core import caching, compiler, serialize
+from numba.core import bytecode, caching, compiler, serialize
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.kernel_key import Unknown, key, name_of
@@ -29,6 +34,8 @@ _SUFFIX = ".code"
 _DIGEST = 32  # bytes
 _rebuild: Any = compiler.CompileResult._rebuild  # without types of their own
 _dumps: Any = serialize.dumps
+_identity: Any = bytecode.FunctionIdentity
+_identity._unique_ids = iter(lambda: secrets.randbits(63), None)  # which a fork does not repeat either
 
 
 def _digest(path: Path, code: bytes) -> bytes:

@@ -220,6 +220,8 @@ class PlanHeader(Struct):
     test_episodes: Some
     keep_replay: bool = True
     past_every: Some | None = None
+    processes: Some = 1
+    compress: Literal["none", "powersgd"] = "none"
 
 
 class AgainstHeader(Struct):
@@ -278,6 +280,14 @@ class ReplayHead(Struct):
     parts: list[tuple[Count, Count, Annotated[str, Meta(pattern="^[0-9a-f]{8}$")]]]
 
 
+class RankHeader(Struct):
+    """What a further process of a run keeps to itself (`agents.run.Run.own`)."""
+
+    rng: Generator
+    playing: dict[str, Any] | None = None
+    explorer: dict[str, Any] | None = None
+
+
 class CheckpointHeader(Struct):
     """What a checkpoint holds beside its learner's state."""
 
@@ -288,6 +298,7 @@ class CheckpointHeader(Struct):
     learner: dict[str, Any]
     replay: ReplayHead | None = None
     playing: dict[str, Any] | None = None  # episodes that went on when it was written
+    ranks: list[RankHeader] = []
 
     def __post_init__(self) -> None:
         if any(isinstance(x, int) and abs(x) > LARGEST for x in self.run.settings.values()):

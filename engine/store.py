@@ -30,11 +30,12 @@ _TYPES |= {"bool": "BOOL"}  # NumPy's names of types, and the format's
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def write(path: str | Path, arrays: Arrays, header: dict[str, Any]) -> None:
+def write(path: str | Path, arrays: Arrays, header: dict[str, Any], *, sync: bool = True) -> None:
     """Write a solution file straight from the arrays, whole or not at all; raises `UserError` where it cannot be.
 
     The format (huggingface.co/docs/safetensors) is the length of a JSON object, the object, and the arrays' bytes one
     after the other; the widest come first, so that all are aligned. What goes out is never held a second time.
+    `sync` is as `writing.replacing` has it.
     """
     whole = {name: array for name, array in arrays.items() if array.size}
     names = sorted(whole, key=lambda name: (-whole[name].dtype.itemsize, name))
@@ -45,7 +46,7 @@ def write(path: str | Path, arrays: Arrays, header: dict[str, Any]) -> None:
         said[name] = {"dtype": _TYPES[array.dtype.name], "shape": array.shape, "data_offsets": (begin, end)}
     text = json.dumps(said).encode()
     text += b" " * (-len(text) % 8)
-    with told(path), replacing(Path(path)) as file:
+    with told(path), replacing(Path(path), sync=sync) as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for name in names:
             array = whole[name]

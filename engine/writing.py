@@ -25,13 +25,15 @@ _SHOWN = 40  # characters of a file's name in that of its unfinished successor, 
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     """Yield a file to write to that takes the path's place in the end: a reader finds the old one or the whole new.
 
     Links are followed, and what they lead to is replaced. A new file gets the mode that the user's mask leaves; one
     that is replaced passes on its mode, and its owner where we may. Signals to stop wait until the file is there. What
     killed processes left of earlier files of that name is removed. Devices of characters, FIFOs and open descriptors
     (/dev/null, /dev/stdout) are written to as they are.
+
+    Without `sync` it is the caller who has the file on disk (`synced`), many of them together.
 
     Raises `UserError` for folders, other devices, sockets and protected files, and `OSError` as the system does.
     """
@@ -52,13 +54,29 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
                     with contextlib.suppress(PermissionError):
                         os.fchown(file.fileno(), before.st_uid, before.st_gid)
                     os.fchmod(file.fileno(), before.st_mode & 0o777)
-                os.fsync(file.fileno())
+                if sync:
+                    os.fsync(file.fileno())
                 os.replace(file.name, place)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(file.name)
             raise
-        _sync_folder(place.parent)
+        if sync:
+            _sync_folder(place.parent)
+
+
+def synced(paths: Iterable[Path]) -> None:
+    """Have files that were written without `sync` on disk, and what their folders say of them."""
+    folders = dict.fromkeys(path.parent for path in paths)
+    for path in paths:
+        with contextlib.suppress(OSError):  # somebody took it away meanwhile
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+    for folder in folders:
+        _sync_folder(folder)
 
 
 def is_stream(path: Path) -> bool:
@@ -199,6 +217,17 @@ def check_writable(path: Path) -> None:
         _before(place)
         with tempfile.TemporaryFile(dir=place.parent):
             pass
+
+
+def check_apart(path: Path, *sources: str | Path | None) -> None:
+    """Raise `UserError` where what is to be written would take the place of a file that it is made of."""
+    for source in sources:
+        try:
+            same = source is not None and path.samefile(source)
+        except (OSError, ValueError):  # one of them is no file
+            continue
+        if same and not is_stream(path):
+            raise UserError(f"{path} would be written over {source}, which it is made of: give it another name")
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -73,8 +73,8 @@ _ENTRIES = (
     Entry(
         "pushfold",
         "counterplay.games.pushfold:PushFold",
-        "Push or fold before the flop: heads-up hold'em with short stacks, 169 hands each",
-        ("pushfold", "pushfold(stack=6, ante=0.1)"),
+        "Push or fold before the flop: heads-up hold'em with short stacks, 169 hands each; ICM",
+        ("pushfold", "pushfold(stack=6, ante=0.1)", "pushfold(stacks=(6, 9), payouts=(50, 30, 20), others=(12,))"),
     ),
     Entry(
         "one_card",

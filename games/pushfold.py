@@ -13,7 +13,8 @@ import numpy as np
 
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import LEAF, Array, Outcome
-from counterplay.games.holdem.preflop import NAMES, matchups
+from counterplay.games.holdem.preflop import BOARDS, NAMES, matchups
+from counterplay.games.icm import prizes
 
 SMALL_BLIND, BIG_BLIND = 0, 1
 
@@ -26,20 +27,51 @@ class PushFold:
     `ante` is what each posts besides the blinds of 0.5 and 1. Payoffs are big blinds won or lost. An all-in that is
     called pays what it is worth on average over the boards, so that nothing is left to chance.
 
+    In a tournament chips are worth prizes (`games.icm`): `stacks` are those of both players in place of `stack`,
+    `others` those of players who have folded or wait, and `payouts` the prizes of the first place, the second and so
+    on. Payoffs are prizes won or lost then, and what these two lose others may win: the sum is not zero.
+
     `counterplay show` prints the two charts, with suited hands above the diagonal.
     """
 
     stack: float = 10.0
     ante: float = 0.0
+    stacks: tuple[float, ...] = ()
+    payouts: tuple[float, ...] = ()
+    others: tuple[float, ...] = ()
 
     players = 2
 
     def __post_init__(self) -> None:
         if not 0 <= self.ante <= 1000:
             raise UserError(f"ante must be 0 to 1000 big blinds, not {self.ante:g}")
-        if not 1 + self.ante < self.stack <= 10**6:
-            least = f"the big blind{' and the ante' if self.ante else ''} ({1 + self.ante:g})"
-            raise UserError(f"stack must be more than {least} and at most 1,000,000 big blinds, not {self.stack:g}")
+        if bool(self.stacks) != bool(self.payouts) or (self.others and not self.payouts):
+            raise UserError(
+                "stacks, payouts and others go together: stacks=(8, 12), payouts=(50, 30, 20), others=(15,)"
+            )
+        if self.stacks and len(self.stacks) != 2:
+            raise UserError(f"stacks are the small blind's and the big blind's, two of them and not {len(self.stacks)}")
+        for stack in self.stacks or (self.stack,):
+            if not 1 + self.ante < stack <= 10**6:
+                least = f"the big blind{' and the ante' if self.ante else ''} ({1 + self.ante:g})"
+                raise UserError(f"stack must be more than {least} and at most 1,000,000 big blinds, not {stack:g}")
+        if self.payouts and not (0 < sum(self.payouts) <= 10**9 and max(self.others, default=0.0) <= 10**6):
+            raise UserError("payouts must be more than nothing and at most 1e9 together, and others at most 1,000,000")
+        if self.payouts:
+            prizes((*self.stacks, *self.others), self.payouts)
+
+    @cached_property
+    def _gains(self) -> dict[str, tuple[float, float]]:
+        """Return how much better off both players are after each thing that may happen, in prizes."""
+        one, two = self.stacks
+        all_in, before = min(one, two), prizes((one, two, *self.others), self.payouts)
+
+        def after(won: float) -> tuple[float, float]:
+            gain = prizes((one + won, two - won, *self.others), self.payouts) - before
+            return float(gain[0]), float(gain[1])
+
+        small, big = 0.5 + self.ante, 1.0 + self.ante
+        return {"fold": after(-small), "all-in fold": after(big), "won": after(all_in), "lost": after(-all_in)}
 
     def hands(self, player: int) -> Sequence[str]:
         return NAMES
@@ -53,6 +85,17 @@ class PushFold:
     def _ahead(self) -> list[list[float]]:
         ahead: list[list[float]] = matchups().ahead.tolist()
         return ahead
+
+    @cached_property
+    def _odds(self) -> Array:
+        """Return how often the small blind's hand wins and loses an all-in, [2, 169, 169]; else it ties."""
+        met = matchups()
+        return np.stack([met.wins, met.wins.T]) / np.maximum(met.pairs * BOARDS, 1)
+
+    @property
+    def _pairs_of_gains(self) -> tuple[tuple[float, float], ...]:
+        """Return what each player gains where the small blind wins an all-in, and where it loses."""
+        return tuple(zip(self._gains["won"], self._gains["lost"], strict=True))
 
     def deal(self, hands: tuple[int, ...]) -> Sequence[float]:
         combos = self._pairs[hands[0]] if hands else [sum(row) for row in self._pairs]
@@ -75,12 +118,19 @@ class PushFold:
         return f"{state} {self.moves(state)[move]}".strip()
 
     def outcome(self, state: str) -> Outcome:
-        """Return who folded, or -1, and for how many big blinds."""
+        """Return who folded, or -1, and for how many big blinds; with payouts the gains say it all."""
+        if self.payouts:
+            return Outcome({"fold": SMALL_BLIND, "all-in fold": BIG_BLIND}.get(state, -1), 1.0)
         if state == "fold":
             return Outcome(SMALL_BLIND, 0.5 + self.ante)
         return Outcome(BIG_BLIND, 1.0 + self.ante) if state == "all-in fold" else Outcome(-1, self.stack)
 
     def payoffs(self, key: int, hands: tuple[int, ...]) -> Sequence[float]:
+        if self.payouts:
+            if key >= 0:
+                return self._gains["fold" if key == SMALL_BLIND else "all-in fold"]
+            odds = self._odds[0, hands[0], hands[1]], self._odds[1, hands[0], hands[1]]
+            return tuple(float(odds[0] * w + odds[1] * x) for w, x in self._pairs_of_gains)
         won = self._ahead[hands[0]][hands[1]] if key < 0 else -1.0 if key == SMALL_BLIND else 1.0
         return won, -won
 
@@ -94,6 +144,11 @@ class PushFold:
         return joint
 
     def table(self, key: int) -> Array:
+        if self.payouts and key >= 0:
+            gains = self._gains["fold" if key == SMALL_BLIND else "all-in fold"]
+            return np.stack([np.full((len(NAMES), len(NAMES)), gain) for gain in gains])
+        if self.payouts:
+            return np.stack([self._odds[0] * won + self._odds[1] * lost for won, lost in self._pairs_of_gains])
         folded = np.full((len(NAMES), len(NAMES)), -1.0 if key == SMALL_BLIND else 1.0)
         won = matchups().ahead.astype(np.float64) if key < 0 else folded
         return np.stack([won, -won])

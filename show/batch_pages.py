@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from counterplay.engine.errors import UserError
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 _BAR = 12
 _LEAST = 4  # the shortest bar that tells anything
+_MORE: dict[str, Callable[[float], str]] = {  # columns that are shown where spots are sorted by them
+    "exploitability": lambda x: f"{small(x)} %",
+    "seconds": duration,
+    "iterations": lambda n: f"{n:,}",
+}
 
 
 def line(row: Mapping[str, Any], done: int, jobs: int) -> str:
@@ -62,10 +67,12 @@ def report(found: "Batch", by: str | None, sort: str, limit: int, width: int, pa
     names = list(dict.fromkeys(name for row in rows for name in row["actions"]))
     listed = rows[: limit or len(rows)]
     label = max(12, *(len(row["name"]) for row in listed))
-    lead = [f"  {'spot':<{label}}{'weight':>8}{'EV OOP':>9}{'EV IP':>9}{'equity':>8}"]
+    more = sort if sort in _MORE else ""  # what is not shown otherwise
+    lead = [f"  {'spot':<{label}}{'weight':>8}{'EV OOP':>9}{'EV IP':>9}{'equity':>8}{f'{more:>15}' if more else ''}"]
     for row in listed:
         values = f"{row['ev_oop']:>9.3f}{row['ev_ip']:>9.3f}{100 * row['equity_oop']:>7.1f}%"
-        lead.append(f"  {row['name']:<{label}}{row['weight']:>8.4g}{values}")
+        also = f"{_MORE[more](row[more]):>15}" if more else ""
+        lead.append(f"  {row['name']:<{label}}{row['weight']:>8.4g}{values}{also}")
     columns = [[f"{name:>6}", *(_share(row["actions"].get(name), len(name)) for row in listed)] for name in names]
     yield from _fitted(lead, columns, label + 2, width, paint)
     if limit and len(rows) > limit:

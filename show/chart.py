@@ -3,11 +3,15 @@
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from counterplay.agents.curves import Curve
 from counterplay.engine.errors import UserError
 from counterplay.engine.writing import write_atomic
 from counterplay.show.text import HEADING, Paint
+
+if TYPE_CHECKING:
+    from counterplay.api.search import Found
 
 
 def lines(curves: Sequence[Curve], paint: Paint) -> Iterator[str]:
@@ -26,6 +30,25 @@ def lines(curves: Sequence[Curve], paint: Paint) -> Iterator[str]:
             f"{curve.variant:<{width}}  {len(curve.seeds):>5}  {curve.mean[-1]:>{wide}.4g}  {between:<24}  "
             f"{best:>8.4g}  {curve.speed:>8,.0f}"
         )
+
+
+def trials(found: "Found", paint: Paint, most: int = 10) -> Iterator[str]:
+    """Yield the best trials of a search, and the best one's settings as a command."""
+    shown = found.trials[:most]
+    said = [" ".join(f"{name}={_short(value)}" for name, value in trial.settings.items()) for trial in shown]
+    width, wide = max([len(text) for text in said] + [8]), max(len(found.measure), 8)
+    yield paint(f"{'trial':>5}  {'settings':<{width}}  {found.measure:>{wide}}", HEADING)
+    for trial, text in zip(shown, said, strict=True):
+        score = "failed" if trial.score != trial.score else f"{trial.score:.4g}"
+        yield f"{trial.number:>5}  {text:<{width}}  {score:>{wide}}"
+    if found.command:
+        yield ""
+        yield f"{len(found.trials)} trials; the best one again:"
+        yield f"  {found.command}"
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _span(curves: Sequence[Curve]) -> str:

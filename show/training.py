@@ -18,7 +18,7 @@ from counterplay.show.text import bar
 
 if TYPE_CHECKING:  # torch is imported where a run is made
     from counterplay.agents.run import Run
-    from counterplay.api.sweep import SweepProgress
+    from counterplay.api.sweep_workers import SweepProgress
 
 
 _MARKS, _SOON, _LATELY = 4, 5.0, 20.0  # rows and seconds before time left is told; how far back it looks, at least

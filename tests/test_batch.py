@@ -299,7 +299,18 @@ def test_a_cluster_solves_the_same(folder, tmp_path):
 def test_a_cluster_that_is_not_there(tmp_path):
     """Without Ray the extra is named, and with it the address that nobody answers at."""
     with pytest.raises(UserError, match=r"many machines need Ray|there is no Ray cluster at 'ray://nowhere:1'"):
-        counterplay.batch(RIVER, tmp_path, boards=BOARDS[:1], iterations=3, ray="ray://nowhere:1")
+        counterplay.batch(RIVER, tmp_path / "out", boards=BOARDS[:1], iterations=3, ray="ray://nowhere:1")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_spots_are_sorted_by_is_shown(folder):
+    found = read(folder)
+    for column, unit in (("exploitability", " %"), ("seconds", "s"), ("iterations", "30")):
+        lines = list(report(found, "pairs", column, 40, 200, plain))
+        heading = next(line for line in lines if line.startswith("  spot"))
+        assert column in heading
+        row = next(line for line in lines if line.startswith(f"  {found.sorted(column)[0]['name']}"))
+        assert row[: heading.index(column) + len(column)].endswith(unit)
 
 
 def test_tables_fit_the_terminal(folder):

@@ -454,13 +454,18 @@ def test_command_line(run, tmp_path):
     code, said, _ = run("certify", "--check", out, file)
     assert code == 1
     assert "SHA-256 differ" in said
-    code, said, _ = run("certify", "kuhn", "--json")
+    value, spot = tmp_path / "value.json", Path(__file__).parents[1] / "examples" / "river_a.toml"
+    code, said, _ = run("certify", "kuhn", "--json", "--out", value)
     assert (code, json.loads(said)["exact_value"]) == (0, "-1/18")
     for arguments, words in (
         ((), "needs the file of a solution"),
         (("--check", out), "name its file too"),
         (("--check", file, file), "no certificate"),
         (("nowhere.cps",), "nowhere"),
+        (("phantom_tic_tac_toe",), "up to 30,000 ends"),
+        ((spot,), "this is a hold'em spot"),
+        (("--check", value, file), "of no file"),
+        ((file, "--out", file), "written over"),
     ):
         code, _, complaint = run("certify", *arguments)
         assert code == 2

@@ -149,6 +149,60 @@ def test_processes_that_compile_at_once_do_not_mix_up_their_code(package):
     assert not [path for path in package.cache.iterdir() if path.name.startswith(".")]
 
 
+TWINS = """
+from typing import NamedTuple
+
+from counterplay.engine import stepped
+from counterplay.engine.jit import inlined, jit
+
+class Twins(NamedTuple):
+    players: int
+
+def one(game, state):
+    return state[0]
+
+def two(game, state):
+    return state[0] + 1
+
+def third(game, state, move):
+    return 0
+
+names = dict.fromkeys(("chance", "draw", "play", "payoff"), third)
+stepped.register(Twins, setup=one, turn=one, moves=two, key=one, **names)
+
+@inlined
+def turn(game, state):
+    return stepped.turn(game, state)
+
+@inlined
+def moves(game, state):
+    return stepped.moves(game, state)
+
+@jit
+def first(game, state):
+    return turn(game, state)
+
+@jit
+def both(game, state):
+    return 10 * turn(game, state) + moves(game, state)
+"""
+
+
+def test_code_of_two_processes_with_functions_of_one_name_is_linked_as_meant(tmp_path):
+    """Both are `with_two.<locals>.<lambda>`; each process compiles one of them as its third function."""
+    (tmp_path / "twins.py").write_text(TWINS)
+    paths = os.pathsep.join([str(tmp_path), *sys.path])
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": paths}
+
+    def told(name):
+        text = f"import numpy as np, twins; print(twins.{name}(twins.Twins(2), np.ones(1, np.int64)))"
+        done = subprocess.run([sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    assert told("first") == 1
+    assert told("both") == 12
+
+
 def test_damaged_code_is_compiled_anew(package):
     package()
     for path in package.cache.glob("*.code"):

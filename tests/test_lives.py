@@ -13,6 +13,7 @@ from counterplay.games.foreign.pettingzoo import from_parallel
 OFF = {"envs": 8, "batch": 32, "warmup": 64, "lr": 5e-3, "epsilon_steps": 1500, "target_rate": 0.1, "hidden": 32}
 ON = {"envs": 16, "lr": 5e-3, "critic_lr": 5e-3, "greedy": True, "hidden": 32}
 GRADIENTS = ("reinforce", "trpo", "hatrpo", "grpo", "vrpo", "mdpo", "magnetic_ppo")
+MOVES = ("dqn", "d3qn", "rainbow", "ddpg", "td3", "sac", "maddpg", "matd3", "masac")  # of which an update is a move's
 OWN = ("iql", "ippo", "ia2c")  # of agents that may have rewards of their own
 
 
@@ -20,7 +21,7 @@ OWN = ("iql", "ippo", "ia2c")  # of agents that may have rewards of their own
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(e.name, marks=pytest.mark.slow if e.name.startswith("qtran") else ())
+        pytest.param(e.name, marks=pytest.mark.slow if e.name.startswith("qtran") or e.name in MOVES[1:] else ())
         for e in LEARNERS
         if e.name not in ("deep_cfr", "nfsp", "psro", "rnad")
     ],  # which are for turn-based games
@@ -29,6 +30,7 @@ def test_every_learner(name, better):
     task = from_parallel(lambda: Leaver(better), reward="team", limit=6, workers=0)
     on = name in ("coma", "mappo", "ippo", "a2c", "ia2c", *GRADIENTS)
     steps, options = 6000 if name == "coma" else 3000, ON if on else OFF
+    options = options | ({"updates": 0.25} if name in MOVES else {})
     run = counterplay.train(name, task, steps=steps, test_every=10**6, test_episodes=1, seed=1, **options)
     assert run.evaluate(4).mean == 5.0
 

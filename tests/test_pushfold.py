@@ -1,7 +1,7 @@
 """Push or fold: the table of all-in equities against boards dealt one by one, the charts against published ones."""
 
 from functools import cache
-from itertools import combinations
+from itertools import combinations, permutations
 from math import comb
 
 import naive_poker
@@ -13,6 +13,7 @@ from counterplay.games.holdem import preflop
 from counterplay.games.holdem.cards import CARD_MASKS, COMBO_CARDS, COMBO_MASKS
 from counterplay.games.holdem.ranges import HANDS, hand_combos
 from counterplay.games.holdem.strength import mask_strengths
+from counterplay.games.icm import prizes
 
 INDEX = {name: i for i, name in enumerate(preflop.NAMES)}
 COMBOS = np.bincount(preflop.HAND_OF_COMBO)
@@ -151,3 +152,80 @@ def test_show_draws_the_charts(tmp_path):
 def test_impossible_stakes_are_refused(spec):
     with pytest.raises(ValueError, match="big blinds, not"):
         counterplay.solve(spec)
+
+
+def by_orders(stacks, payouts):
+    """What stacks are worth over all finishing orders, one by one."""
+    worth = np.zeros(len(stacks))
+    for order in permutations(range(len(stacks))):
+        odds, left = 1.0, sum(stacks)
+        for player in order:
+            odds, left = odds * stacks[player] / left if left else odds, left - stacks[player]
+        for player, prize in zip(order, payouts, strict=False):
+            worth[player] += odds * prize
+    return worth
+
+
+@pytest.mark.parametrize(
+    ("stacks", "payouts"),
+    [((5000, 3000, 2000), (50, 30, 20)), ((1, 2, 3, 4, 5), (10, 5, 2)), ((7, 1), (3, 1)), ((2, 9, 4, 1), (1,))],
+)
+def test_prizes_are_those_of_all_finishing_orders(stacks, payouts):
+    assert prizes(stacks, payouts) == pytest.approx(by_orders(stacks, payouts))
+
+
+def test_prizes_by_hand():
+    """Of 5,000, 3,000 and 2,000 the first: half of 50, 3/10 5/7 + 2/10 5/8 of 30, and the rest of 20."""
+    second = 3 / 10 * 5 / 7 + 2 / 10 * 5 / 8
+    assert prizes((5000, 3000, 2000), (50, 30, 20))[0] == pytest.approx(25 + 30 * second + 20 * (0.5 - second))
+    assert prizes((6, 4, 0), (50, 30, 20)).tolist() == pytest.approx([42, 38, 20])
+
+
+def test_without_others_chips_are_worth_alike():
+    """Between two players the model is linear: the charts are those of chips."""
+    rules = counterplay.make("pushfold(stacks=(10, 10), payouts=(70, 30))")
+    gains = rules.table(-1)
+    assert np.abs(gains.sum(axis=0)).max() < 1e-12
+    assert gains[0] / (40 / 20 * 10) == pytest.approx(preflop.matchups().ahead)
+
+
+@cache
+def bubble():
+    return counterplay.solve("pushfold(stacks=(10, 10), payouts=(50, 30, 20), others=(10, 2))", iterations=400)
+
+
+def test_on_the_bubble_fewer_hands_call():
+    """A short stack waits, three are paid: calls cost more than they win, so fewer call and more go in."""
+    push, call = (bubble().strategy[row] @ COMBOS / 1326 for row in (1, 3))
+    chips = [solved(10.0).strategy[row] @ COMBOS / 1326 for row in (1, 3)]
+    assert push > chips[0] + 0.1
+    assert call < chips[1] - 0.1
+
+
+def test_a_general_sum_is_judged_by_the_joint_gap():
+    """Nobody gains by another chart: each hand's better action, counted by hand from the payoffs."""
+    solution, rules = bubble(), counterplay.make(bubble().game)
+    assert not solution.certain
+    assert solution.nash_conv < 0.01  # of prizes of 100
+    deal, (fold, walk, met) = rules.deals(), (rules.table(key) for key in (0, 1, -1))
+    push, call = solution.strategy[1], solution.strategy[3]
+    into = (deal * ((1 - call) * walk[0] + call * met[0])).sum(axis=1)
+    assert solution.best[0] == pytest.approx(np.maximum(into, (deal * fold[0]).sum(axis=1)).sum())
+    called, folded = ((deal * push[:, None] * table[1]).sum(axis=0) for table in (met, walk))
+    rest = (deal * (1 - push)[:, None] * fold[1]).sum()
+    assert solution.best[1] == pytest.approx(np.maximum(called, folded).sum() + rest)
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("pushfold(payouts=(50, 30))", "go together"),
+        ("pushfold(stacks=(5, 6, 7), payouts=(50, 30))", "two of them and not 3"),
+        ("pushfold(stacks=(5, 6), payouts=(50, 30, 20))", "3 payouts for 2 players"),
+        ("pushfold(stacks=(5, 6), payouts=(0,))", "more than nothing"),
+        ("pushfold(stacks=(5, 6), payouts=(9, 1), others=(-1,))", "zero or more"),
+    ],
+)
+def test_impossible_prizes_are_refused(spec, says):
+    with pytest.raises(ValueError, match=says):
+        counterplay.make(spec)

@@ -5,8 +5,22 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import counterplay
+from counterplay.engine.errors import UserError
 from counterplay.games.holdem.cards import COMBO_CARDS, COMBOS, SHORT, combo_name, combo_number, parse_cards
-from counterplay.games.holdem.ranges import count, format_range, grid, kicker_plus, parse_range, spelled_out, without
+from counterplay.games.holdem.preflop import HAND_OF_COMBO
+from counterplay.games.holdem.presets import presets
+from counterplay.games.holdem.ranges import (
+    Hand,
+    count,
+    format_range,
+    grid,
+    hand_combos,
+    kicker_plus,
+    parse_range,
+    spelled_out,
+    without,
+)
 
 RANKS = "23456789TJQKA"
 HANDS = [
@@ -263,3 +277,24 @@ def test_grid():
     cells = grid(values, weights)
     assert cells[1, 1] == 2
     assert np.isnan(cells).sum() == 168
+
+
+def test_presets_are_what_push_or_fold_solves():
+    solution = counterplay.solve("pushfold(stack=10)", "cfr+", target=2e-5)
+    for name, row in (("sb-push", 1), ("bb-call", 3)):
+        weights = parse_range(f"preset:{name}-10bb")
+        assert np.abs(weights - solution.strategy[row][HAND_OF_COMBO]).max() < 0.006
+    for text in presets().values():
+        assert 0 < parse_range(text).sum() <= 1326
+
+
+def test_presets_stand_among_other_hands():
+    alone, more = parse_range("preset:bb-call-10bb"), parse_range("72o, preset:BB-call-10bb, AA:0.5")
+    assert set(np.flatnonzero(alone != more)) == {*hand_combos(Hand(12, 12, "")), *hand_combos(Hand(5, 0, "o"))}
+    assert "preset" not in spelled_out("preset:sb-push-5bb")
+
+
+@pytest.mark.parametrize("text", ["preset:sb-push-10", "preset:", "preset:btn-open-100bb"])
+def test_presets_that_are_not_there(text):
+    with pytest.raises(UserError, match="there is no preset"):
+        parse_range(text)

@@ -10,9 +10,11 @@ import counterplay
 from counterplay.api import spots
 from counterplay.engine.form import sequence_form
 from counterplay.engine.tree import compile_tree
-from counterplay.games.holdem.cards import combo_name
+from counterplay.games.holdem.cards import DECKS, combo_name
+from counterplay.games.holdem.equity import equity
 from counterplay.games.holdem.rules import HoldemRules
 from counterplay.games.holdem.spot import parse_spot, to_toml
+from counterplay.games.holdem.strength import strengths
 from counterplay.solvers.value import judge_table
 
 
@@ -99,11 +101,28 @@ def test_what_an_action_is_worth_before_a_card_is_the_mean_over_cards(name):
     assert total / weight == pytest.approx(before.action_ev[before.actions.index("check")], abs=1e-3)
 
 
+@pytest.mark.parametrize("variant", ["holdem", "royal"])
+def test_equity_on_a_river_is_that_of_every_pair(variant):
+    """Hands of both ranges, with ties and shared cards, against each other one by one."""
+    deck, rng = DECKS[variant], np.random.default_rng(3)
+    board = tuple(int(c) for c in rng.choice(deck.cards, 5, replace=False))
+    free = np.flatnonzero(deck.free(board))
+    hands = tuple(np.sort(rng.choice(free, min(60, len(free)), replace=False)) for _ in range(2))
+    reach = rng.random(len(hands[0])), rng.random(len(hands[1]))
+    ranks = [strengths(board, numbers, deck) for numbers in hands]
+    for p, found in enumerate(equity(deck, board, 3, hands, reach)):
+        mine, theirs = hands[p], hands[1 - p]
+        for i, hand in enumerate(mine):
+            meets = [j for j, other in enumerate(theirs) if not set(deck.hands[hand]) & set(deck.hands[other])]
+            won = sum(reach[1 - p][j] * (1 + np.sign(int(ranks[p][i]) - int(ranks[1 - p][j]))) / 2 for j in meets)
+            assert found[i] == pytest.approx(won / sum(reach[1 - p][j] for j in meets))
+
+
 def test_equity_is_the_value_of_checking_down():
     solution = counterplay.solve(small("Ks 9d 4c 7h", "AA,KQs,76s", "KK,A9s,QJs", sizes="[]"), iterations=1)
     view = solution.at()
-    for value, equity in zip(view.ev, view.equity, strict=True):
-        assert value == pytest.approx(equity * view.pot, abs=1e-3)
+    for value, share in zip(view.ev, view.equity, strict=True):
+        assert value == pytest.approx(share * view.pot, abs=1e-3)
     assert view.realisation[0] == pytest.approx(1.0, abs=1e-3)
 
 

@@ -297,6 +297,29 @@ def test_rescue(tmp_path, monkeypatch):
     assert mode(other.parent) == 0o700
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "solve spot.toml --out spot.toml",
+        "blueprint spot.toml --buckets strength:5 --out ./spot.toml",
+        "buckets spot.toml --buckets strength:5 --out spot.toml",
+        "valuenet train spot.toml --out spot.toml",
+        "certify kuhn.cps --out kuhn.cps",
+        "export kuhn.cps --to csv --out link.cps",
+    ],
+)
+def test_nothing_is_written_over_what_it_is_made_of(tmp_path, run, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    Path("spot.toml").write_bytes((Path(__file__).parents[1] / "examples" / "turn_a.toml").read_bytes())
+    counterplay.solve("kuhn", iterations=5).save("kuhn.cps")
+    Path("link.cps").symlink_to("kuhn.cps")
+    before = Path("spot.toml").read_bytes(), Path("kuhn.cps").read_bytes()
+    code, _, said = run(*words.split())
+    assert code == 2
+    assert "written over" in said
+    assert (Path("spot.toml").read_bytes(), Path("kuhn.cps").read_bytes()) == before
+
+
 def test_a_failed_save_loses_nothing(tmp_path, run, monkeypatch):
     """The folder is gone by the end of the run: the result is printed, kept elsewhere, and the exit code is 2."""
     (tmp_path / "here").mkdir()

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents import together
 from counterplay.agents.nn import plain
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
@@ -57,6 +58,7 @@ class Adam:
         self.every = [1] * len(groups) if every is None else list(every)
         self.parts: list[list[Tensor]] = []
         self.count = 0
+        self.compressing: dict[str, Any] = {}  # what a compression of gradients remembers, in several processes
         self._groups = []
         for modules, _ in groups:
             values, parts = flatten(modules)
@@ -67,17 +69,21 @@ class Adam:
     def step(self, most: float) -> list[Tensor]:
         """Scale each group's gradients down to that norm if theirs is more, and follow them; return what they were.
 
-        A parameter without a gradient counts as one with zeros. Of a group whose turn it is not, the norm is 0.
+        A parameter without a gradient counts as one with zeros. Of a group whose turn it is not, the norm is 0. Of
+        several processes that train together it is the average of their gradients.
         """
         self.count += 1
         norms = []
-        for (parameters, values, mean, square), rate, every in zip(self._groups, self.rates, self.every, strict=True):
+        slopes_of = [_slopes(group.parameters) for group in self._groups]
+        slopes_of = together.averaged(
+            slopes_of, [p for group in self._groups for p in group.parameters], self.compressing
+        )
+        parts = zip(self._groups, slopes_of, self.rates, self.every, strict=True)
+        for (_, values, mean, square), slopes, rate, every in parts:
             if self.count % every:
                 norms.append(values.new_zeros(()))
                 continue
             count = self.count // every
-            grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-            slopes = torch.cat([grad.reshape(-1) for grad in grads])
             norms.append(torch.linalg.vector_norm(slopes))
             scale = most / (norms[-1].item() + 1e-6)
             scale = 1.0 if scale > 1 else scale  # and what is not a number stays so
@@ -103,6 +109,12 @@ class Adam:
         for group, (mean, square) in zip(self._groups, state["moments"], strict=True):
             group.mean.copy_(mean)
             group.square.copy_(square)
+
+
+def _slopes(parameters: list[nn.Parameter]) -> Tensor:
+    """Return the gradients of parameters, flat."""
+    grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    return torch.cat([grad.reshape(-1) for grad in grads])
 
 
 @jit

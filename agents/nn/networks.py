@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from counterplay.agents import together
 from counterplay.agents.nn import plain
 from counterplay.agents.nn.dense import Dense, dense
 from counterplay.agents.nn.gru import GRU
 from counterplay.agents.rollout import Episodes
+from counterplay.agents.together import Moments
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
@@ -153,23 +155,16 @@ class Scale(nn.Module):
     @torch.no_grad()
     def learn(self, numbers: Tensor) -> None:
         """Take in rows [R, K]."""
-        if not len(numbers):
-            return
         numbers = numbers.to(self.mean.device)
-        if numbers.numel() > _MANY:  # pictures: so many doubles at a time, and no more
-            rows = max(1, _MANY // numbers.shape[1])
-            for start in range(0, len(numbers), rows):
-                self._learn(numbers[start : start + rows])
-        else:
-            self._learn(numbers)
+        rows = max(1, _MANY // max(1, numbers.shape[1]))  # of pictures: so many doubles at a time, and no more
+        parts = (_moments(numbers[start : start + rows]) for start in range(0, len(numbers), rows))
+        for part in together.everybodys(parts, len(self.mean)):
+            self._learn(part)
 
-    def _learn(self, numbers: Tensor) -> None:
-        rows = numbers.double()
-        count, mean = len(rows), rows.mean(dim=0)
-        total = self.count + count
-        step = mean - self.mean
-        self.square += ((rows - mean) ** 2).sum(dim=0) + step**2 * self.count * count / total
-        self.mean += step * count / total
+    def _learn(self, part: Moments) -> None:
+        total, mean, square = together.merged(Moments(self.count, self.mean, self.square), part)
+        self.square.copy_(square)
+        self.mean.copy_(mean)
         self.count.copy_(total)
         self.shift.copy_(self.mean)
         deviation = (self.square / total).sqrt()
@@ -186,6 +181,13 @@ class Scale(nn.Module):
         given = numbers.contiguous().numpy().reshape(-1)
         _rescale(given, self.shift.numpy(), self.deviation.numpy(), found.numpy().reshape(-1), np.float32(self.most))
         return found
+
+
+def _moments(numbers: Tensor) -> Moments:
+    """Return the moments of rows [R, K]."""
+    rows = numbers.double()
+    mean = rows.mean(dim=0)
+    return Moments(len(rows), mean, ((rows - mean) ** 2).sum(dim=0))
 
 
 @jit

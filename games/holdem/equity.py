@@ -3,12 +3,13 @@
 from functools import cached_property
 from itertools import combinations
 from math import comb
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from counterplay.engine.jit import jit
-from counterplay.engine.streets import Boards, Equities, unblocked
+from counterplay.engine.streets import SLOTS, Boards, Equities, unblocked
 from counterplay.games.holdem.boards import Cards, swaps
 from counterplay.games.holdem.cards import Deck, moved
 from counterplay.games.holdem.lanes import hands_on
@@ -109,17 +110,40 @@ def matchups(deck: Deck, hands: tuple[I64, I64], reach: tuple[F64, F64]) -> tupl
     return found[0], found[1]
 
 
+def _share(deck: Deck, player: int, hands: tuple[I64, I64], ranks: tuple[I64, I64], weights: F64) -> F64:
+    """Return for each of a player's hands on a full board the weight that it beats, and half of that it ties with.
+
+    `hands` and `ranks` are its own and the other's, whose `weights` are given. The other's hands are summed up from the
+    weakest on, all of them and by card: what shares a card is taken out, and the same two cards, a tie, put back.
+    """
+    order = np.argsort(ranks[1], kind="stable")
+    sums = np.zeros((len(order) + 1, SLOTS + 1))
+    cards = deck.pairs(1 - player)[hands[1]][order]
+    for card in (*cards.T, np.full(len(order), SLOTS)):
+        sums[np.arange(1, len(order) + 1), card] = weights[order]
+    np.cumsum(sums, axis=0, out=sums)
+    mine = deck.pairs(player)[hands[0]].astype(np.int64)
+    same = np.append(weights, 0.0)[deck.same(hands[0], hands[1])]
+
+    def below(side: Literal["left", "right"]) -> F64:
+        at = np.searchsorted(ranks[1][order], ranks[0], side)
+        return np.asarray(sums[at, SLOTS] - sums[at[:, None], mine].sum(axis=1))
+
+    return np.asarray((below("left") + below("right") + same) / 2)
+
+
 def equity(deck: Deck, board: Cards, last: int, hands: tuple[I64, I64], reach: tuple[F64, F64]) -> tuple[F64, F64]:
     """Return the share of the pot that each hand of both players would win if all were checked down; NaN: no rival."""
+    met = matchups(deck, hands, reach)
     if len(board) == deck.board[last]:
         ranks = [strengths(board, numbers, deck).astype(np.int64) for numbers in hands]
-        ahead = np.sign(ranks[0][:, None] - ranks[1][None, :]).astype(np.float64)
-    else:
-        lanes = [np.flatnonzero(deck.free(board)[numbers]) for numbers in hands]
-        ahead = np.zeros((len(hands[0]), len(hands[1])))
-        ahead[np.ix_(*lanes)] = _Showdowns(deck, last, hands).table(board, (lanes[0], lanes[1]))
+        one, two = (_share(deck, p, (hands[p], hands[1 - p]), (ranks[p], ranks[1 - p]), reach[1 - p]) for p in range(2))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return tuple(np.where(m > 0, s / m, np.nan) for m, s in zip(met, (one, two), strict=True))  # type: ignore[return-value]
+    lanes = [np.flatnonzero(deck.free(board)[numbers]) for numbers in hands]
+    ahead = np.zeros((len(hands[0]), len(hands[1])))
+    ahead[np.ix_(*lanes)] = _Showdowns(deck, last, hands).table(board, (lanes[0], lanes[1]))
     ahead = ahead * deck.apart(*hands)
-    met = matchups(deck, hands, reach)
     with np.errstate(divide="ignore", invalid="ignore"):
         mine = np.where(met[0] > 0, 0.5 + 0.5 * (ahead @ reach[1]) / met[0], np.nan)
         theirs = np.where(met[1] > 0, 0.5 - 0.5 * (reach[0] @ ahead) / met[1], np.nan)

@@ -1,6 +1,7 @@
 """From a spot's ranges, board and betting to the `Subgame` that solvers read, and what its numbers stand for."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import comb
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from counterplay.games.holdem.boards import Runouts, deal_on, run_outs
 from counterplay.games.holdem.cards import Deck
 from counterplay.games.holdem.equity import equities
 from counterplay.games.holdem.lanes import hands_on, lay_lanes
-from counterplay.games.holdem.templates import contract
+from counterplay.games.holdem.templates import Contracted, contract
 from counterplay.games.holdem.trees import ALLIN, NEXT, Start, Street
 
 I64 = npt.NDArray[np.int64]
@@ -31,6 +32,25 @@ class StreetLayout(NamedTuple):
     sequence: tuple[tuple[I64, ...], ...]  # [T][E][N, 2] both players' last sequences at each node
     boards: tuple[Cards, ...]  # [B]
     suits: tuple[tuple[int, ...], ...]  # [.] the suit permutations that swaps stand for
+
+
+class _Same:
+    """Betting trees as a key: the very same ones, which are kept with it."""
+
+    def __init__(self, trees: dict[Start, Street]):
+        self.trees = trees
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.trees is self.trees
+
+    def __hash__(self) -> int:
+        return id(self.trees)
+
+
+@lru_cache(maxsize=32)
+def _contracted(trees: _Same, width: int, betting: BettingRules, rake: Rake) -> Contracted:
+    """Return the templates of betting trees; spots that differ in boards and ranges alone share them."""
+    return contract(trees.trees, width, betting, rake)
 
 
 def layout(
@@ -54,7 +74,7 @@ def layout(
     one, two = (np.flatnonzero((w > 0) & free).astype(np.int64) for w in weights)
     outs = deal_on(deck, board, betting.last if dealt is None else dealt, (*weights, *told), symmetry)
     boards = lay_lanes(deck, outs.boards, outs.before, deck.board[betting.last], (one, two))
-    made = contract(trees, int(boards.width[0]), betting, rake)
+    made = _contracted(_Same(trees), int(boards.width[0]), betting, rake)
     allins = {start.street for start, tree in trees.items() if (tree.kind == ALLIN).any()}
     reach = np.zeros((2, int(boards.width[0])), np.float32)
     for p, numbers in enumerate(hands_on(deck, boards, 0)):

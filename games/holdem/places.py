@@ -48,6 +48,7 @@ def least_bytes(spot: Spot, symmetry: bool = True) -> int:
     """Return how many bytes the tables of a spot take at least, in 16 bits; nothing is laid out for it."""
     weights = spot.weights[0], spot.weights[1]
     lanes = int((weights[0] > 0).sum()), int((weights[1] > 0).sum())
+    symmetry = symmetry and len(spot.board) < spot.deck.board[spot.betting.last]  # else nothing is dealt
     alike = len(swaps(spot.deck, spot.board, (*weights, *_told(spot)))) if symmetry else 1
     return 4 * least_entries(spot.deck, spot.board, lanes, spot.trees, spot.betting, alike)
 

@@ -8,6 +8,7 @@ Entries are separated by commas or white space. An entry is one of
     KsKh                     one combo
     8h8s+  9d8d-6d5d         combos of these suits, of pairs and ranks as above
     random  100%             every combo
+    preset:sb-push-10bb      a range that has a name (`games.holdem.presets`), without a weight of its own
 and may end with a weight from 0 to 1, AA:0.5, or in per cent, AA:50% or AA@50; [50]AA,KK[/50] has a weight in per cent
 for all within. Where entries overlap the later one counts, so that `random, 72o:0` takes
 hands out. `T9s+` is read as postflop-solver does; tools that let only the kicker rise mean T9s alone by it. So a spot
@@ -36,6 +37,7 @@ from counterplay.games.holdem.cards import (
     combo_number,
     place,
 )
+from counterplay.games.holdem.presets import without_names
 
 Weights = npt.NDArray[np.float64]  # [1326]
 
@@ -72,7 +74,7 @@ def parse_range(text: str) -> Weights:
     Raises `ValueError` with the place in the text for what is no hand, ends that do not belong together and weights
     outside 0 to 1.
     """
-    weights = np.zeros(COMBOS)
+    text, weights = without_names(text), np.zeros(COMBOS)
     at, within, opened = 0, 1.0, -1
     while at < len(text):
         if text[at].isspace() or text[at] == ",":
@@ -92,7 +94,11 @@ def parse_range(text: str) -> Weights:
 
 
 def spelled_out(text: str) -> str:
-    """Return the range's text with the ends of ranks in a row in place of their plus: "98s+" becomes "AKs-98s"."""
+    """Return the range's text with the ends of ranks in a row in place of their plus: "98s+" becomes "AKs-98s".
+
+    Presets are written out too, so that a spot means the same when they are solved anew.
+    """
+    text = without_names(text)
     return _without_plus(text, lambda hand: f"AK{hand[2:]}-{hand}" if hand[:2] not in ("AK", "KA") else hand)
 
 

@@ -34,7 +34,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +175,7 @@ class Spot:
     @cached_property
     def trees(self) -> dict[Start, Street]:
         """Return the betting of all streets, the first street first."""
-        return street_trees(self.betting, self.street, self.pot, self.stack, self.aggressor == "ip")
+        return _trees(self.betting, self.street, self.pot, self.stack, self.aggressor == "ip")
 
     def tree(self) -> Street:
         """Return the betting of the first street."""
@@ -199,6 +199,12 @@ class Spot:
                 f"'{size}' makes no legal raise on the {self.street}: against the smallest bet of {bet}, "
                 f"a raise is to {least} at least"
             )
+
+
+@lru_cache(maxsize=8)
+def _trees(betting: BettingRules, street: str, pot: Chips, stack: Chips, lead: bool) -> dict[Start, Street]:
+    """Return the betting of all streets; spots that differ in boards and ranges alone share it."""
+    return street_trees(betting, street, pot, stack, lead)
 
 
 def too_small(tree: Street, betting: BettingRules) -> Iterator[tuple[int, BetSize, Chips, Chips]]:

@@ -115,15 +115,16 @@ class SubgameCFR:
         for other in others:
             other.result()
 
-    def worth(self, p: int, at: tuple[int, int]) -> F32:
+    def worth(self, p: int, at: tuple[int, int], best: bool = False) -> F32:
         """Return player p's values with the average strategies from a node of the root street on, [sequences, W].
 
         `at` is both players' last sequences at the node. The rows at and below player p's own say what they are worth
         to each lane against the other's hands that get to the node, each with its weight; other rows mean nothing.
+        With `best` player p follows its best response to the other's average strategy instead of its own.
         """
         q = 1 - p
         silent = sorted(set(_sequences(self.game, q)) - set(_sequences(self.game, q, at[q])))
-        self._visit(p, p + 1, VALUE, silent=np.array(silent, np.uint32))
+        self._visit(p, p + 1, BEST if best else VALUE, silent=np.array(silent, np.uint32))
         return self._rows(self.work[0].value)
 
     def _rows(self, numbers: F32) -> F32:

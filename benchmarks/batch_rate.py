@@ -1,0 +1,155 @@
+"""A thousand rivers: single calls of `solve`, a batch in one process, and the peer's, in turn.
+
+    python benchmarks/batch_rate.py                      # measure, write results and the table of docs/batch.md
+    python benchmarks/batch_rate.py --rivers 200 --peer COMMAND
+    python benchmarks/batch_rate.py --table
+
+The rivers are those of examples/river_a.toml on boards drawn by a seed, to 0.5 % of the pot. Seconds are of processor
+time, over all processes, which other work on the machine disturbs least. COMMAND is a program as benchmarks/holdem.py
+describes it; it solves river_a alone, and its set-up and time to the target are taken for each river.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shlex
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import report
+
+report.one_thread()
+
+import numpy as np  # noqa: E402
+
+import counterplay  # noqa: E402
+from counterplay.api import batch_rows  # noqa: E402
+from counterplay.api.batch import plan  # noqa: E402
+from counterplay.api.batch_workers import solve_one  # noqa: E402
+from counterplay.engine.writing import synced  # noqa: E402
+from counterplay.games.holdem.cards import format_cards  # noqa: E402
+
+SPOT = report.ROOT / "examples" / "river_a.toml"
+TARGET, SEED, COMMANDS = "0.5%", 1, 5
+
+
+def boards(count: int) -> list[str]:
+    """Return different boards, drawn by the seed."""
+    rng, found = np.random.default_rng(SEED), dict[str, None]()
+    while len(found) < count:
+        found[format_cards(sorted(rng.choice(52, 5, replace=False).tolist())).replace(" ", "")] = None
+    return list(found)
+
+
+def used() -> float:
+    """Return the processor seconds of this process and of those that it has waited for."""
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in both)
+
+
+def timed(work: Callable[[], Any]) -> dict[str, float]:
+    """Return the seconds that some work takes, of the processor and of the clock."""
+    began, busy = time.perf_counter(), used()
+    work()
+    return {"processor": used() - busy, "seconds": time.perf_counter() - began}
+
+
+def write_files(folder: str, names: list[str]) -> list[str]:
+    """Write the spot on each board, and return the files' paths."""
+    text, paths = SPOT.read_text(), []
+    for name in names:
+        paths.append(f"{folder}/{name}.toml")
+        with open(paths[-1], "w") as file:
+            file.write(text.replace('"Ks 9d 4c 7h 2s"', f'"{name}"'))
+    return paths
+
+
+def measure(count: int, peer: str | None) -> dict[str, Any]:
+    """Measure all in turn."""
+    names = boards(count)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = write_files(folder, names)
+        counterplay.solve(paths[0], target=TARGET)
+        batch_of(f"{folder}/first", names[:4])
+        rows = {"single": timed(lambda: [counterplay.solve(path, target=TARGET) for path in paths])}
+        kept = timed(lambda: [counterplay.solve(p, target=TARGET).save(f"{p}.cps") for p in paths])
+        rows["single, saved"] = kept
+        rows["batch"] = timed(lambda: batch_of(f"{folder}/out", names))
+        some = [shlex.join(["counterplay", "solve", p, "--target", TARGET, "--out", f"{p}.1.cps"]) for p in paths]
+        commands = timed(
+            lambda: [subprocess.run(c, shell=True, check=True, capture_output=True) for c in some[:COMMANDS]]
+        )
+        rows["command"] = {name: value * count / COMMANDS for name, value in commands.items()}
+    if peer:
+        words = [*shlex.split(peer), "river_a", "32", "1", TARGET.rstrip("%")]
+        environment = os.environ | {"RAYON_NUM_THREADS": "1"}
+        found = json.loads(subprocess.check_output(words, env=environment, text=True))
+        each = found["setup"] + found["targets"][0]["seconds"]
+        rows["peer"] = {"processor": each * count, "seconds": each * count}
+    return {"machine": report.machine(()), "rivers": count, "rows": rows}
+
+
+def batch_of(out: str, names: list[str]) -> None:
+    """Do what a worker of a batch does, and keep the lines as the batch does, in this process, where it is counted."""
+    settings = {"algorithm": "auto", "iterations": None, "target": TARGET, "compress": False}
+    folder = Path(out)
+    folder.mkdir()
+    with batch_rows.opened(folder, new=True) as base:
+        rows = [solve_one(job, folder, settings, 1) for job in plan(SPOT, names)]
+        for row in rows:
+            batch_rows.put(base, row)
+        synced([folder / row["file"] for row in rows])
+        base.commit()
+
+
+LABELS = {
+    "command": "`counterplay solve` for each",
+    "single, saved": "`solve(...).save(...)` for each, in one process",
+    "single": "`solve(...)` for each, in one process, nothing kept",
+    "batch": "one batch: solved, kept, a line each",
+    "peer": "postflop-solver, set-up and solving alone",
+}
+
+
+def write_table(result: dict[str, Any]) -> None:
+    """Renew the table of the page."""
+    count, rows = result["rivers"], result["rows"]
+    body = [
+        [
+            label,
+            report.seconds(rows[name]["processor"] / count),
+            f"{count / rows[name]['processor']:.{1 if count < rows[name]['processor'] else 0}f}",
+        ]
+        for name, label in LABELS.items()
+        if name in rows
+    ]
+    note = (
+        f"{count} rivers of `river_a` to {TARGET.rstrip('%')} % of the pot; {result['machine']['processor']}, Python "
+        f"{result['machine']['python']}; processor time with one thread, one worker of the "
+        "batch."
+    )
+    table = report.table(["", "a river", "rivers a second"], body)
+    report.put("docs/batch.md", "batch_rate", f"{table}\n\n{note}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rivers", type=int, default=1000)
+    parser.add_argument("--peer", metavar="COMMAND", help="measure postflop-solver")
+    parser.add_argument("--table", action="store_true", help="renew the table from the last results")
+    chosen = parser.parse_args()
+    if not chosen.table:
+        result = measure(chosen.rivers, chosen.peer)
+        for name, row in result["rows"].items():
+            print(f"{name:16} {row['processor']:.2f} s of processor, {row['seconds']:.2f} s of the clock")
+        report.save("batch_rate", result)
+    write_table(report.load("batch_rate"))
+
+
+if __name__ == "__main__":
+    main()
