@@ -197,12 +197,28 @@ def load_run(folder: str | Path, env: Any = None, learner: str | type | None = N
 
     A file makes us import nothing that is somebody's own. So the run's environment, its learner, and settings that name
     a class (`mixer=`) have to be given again, as `train` takes them, where they are one's own and not registered. Who
-    takes the other seats of a run is read again where it was.
+    takes the other seats of a run is read again where it was. Another environment of ours than the run's is where the
+    team then plays, with more agents say, if what it sees with goes there (`agents.elsewhere`).
 
     Raises `ValueError` for a folder that holds none, one that is damaged or newer, and where what is given is not the
-    run's, or is missing.
+    run's, or is missing, or the team cannot play in that environment.
     """
-    return _load(folder, env, learner, settings)
+    there = None if env is None else _other(folder, ENVS.make(env))
+    if there is None:
+        return _load(folder, env, learner, settings)
+    run: Run = module("elsewhere").elsewhere(_load(folder, None, learner, settings), there, name_of(env, there))
+    return run
+
+
+def _other(folder: str | Path, task: "Task") -> "Task | None":
+    """Return an environment of ours if a run in a folder is of another one of ours; None otherwise."""
+    about, name = module("run").read(arguments.path("folder", folder)).about, ENVS.spec_of(task)
+    if name is None or ENVS.imports_own(name) or ENVS.imports_own(about["env"]) or "against" in about:
+        return None
+    try:
+        return None if ENVS.spec_of(ENVS.make(about["env"], own=False)) == name else task
+    except UserError:  # of one's own, which calls itself so
+        return None
 
 
 def load_alone(folder: str | Path) -> "Run":

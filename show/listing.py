@@ -98,7 +98,7 @@ def indented(text: str, indent: int, width: int) -> list[str]:
 def learners(catalogue: Catalogue, paint: Paint) -> Iterator[str]:
     """Yield a line of each learner, without importing any."""
     for entry in catalogue:
-        yield paint(f"{entry.name:<12}", HEADING) + entry.summary
+        yield paint(f"{entry.name:<13}", HEADING) + entry.summary
 
 
 def size_of(made: Any) -> Iterator[str]:

@@ -56,7 +56,7 @@ def test_the_step_that_earns_is_paid():
 
 @pytest.mark.parametrize("learner", ["ippo", "pqn", "iql"])
 def test_learners_resume_bit_for_bit(learner, tmp_path):
-    given = {"credit": "rudder", "envs": 4, "hidden": 8, "credit_updates": 2, "test_every": 10**6}
+    given = {"credit": "rudder", "envs": 4, "hidden": 8, "credit_updates": 2, "test_every": 10**6, "preset": "none"}
     given |= {"batch": 4, "warmup": 4} if learner == "iql" else {}
     whole = train(learner, "watch_repair(steps=5)", steps=200, **given)
     train(learner, "watch_repair(steps=5)", steps=100, out=tmp_path / "run", **given)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from counterplay.api.testing.teams_checked import copied, random_actions, same
-from counterplay.engine.env import Continuing
+from counterplay.api.testing.teams_checked import copied, same
+from counterplay.engine.env import Continuing, random_actions
 from counterplay.engine.errors import UserError
 from counterplay.games.envs import ENVS, make_env
 
@@ -22,7 +22,7 @@ def started(text, steps=2):
     env, rng = make_env(text).start(3), np.random.default_rng(1)
     step = env.reset(np.random.default_rng(0))
     for _ in range(steps):
-        step = env.step(random_actions(rng, env.spec, step))
+        step = env.step(random_actions(env.spec, step, rng))
     return env, step
 
 
@@ -32,7 +32,7 @@ def test_native_environments_continue(text):
     assert isinstance(env, Continuing)
     kept = env.keep()
     before = {name: array.copy() for name, array in kept.items()}
-    env.step(random_actions(np.random.default_rng(3), env.spec, step))
+    env.step(random_actions(env.spec, step, np.random.default_rng(3)))
     for name, array in kept.items():
         np.testing.assert_array_equal(array, before[name])  # copies, not the environment's own
 
@@ -43,7 +43,7 @@ def test_a_long_run_of_episodes_begun_anew(text):
     env, rng = make_env(text).start(4), np.random.default_rng(2)
     step, length, episodes = env.reset(rng), np.zeros(4, int), 0
     for _ in range(3 * min(env.spec.limit, 100)):
-        step = env.step(random_actions(rng, env.spec, step))
+        step = env.step(random_actions(env.spec, step, rng))
         length += 1
         assert (length <= env.spec.limit).all()
         over = step.terminated | step.truncated

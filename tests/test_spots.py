@@ -157,6 +157,7 @@ def test_a_target_is_chips_or_per_cent_of_the_pot(tmp_path):
 
 def test_what_does_not_fit_in_memory_is_refused(monkeypatch):
     told = []
+    monkeypatch.setattr("counterplay.api.spots._LITTLE", 0)
     monkeypatch.setattr("counterplay.api.spots.available", lambda: 1000)
     with pytest.raises(ValueError, match=r"needs .*B of memory .* are free: --compress"):
         counterplay.solve(SPOTS["river"], iterations=1, on_size=told.append)

@@ -47,7 +47,7 @@ def test_there_and_back():
     """Our spread as PettingZoo's as ours is our spread."""
     task = Spread(agents=2, steps=5, reward="individual")
     back = from_parallel(lambda: to_parallel(task), reward="individual", limit=5)
-    assert back.spec == replace(task.spec, lives=True)
+    assert back.spec == replace(task.spec, lives=True, entities=())
     seed = int(np.random.default_rng(4).integers(0, 2**31, 1)[0])
     env, native = back.start(1), task.start(1)
     a, b = env.reset(np.random.default_rng(4)), native.reset(np.random.default_rng(seed))

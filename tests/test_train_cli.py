@@ -121,7 +121,7 @@ MISTAKES = [
     (["qmix", ENV, "--steps", "1.5"], "--steps"),
     (["qmix", ENV, "--steps", "many"], "--steps"),
     (["qmix", ENV, "--seed", "-1"], "--seed"),
-    (["qmix", "spread(continuous=true)"], "actions are continuous"),
+    (["qmix", "spread(continuous=true)"], "actions are numbers (continuous)"),
     (["qmix", "spread(reward=individual)"], "pays every agent its own"),
     (["vdn", "kuhn"], "pays every agent its own"),
     (["qmix", "pettingzoo:mpe2.simple_adversary_v3"], "agents differ in their observations"),
