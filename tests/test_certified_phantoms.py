@@ -87,7 +87,7 @@ def test_orders_measure_what_the_factored_form_does(name):
     assert found.best == pytest.approx(judged.best, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if "(2, 4)" in n else ()) for n in BOARDS])
 def test_what_is_walked_is_counted_before(name, monkeypatch):
     board = verifier_phantom.Board(make(name))
     monkeypatch.setattr(verifier_phantom, "BATCH", 50)  # however orders are divided
@@ -95,6 +95,7 @@ def test_what_is_walked_is_counted_before(name, monkeypatch):
     assert verifier_effort.lists_of(board) == walked
 
 
+@pytest.mark.slow
 def test_orders_are_all_there_are():
     """The finished orders of tic-tac-toe are its 255,168 games."""
     assert (

@@ -115,6 +115,7 @@ def test_a_step_of_adam_and_a_scale():
     torch.testing.assert_close(scale(numbers), plain.rescale(numbers, scale.shift, scale.deviation, scale.most))
 
 
+@pytest.mark.slow
 def test_learners_elsewhere():
     """On a device that is not the CPU, in a process of its own (`pretend`), they learn the same, and come back."""
     command = [sys.executable, Path(__file__).parent / "elsewhere.py"]

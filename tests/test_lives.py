@@ -14,6 +14,7 @@ OFF = {"envs": 8, "batch": 32, "warmup": 64, "lr": 5e-3, "epsilon_steps": 1500, 
 ON = {"envs": 16, "lr": 5e-3, "critic_lr": 5e-3, "greedy": True, "hidden": 32}
 GRADIENTS = ("reinforce", "trpo", "hatrpo", "grpo", "vrpo", "mdpo", "magnetic_ppo")
 MOVES = ("dqn", "d3qn", "rainbow", "ddpg", "td3", "sac", "maddpg", "matd3", "masac")  # of which an update is a move's
+QUICK = ("iql", "qmix", "coma", "mappo", "trpo", "pqn", "dqn")  # one of a kind
 OWN = ("iql", "ippo", "ia2c")  # of agents that may have rewards of their own
 
 
@@ -21,7 +22,7 @@ OWN = ("iql", "ippo", "ia2c")  # of agents that may have rewards of their own
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(e.name, marks=pytest.mark.slow if e.name.startswith("qtran") or e.name in MOVES[1:] else ())
+        pytest.param(e.name, marks=() if e.name in QUICK else pytest.mark.slow)
         for e in LEARNERS
         if e.name not in ("deep_cfr", "nfsp", "psro", "rnad", "pgpe")
     ],  # which are for turn-based games, and the last has no updates to speak of
