@@ -241,6 +241,7 @@ def test_without_torch(words):
     assert done.stderr == 'counterplay: learners need PyTorch: pip install "counterplay[learn]"\n'
 
 
+@pytest.mark.slow
 def test_exploitability_while_training(run, tmp_path):
     """In a game tests measure it, exactly: in history, lines, summary, and in a sweep's table and curves."""
     out = tmp_path / "run"
