@@ -120,12 +120,13 @@ PRESETS = (
     Preset("mountain_car", ("trpo",), 150_000, {"envs": 16, "max_kl": 0.02, "deviation": 2.0}),
     Preset("pendulum", ("ippo",), 200_000, _SWING),
     Preset("leduc", ("magnetic_ppo",), 3_200_000, _SLOWLY),
+    # Pots are up to 13, and a divergence has to count beside them.
+    Preset("leduc", ("rnad",), 3_500_000, {"eta": 1.0, "lr": 2e-3}),
     Preset("rock_paper_scissors", ("magnetic_ppo",), 40_000, _SETTLE),
     Preset("pendulum", ("ddpg", "td3", "sac"), 20_000, {}),
     Preset("mountain_car", ("td3",), 40_000, _HILL),
     Preset("cartpole", ("dqn", "d3qn"), 50_000, {}),
     Preset("cartpole", ("rainbow",), 50_000, {"value_low": 0.0, "value_high": 100.0}),
-    Preset("spread", ("maddpg", "matd3", "masac"), 200_000, {"gamma": 0.95, "updates": 0.1, "batch": 256}),
 )
 
 

@@ -4,6 +4,7 @@ Shape letters: M samples, B batch, W lanes, F features.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -137,7 +138,7 @@ class Errors(NamedTuple):
     in_range: float  # mean distance over hands as they are in range: others' values are often not unique
 
 
-class Learning:
+class Learning(ABC):
     """A network in training. What it does follows from its samples, its seed, its steps so far and its parameters.
 
     What samples are to it, and what it says of them, is a subclass's: rows are tensors [B, ...], of which the second is
@@ -153,13 +154,13 @@ class Learning:
         self._held: list[tuple[Tensor, ...]] = []
         self._learned: list[tuple[Tensor, ...]] = []
 
+    @abstractmethod
     def _rows(self, samples: Any) -> tuple[Tensor, ...]:
         """Return the rows of samples."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _found(self, rows: Any) -> tuple[Tensor, Tensor]:
         """Return what the network says rows are worth, [B, 2, W], and what they are."""
-        raise NotImplementedError
 
     def _loss(self, rows: Any) -> Tensor:
         return F.huber_loss(*self._found(rows))
