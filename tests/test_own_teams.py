@@ -306,7 +306,7 @@ def test_entry_points_register_for_good(canary):
     words = [sys.executable, "-m", "counterplay.cli"]
     environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run([*words, "learners"], cwd=canary, env=environment, capture_output=True, text=True, check=True)
-    assert "counting    from birds" in done.stdout
+    assert "counting     from birds" in done.stdout
     done = subprocess.run([*words, "envs"], cwd=canary, env=environment, capture_output=True, text=True, check=True)
     assert "from birds" in done.stdout
 
