@@ -222,6 +222,17 @@ class Rivers:
                 self.graph.replay()
             self.iterations += 1
 
+    def tables(self) -> list[list[npt.NDArray[np.float32]]]:
+        """Return the regrets and the averages of both players, [B, actions, W] each, by the templates' actions.
+
+        The device puts the rows in order, much sooner than a core would board by board.
+        """
+        placed = [torch.from_numpy(side.place).to(self.device) for side in self.sides]
+        return [
+            [part[p].index_select(1, placed[p]).float().cpu().numpy() for p in range(2)]
+            for part in (self.regret, self.total)
+        ]
+
     def average(self, p: int) -> Tensor:
         """Return a player's average strategy, [B, S, W]."""
         sigma = torch.zeros_like(self.total[p])

@@ -133,7 +133,7 @@ def at_actions(values: Tensor, action: Tensor, rows: Tensor | None = None) -> Te
         return values.gather(-1, action[..., None])[..., 0]
     agents, actions = values.shape[1:]
     place = (rows[:, None] * agents + torch.arange(agents, device=rows.device)) * actions + action
-    return values.view(-1).index_select(0, place.view(-1)).view(place.shape)
+    return values.reshape(-1).index_select(0, place.view(-1)).view(place.shape)
 
 
 def _lives(episodes: Episodes) -> tuple[Tensor | None, Tensor | None]:

@@ -160,7 +160,7 @@ def _batch(
             break
         pause = max(1, int(run.iterations * (_GROWTH - 1)))
     reason = "iterations" if done else "interrupt" if stop() else "target"
-    tables = [[part[p].cpu().numpy() for p in range(2)] for part in (run.regret, run.total)]
+    tables = run.tables()
     return [
         SpotSolution(
             spot=each,
@@ -171,20 +171,18 @@ def _batch(
             value=judged[k].value,
             best=judged[k].best,
             trace=tuple(traces[k]),
-            state=_state(each, sides, hands, [[part[p][k] for p in range(2)] for part in tables]),
+            state=_state(each, hands, [[part[p][k] for p in range(2)] for part in tables]),
         )
         for k, each in enumerate(spots)
     ]
 
 
 def _state(
-    spot: Spot, sides: Any, hands: list[npt.NDArray[np.int64]], tables: list[list[npt.NDArray[np.float32]]]
+    spot: Spot, hands: list[npt.NDArray[np.int64]], tables: list[list[npt.NDArray[np.float32]]]
 ) -> dict[str, npt.NDArray[Any]]:
     """Return a board's tables as the walker has them: by its lanes, those of the hands that the board leaves."""
     laid = lay_out(spot)
     lanes = [np.searchsorted(hands[p], laid.combos[p][root_lanes(laid.game, 0, p)]) for p in range(2)]
-    regret, total = (
-        np.concatenate([part[p][sides[p].place[:, None], lanes[p]].ravel() for p in range(2)]) for part in tables
-    )
+    regret, total = (np.concatenate([part[p].take(lanes[p], axis=1).ravel() for p in range(2)]) for part in tables)
     none = np.zeros(0, np.float32)
     return {"regret": regret, "total": total, "regret_scale": none, "total_scale": none}

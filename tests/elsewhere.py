@@ -1,10 +1,13 @@
-"""Every learner on a pretended device and on the CPU: the same, and nothing mixed up. `test_devices.py` runs this."""
+"""Every learner on another device and on the CPU: the same, and nothing mixed up. `test_devices.py` runs this.
 
+The other device is a pretended one; `python tests/elsewhere.py cuda` takes the GPU.
+"""
+
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
-import pretend
 import pytest
 import torch
 
@@ -33,31 +36,31 @@ LEARNERS = [
 ]
 
 
-def same_here_and_there(learner, env, settings):
+def same_here_and_there(learner, env, settings, there):
     """Two rounds of playing and learning: the same actions, figures and parameters."""
     found = []
-    for where in ("cpu", pretend.DEVICE):
+    for where in (torch.device("cpu"), there):
         run = begin(learner, env, 3, dict(settings), "none")
-        move(run.learner, torch.device(where))
+        move(run.learner, where)
         episodes, figures = [], []
         for _ in range(2):
             episodes.append(collect(run.playing(4), run.learner, run.rng))
             figures.append(run.learner.learn(episodes[-1], run.rng))
         found.append((run.learner, episodes, figures))
-    (ours, here, mine), (theirs, there, other) = found
+    (ours, here, mine), (theirs, yonder, other) = found
     assert "loss" in mine[1]
-    assert all(np.allclose(a.action, b.action, atol=1e-4) for a, b in zip(here, there, strict=True))  # numbers, some
+    assert all(np.allclose(a.action, b.action, atol=1e-4) for a, b in zip(here, yonder, strict=True))  # numbers, some
     for a, b in zip(mine, other, strict=True):
         assert a == pytest.approx(b, rel=1e-3, abs=1e-4)
     for a, b in zip(ours.parameters, theirs.parameters, strict=True):
-        assert b.device == pretend.DEVICE
+        assert b.device.type == there.type
         torch.testing.assert_close(a, b.cpu(), atol=2e-4, rtol=1e-2)
 
 
-def saved_runs_move(folder):
+def saved_runs_move(folder, there):
     """A run that trained elsewhere goes on on the CPU, with the optimiser's moments and all."""
-    training.choose = lambda name: torch.device("cpu") if name == "cpu" else pretend.DEVICE
-    training.in_words = lambda *told: "there"
+    training.choose = lambda name: torch.device("cpu") if name == "cpu" else there
+    training.in_words = lambda *told: "elsewhere"
     run = training.advance(begin("qmix", "climbing(steps=5)", 0, REPLAY, "none"), 60, device="cuda", out=folder)
     loaded = counterplay.load_run(folder)
     moments = run.learner.optimiser.state_dict()["moments"], loaded.learner.optimiser.state_dict()["moments"]
@@ -67,15 +70,25 @@ def saved_runs_move(folder):
     counterplay.train(resume=folder, steps=100, device="cpu")
     before = loaded.learner.updates
     training.advance(loaded, 120, device="cuda")
-    assert loaded.learner.device == pretend.DEVICE
+    assert loaded.learner.device.type == there.type
     assert loaded.learner.updates > before
     assert np.isfinite(loaded.evaluate(8).mean)
 
 
+def device(name):
+    """Return the GPU, or what pretends to be one: it has to be there before the first backward pass."""
+    if name == "cuda":
+        return torch.device(name)
+    import pretend
+
+    return pretend.DEVICE
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    elsewhere = device(*(sys.argv[1:] or ["pretend"]))
     for learner, env, settings in LEARNERS:
-        same_here_and_there(learner, env, settings)
-        print(learner)
+        same_here_and_there(learner, env, settings, elsewhere)
+        print(learner, flush=True)
     with tempfile.TemporaryDirectory() as place:
-        saved_runs_move(Path(place) / "run")
+        saved_runs_move(Path(place) / "run", elsewhere)

@@ -16,6 +16,7 @@ import counterplay  # noqa: E402
 from counterplay.agents.nn import adam, plain  # noqa: E402
 from counterplay.agents.nn.dense import MLP, Dense, branches, dense  # noqa: E402
 from counterplay.agents.nn.gru import GRU  # noqa: E402
+from counterplay.agents.nn.kernels import right  # noqa: E402
 from counterplay.agents.nn.mixers import _TwoLayers  # noqa: E402
 from counterplay.agents.nn.networks import Scale  # noqa: E402
 from counterplay.agents.nn.regression import Data, fit, fit_plainly  # noqa: E402
@@ -137,3 +138,23 @@ def test_no_gpu_is_said(capsys, tmp_path):
     assert capsys.readouterr().err.startswith("counterplay: networks run on the CPU, 1 thread: no GPU (PyTorch")
     counterplay.train("iql", "climbing", steps=20, device="cpu")
     assert capsys.readouterr().err.startswith("counterplay: networks run on the CPU, 1 thread\n")
+
+
+def test_kernels_are_tried_before_they_are_trusted(capsys):
+    """What a compiler gets wrong, or does not compile, is said, and not used."""
+    exact = torch.tensor([1.0, -2.0, 4.0], dtype=torch.float64)
+
+    def tried(*made):
+        return right("the kernel", lambda: [part.float() for part in made], lambda: [exact] * len(made), 1e-3)
+
+    assert tried(exact, exact + 1e-3)
+    assert capsys.readouterr().err == ""
+    assert not tried(exact, exact + 0.4)
+    assert "the kernel is compiled wrong here (1e-01 off), and PyTorch's operations take" in capsys.readouterr().err
+    assert not tried(torch.full((3,), torch.nan))
+    assert not right("the kernel", _fails, lambda: [exact], 1e-3)
+    assert "the kernel does not compile here" in capsys.readouterr().err
+
+
+def _fails():
+    raise RuntimeError("PassManager::run failed")

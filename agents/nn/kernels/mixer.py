@@ -8,7 +8,7 @@ rows: each program keeps its own, and they are added up in one order, so that th
 Shape letters: R rows, N agents, S state, E embedding, H hidden of the hypernetworks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from counterplay.agents.nn import plain
-from counterplay.agents.nn.kernels import by_kernel, triton_is_there
+from counterplay.agents.nn.kernels import by_kernel, right, triton_is_there
 from counterplay.agents.nn.kernels.mlp import PRECISIONS, power
 
 ROWS = 32  # of a block
@@ -32,10 +32,47 @@ def mix(values: Tensor, states: Tensor, parameters: Sequence[Tensor], precision:
     The parameters are those of `nn.mixers.QMIX`, weights [1, I, K] and biases [1, K] of four networks (`DEPTHS`), in
     32 bits. Gradients go to values and parameters; where states want one the reference is taken.
     """
-    if by_kernel(values) and not states.requires_grad:
+    if by_kernel(values) and not states.requires_grad and _trusted(values, states, parameters, precision):
         mixed: Tensor = Mix.apply(values, states, precision, *parameters)
         return mixed
     return reference(values, states, parameters, precision)
+
+
+_TRIED: dict[tuple[object, ...], bool] = {}
+_NEAR = {"fp32": 1e-3, "tf32": 0.2, "tf32x3": 5e-3}  # of gradients, which jump where a weight changes its sign
+
+
+def _trusted(values: Tensor, states: Tensor, parameters: Sequence[Tensor], precision: str) -> bool:
+    """Tell whether the kernels for these shapes were tried, both ways, and are right; on the CPU tests try them."""
+    if not values.is_cuda:
+        return True
+    shapes = tuple(tuple(parameter.shape) for parameter in parameters)
+    key = values.device, values.shape[-1], states.shape[-1], shapes, precision
+    if key not in _TRIED:
+        drawn = torch.Generator(values.device).manual_seed(0)
+
+        def draw(*shape: int) -> Tensor:
+            scale = shape[1] ** -0.5 if len(shape) == 3 else 1.0
+            return scale * torch.randn(shape, generator=drawn, device=values.device)
+
+        given = [draw(2 * ROWS + 1, values.shape[-1]), draw(2 * ROWS + 1, states.shape[-1])]
+        given += [draw(*shape) for shape in shapes]
+        _TRIED[key] = right(
+            f"the kernel of QMIX's mixer for {values.shape[-1]} agents",
+            lambda: _both_ways(lambda q, s, p: Mix.apply(q, s, precision, *p), given),
+            lambda: _both_ways(reference, [part.double() for part in given]),
+            _NEAR[precision],
+        )
+    return _TRIED[key]
+
+
+def _both_ways(mixed: Callable[..., Any], given: Sequence[Tensor]) -> list[Tensor]:
+    """Return what is mixed of values, states and parameters, and the gradients of values and parameters."""
+    with torch.enable_grad():
+        values, states, *parameters = (part.detach() for part in given)
+        wanted = [part.requires_grad_() for part in (values, *parameters)]
+        out = mixed(values, states, parameters)
+        return [out.detach(), *torch.autograd.grad(out.square().mean(), wanted)]
 
 
 def reference(values: Tensor, states: Tensor, parameters: Sequence[Tensor], precision: str = "fp32") -> Tensor:

@@ -9,13 +9,14 @@ Shape letters: R rows, I inputs, H hidden, K outputs, L hidden layers.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from counterplay.agents.nn.kernels import by_kernel, triton_is_there
+from counterplay.agents.nn.kernels import by_kernel, right, triton_is_there
 from counterplay.engine.errors import UserError
 
 WIDEST = 256  # hidden layers that a kernel takes
@@ -55,9 +56,44 @@ def mlp(x: Tensor, network: Network, ranges: Tensor | None = None, precision: st
     sum to one, that is half the sum from each). Raises `UserError` for what does not fit.
     """
     _check(x, network, ranges, precision)
-    if by_kernel(x) and network.sizes[1] <= WIDEST:
+    if by_kernel(x) and network.sizes[1] <= WIDEST and _trusted(x, network, ranges, precision):
         return launch(x, network, ranges, precision)
     return reference(x, network, ranges, precision)
+
+
+_TRIED: dict[tuple[object, ...], bool] = {}
+_NEAR = {"fp32": 1e-4, "tf32": 2e-2, "tf32x3": 1e-3, "": 5e-2}  # "": of 16 bits
+
+
+def _trusted(x: Tensor, network: Network, ranges: Tensor | None, precision: str) -> bool:
+    """Tell whether the kernel for these shapes was tried, and is right; on the CPU it is interpreted, and tests do."""
+    if not x.is_cuda:
+        return True
+    layers, norm, short = len(network.weights) - 1, bool(network.gains), x.element_size() < 4
+    key = x.device, x.dtype, *network.sizes, layers, norm, network.residual, ranges is not None, precision
+    if key not in _TRIED:
+        inputs, hidden, outputs = network.sizes
+        rows, shapes = 2 * tiles(hidden, 8 * x.element_size()).rows + 1, pairwise((inputs, *[hidden] * layers, outputs))
+        drawn = torch.Generator(x.device).manual_seed(0)
+
+        def draw(*shape: int, scale: float = 1.0) -> Tensor:
+            return (scale * torch.randn(shape, generator=drawn, device=x.device)).to(x.dtype)
+
+        with torch.no_grad():
+            weights = [draw(*shape, scale=(2 / shape[0]) ** 0.5) for shape in shapes]
+            biases = [draw(weight.shape[1]) for weight in weights]
+            gains, shifts = ([draw(hidden) for _ in range(layers if norm else 0)] for _ in range(2))
+            made = Network(weights, biases, gains, shifts, network.residual)
+            w, b, g, s = ([part.double() for part in parts] for parts in (weights, biases, gains, shifts))
+            doubled = Network(w, b, g, s, network.residual)
+            given, held = draw(rows, inputs), None if ranges is None else draw(rows, outputs).float().abs()
+            _TRIED[key] = right(
+                f"the kernel of networks of {layers} layers of {hidden} numbers",
+                lambda: [launch(given, made, held, precision)],
+                lambda: [reference(given.double(), doubled, None if held is None else held.double())],
+                _NEAR["" if short else precision],
+            )
+    return _TRIED[key]
 
 
 def reference(x: Tensor, network: Network, ranges: Tensor | None = None, precision: str = "fp32") -> Tensor:
@@ -148,7 +184,9 @@ def arguments(
         "RANGES": ranges is not None,
         "ROWS": cut.rows,
         "PART": cut.part,
-        "OUT": 64 if hidden > 64 else min(64, power(outputs)),  # narrower ones made wide networks spill
+        # Narrower ones made wide networks spill, and with Triton 3.6 came out wrong on an H100: 16-bit networks of 64
+        # numbers a layer, whose first layers and last one take wgmma of different widths.
+        "OUT": 64,
         "DEEP": min(64, power(inputs)),
         "PRECISION": PRECISIONS[precision],
         "EPSILON": EPSILON,
@@ -233,23 +271,27 @@ if triton_is_there():
                     sums += hidden[part].to(tl.float32)
                 made += (sums.to(kind),)  # type: ignore[assignment]
             hidden = made
-        spent, total = tl.zeros((ROWS,), tl.float32), tl.zeros((ROWS,), tl.float32)
         out_columns = tl.arange(0, OUT)
         for start in range(0, OUTPUTS, OUT):
             target = start + out_columns
             inside = target < OUTPUTS
             values = _times(hidden, weights[layers], target, inside, HIDDEN, OUTPUTS, ROWS, OUT, PART, parts, PRECISION)
             values += tl.load(biases[layers] + target, mask=inside, other=0.0).to(tl.float32)[None, :]
-            if RANGES:
+            if RANGES and OUTPUTS <= OUT:
                 chance = tl.load(ranges + rows[:, None] * range_step + target, mask=there & inside, other=0.0)
-                chance = chance.to(tl.float32)
-                spent += tl.sum(values * chance, 1)
-                total += tl.sum(chance, 1)
-                if OUTPUTS <= OUT:
-                    values -= _share(spent, total)[:, None]
+                values -= _share(values * chance, chance.to(tl.float32))[:, None]
             tl.store(out + rows[:, None] * OUTPUTS + target, values, mask=there & inside)
-        if RANGES and OUTPUTS > OUT:  # known only now; what was written is read again
-            less = _share(spent, total)[:, None]
+        if RANGES and OUTPUTS > OUT:  # known only now; what was written is read again, when no layer is held any more
+            tl.debug_barrier()
+            # By column of a tile, and summed at the end: Triton 3.6 does not compile sums over columns in a loop.
+            spent, held = tl.zeros((ROWS, OUT), tl.float32), tl.zeros((ROWS, OUT), tl.float32)
+            for start in range(0, OUTPUTS, OUT):
+                target = start + out_columns
+                room = there & (target < OUTPUTS)
+                chance = tl.load(ranges + rows[:, None] * range_step + target, mask=room, other=0.0).to(tl.float32)
+                spent += tl.load(out + rows[:, None] * OUTPUTS + target, mask=room, other=0.0) * chance
+                held += chance
+            less = _share(spent, held)[:, None]
             tl.debug_barrier()
             for start in range(0, OUTPUTS, OUT):
                 target = start + out_columns
@@ -279,6 +321,7 @@ if triton_is_there():
         return sums
 
     @jit
-    def _share(spent, total):  # pragma: no cover
-        """Return how much to take from each value; nothing where nobody has a range."""
-        return spent / tl.where(total > 0, total, 1.0)
+    def _share(spent, held):  # pragma: no cover
+        """Return how much to take from each value, of values in range and ranges; nothing where there are none."""
+        total = tl.sum(held, 1)
+        return tl.sum(spent, 1) / tl.where(total > 0, total, 1.0)

@@ -119,14 +119,14 @@ def launch(plan: Tensor, line: LineUp, pays: Tensor) -> Tensor:
     return out
 
 
-WARPS = 8
+WARPS = 16
 
 
 def constants(hands: int, own: int) -> dict[str, int]:
     """Return the kernel's constants."""
     return {
         "OTHER": max(16, 1 << (hands - 1).bit_length()),
-        "OWN": min(256, max(16, 1 << (own - 1).bit_length())),
+        "OWN": min(2048, max(16, 1 << (own - 1).bit_length())),
         "CARDS": CARDS,
         "HANDS": HANDS,
     }
