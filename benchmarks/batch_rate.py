@@ -5,8 +5,9 @@
     python benchmarks/batch_rate.py --table
 
 The rivers are those of examples/river_a.toml on boards drawn by a seed, to 0.5 % of the pot. Seconds are of processor
-time, over all processes, which other work on the machine disturbs least. COMMAND is a program as benchmarks/holdem.py
-describes it; it solves river_a alone, and its set-up and time to the target are taken for each river.
+time, over all processes, which other work on the machine disturbs least; beside them stand those of the clock. COMMAND
+is a program as benchmarks/holdem.py describes it; it solves river_a alone, and its set-up and time to the target are
+taken for each river.
 """
 
 import argparse
@@ -17,8 +18,8 @@ import shlex
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import report
@@ -28,11 +29,9 @@ report.one_thread()
 import numpy as np  # noqa: E402
 
 import counterplay  # noqa: E402
-from counterplay.api import batch_rows  # noqa: E402
-from counterplay.api.batch import plan  # noqa: E402
-from counterplay.api.batch_workers import solve_one  # noqa: E402
-from counterplay.engine.writing import synced  # noqa: E402
-from counterplay.games.holdem.cards import format_cards  # noqa: E402
+from counterplay.api.river_runs import FEW  # noqa: E402
+from counterplay.games.holdem.cards import format_cards, parse_cards  # noqa: E402
+from counterplay.games.holdem.spot import load_spot  # noqa: E402
 
 SPOT = report.ROOT / "examples" / "river_a.toml"
 TARGET, SEED, COMMANDS = "0.5%", 1, 5
@@ -75,8 +74,15 @@ def measure(count: int, peer: str | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         paths = write_files(folder, names)
         counterplay.solve(paths[0], target=TARGET)
-        batch_of(f"{folder}/first", names[:4])
+        batch_of(f"{folder}/first", names[:FEW])
+        counterplay.solve_rivers(str(SPOT), names[:1], target=TARGET, device="cpu")  # imports PyTorch
+        spot = load_spot(SPOT)
+        spots = [spot.on(parse_cards(name)) for name in names]
         rows = {"single": timed(lambda: [counterplay.solve(path, target=TARGET) for path in paths])}
+        rows["spots"] = timed(lambda: [counterplay.solve(each, target=TARGET) for each in spots])
+        rows["rivers"] = timed(lambda: counterplay.solve_rivers(spot, names, target=TARGET, device="cpu"))
+        with one_core():
+            rows["rivers, one core"] = timed(lambda: counterplay.solve_rivers(spot, names, target=TARGET, device="cpu"))
         kept = timed(lambda: [counterplay.solve(p, target=TARGET).save(f"{p}.cps") for p in paths])
         rows["single, saved"] = kept
         rows["batch"] = timed(lambda: batch_of(f"{folder}/out", names))
@@ -94,24 +100,30 @@ def measure(count: int, peer: str | None) -> dict[str, Any]:
     return {"machine": report.machine(()), "rivers": count, "rows": rows}
 
 
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Have this process use one core alone."""
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(mine)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
 def batch_of(out: str, names: list[str]) -> None:
-    """Do what a worker of a batch does, and keep the lines as the batch does, in this process, where it is counted."""
-    settings = {"algorithm": "auto", "iterations": None, "target": TARGET, "compress": False}
-    folder = Path(out)
-    folder.mkdir()
-    with batch_rows.opened(folder, new=True) as base:
-        rows = [solve_one(job, folder, settings, 1) for job in plan(SPOT, names)]
-        for row in rows:
-            batch_rows.put(base, row)
-        synced([folder / row["file"] for row in rows])
-        base.commit()
+    """Solve the boards as one batch."""
+    counterplay.batch(SPOT, out, boards=names, target=TARGET)
 
 
 LABELS = {
     "command": "`counterplay solve` for each",
     "single, saved": "`solve(...).save(...)` for each, in one process",
-    "single": "`solve(...)` for each, in one process, nothing kept",
-    "batch": "one batch: solved, kept, a line each",
+    "single": "`solve(FILE)` for each, in one process, nothing kept",
+    "spots": "`solve(Spot)` for each, in one process, nothing kept",
+    "rivers, one core": "`solve_rivers`, on one core, nothing kept",
+    "rivers": "`solve_rivers`, on both cores, nothing kept",
+    "batch": "one batch on both cores: solved, kept, a line each",
     "peer": "postflop-solver, set-up and solving alone",
 }
 
@@ -123,21 +135,22 @@ def write_table(result: dict[str, Any]) -> None:
         [
             label,
             report.seconds(rows[name]["processor"] / count),
-            f"{count / rows[name]['processor']:.{1 if count < rows[name]['processor'] else 0}f}",
+            report.seconds(rows[name]["seconds"] / count),
+            f"{count / rows[name]['seconds']:.{1 if count < rows[name]['seconds'] else 0}f}",
         ]
         for name, label in LABELS.items()
         if name in rows
     ]
     note = (
         f"{count} rivers of `river_a` to {TARGET.rstrip('%')} % of the pot; {result['machine']['processor']}, Python "
-        f"{result['machine']['python']}; processor time with one thread, one worker of the "
-        "batch."
+        f"{result['machine']['python']}. Single solves of a river run on one core, rivers together on all."
     )
-    table = report.table(["", "a river", "rivers a second"], body)
+    table = report.table(["", "a river, of processor", "by the clock", "rivers a second"], body)
     report.put("docs/batch.md", "batch_rate", f"{table}\n\n{note}")
 
 
 def main() -> None:
+    """Measure, print, and write down."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rivers", type=int, default=1000)
     parser.add_argument("--peer", metavar="COMMAND", help="measure postflop-solver")
