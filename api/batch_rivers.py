@@ -78,4 +78,4 @@ class Together:
             river.solution.save(self.folder / f"{job.name}.cps", sync=False)
         except UserError as error:
             return line(job, status=FAILED, error=str(error))
-        return solved(job, river.solution, river.equity, river.actions)
+        return solved(job, river.solution, river.equity, river.actions())

@@ -7,6 +7,7 @@ solved first, the same ones whatever is left to do, and the others begin with wh
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -31,7 +32,7 @@ class River(NamedTuple):
 
     solution: SpotSolution
     equity: float  # of OOP
-    actions: dict[str, float]  # how often OOP takes each
+    actions: Callable[[], dict[str, float]]  # how often OOP takes each of its first ones
 
 
 class _Chunk(NamedTuple):
@@ -148,7 +149,8 @@ class Rivers:
             },
             threads=self.crew.threads,
         )
-        return River(solution, float(chunk.laid.equity[k]), self._opening(chunk.laid, k, solution.state["total"]))
+        opening = partial(self._opening, chunk.laid, k, solution.state["total"])
+        return River(solution, float(chunk.laid.equity[k]), opening)
 
     def _opening(self, laid: FullBoards, k: int, total: Any) -> dict[str, float]:
         """Return how often OOP takes each of its first actions, given its average strategies on a board."""

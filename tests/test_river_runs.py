@@ -19,7 +19,7 @@ from counterplay.games.holdem.layout import hands_on
 from counterplay.games.holdem.places import lay_out
 from counterplay.games.holdem.spot import parse_spot
 from counterplay.games.holdem.strength import strengths
-from counterplay.solvers.streets.many import BINS, _parts, _recall, _standing, habits_of
+from counterplay.solvers.streets.many import BINS, _parts, _places, _recall, habits_of
 
 SPOT = parse_spot(
     """
@@ -85,18 +85,16 @@ def test_habits_are_means_by_standing():
         for p, own, regret in _parts(whole.game, b, tables.regret):
             for k, rank in enumerate(ranks[p]):
                 share = ((ranks[1 - p] < rank).mean() + (ranks[1 - p] <= rank).mean()) / 2
-                assert _standing(whole.game.boards, b, p)[k] == pytest.approx(share * (BINS - 1), abs=1e-3)
-                place = round(float(_standing(whole.game.boards, b, p)[k]))
+                place = int(_places(whole.game.boards, b, p)[k])
+                assert place == pytest.approx(share * (BINS - 1), abs=0.501)
                 for row in range(own.start, own.stop):
                     sums.setdefault((row, place), []).append(regret[row - own.start, k])
     for (row, place), numbers in sums.items():
         assert found.regret[row, place] == pytest.approx(np.mean(numbers), abs=1e-5)
     _recall(whole.game, found, 1, tables.regret)
     for p, own, regret in _parts(whole.game, 1, tables.regret):
-        standing = _standing(whole.game.boards, 1, p)
-        for row in range(own.start, own.stop):
-            expected = np.interp(standing, np.arange(BINS), found.regret[row])
-            assert regret[row - own.start] == pytest.approx(expected, abs=1e-4)
+        for k, place in enumerate(_places(whole.game.boards, 1, p)):
+            assert regret[:, k].tolist() == found.regret[own, place].tolist()
     empty = habits_of(whole.game, tables, np.zeros(0, np.int64))
     assert empty is None
 

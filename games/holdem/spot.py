@@ -67,6 +67,7 @@ from counterplay.games.holdem.values import (
 )
 
 MAX_CHIPS = 10**9
+_BLOCKED = 101  # combos that share a card with one, itself among them: of more, one is left
 _LINE = 116  # characters of a long range that a line of a file has
 
 
@@ -214,6 +215,8 @@ class Spot:
             if not combos:
                 where = f"on the board {format_cards(self.board)}" if self.board else f"in a {self.variant} deck"
                 raise UserError(f"range.{PLAYERS[player]} has no hand that is possible {where}")
+        if held.sum(axis=1).max() > _BLOCKED:
+            return
         one, two = (np.flatnonzero(hands) for hands in held)
         met = unblocked(COMBO_CARDS[one], COMBO_CARDS[two], np.ones(len(two)), self.deck.same(one, two))
         if met.sum() <= 0:

@@ -27,6 +27,7 @@ TRACE = 32  # judgements of a root
 BINS = 64  # of hands by their standing
 HEAD = 20  # iterations that habits are worth
 _SLICE = 64  # iterations between two looks at the signal to stop
+_PARTS = 4  # of a layout's roots for each thread
 _EVERY = 2  # as in `SubgameCFR`
 _NOBODY = np.zeros(0, np.uint32)
 _EVEN = np.ones((1, 3))
@@ -134,11 +135,11 @@ class Habits(NamedTuple):
     regret: F32  # [actions of both players' decisions, BINS]
 
 
-def _standing(boards: Boards, b: int, p: int) -> F32:
+def _places(boards: Boards, b: int, p: int) -> I64:
     """Return each lane's standing in the other's range, 0 .. BINS - 1: what it beats, and half of what it ties with."""
     at, n = int(boards.ranked[b]) + p * int(boards.width[b]), int(boards.lanes[b, p])
     both = boards.below[at : at + n].astype(np.float32) + boards.beyond[at : at + n]
-    return both * np.float32((BINS - 1) / 2 / max(int(boards.lanes[b, 1 - p]), 1))
+    return np.rint(both * ((BINS - 1) / 2 / max(int(boards.lanes[b, 1 - p]), 1))).astype(np.int64)
 
 
 def _parts(game: Subgame, b: int, table: F32) -> Iterator[tuple[int, slice, F32]]:
@@ -156,7 +157,7 @@ def habits_of(game: Subgame, tables: Tables, solved: I64) -> Habits | None:
     sums, counts = np.zeros((rows, BINS)), np.zeros((2, BINS))
     for b in solved.tolist():
         for p, own, regret in _parts(game, b, tables.regret):
-            at = np.rint(_standing(game.boards, b, p)).astype(np.int64)
+            at = _places(game.boards, b, p)
             np.add.at(sums, (np.arange(own.start, own.stop)[:, None], at), regret)
             np.add.at(counts[p], at, 1.0)
     split = int(game.templates.actions[0, 0])
@@ -170,14 +171,9 @@ def habits_of(game: Subgame, tables: Tables, solved: I64) -> Habits | None:
 
 
 def _recall(game: Subgame, habits: Habits, b: int, table: F32) -> None:
-    """Set a root's regrets to what habits say of each hand, between two standings a mean of both."""
+    """Set a root's regrets to what habits say of each hand."""
     for p, own, regret in _parts(game, b, table):
-        standing = _standing(game.boards, b, p)
-        at = np.minimum(standing.astype(np.int64), BINS - 2)
-        below, above = habits.regret[own][:, at], habits.regret[own][:, at + 1]
-        np.subtract(above, below, out=above)
-        np.multiply(above, standing - at.astype(np.float32), out=above)
-        np.add(below, above, out=regret)
+        np.take(habits.regret[own], _places(game.boards, b, p), axis=1, out=regret, mode="clip")
 
 
 def plan_of(
@@ -209,15 +205,15 @@ class Crew:
             np.zeros(many, np.int64),
             np.zeros((many, TRACE, 2)),
         )
-        todo = iter([(low, min(low + 8, many)) for low in range(0, many, 8)] if many > 8 * self.threads else
-                    [(low, low + 1) for low in range(many)])  # fmt: skip
+        if habits is not None:
+            for b in range(many):
+                _recall(game, habits, b, tables.regret)
+        size = max(many // (_PARTS * self.threads), 1)  # few: each is a wait for Python's lock
+        todo = iter([(low, min(low + size, many)) for low in range(0, many, size)])
 
         def help_out() -> None:
             work = new_work(game, 1)[0]
             for low, high in iter(lambda: next(todo, (0, 0)), (0, 0)):
-                if habits is not None:
-                    for b in range(low, high):
-                        _recall(game, habits, b, tables.regret)
                 _solve(game, starts, deals, tables, work, plan, low, high, self.stop, _NOBODY, _EVEN, runs)
 
         return runs, [self.pool.submit(help_out) for _ in range(self.threads)]
