@@ -139,7 +139,8 @@ def _places(boards: Boards, b: int, p: int) -> I64:
     """Return each lane's standing in the other's range, 0 .. BINS - 1: what it beats, and half of what it ties with."""
     at, n = int(boards.ranked[b]) + p * int(boards.width[b]), int(boards.lanes[b, p])
     both = boards.below[at : at + n].astype(np.float32) + boards.beyond[at : at + n]
-    return np.rint(both * ((BINS - 1) / 2 / max(int(boards.lanes[b, 1 - p]), 1))).astype(np.int64)
+    found: I64 = np.rint(both * ((BINS - 1) / 2 / max(int(boards.lanes[b, 1 - p]), 1))).astype(np.int64)
+    return found
 
 
 def _parts(game: Subgame, b: int, table: F32) -> Iterator[tuple[int, slice, F32]]:
