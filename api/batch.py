@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from counterplay.api import batch_rows as table
 from counterplay.api.batch_rows import FAILED, SOLVED, Batch
 from counterplay.api.batch_workers import Job, Pool, Processes, line
+from counterplay.api.river_runs import together
 from counterplay.api.spots import DEFAULT_TARGET, chips, method_of
 from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
@@ -18,7 +19,7 @@ from counterplay.engine.files import MOST_TEXT, read_bytes
 from counterplay.engine.system import available, cores, interrupts
 from counterplay.engine.text import count as words
 from counterplay.engine.text import size as size_text
-from counterplay.engine.writing import alone, synced
+from counterplay.engine.writing import alone, clear, synced
 from counterplay.games import GAMES
 from counterplay.games.holdem.cards import format_cards, parse_cards
 from counterplay.games.holdem.flops import kinds, subset
@@ -89,12 +90,14 @@ def batch(
     }
     if ray is None:
         _admit(jobs, compress, min(count, len(jobs)), on_size)
-    with closing(_pool(folder, settings, min(count, len(jobs)), ray)) as pool:  # no cluster, no folder
+    shared = None if boards is None else GAMES.make(str(source) if isinstance(source, Path) else source)
+    with closing(_pool(folder, settings, min(count, len(jobs)), ray, shared, jobs)) as pool:  # no cluster, no folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
         with alone(folder, "another batch is at work there"), interrupts() as stop:
+            clear(folder)
             with table.opened(folder, new=True) as base:
                 table.claim(base, settings)
                 _work_off(jobs, folder, base, pool, stop, on_progress)
@@ -127,12 +130,18 @@ def _least(text: str) -> int:
         return 0
 
 
-def _pool(folder: Path, settings: dict[str, Any], count: int, ray: str | None) -> Pool:
-    if ray is None:
-        return Processes(folder, settings, count)
-    from counterplay.api.batch_ray import Cluster
+def _pool(
+    folder: Path, settings: dict[str, Any], count: int, ray: str | None, spot: Spot | None, jobs: list[Job]
+) -> Pool:
+    if ray is not None:
+        from counterplay.api.batch_ray import Cluster
 
-    return Cluster(folder, settings, arguments.text("ray", ray))
+        return Cluster(folder, settings, arguments.text("ray", ray))
+    if spot is not None and together(spot, len(jobs), settings["iterations"], settings["compress"]):
+        from counterplay.api.batch_rivers import Together
+
+        return Together(folder, settings, count, spot, jobs)
+    return Processes(folder, settings, count)
 
 
 def plan(source: Any, boards: str | Iterable[str] | None) -> list[Job]:

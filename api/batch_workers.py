@@ -163,17 +163,22 @@ def solve_one(job: Job, folder: Path, settings: dict[str, Any], threads: int) ->
         shares, equity = opening.frequencies, opening.mean(opening.equity)
     except ValueError as error:
         return line(job, status=FAILED, error=str(error))
+    return solved(job, found, equity[0], shares)
+
+
+def solved(job: Job, found: Any, equity: float, actions: dict[str, float]) -> dict[str, Any]:
+    """Return the line of a job that was solved, or as far as it got, given OOP's equity and first actions."""
     return line(
         job,
         status=INTERRUPTED if found.stopped_by == "interrupt" else SOLVED,
-        file=file.name,
+        file=f"{job.name}.cps",
         iterations=found.iterations,
         seconds=found.seconds,
         exploitability=found.exploitability_percent_pot,
         ev_oop=found.value[0],
         ev_ip=found.value[1],
-        equity_oop=equity[0],
-        actions=json.dumps(shares),
+        equity_oop=equity,
+        actions=json.dumps(actions),
     )
 
 

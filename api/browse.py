@@ -107,10 +107,12 @@ def _opened(path: Path, game: str | None) -> tuple[dict[str, Callable[[Query], A
             "node": lambda query: dark.node(solution, query.get("at", "")),
             "search": lambda query: dark.search(solution, query.get("text", "")),
         }, about
-    raise UserError(
-        f"{path} is of {solution.game}, solved in steps, which has no tree to walk: "
-        f"'counterplay show {path}' lists what was visited most"
-    )
+    from counterplay.api import browse_steps as steps
+
+    return {
+        "node": lambda query: steps.node(solution, query.get("at", "")),
+        "search": lambda query: steps.search(solution, query.get("text", "")),
+    }, about
 
 
 class Browser:

@@ -11,8 +11,21 @@ from counterplay.api.browse import Browser
 from counterplay.api.browse_server import PAGE
 from counterplay.engine.errors import UserError
 
-MODULES = ("ask", "dom", "bar", "grid", "curves", "trainer", "holdem", "tree", "app")  # each after what it imports
+MODULES = (
+    "ask",
+    "dom",
+    "bar",
+    "grid",
+    "difference",
+    "curves",
+    "trainer",
+    "holdem",
+    "tree",
+    "app",
+)  # each after what it imports
 _MOST = 24 * 2**20  # bytes of answers
+_REPORTS = 8  # ends of streets of a file whose cards to come are reported: each is as much work as fifty decisions
+_ON = ("decision", "cards", "chance")  # kinds of nodes that something follows
 
 
 def page(browser: Browser, nodes: int) -> tuple[str, int, bool]:
@@ -23,7 +36,7 @@ def page(browser: Browser, nodes: int) -> tuple[str, int, bool]:
     kept: dict[str, Any] = {"sources": json.loads(browser.answer("sources", {}))}
     count, room, whole = 0, _MOST, True
     for source in browser.sources:
-        queue, seen, taken = deque([""]), {""}, 0
+        queue, seen, taken, reports = deque([""]), {""}, 0, 0
         while queue:
             if taken >= nodes or room <= 0:
                 whole = False
@@ -34,11 +47,16 @@ def page(browser: Browser, nodes: int) -> tuple[str, int, bool]:
             room, taken = room - len(found), taken + 1
             kept[f"node?source={source.number}&at={quote(at, safe='')}"] = told
             steps = [*told.get("line", [])[:1], told.get("next") or {}]
-            for move in (move for step in steps for move in step.get("moves", [])):
-                if move["kind"] in ("decision", "cards", "chance") and move["at"] not in seen:
-                    seen.add(move["at"])
-                    queue.append(move["at"])
+            ways = [move["at"] for step in steps for move in step.get("moves", []) if move["kind"] in _ON]
+            listed = [row["at"] for row in told["rows"]] if told["kind"] == "list" else []
+            for way in dict.fromkeys([*ways, *listed]):
+                if way not in seen:
+                    seen.add(way)
+                    queue.append(way)
             _more(browser, source.number, at, told, kept)
+            if told["kind"] == "cards" and told["next"]["due"] == 1 and reports < _REPORTS:
+                reports += 1
+                room -= _keep(browser, "runouts", source.number, at, kept)
         count += taken
     return _joined(kept), count, whole
 
@@ -48,11 +66,17 @@ def _more(browser: Browser, number: int, at: str, told: dict[str, Any], kept: di
     if told["kind"] != "decision" or "hands" not in told:
         return
     for what in ("response", "blockers", "range"):
-        try:
-            found = browser.answer(what, {"source": str(number), "at": at})
-        except UserError:
-            continue
-        kept[f"{what}?source={number}&at={quote(at, safe='')}"] = json.loads(found)
+        _keep(browser, what, number, at, kept)
+
+
+def _keep(browser: Browser, what: str, number: int, at: str, kept: dict[str, Any]) -> int:
+    """Keep an answer, where the file has it, and return its bytes."""
+    try:
+        found = browser.answer(what, {"source": str(number), "at": at})
+    except UserError:
+        return 0
+    kept[f"{what}?source={number}&at={quote(at, safe='')}"] = json.loads(found)
+    return len(found)
 
 
 def _joined(kept: dict[str, Any]) -> str:

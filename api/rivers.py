@@ -1,19 +1,20 @@
-"""The same betting on many rivers: all boards at once on a GPU, one after another on the CPU."""
+"""The same betting on many rivers: all boards at once on a GPU, or many at a time on the CPU's cores."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.api.river_runs import Rivers, together
 from counterplay.api.spots import DEFAULT_TARGET, SpotSolution, chips, method_of
 from counterplay.api.spots import solve as solve_spot
 from counterplay.engine import arguments
 from counterplay.engine.compiling import clock
 from counterplay.engine.errors import UserError
 from counterplay.engine.streets import root_lanes
-from counterplay.engine.system import interrupts
+from counterplay.engine.system import cores, interrupts
 from counterplay.engine.text import count, size
 from counterplay.games import GAMES
 from counterplay.games.holdem.cards import parse_cards
@@ -49,24 +50,42 @@ def solve_rivers(
     given = GAMES.make(spot)
     if not isinstance(given, Spot) or len(given.board) != given.deck.board[given.betting.last] or given.locks:
         raise UserError("many boards at once are those of a hold'em spot on its last street, without locks")
-    spots = [_on(given, board) for board in boards]
+    cards = [parse_cards(arguments.text("a board", board), given.deck) for board in boards]
     if iterations is not None:
         arguments.whole("iterations", iterations, 1)
     elif target is None:
         target = DEFAULT_TARGET
     tell = (lambda _: None) if on_progress is None else arguments.function("on_progress", on_progress)
     chosen = _gpu(device)
+    spots = [given.on(board) for board in cards]
     if chosen is None:
-        solved = list[SpotSolution]()
-        with interrupts() as stop:
-            for each in spots:
-                solved.append(solve_spot(each, algorithm, iterations=iterations, target=target))
-                tell(f"{count(len(solved), 'board')} of {len(spots)}")
-                if stop():
-                    break
-        stop.again(solved)
-        return solved
+        return _on_threads(given, spots, algorithm, iterations, target, tell)
     return solve_together(spots, algorithm, iterations, target, chosen, tell)
+
+
+def _on_threads(
+    spot: Spot,
+    spots: list[Spot],
+    algorithm: str,
+    iterations: int | None,
+    target: float | str | None,
+    tell: Callable[[str], None],
+) -> list[SpotSolution]:
+    """Solve a spot on other boards on all cores: together, or those that cannot be so one after another."""
+    solved, fitting = list[SpotSolution](), together(spot, len(spots), iterations)
+    rivers = Rivers(spot, [each.board for each in spots], algorithm, iterations, target, cores())
+    with closing(rivers), interrupts() as stop:
+        for some in rivers.solve(spots, stop) if fitting else [[None]] * len(spots):
+            for found in some:
+                alone = spots[len(solved)]
+                solved.append(
+                    found.solution if found else solve_spot(alone, algorithm, iterations=iterations, target=target)
+                )
+            tell(f"{count(len(solved), 'board')} of {len(spots)}")
+            if stop():
+                break
+    stop.again(solved)
+    return solved
 
 
 def _gpu(device: str) -> Any:
@@ -81,11 +100,6 @@ def _gpu(device: str) -> Any:
         return None
     found = choose(device)
     return None if found.type == "cpu" else found
-
-
-def _on(spot: Spot, board: str) -> Spot:
-    cards = parse_cards(arguments.text("a board", board), spot.deck)
-    return replace(spot, board=tuple(cards))
 
 
 def solve_together(

@@ -52,7 +52,7 @@ class _Part(CompilerBase):
         return [passes]
 
 
-def jit(function: F, inline: bool = False) -> F:
+def jit(function: F, inline: bool = False, plain: bool = False) -> F:
     """Compile a kernel on first call and keep the machine code on disk.
 
     Products and sums may contract into fused multiply-adds (one rounding in place of two); nothing else of IEEE
@@ -66,7 +66,7 @@ def jit(function: F, inline: bool = False) -> F:
         forceinline=inline,
         no_cfunc_wrapper=True,
         no_cpython_wrapper=inline,
-        pipeline_class=_Part if inline else Compiler,
+        pipeline_class=_Part if inline or plain else Compiler,
     )(function)
     if not _CONFIG.DISABLE_JIT:
         compiled._cache = machine_code.Cache(compiled)
@@ -92,3 +92,11 @@ def inlined(function: F) -> F:
     than many such parts do.
     """
     return jit(function, inline=True)
+
+
+def driver(function: F) -> F:
+    """Compile a kernel that does little but call another one, which is large, and is left as it was optimised.
+
+    The machine code of a kernel holds that of those it calls: to optimise the whole again would take as long as before.
+    """
+    return jit(function, plain=True)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +21,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.system import held
 
 READER = 5.0  # seconds in which somebody has to begin to read a pipe that is written to
+_WAITING = 8  # threads that have files put on disk
 _LINKS = 40  # links in a row that are followed, as the system does
 _SHOWN = 40  # characters of a file's name in that of its unfinished successor, which has to be a name too
 
@@ -33,7 +35,8 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     killed processes left of earlier files of that name is removed. Devices of characters, FIFOs and open descriptors
     (/dev/null, /dev/stdout) are written to as they are.
 
-    Without `sync` it is the caller who has the file on disk (`synced`), many of them together.
+    Without `sync` it is the caller who has the file on disk (`synced`), many of them together, and who clears the
+    folder before the first (`clear`): to look through it for each of a thousand files takes longer than to write them.
 
     Raises `UserError` for folders, other devices, sockets and protected files, and `OSError` as the system does.
     """
@@ -44,7 +47,8 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
         return
     with held():
         before = _before(place)
-        clean(place)
+        if sync:
+            clean(place)
         file = _unfinished(place, 0o666 if before is None else 0o600)
         try:
             with file:
@@ -67,16 +71,20 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
 
 def synced(paths: Iterable[Path]) -> None:
     """Have files that were written without `sync` on disk, and what their folders say of them."""
-    folders = dict.fromkeys(path.parent for path in paths)
-    for path in paths:
-        with contextlib.suppress(OSError):  # somebody took it away meanwhile
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-    for folder in folders:
+    files = list(paths)
+    with ThreadPoolExecutor(_WAITING) as pool:  # each waits for the disk, and the disk takes many at a time
+        list(pool.map(_sync, files))
+    for folder in dict.fromkeys(path.parent for path in files):
         _sync_folder(folder)
+
+
+def _sync(path: Path) -> None:
+    with contextlib.suppress(OSError):  # somebody took it away meanwhile
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def is_stream(path: Path) -> bool:
@@ -166,8 +174,17 @@ def _unfinished(place: Path, mode: int) -> BinaryIO:
 
 def clean(place: Path) -> None:
     """Remove what killed processes of ours left when they wrote a file of that name: what is locked is in use."""
-    pattern = re.compile(re.escape(f".{place.name[:_SHOWN]}.") + r"[0-9a-f]{8}\.unfinished")
-    with contextlib.suppress(OSError), os.scandir(place.parent) as entries:
+    _clear(place.parent, re.escape(f".{place.name[:_SHOWN]}."))
+
+
+def clear(folder: Path) -> None:
+    """Remove what killed processes of ours left when they wrote files of any name to a folder."""
+    _clear(folder, r"\..+\.")
+
+
+def _clear(folder: Path, start: str) -> None:
+    pattern = re.compile(start + r"[0-9a-f]{8}\.unfinished")
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if pattern.fullmatch(entry.name):
                 _remove_unused(entry.path)

@@ -2,9 +2,13 @@
 
 import ast
 import json
+import os
 import re
+import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 from importlib.metadata import distribution, entry_points, version
 from pathlib import Path
 from types import ModuleType
@@ -130,3 +134,37 @@ def test_readme_names_all_of_every_catalogue():
 def test_readme_leads_to_every_page():
     text = (ROOT / "README.md").read_text()
     assert not [page.name for page in PAGES if page.parent.name == "docs" and f"({page.relative_to(ROOT)})" not in text]
+
+
+@pytest.mark.slow
+def test_a_wheel_opens_the_strategy_browser(tmp_path):
+    """What a fresh environment holds after an installation of the wheel writes a whole page, from another folder."""
+    solution, env = tmp_path / "kuhn.cps", {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    for name in ("PYTHONPATH", "NUMBA_CACHE_DIR"):
+        env.pop(name, None)
+    made = _ran(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT, env=env)
+    if made.returncode:
+        pytest.skip(f"no wheel can be built here: {made.stderr[-200:]}")
+    venv.create(tmp_path / "fresh", with_pip=True)
+    python = tmp_path / "fresh" / "bin" / "python"
+    (wheel,) = tmp_path.glob("*.whl")
+    done = _ran(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel, env=env)
+    assert done.returncode == 0, done.stderr
+    place = _ran(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", env=env).stdout.strip()
+    Path(place, "beside.pth").write_text(sysconfig.get_path("purelib"))  # what it depends on is not installed anew
+    command = python.with_name("counterplay")
+    counterplay.solve("kuhn", iterations=20).save(solution)
+    done = _ran(command, "view", solution, "--export", tmp_path / "page.html", env=env, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    where = _ran(python, "-c", "import counterplay; print(counterplay.__file__)", env=env, cwd=tmp_path).stdout
+    assert where.startswith(place)
+    text = (tmp_path / "page.html").read_text()
+    assert "modules.difference" in text
+    assert all(path.read_bytes() for path in Path(place, "counterplay", "show", "page").iterdir())
+    assert {path.name for path in Path(place, "counterplay", "show", "page").iterdir()} == {
+        path.name for path in (PACKAGE / "show" / "page").iterdir()
+    }
+
+
+def _ran(*words, **options):
+    return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, **options)

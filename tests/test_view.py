@@ -178,6 +178,42 @@ def test_histories_are_walked_too(browser):
     assert sum(told["rows"][0]["strategy"]) == pytest.approx(1.0)
 
 
+def test_games_in_steps_are_lists_of_what_was_met(tmp_path):
+    solution = counterplay.solve("kuhn", "mccfr-external", iterations=300, memory="1MB")
+    solution.save(tmp_path / "steps.cps")
+    steps = Browser([str(tmp_path / "steps.cps")])
+    told = asked(steps, "node")
+    most = list(solution.most_visited(200))
+    assert [(row["player"], row["hand"], row["visits"]) for row in told["rows"]] == [
+        (met.player, met.label, met.visits) for met in most
+    ]
+    own = asked(steps, "node", at="1:")
+    assert {row["player"] for row in own["rows"]} == {1}
+    assert own["line"][0]["chosen"] == "player 1"
+    (row,) = asked(steps, "node", at=told["rows"][0]["at"])["rows"]
+    assert dict(zip(row["actions"], row["strategy"], strict=True)) == pytest.approx(
+        solution.at(row["hand"], player=row["player"])
+    )
+    assert asked(steps, "search", text=told["rows"][-1]["hand"])["found"]
+    for wrong in ("7:", "x: K", "0: nothing of the kind"):
+        with pytest.raises(UserError):
+            steps.answer("node", {"at": wrong})
+    _, count, whole = page(steps, 300)
+    assert whole
+    assert count == 3 + len(most)
+    with pytest.raises(UserError, match=r"there is no response of steps\.cps: it has node, search"):
+        steps.answer("response", {})
+
+
+@pytest.mark.slow
+def test_run_outs_are_kept_with_a_page(tmp_path):
+    turn = SPOT.replace("Ks 9d 4c 7h 2s", "Ks 9d 4c 7h").replace("[bets.river]", "[bets.turn]\nbet = []\n[bets.river]")
+    counterplay.solve(parse_spot(turn), iterations=2).save(tmp_path / "turn.cps")
+    text, _, _ = page(Browser([str(tmp_path / "turn.cps")]), 4)
+    kept = json.loads(re.search(r'id="kept">(.*?)</script>', text, re.S)[1])
+    assert len(kept["runouts?source=0&at=check%20check"]["cards"]) == 48
+
+
 def test_curves_of_a_run(browser):
     assert asked(browser, "node", source=2)["curves"] == {"loss": [[10.0, 1.5]]}
 

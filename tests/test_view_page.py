@@ -35,7 +35,10 @@ def browser(tmp_path_factory):
     run = folder / "run"
     run.mkdir()
     (run / "metrics.jsonl").write_text("".join(json.dumps({"steps": k, "loss": 1 / k}) + "\n" for k in range(1, 9)))
-    return Browser([str(folder / name) for name in ("river.cps", "turn.cps", "kuhn.cps", "pushfold.cps", "run")])
+    counterplay.solve(parse_spot(SPOT.replace("stack = 90", "stack = 50")), iterations=40).save(folder / "short.cps")
+    counterplay.solve("kuhn", "mccfr-external", iterations=300, memory="1MB").save(folder / "steps.cps")
+    names = ("river.cps", "turn.cps", "kuhn.cps", "pushfold.cps", "run", "short.cps", "steps.cps")
+    return Browser([str(folder / name) for name in names])
 
 
 @pytest.fixture(scope="module")
@@ -245,3 +248,56 @@ def test_an_exported_page_opens_without_a_server(driver, browser, tmp_path):
     wait(driver, '#bar button[data-at="check bet 30"]')
     press(driver, "blockers")
     assert cells(driver, "What holding a card does")
+
+
+def test_the_difference_of_two_solutions(look, driver, browser):
+    """Cells are the right one's share less the left one's, and a legend says what colours mean."""
+    look(".apart [data-hand]", source=0, beside=5)
+    left, right = asked(browser, "node"), asked(browser, "node", source=5)
+    for figure, key in (("check", 0), ("EV", "ev")):
+        driver.execute_script(
+            "const s = document.querySelector('[aria-label=\"difference in\"]'); s.value = arguments[0];"
+            "s.dispatchEvent(new Event('change'))",
+            figure,
+        )
+        for name in ("KQs", "A4s", "99"):
+            one, two = (mean_of(told["hands"]["oop"], name, key) for told in (left, right))
+            label = driver.find_element("css selector", f".apart [data-hand='{name}']").get_attribute("aria-label")
+            said = f"left {100 * one:.1f}%, right {100 * two:.1f}%" if key == 0 else f"left {one:.2f}, right {two:.2f}"
+            assert label.startswith(f"{name}: {said}")
+    assert len(driver.find_elements("css selector", ".legend .key")) == 6
+    look("#bar2 button", source=0, beside=5, other="check")
+    assert "acts on the left" in driver.find_element("css selector", "main").text
+
+
+def mean_of(hands, name, key):
+    """Return the mean over a class of hands of a strategy's row, or of a column, by shares of the range."""
+    mine = [k for k, combo in enumerate(hands["combo"]) if combo[0] + combo[2] == name[:2]]
+    values = hands["strategy"][key] if isinstance(key, int) else hands[key]
+    kept = [k for k in mine if (hands["combo"][k][1] == hands["combo"][k][3]) == (name[2:] == "s")]
+    kept = [k for k in kept if values[k] is not None]
+    return sum(hands["share"][k] * values[k] for k in kept) / sum(hands["share"][k] for k in kept)
+
+
+def test_a_game_in_steps_is_a_list_of_what_was_met(look, driver, browser):
+    look("#bar button[aria-current=true]", source=6)
+    told = asked(browser, "node", source=6)
+    rows = cells(driver, "What the run met most often")
+    assert [row["information set"] for row in rows] == [row["hand"] for row in told["rows"]]
+    assert [row["visits"] for row in rows] == [str(row["visits"]) for row in told["rows"]]
+    first = told["rows"][0]
+    driver.execute_script("document.querySelector('table button[data-at]').click()")
+    wait(driver, "main h2")
+    (row,) = cells(driver, "Strategy")
+    assert row["visits"] == str(first["visits"])
+    for action, odds in zip(first["actions"], first["strategy"], strict=True):
+        assert row[action] == f"{100 * odds:.1f}%"
+
+
+def test_run_outs_are_in_an_exported_page(driver, browser, tmp_path):
+    file = tmp_path / "page.html"
+    file.write_text(page(browser, 12)[0])
+    driver.get(f"{file.as_uri()}#{urlencode({'source': 1, 'at': 'check check'})}")
+    wait(driver, "#runouts")[0].click()
+    board = wait(driver, ".runouts button[data-card]")
+    assert len(board) == len(asked(browser, "runouts", source=1, at="check check")["cards"])

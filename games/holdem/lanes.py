@@ -94,7 +94,8 @@ def _settle_all(
     boards: Boards, ranges: Boards, before: I64, sets: I64, full: I64, ranks: tuple[int, int, int], room: I64
 ) -> None:
     for b in range(len(before)):
-        settle(boards, b, ranges if b == 0 else boards, before[b], sets[b], full[b] != 0, ranks, room)
+        first = before[b] == b
+        settle(boards, b, ranges if first else boards, 0 if first else before[b], sets[b], full[b] != 0, ranks, room)
 
 
 @jit
@@ -128,7 +129,8 @@ def room_for(lanes: npt.NDArray[np.uint32], full: npt.NDArray[np.bool_]) -> Boar
 def lay_lanes(deck: Deck, boards: Sequence[Cards], before: I64, full: int, hands: tuple[I64, I64]) -> Boards:
     """Return the lanes of both players, given by the numbers of their hands, on boards.
 
-    Board b was dealt from board `before[b]`, an earlier one; a board of `full` cards is full.
+    Board b was dealt from board `before[b]`, an earlier one, or is a first one: then that is b. A board of `full` cards
+    is full.
     """
     sets = np.array([cards_mask(cards) for cards in boards], np.int64)
     done = np.array([len(cards) == full for cards in boards])

@@ -47,9 +47,13 @@ class _Same:
         return id(self.trees)
 
 
+def contracted(trees: dict[Start, Street], width: int, betting: BettingRules, rake: Rake) -> Contracted:
+    """Return the templates of betting trees; spots that differ in boards and ranges alone share them."""
+    return _contracted(_Same(trees), width, betting, rake)
+
+
 @lru_cache(maxsize=32)
 def _contracted(trees: _Same, width: int, betting: BettingRules, rake: Rake) -> Contracted:
-    """Return the templates of betting trees; spots that differ in boards and ranges alone share them."""
     return contract(trees.trees, width, betting, rake)
 
 
@@ -74,7 +78,7 @@ def layout(
     one, two = (np.flatnonzero((w > 0) & free).astype(np.int64) for w in weights)
     outs = deal_on(deck, board, betting.last if dealt is None else dealt, (*weights, *told), symmetry)
     boards = lay_lanes(deck, outs.boards, outs.before, deck.board[betting.last], (one, two))
-    made = _contracted(_Same(trees), int(boards.width[0]), betting, rake)
+    made = contracted(trees, int(boards.width[0]), betting, rake)
     allins = {start.street for start, tree in trees.items() if (tree.kind == ALLIN).any()}
     reach = np.zeros((2, int(boards.width[0])), np.float32)
     for p, numbers in enumerate(hands_on(deck, boards, 0)):

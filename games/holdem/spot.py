@@ -32,6 +32,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -66,6 +67,7 @@ from counterplay.games.holdem.values import (
 )
 
 MAX_CHIPS = 10**9
+_BLOCKED = 101  # combos that share a card with one, itself among them: of more, one is left
 _LINE = 116  # characters of a long range that a line of a file has
 
 
@@ -92,10 +94,7 @@ class Spot:
             raise UserError(f"variant must be one of {', '.join(DECKS)}, not {self.variant!r}{close}")
         if self.aggressor not in ("", *PLAYERS):
             raise UserError(f"aggressor must be 'oop' or 'ip', or left out, not {self.aggressor!r}")
-        _check_board(self.board)
-        low = [card for card in self.board if card not in self.deck.cards]
-        if low:
-            raise UserError(f"the board has {format_cards(low[:1])}, which a {self.variant} deck does not have")
+        self._check_cards()
         for name in ("pot", "stack"):
             chips = getattr(self, name)
             if not 0 <= chips <= MAX_CHIPS or not (chips or (name == "pot" and any(self.betting.blinds))):
@@ -147,14 +146,37 @@ class Spot:
     @cached_property
     def weights(self) -> npt.NDArray[np.float64]:
         """Return both players' range weights, [2, 1326], zero for combos that the board or the deck rules out."""
+        weights = np.where(self.deck.free(self.board), self.whole, 0.0)
+        weights.flags.writeable = False
+        return weights
+
+    @cached_property
+    def whole(self) -> npt.NDArray[np.float64]:
+        """Return both players' range weights whatever the board, [2, 1326]."""
         weights = np.zeros((2, len(COMBO_CARDS)))
         for player, text in enumerate(self.ranges):
             try:
-                weights[player] = without(parse_range(text), self.board, self.deck)
+                weights[player] = without(parse_range(text), (), self.deck)
             except ValueError as error:
                 raise UserError(f"range.{PLAYERS[player]}: {error}") from None
         weights.flags.writeable = False
         return weights
+
+    def on(self, board: Sequence[int]) -> "Spot":
+        """Return the spot on another board of as many cards; raises `ValueError` where that is impossible.
+
+        Ranges and betting are not read again, which is most of the work of making a spot.
+        """
+        cards = tuple(board)
+        if self.locks or len(cards) != len(self.board):
+            return replace(self, board=cards)
+        found = copy(self)
+        object.__setattr__(found, "board", cards)
+        vars(found).pop("weights", None)
+        vars(found).update(whole=self.whole, trees=self.trees)
+        found._check_cards()
+        found._check_ranges()
+        return found
 
     @cached_property
     def locked(self) -> tuple[Fixed, ...]:
@@ -181,12 +203,20 @@ class Spot:
         """Return the betting of the first street."""
         return next(iter(self.trees.values()))
 
+    def _check_cards(self) -> None:
+        _check_board(self.board)
+        low = [card for card in self.board if card not in self.deck.cards]
+        if low:
+            raise UserError(f"the board has {format_cards(low[:1])}, which a {self.variant} deck does not have")
+
     def _check_ranges(self) -> None:
         held = (self.weights > 0).astype(np.int64)
         for player, combos in enumerate(held.sum(axis=1)):
             if not combos:
                 where = f"on the board {format_cards(self.board)}" if self.board else f"in a {self.variant} deck"
                 raise UserError(f"range.{PLAYERS[player]} has no hand that is possible {where}")
+        if held.sum(axis=1).max() > _BLOCKED:
+            return
         one, two = (np.flatnonzero(hands) for hands in held)
         met = unblocked(COMBO_CARDS[one], COMBO_CARDS[two], np.ones(len(two)), self.deck.same(one, two))
         if met.sum() <= 0:

@@ -2,6 +2,7 @@
 import { ask, exported, whenChanged } from "./ask.js";
 import { arrow, fillBar } from "./bar.js";
 import { curves } from "./curves.js";
+import { difference } from "./difference.js";
 import { el } from "./dom.js";
 import { holdem } from "./holdem.js";
 import { tree } from "./tree.js";
@@ -46,7 +47,7 @@ async function show() {
 async function pair(node, now, turn) {
   const other = now.other ?? now.at;
   const left = el("div", {}), right = el("div", {}), bar2 = el("nav", { id: "bar2", "aria-label": "Line of play beside", style: "display:flex;gap:.35rem;overflow-x:auto" });
-  const body = el("div", {});
+  const body = el("div", {}), apart = el("div", {});
   right.append(bar2, body);
   draw(left, node, now.source, (at) => go({ at }), true);
   try {
@@ -54,10 +55,11 @@ async function pair(node, now, turn) {
     if (shown !== turn) return;
     fillBar(bar2, second, (at) => go({ other: at }));
     draw(body, second, now.beside, (at) => go({ other: at }), true);
+    difference(apart, node, second);
   } catch (error) {
     body.replaceChildren(el("p", { role: "alert" }, error.message));
   }
-  main.replaceChildren(el("div", { class: "columns even" }, left, right));
+  main.replaceChildren(el("div", { class: "columns even" }, left, right), apart);
 }
 
 function draw(where, node, source, follow, compact) {

@@ -22,7 +22,7 @@ export function table(caption, columns, rows, off = () => false) {
   const body = rows.map((row) => el("tr", { class: off(row) ? "off" : null }, columns.map(([, cell], k) =>
     k ? el("td", {}, cell(row)) : el("th", { scope: "row" }, cell(row)))));
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    el("table", {}, el("caption", {}, caption), el("thead", {}, head), el("tbody", {}, body)));
+    el("table", {}, el("caption", {}, el("span", {}, caption)), el("thead", {}, head), el("tbody", {}, body)));
 }
 
 /** Return a colour (a CSS variable) for each action: fold blue, check and call green, bets from orange to violet by size. */

@@ -10,6 +10,10 @@ export function tree(place, node, go) {
     place.replaceChildren(el("p", {}, node.payoffs ? `The game is over: ${node.payoffs.map((x, p) => `player ${p} gets ${number(x)}`).join(", ")}.` : "The game is over."));
     return;
   }
+  if (node.kind === "list") {
+    place.replaceChildren(listed(node, go));
+    return;
+  }
   if (node.kind === "chance") {
     place.replaceChildren(el("p", {}, "Chance moves: choose what happens in the bar."));
     return;
@@ -18,13 +22,20 @@ export function tree(place, node, go) {
   if (node.board) parts.push(board(node, go));
   if (node.chart) parts.push(chart(place, node, go));
   const rows = node.chart && chosen ? node.rows.filter((row) => row.hand === chosen) : node.rows;
-  const columns = [["hand", (r) => r.hand], ["", (r) => mix(node.actions, r.strategy)], ...node.actions.map((a, k) => [a, (r) => percent(r.strategy[k])]), ["reached", (r) => percent(r.reach, 2)]];
+  const columns = [["hand", (r) => r.hand], ["", (r) => mix(node.actions, r.strategy)], ...node.actions.map((a, k) => [a, (r) => percent(r.strategy[k])]), rows.some((r) => "visits" in r) ? ["visits", (r) => String(r.visits)] : ["reached", (r) => percent(r.reach, 2)]];
   if (rows.some((r) => r.action_ev)) {
     columns.push(["EV", (r) => number(r.ev)], ...node.actions.map((a, k) => [`EV ${a}`, (r) => number(r.action_ev[k])]), ["best response", (r) => best(node, r)]);
   }
   columns.push(["", (r) => r.note]);
-  parts.push(table("Strategy, hand by hand; values are given that play gets here", columns, rows, (r) => r.note !== ""));
+  parts.push(table(rows.some((r) => r.action_ev) ? "Strategy, hand by hand; values are given that play gets here" : "Strategy", columns, rows, (r) => r.note !== ""));
   place.replaceChildren(...parts);
+}
+
+function listed(node, go) {
+  const said = (r) => r.actions.map((a, k) => `${a} ${percent(r.strategy[k])}`).join(" · ");
+  const caption = `What the run met most often (${node.rows.length} of ${node.met} information sets); this game was walked in steps, and has no tree to click through`;
+  return table(caption, [["information set", (r) => el("button", { type: "button", "data-at": r.at, onclick: () => go(r.at) }, r.hand)], ["player", (r) => String(r.player)],
+    ["", (r) => mix(r.actions, r.strategy)], ["strategy", said], ["visits", (r) => String(r.visits)], ["", (r) => r.note]], node.rows, (r) => r.note !== "");
 }
 
 function best(node, row) {
