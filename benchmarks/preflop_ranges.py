@@ -30,6 +30,7 @@ from counterplay.games.holdem.spot import parse_spot  # noqa: E402
 
 DEPTHS = {20: 30_000, 40: 25_000, 100: 40_000}  # big blinds, and iterations
 BUCKETS = "distribution:200,200,50"
+LEAST = 0.05  # weight of a hand in a preset
 BOUND = 60.0  # seconds of local best responses
 SPOT = (report.ROOT / "examples" / "heads_up.toml").read_text()
 
@@ -81,6 +82,8 @@ def train(depth: int) -> None:
 def write() -> None:
     """Write the ranges where the package has them, and the table of what they are worth."""
     found = {depth: report.load(f"preflop_{depth}") for depth in DEPTHS}
+    for kept in found.values():
+        kept["ranges"] = {name: _without_little(text) for name, text in kept["ranges"].items()}
     ranges = {f"{name}-{depth}bb": text for depth, kept in found.items() for name, text in kept["ranges"].items()}
     place = report.ROOT / "games" / "holdem" / "raised.json"
     place.write_text(json.dumps(ranges, indent=1) + "\n")
@@ -105,6 +108,12 @@ def write() -> None:
     ]
     text = report.table([*header, "exploitable for at least"], rows)
     report.put("docs/poker.md", "preflop", text)
+
+
+def _without_little(text: str) -> str:
+    """Return a range without hands that are in it less than one time in twenty: the run is not as exact as that."""
+    weights = parse_range(text)
+    return format_range(np.where(weights < LEAST, 0.0, weights))
 
 
 def main() -> None:
