@@ -175,9 +175,10 @@ def count(boards: I64, numbers: I64, seed: int = SEED) -> npt.NDArray[np.uint32]
 
 def odds_of(counts: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint16]:
     """Return counts as they are kept, [818805, 13]: in 65,535ths, 0 for hands that are never dealt together."""
-    kept_orders = counts[:, list(ORDERS)].astype(np.float64)
-    total = np.maximum(kept_orders.sum(axis=1, keepdims=True), 1.0)
-    return np.round(kept_orders / total * _ONE).astype(np.uint16)
+    number = counts[:, list(ORDERS)].astype(np.float64)
+    total = np.maximum(number.sum(axis=1, keepdims=True), 1.0)
+    odds: npt.NDArray[np.uint16] = np.round(number / total * _ONE).astype(np.uint16)
+    return odds
 
 
 @cache
