@@ -15,8 +15,13 @@ def spot() -> None:
 @spot.command("from-hand")
 @click.argument("file")
 @click.option("--street", default="flop", show_default=True, metavar="STREET", help="flop, turn or river.")
-@click.option("--oop", required=True, metavar="RANGE", help="Who acts first's range, or a file of it.")
-@click.option("--ip", required=True, metavar="RANGE", help="The other's.")
+@click.option("--oop", metavar="RANGE", help="Who acts first's range, or a file of it.")
+@click.option("--ip", metavar="RANGE", help="The other's.")
+@click.option(
+    "--ranges",
+    type=click.Choice(["preset"]),
+    help="Presets for ranges that are not given: heads-up, by what was done before the flop.",
+)
 @click.option("--hand", type=click.IntRange(min=1), default=1, metavar="K", help="Which hand of FILE; the first.")
 @click.option("--bets", default="33%,75%", show_default=True, metavar="SIZES", help="Bets beside those that were made.")
 @click.option("--raises", default="60%", show_default=True, metavar="SIZES", help="Raises beside those that were made.")
@@ -25,8 +30,9 @@ def spot() -> None:
 def from_hand(
     file: str,
     street: str,
-    oop: str,
-    ip: str,
+    oop: str | None,
+    ip: str | None,
+    ranges: str | None,
     hand: int,
     bets: str,
     raises: str,
@@ -34,6 +40,7 @@ def from_hand(
     force: bool,
 ) -> None:
     """Write the spot of a street of a hand in FILE, PHH or PokerStars' text: board, pot, stacks and the sizes made."""
+    from counterplay.engine.errors import UserError
     from counterplay.engine.files import MOST_TEXT, read_bytes
     from counterplay.engine.writing import write_text
     from counterplay.games.foreign import hands
@@ -47,14 +54,20 @@ def from_hand(
 
     if out is not None:
         check_spot_file(out, force)
-    played = hands.chosen(hands.load_hands(file), hand, file)
-    text = hands.spot_text(hands.seen(played, street), (read(oop), read(ip)), bets, raises)
+    if ranges is None and (oop is None or ip is None):
+        raise UserError("a hand's history knows no ranges: give --oop and --ip, or --ranges preset")
+    found = hands.seen(hands.chosen(hands.load_hands(file), hand, file), street)
+    presets, said = hands.preset_ranges(found) if oop is None or ip is None else (("", ""), [])
+    chosen = presets[0] if oop is None else read(oop), presets[1] if ip is None else read(ip)
+    text = hands.spot_text(found, chosen, bets, raises, said)
     if out is None:
         put(text.splitlines())
         return
     write_text(Path(out), text)
     solved = quoted(str(Path(out).with_suffix(".cps")))
-    put([f"Written to {out}. Next:", f"  counterplay solve {quoted(out)} --out {solved}"])
+    lines = [f"Written to {out}: {line}." for line in said] or [f"Written to {out}."]
+    lines += ["Next:", f"  counterplay solve {quoted(out)} --out {solved}"]
+    put([*lines, f"  counterplay show {solved}" + (f' --node "{found.line}"' if found.line else "")])
 
 
 COMMANDS = (spot,)

@@ -1,14 +1,12 @@
 """Buckets that took time to compute are kept beside machine code, and found again by what they were computed from."""
 
 import contextlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-import platformdirs
-
 from counterplay.engine import compiling
 from counterplay.engine.errors import UserError
+from counterplay.engine.kept import kept
 from counterplay.games.holdem import buckets as files
 from counterplay.games.holdem.bucketing import make_buckets
 from counterplay.games.holdem.buckets import Buckets, parse_spec
@@ -17,10 +15,8 @@ from counterplay.games.holdem.spot import Spot
 
 def _place(spot: Spot, spec: str, seed: int) -> Path:
     """Return the file in which buckets are kept."""
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    home = Path(chosen) if chosen else Path(platformdirs.user_cache_dir("counterplay", appauthor=False))
     name = f"{spot.variant} {spot.betting.last} {spec} {seed}".replace(" ", "_").replace(":", "-").replace(",", "-")
-    return home / "buckets" / f"{name}.cpb"
+    return kept("buckets") / f"{name}.cpb"
 
 
 def buckets_for(

@@ -30,6 +30,11 @@ BLUEPRINT = (  # command, lines that are kept, what they begin with
     (f'show royal.cps --node "{ROYAL}" --combos 4 --spot turn.toml', 0, ""),
     ("solve turn.toml --out turn.cps", 0, "EV"),
 )
+HAND = (  # the same
+    ('spot from-hand three_bet.phh --ranges preset --bets 50% --raises "" --out three_bet.toml', 0, ""),
+    ("solve three_bet.toml --target 1% --out three_bet.cps", 0, "EV"),
+    ('show three_bet.cps --node "bet 12 call [7d] check check [3c] bet 30" --hands JTs', 0, ""),
+)
 LOCKED = ("solve locked.toml --out locked.cps", f'show locked.cps --node "{RIVER} bet 21" --hands "TT, QTs"')
 
 
@@ -48,6 +53,9 @@ def main() -> None:
         first = tour.transcript(LOCKED[0], "", 0, folder)
         second = tour.transcript(LOCKED[1], "", 0, folder, "  combo")
         report.put("docs/poker.md", "poker-lock", f"{first}\n\n{second}")
+        shutil.copy(report.ROOT / "examples" / "three_bet.phh", folder)
+        played = [tour.transcript(command, "", lines, folder, start) for command, lines, start in HAND]
+        report.put("docs/poker.md", "poker-hand", "\n\n".join(played))
         shutil.copy(report.ROOT / "examples" / "royal_holdem.toml", folder)
         whole = [tour.transcript(command, "", lines, folder, start) for command, lines, start in BLUEPRINT]
         report.put("docs/poker.md", "poker-blueprint", "\n\n".join(whole))

@@ -4,7 +4,7 @@ A *sequence* is one action of one decision of one player, or a player's empty se
 treeplex: each hangs below one of its own sequences, and each of its sequences may carry several.
 Everything else (chance, the others' moves, decisions with a single action) is contracted into *leaf terms*: a term
 of sequence s adds `scale * product of the others' plans` to the value of s. In lanes, a sequence carries a vector of W
-entries, and a term multiplies by a table [W of the other, W of the owner].
+entries, and a term multiplies by a table [W of the other, W of the owner], with three players [W, W, W].
 
 A form is of one game, or of several side by side (a forest, `engine.subgames`): then each player has an empty sequence
 in each, and empty sequence e is player e % P's of part e // P. One game is a forest of one part.
@@ -36,7 +36,7 @@ class SequenceForm(NamedTuple):
     other: npt.NDArray[np.uint32]  # [M, P - 1] the other players' sequences of the term
     scale: npt.NDArray[np.float64]  # [M] payoff to the owner of the sequence times chance (stake alone in lanes)
     table: npt.NDArray[np.uint32]  # [M] index into `tables`; empty without lanes
-    tables: npt.NDArray[np.float64]  # [U * W * W] payoff to the owner times chance, [term, other's lane, own lane]
+    tables: npt.NDArray[np.float64]  # [U * W^P] payoff to the owner times chance, [table, others' lanes, own lane]
     origin: npt.NDArray[np.float64]  # [E, W] plan of the empty sequences: 1, or a range, and 0 in lanes that pad
     row: npt.NDArray[np.uint32]  # [S] where the sequence stands in `strategy.reshape(-1, width)`; 0 if empty
     width: int  # lanes of a strategy's row: the tree's in lanes, else 1
@@ -63,6 +63,7 @@ class SequenceForm(NamedTuple):
         return (0,) * lanes if lanes <= _SMALL[-1] else lanes
 
 
+_MANY = 32  # hands of three players from which on they are lanes: terms of all their deals would be too many
 _SMALL = (1, 4, 8, 16)  # kernels are compiled for these numbers of lanes; more are padded to a multiple of 8
 
 
@@ -71,17 +72,19 @@ def padded(lanes: int) -> int:
     return next((w for w in _SMALL if w >= lanes), -(-lanes // 8) * 8)
 
 
+def in_lanes(players: int, lanes: int) -> bool:
+    """Tell whether lanes stay lanes: with two players, and with three where hands are many."""
+    return lanes > 1 and (players == 2 or (players == 3 and lanes >= _MANY))
+
+
 def sequence_form(tree: Tree, *, unroll: bool | None = None) -> SequenceForm:
     """Contract a tree to its sequence form.
 
-    Lanes stay lanes in games of two players; with `unroll`, and always with more players, each lane becomes
-    information sets of its own.
+    Lanes stay lanes in games of two players, and of three with many hands (`in_lanes`); with `unroll`, and always
+    with more players, each lane becomes information sets of its own.
     """
-    if unroll is None:
-        unroll = tree.players != 2
-    if tree.lanes > 1 and not unroll:
-        return _in_lanes(tree)
-    return _in_scalars(tree)
+    keep = in_lanes(tree.players, tree.lanes) if unroll is None else not unroll and tree.players <= 3
+    return _in_lanes(tree) if keep and tree.lanes > 1 else _in_scalars(tree)
 
 
 class Treeplexes(NamedTuple):
@@ -149,42 +152,43 @@ def _leaf_sequences(tree: Tree, sequence: Ints, p: int) -> Ints:
 
 
 def _in_lanes(tree: Tree) -> SequenceForm:
-    plex, sequence = _treeplexes(tree, (1, 1), 1)
-    ends = np.stack([_leaf_sequences(tree, sequence, p)[:, 0] for p in range(2)], axis=1)
+    plex, sequence = _treeplexes(tree, (1,) * tree.players, 1)
+    ends = np.stack([_leaf_sequences(tree, sequence, p)[:, 0] for p in range(tree.players)], axis=1)
     return join_in_lanes(tree, plex, np.arange(len(ends)), ends)
 
 
 def join_in_lanes(tree: Tree, plex: Treeplexes, leaves: Ints, ends: Ints) -> SequenceForm:
-    """Return the form of treeplexes, for two players in lanes, with its leaf terms.
+    """Return the form of treeplexes, in lanes, with its leaf terms.
 
-    They are of leaves [L], numbers of the tree's, and `ends` [L, 2] are both players' last sequences there.
+    They are of leaves [L], numbers of the tree's, and `ends` [L, P] are all players' last sequences there.
     """
-    lanes = tree.lanes
+    players, lanes = tree.players, tree.lanes
     wide = padded(max(lanes, 2))  # one lane alone would be taken for a form in scalars
     outcome, weight = tree.outcome[leaves], tree.leaf_weight[leaves]
     # One table for each pair of payoffs and chance weight that a leaf has.
     _, found, kind = np.unique(code(outcome, weight), return_index=True, return_inverse=True)
     pairs, kind = np.stack([outcome[found], weight[found]], axis=1), kind.ravel()
-    w0, w1 = len(tree.hands[0]), len(tree.hands[1])
-    tables = np.zeros((2 * len(pairs), wide, wide))
-    for u, (t, k) in enumerate(pairs):
-        value = tree.payoffs[t] * tree.weights[k]  # [2, w0, w1]
-        tables[u, :w1, :w0] = value[0].T
-        tables[len(pairs) + u, :w0, :w1] = value[1]
-    own = np.concatenate([ends[:, 0], ends[:, 1]])
+    own_lanes = [len(hands) for hands in tree.hands]
+    axes = [(*(q for q in range(players) if q != p), p) for p in range(players)]  # the others' lanes, then one's own
+    tables = np.zeros((players, len(pairs), *(wide,) * players))
+    for p in range(players):
+        place = tuple(slice(own_lanes[q]) for q in axes[p])
+        for u, (t, k) in enumerate(pairs):
+            tables[p, u][place] = (tree.payoffs[t, p] * tree.weights[k]).transpose(axes[p])
+    own = np.concatenate([ends[:, p] for p in range(players)])
+    other = np.concatenate([ends[:, axes[p][:-1]] for p in range(players)])
     order = np.argsort(own, kind="stable")
     sequences, empties = int(plex.first[-1]), int(plex.first[0])
-    stake = tree.stake[leaves]
     return SequenceForm(
         begin=plex.begin,
         parent=plex.parent,
         first=plex.first,
         start=_starts(own, sequences),
-        other=np.concatenate([ends[:, 1], ends[:, 0]])[order, None].astype(np.uint32),
-        scale=np.concatenate([stake, stake])[order],
-        table=np.concatenate([kind, kind + len(pairs)])[order].astype(np.uint32),
+        other=other[order].astype(np.uint32),
+        scale=np.tile(tree.stake[leaves], players)[order],
+        table=np.concatenate([kind + p * len(pairs) for p in range(players)])[order].astype(np.uint32),
         tables=tables.ravel(),
-        origin=np.tile([(np.arange(wide) < w).astype(np.float64) for w in (w0, w1)], (empties // 2, 1)),
+        origin=np.tile([(np.arange(wide) < w).astype(np.float64) for w in own_lanes], (empties // players, 1)),
         row=plex.row,
         width=lanes,
     )

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from counterplay.engine.deals import Deals, Singles
 from counterplay.engine.errors import UserError
-from counterplay.engine.form import padded
+from counterplay.engine.form import in_lanes, padded
 from counterplay.engine.rules import CHANCE, LEAF, chance_of, has_arrays, has_frontier, has_future, histories, is_dealt
 from counterplay.engine.system import available
 from counterplay.engine.tree import MAX_NODES
@@ -27,7 +27,7 @@ WIDE = 50  # states that a probe follows below one, at most
 PATIENCE = 0.3  # seconds for all probes, and as much for a walk
 SHORT = 20_000  # nodes that are simply walked
 ENDLESS = 10**18  # nodes beyond which a probe goes no further
-DEALS = 4_000_000  # numbers in all tables of a chance event, up to which a walk may make them
+DEALS = 5_000_000  # numbers in all tables of a chance event, up to which a walk may make them
 
 LONG = 30_000  # plays that the traverser may try in a walk of external sampling, up to which it is advised
 
@@ -154,8 +154,9 @@ def _size(
     tree = 33 * nodes + (24 + 8 * players) * leaves + 200 * sets + 8 * entries
     working, pace = _build(rules, pace)
     working = working * nodes + 16.0 * combinations * events
-    if players == 2 and widest > 1:
-        tables, terms, vector = 2 * found.tables * padded(widest) ** 2, 2 * leaves, 8 * rows * padded(widest)
+    if in_lanes(players, widest):
+        tables, terms = players * found.tables * padded(widest) ** players, players * leaves
+        vector = 8 * rows * padded(widest)
         form = 8 * tables + 16 * terms
     else:
         deals = leaves * _deals(rules, players)

@@ -40,6 +40,37 @@ def down(form: AnyForm, begin: Index, end: Index, sigma: Vector, plan: Vector, l
                 plan[at + i] = plan[above + i] * sigma[at + i]
 
 
+@jit
+def _gather_three(
+    begin: Index,
+    end: Index,
+    s: Index,
+    other: npt.NDArray[np.uint32],
+    scale: Vector,
+    table: npt.NDArray[np.uint32],
+    tables: Vector,
+    plan: Vector,
+    value: Vector,
+    w: int,
+) -> None:
+    """Set the values of a sequence in lanes of three players: a term is a product with a table over all their lanes."""
+    at = s * w
+    for i in range(w):
+        value[at + i] = 0.0
+    for m in range(begin, end):
+        one, two, size = other[m, 0] * w, other[m, 1] * w, scale[m]
+        for j in range(w):
+            reach = size * plan[one + j]
+            if reach == 0.0:
+                continue
+            for k in range(w):
+                both = reach * plan[two + k]
+                if both != 0.0:  # often all of a hand is elsewhere, and its part of the table is not read
+                    here = ((table[m] * w + j) * w + k) * w
+                    for i in range(w):
+                        value[at + i] += both * tables[here + i]
+
+
 @inlined
 def gather(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any) -> None:
     """Set player p's values to those of the leaves that follow its sequences without another action of its own."""
@@ -50,7 +81,9 @@ def gather(form: SequenceForm, p: int, plan: Vector, value: Vector, lanes: Any) 
     empties = form.origin.shape[0] // (others + 1)
     for k in range(lo, hi + empties):
         s = k if k < hi else np.uint32(p + (k - hi) * (others + 1))  # its actions, and at last its empty sequences
-        if w > 1:
+        if w > 1 and others == 2:
+            _gather_three(start[s], start[s + 1], s, other, scale, table, tables, plan, value, w)
+        elif w > 1:
             # Four lanes at a time in four scalars, which become one vector register: sums kept in `value` would go
             # through memory at each step, since the compiler cannot know that it does not overlap `plan`.
             for i in range(0, w, 4):

@@ -3,7 +3,7 @@
 import pytest
 
 from counterplay.engine.errors import UserError
-from counterplay.games.foreign.hands import chosen, load_hands, seen, spot_of, spot_text
+from counterplay.games.foreign.hands import chosen, load_hands, preset_ranges, seen, spot_of, spot_text
 from counterplay.games.holdem.cards import format_cards
 from counterplay.games.holdem.lines import read_line
 from counterplay.games.holdem.spot import parse_spot
@@ -114,6 +114,53 @@ def test_pokerstars(tmp_path):
     assert (flop.aggressor, turn.aggressor) == ("ip", "oop")
     spot = parse_spot(spot_text(flop, ("QQ", "AKs")))
     assert float(spot.pot) == 5.5
+
+
+def test_the_line_of_a_hand_is_read_again(tmp_path):
+    (played,) = load_hands(hand(tmp_path, THREE))
+    flop, turn = seen(played, "flop"), seen(played, "turn")
+    assert flop.line == "check bet 6 raise to 20 call [7h] bet 30 call [2s] check"
+    assert turn.line == "bet 30 call [2s] check"
+    spot = parse_spot(spot_text(flop, ("AKs,KQs", "AA,KJs")))
+    assert read_line(flop.line, spot.board, spot.trees, spot.betting).text == flop.line
+    (played,) = load_hands(hand(tmp_path, HEADS_UP))
+    flop = seen(played, "flop")
+    assert flop.line == "check bet 98"
+    spot = parse_spot(spot_text(flop, ("AA", "KK")))
+    assert read_line(flop.line, spot.board, spot.trees, spot.betting).text.startswith("check all-in")
+
+
+def test_presets_are_of_what_was_done_before_the_flop(tmp_path):
+    def named(text):
+        found = seen(load_hands(hand(tmp_path, text))[0], "flop")
+        return preset_ranges(found)
+
+    ranges, said = named(THREE)
+    assert ranges == ("preset:bb-call-raise-100bb", "preset:sb-raise-100bb")
+    assert "the hand had 90.25" in said[0]
+    assert "table of 3" in said[1]
+    ranges, said = named(HEADS_UP)
+    assert ranges == ("preset:bb-check-40bb", "preset:sb-limp-40bb")
+    assert len(said) == 1
+    reraised = THREE.replace('"p2 cc",\n', '"p2 cbr 16", "p3 cc",\n').replace(
+        '"p2 cc", "p3 cbr 6"', '"p2 cc", "p3 cbr 7"'
+    )
+    assert named(reraised)[0] == ("preset:bb-3bet-100bb", "preset:sb-call-3bet-100bb")
+    with pytest.raises(UserError, match="went otherwise"):
+        preset_ranges(seen(load_hands(hand(tmp_path, THREE))[0], "flop")._replace(first=0))
+
+
+def test_the_command_takes_presets(tmp_path, run):
+    out, file = tmp_path / "flop.toml", hand(tmp_path, THREE)
+    assert "--ranges preset" in run("spot", "from-hand", file, "--oop", "AA")[2]
+    code, text, _ = run("spot", "from-hand", file, "--ranges", "preset", "--out", out)
+    assert code == 0
+    assert '--node "check bet 6' in text
+    assert "heads-up presets of 100 big blinds" in text
+    spot = parse_spot(out.read_text())
+    assert spot.ranges[0].startswith("preset") or len(spot.ranges[0]) > 100
+    run("spot", "from-hand", file, "--ranges", "preset", "--oop", "AA", "--out", out, "--force")
+    assert parse_spot(out.read_text()).ranges[0] == "AA"
 
 
 def test_what_is_no_spot(tmp_path, run):

@@ -1,13 +1,13 @@
 """Hands that were played, as PHH and PokerStars write them, and the spot of a street of one.
 
 PokerKit reads both. What two players saw a street of becomes a spot: the board, the pot, the smaller stack behind, who
-bet last before it, and the amounts that were bet as sizes in chips, beside sizes that the caller chooses. Ranges are
-the caller's: a hand's history does not know them.
+bet last before it, and the amounts that were bet as sizes in chips, beside sizes that the caller chooses. A hand's
+history knows no ranges: they are the caller's, or presets of what both did before the flop.
 """
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +18,7 @@ from counterplay.engine.files import MOST_TEXT, read_bytes
 from counterplay.engine.text import count, printable
 from counterplay.games.holdem.betting import PLAYERS, STREETS
 from counterplay.games.holdem.cards import format_cards, parse_cards
+from counterplay.games.holdem.presets import of_pot
 from counterplay.games.holdem.spot import Spot, parse_spot
 
 DEFAULT_BETS = "33%,75%"
@@ -43,6 +44,11 @@ class Seen(NamedTuple):
     names: tuple[str, str]  # out of position first
     holds: tuple[str, str]  # what is known of their cards, "AsKs" or ""
     bets: tuple[Bet, ...]  # from this street on
+    line: str  # what was done from there on, as a spot's lines of play, up to the last decision
+    before: tuple[str, ...]  # what the two did before the flop: "call", "check" or "raise", in turn
+    first: int  # who of them acted first there
+    depth: float  # the smaller stack at the start, in big blinds
+    players: int  # at the table
 
 
 def load_hands(path: str | Path) -> list[Any]:
@@ -172,6 +178,8 @@ def _follow(hand: Any, steps: list[_Step], number: int, size: int) -> Seen | Non
     last = PLAYERS[left.index(prior[-1])] if prior and prior[-1] in left else ""
     names = getattr(hand, "players", None) or [f"p{k + 1}" for k in range(len(hand.starting_stacks))]
     own = [holds.get(k, "") for k in left]
+    acts, blinds = _acts(steps, left), [str(x) for x in hand.blinds_or_straddles]
+    preflop = [act for act in acts if act.street == 0]
     return Seen(
         board=parse_cards("".join(began.board)),
         pot=began.pot,
@@ -180,14 +188,77 @@ def _follow(hand: Any, steps: list[_Step], number: int, size: int) -> Seen | Non
         names=(_in_a_line(names[left[0]]), _in_a_line(names[left[1]])),
         holds=tuple("" if "?" in cards else cards for cards in own),  # type: ignore[arg-type]
         bets=tuple(Bet(s, left.index(k), kind, to) for s, k, kind, to in bets if s >= number and k in left),
+        line=_line([act for act in acts if act.street >= number], began),
+        before=tuple(act.kind for act in preflop),
+        first=left.index(preflop[0].player) if preflop else 0,
+        depth=float(min(Decimal(str(hand.starting_stacks[k])) for k in left) / max(map(_number, blinds))),
+        players=len(hand.starting_stacks),
     )
 
 
-def spot_text(found: Seen, ranges: tuple[str, str], bets: str = DEFAULT_BETS, raises: str = "60%") -> str:
-    """Return the spot's file; raises `ValueError` for ranges and sizes that are none."""
+class _Act(NamedTuple):
+    """What a player did."""
+
+    street: int
+    player: int
+    kind: str  # "fold", "check", "call", "bet" or "raise"
+    to: Decimal
+    board: list[str]  # by then
+
+
+def _acts(steps: list[_Step], left: list[int]) -> list[_Act]:
+    """Return what these players did, in turn."""
+    found, street, board = list[_Act](), -1, list[str]()
+    for step in steps:
+        words = step.words
+        if len(words) >= 2 and words[1] in ("cc", "cbr", "f") and int(words[0][1:]) - 1 in left:
+            here = [act.kind for act in found if act.street == street]
+            faced = "bet" in here or "raise" in here or (street == 0 and not here)  # or, not yet called, the big blind
+            raised = "raise" if faced or street == 0 else "bet"
+            kind = {"f": "fold", "cc": "call" if faced else "check", "cbr": raised}[words[1]]
+            to = Decimal(words[2]) if words[1] == "cbr" else Decimal(0)
+            found.append(_Act(street, int(words[0][1:]) - 1, kind, to, board))
+        street, board = street if step.street is None else step.street, step.board
+    return found
+
+
+def _line(acts: list[_Act], began: _Step) -> str:
+    """Return a line of play up to the last decision; what exceeds the smaller stack was not in play."""
+    stack, street, words, most = min(began.stacks[k] for k in began.left), None, list[str](), Decimal(0)
+    dealt = began.board
+    for act in acts:
+        if street not in (None, act.street):
+            words.append(f"[{' '.join(act.board[len(dealt) :])}]")
+            stack, most, dealt = stack - most, Decimal(0), act.board
+        street = act.street
+        if act is acts[-1]:
+            break
+        if act.to:
+            most = min(act.to, stack)
+        words.append({"bet": f"bet {most:f}", "raise": f"raise to {most:f}"}.get(act.kind, act.kind))
+    return " ".join(words)
+
+
+def preset_ranges(found: Seen) -> tuple[tuple[str, str], list[str]]:
+    """Return presets of what both players did before the flop, out of position first, and what is to say of them.
+
+    Raises `ValueError` where there are none.
+    """
+    kinds = found.before if found.first == 1 else ("",)
+    chosen = of_pot(kinds, found.depth)
+    said = [f"ranges are heads-up presets of {chosen.depth} big blinds, and the hand had {found.depth:.4g}"]
+    if found.players > 2:
+        said.append(f"at a table of {found.players} both would play fewer hands than heads-up")
+    return chosen.ranges, said
+
+
+def spot_text(
+    found: Seen, ranges: tuple[str, str], bets: str = DEFAULT_BETS, raises: str = "60%", said: Sequence[str] = ()
+) -> str:
+    """Return the spot's file, with comments at its top; raises `ValueError` for ranges and sizes that are none."""
     first = STREETS.index("flop") + len(found.board) - 3
     lines = [f"# {name} holds {cards}" for name, cards in zip(found.names, found.holds, strict=True) if cards]
-    lines = [f"# {found.names[0]} (oop) against {found.names[1]} (ip)", *lines]
+    lines = [f"# {found.names[0]} (oop) against {found.names[1]} (ip)", *lines, *(f"# {text}" for text in said)]
     lines += [f'board = "{format_cards(found.board)}"', f"pot = {found.pot:f}", f"stack = {found.stack:f}"]
     lines += [f'aggressor = "{found.aggressor}"'] if found.aggressor else []
     lines += ["", "[range]", *(f"{who} = {_quoted(text)}" for who, text in zip(PLAYERS, ranges, strict=True))]
