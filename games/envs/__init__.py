@@ -63,6 +63,12 @@ _ENTRIES = (
         ("foraging(coop=true)", "foraging(size=6, players=3, food=3, sight=1, penalty=0.1, reward=individual)"),
     ),
     Entry(
+        "overcooked",
+        "counterplay.games.envs.overcooked:Overcooked",
+        "Overcooked: two cooks make onion soups in one of five kitchens, with overcooked_ai's rules",
+        ("overcooked(steps=50)", "overcooked(layout=forced_coordination, shaped=1, steps=30)"),
+    ),
+    Entry(
         "cartpole",
         "counterplay.games.envs.cartpole:CartPole",
         "One agent holds a pole upright on a cart, with Gymnasium's CartPole-v1 dynamics",
