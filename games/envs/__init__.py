@@ -69,6 +69,12 @@ _ENTRIES = (
         ("overcooked(steps=50)", "overcooked(layout=forced_coordination, shaped=1, steps=30)"),
     ),
     Entry(
+        "hanabi",
+        "counterplay.games.envs.hanabi:Hanabi",
+        "Hanabi: two to five players who see all cards but their own, with the Hanabi Learning Environment's rules",
+        ("hanabi(colours=2, hand=2, clues=3, lives=1)", "hanabi(players=3, colours=2, ranks=3, hand=2)"),
+    ),
+    Entry(
         "cartpole",
         "counterplay.games.envs.cartpole:CartPole",
         "One agent holds a pole upright on a cart, with Gymnasium's CartPole-v1 dynamics",
