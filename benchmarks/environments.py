@@ -35,6 +35,8 @@ ENVS = (
     "predator_prey",
     "overcooked",
     "hanabi",
+    "skirmish",
+    "skirmish(units='2s3z')",
     "switch",
     "two_step",
     "climbing",

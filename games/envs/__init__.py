@@ -75,6 +75,12 @@ _ENTRIES = (
         ("hanabi(colours=2, hand=2, clues=3, lives=1)", "hanabi(players=3, colours=2, ranks=3, hand=2)"),
     ),
     Entry(
+        "skirmish",
+        "counterplay.games.envs.skirmish:Skirmish",
+        "A skirmish: marines, zealots and others see only so far, and fight a scripted enemy; 3m, 2s3z, 5m_vs_6m ...",
+        ("skirmish", "skirmish(units='1s1z_vs_2l1h', steps=40)"),
+    ),
+    Entry(
         "cartpole",
         "counterplay.games.envs.cartpole:CartPole",
         "One agent holds a pole upright on a cart, with Gymnasium's CartPole-v1 dynamics",
