@@ -25,7 +25,7 @@ import numpy as np  # noqa: E402
 from counterplay.games.envs import make_env  # noqa: E402
 
 ROUNDS = 9
-PACKAGES = ("lbforaging", "mpe2", "gymnasium")
+PACKAGES = ("lbforaging", "mpe2", "gymnasium", "overcooked", "hanabi-learning-environment")
 SECONDS = 0.1  # of each measurement
 BATCHES = (1, 32, 256, 4096)
 ENVS = (
@@ -33,6 +33,10 @@ ENVS = (
     "foraging(size=10, players=3, food=3, sight=2)",
     "spread",
     "predator_prey",
+    "overcooked",
+    "hanabi",
+    "skirmish",
+    "skirmish(units='2s3z')",
     "switch",
     "two_step",
     "climbing",
@@ -110,6 +114,45 @@ def mpe2(agents: int) -> tuple[int, Callable[[], object]]:
     return 0, again
 
 
+def overcooked(layout: str) -> tuple[int, Callable[[], object]]:
+    """Return the same of one episode of Overcooked, with what a network would see of each step."""
+    from overcooked.mdp.actions import Action
+    from overcooked.mdp.overcooked_mdp import OvercookedGridworld
+
+    world = OvercookedGridworld.from_layout_name(layout, old_dynamics=True)
+    draw = np.random.default_rng(1).integers(0, 6, (400, 2))
+    actions = [[Action.INDEX_TO_ACTION[a] for a in row] for row in draw]
+
+    def again() -> int:
+        state = world.get_standard_start_state()
+        world.lossless_state_encoding(state)
+        for chosen in actions:
+            state, _ = world.get_state_transition(state, chosen)
+            world.lossless_state_encoding(state)
+        return len(actions)
+
+    return 0, again
+
+
+def hanabi() -> tuple[int, Callable[[], object]]:
+    """Return the same of one game of the Hanabi Learning Environment's own loop, by random legal moves."""
+    from hanabi_learning_environment import rl_env
+
+    env = rl_env.make("Hanabi-Full", 2)
+    draw = np.random.default_rng(1).random(100)
+
+    def again() -> int:
+        seen, turns, over = env.reset(), 0, False
+        while not over:
+            player = seen["player_observations"][seen["current_player"]]
+            legal = player["legal_moves_as_int"]
+            seen, _, over, _ = env.step(int(legal[int(draw[turns] * len(legal))]))
+            turns += 1
+        return turns
+
+    return 0, again
+
+
 def gymnasium(name: str) -> tuple[int, Callable[[], object]]:
     """Return the same of one episode of Gymnasium, whose checks of arguments are switched off."""
     import gymnasium
@@ -150,6 +193,8 @@ PEERS: dict[str, tuple[str, Callable[[], tuple[int, Callable[[], object]]]]] = {
     "foraging(coop=true)": ("lbforaging", lambda: lbforaging(8, 2, 2, True, 8)),
     "foraging(size=10, players=3, food=3, sight=2)": ("lbforaging", lambda: lbforaging(10, 3, 3, False, 2)),
     "spread": ("mpe2", lambda: mpe2(3)),
+    "overcooked": ("overcooked", lambda: overcooked("cramped_room")),
+    "hanabi": ("hanabi-learning-environment", hanabi),
     "cartpole": ("gymnasium", lambda: gymnasium("CartPole-v1")),
     "pendulum": ("gymnasium", lambda: gymnasium("Pendulum-v1")),
     "mountain_car": ("gymnasium", lambda: gymnasium("MountainCar-v0")),

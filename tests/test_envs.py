@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from listed_envs import EXAMPLES, QUICK
 
 from counterplay.api.testing.drawn import environments
 from counterplay.api.testing.tables import PlainTable, Table
 from counterplay.api.testing.teams_checked import check_environment, copied, play, same
 from counterplay.engine.env import Drawn, Task, random_actions
-from counterplay.games.envs import ENVS, find, make_env, spec_of
+from counterplay.games.envs import find, make_env, spec_of
 
-SPECS = [text for entry in ENVS for text in entry.examples]
 BATCH = 5
 
 
-@pytest.mark.parametrize("text", SPECS)
+@pytest.mark.parametrize("text", EXAMPLES)
 def test_conformance(text):
     task = make_env(text)
     assert isinstance(task, Task)
@@ -25,7 +25,7 @@ def test_conformance(text):
     check_environment(task, batch=BATCH, seed=1)
 
 
-@pytest.mark.parametrize("text", SPECS)
+@pytest.mark.parametrize("text", EXAMPLES)
 def test_an_episode_played_alone_is_the_same_as_among_others(text):
     task = make_env(text)
     steps, chosen = play(task.start(BATCH), 1)
@@ -34,14 +34,14 @@ def test_an_episode_played_alone_is_the_same_as_among_others(text):
         assert same(one[:6], [array[:1] for array in all_[:6]])
 
 
-@pytest.mark.parametrize("text", SPECS)
+@pytest.mark.parametrize("text", EXAMPLES)
 def test_spec_of(text):
     task = make_env(text)
     assert make_env(spec_of(task)) == task
     assert spec_of(task).partition("(")[0] == text.partition("(")[0]
 
 
-@pytest.mark.parametrize("text", SPECS)
+@pytest.mark.parametrize("text", EXAMPLES)
 def test_render(text):
     env = make_env(text).start(2)
     if not isinstance(env, Drawn):
@@ -55,7 +55,7 @@ def test_render(text):
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.sampled_from(SPECS), st.integers(1, 9), st.integers(0, 2**32))
+@given(st.sampled_from(QUICK), st.integers(1, 9), st.integers(0, 2**32))
 def test_random_play(text, batch, seed):
     check_environment(text, batch=batch, seed=seed)
 
@@ -66,7 +66,7 @@ def test_drawn_environments(env, batch, seed):
     check_environment(env, plain=PlainTable if isinstance(env, Table) else None, batch=batch, seed=seed)
 
 
-@pytest.mark.parametrize("text", SPECS)
+@pytest.mark.parametrize("text", EXAMPLES)
 def test_actions_that_do_not_fit(text):
     env = make_env(text).start(2)
     spec, step = env.spec, env.reset(np.random.default_rng(0))

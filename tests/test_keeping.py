@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
+from listed_envs import EXAMPLES
 
 from counterplay.api.testing.teams_checked import copied, same
 from counterplay.engine.env import Continuing, random_actions
 from counterplay.engine.errors import UserError
-from counterplay.games.envs import ENVS, make_env
+from counterplay.games.envs import make_env
 
 SPECS = [
-    *(text for entry in ENVS for text in entry.examples),
+    *EXAMPLES,
     "spread(continuous=true)",
     "leduc",
     "phantom_tic_tac_toe",

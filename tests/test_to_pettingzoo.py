@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from countdown import Countdown, assert_equal
+from listed_envs import EXAMPLES
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
 from test_tree_env import Coin
 
 from counterplay.games import GAMES
-from counterplay.games.envs import ENVS
 from counterplay.games.envs.spread import Spread
 from counterplay.games.envs.tree import TurnBased
 from counterplay.games.foreign.pettingzoo import from_parallel
 from counterplay.games.foreign.to_pettingzoo import to_aec, to_parallel
 
-PARALLEL = [*(text for entry in ENVS for text in entry.examples), "spread(reward=individual, continuous=true)", "leduc"]
+PARALLEL = [*EXAMPLES, "spread(reward=individual, continuous=true)", "leduc"]
 TURNS = [*(text for entry in GAMES if entry.name != "holdem" for text in entry.examples), "openspiel:kuhn_poker"]
 
 

@@ -63,6 +63,24 @@ _ENTRIES = (
         ("foraging(coop=true)", "foraging(size=6, players=3, food=3, sight=1, penalty=0.1, reward=individual)"),
     ),
     Entry(
+        "overcooked",
+        "counterplay.games.envs.overcooked:Overcooked",
+        "Overcooked: two cooks make onion soups in one of five kitchens, with overcooked_ai's rules",
+        ("overcooked(steps=50)", "overcooked(layout=forced_coordination, shaped=1, steps=30)"),
+    ),
+    Entry(
+        "hanabi",
+        "counterplay.games.envs.hanabi:Hanabi",
+        "Hanabi: two to five players who see all cards but their own, with the Hanabi Learning Environment's rules",
+        ("hanabi(colours=2, hand=2, clues=3, lives=1)", "hanabi(players=3, colours=2, ranks=3, hand=2)"),
+    ),
+    Entry(
+        "skirmish",
+        "counterplay.games.envs.skirmish:Skirmish",
+        "A skirmish: marines, zealots and others see only so far, and fight a scripted enemy; 3m, 2s3z, 5m_vs_6m ...",
+        ("skirmish", "skirmish(units='1s1z_vs_2l1h', steps=40)"),
+    ),
+    Entry(
         "cartpole",
         "counterplay.games.envs.cartpole:CartPole",
         "One agent holds a pole upright on a cart, with Gymnasium's CartPole-v1 dynamics",
