@@ -111,6 +111,15 @@ _ENTRIES = (
         ("foraging(coop=true)", "foraging(size=6, players=3, food=3, sight=1, penalty=0.1, reward=individual)"),
     ),
     Entry(
+        "warehouse",
+        "counterplay.games.envs.warehouse:Warehouse",
+        "Robots bring shelves to a goal and put them back, with RWARE's rules; its ids, such as rware-tiny-2ag-v2, too",
+        (
+            "warehouse(steps=40)",
+            "warehouse(agents=6, requests=3, height=2, two_stage=true, reward=individual, steps=40)",
+        ),
+    ),
+    Entry(
         "cartpole",
         "counterplay.games.envs.cartpole:CartPole",
         "One agent holds a pole upright on a cart, with Gymnasium's CartPole-v1 dynamics",
@@ -154,6 +163,7 @@ ENVS = Catalogue(
     entries=_ENTRIES,
     readers=(
         Reader("counterplay.games.envs.foraging:from_id", "Foraging-8x8-2p-2f-v3", prefix="Foraging-"),
+        Reader("counterplay.games.envs.warehouse:from_id", "rware-tiny-2ag-v2", prefix="rware-"),
         Reader(
             "counterplay.games.foreign.pettingzoo:read",
             "pettingzoo:MODULE",
