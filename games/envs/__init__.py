@@ -170,6 +170,12 @@ ENVS = Catalogue(
             prefix="pettingzoo:",
             own="counterplay.games.foreign.pettingzoo:imports_own",
         ),
+        Reader(
+            "counterplay.games.foreign.gymnasium:read",
+            "gymnasium:MODULE:ID",
+            prefix="gymnasium:",
+            own="counterplay.games.foreign.gymnasium:imports_own",
+        ),
     ),
     base=GAMES,
     adopt="counterplay.games.envs.adopt:as_task",
