@@ -8,6 +8,7 @@ import pytest
 from counterplay.games.envs import make_env, spec_of
 from counterplay.games.envs.mpe import Adversary, Crypto, Push, Reference, Simple, SpeakerListener
 from counterplay.games.envs.mpe_chase import Tag, WorldComm
+from counterplay.games.envs.mpe_shapes import Formation, Line
 
 ORIGINALS = {
     Simple: ("simple_v3", {}),
@@ -16,6 +17,8 @@ ORIGINALS = {
     Reference: ("simple_reference_v3", {"local_ratio": "local_ratio"}),
     SpeakerListener: ("simple_speaker_listener_v4", {}),
     Crypto: ("simple_crypto_v3", {}),
+    Line: ("simple_line_v1", {"N": "agents"}),
+    Formation: ("simple_formation_v1", {"N": "agents"}),
     Tag: ("simple_tag_v3", {"num_good": "prey", "num_adversaries": "chasers", "num_obstacles": "obstacles"}),
     WorldComm: (
         "simple_world_comm_v3",
@@ -46,6 +49,8 @@ def inject(env, theirs):
             if isinstance(env.task, Push):
                 world.agents[1].color = np.full(3, 0.25)
                 world.agents[1].color[goal.index + 1] += 0.5
+        case Line():
+            theirs.unwrapped.scenario._expected_positions = list(env.task.places(env.world)[0])
         case Reference():
             for i in range(2):
                 world.agents[i].goal_b = marks[added[5 * i : 5 * i + 3].argmax()]
@@ -130,10 +135,16 @@ TASKS = [
     Reference(),
     SpeakerListener(),
     Crypto(),
+    Line(),
+    Formation(),
     Tag(),
     WorldComm(),
 ]
 MORE = [
+    Line(agents=7, reward="individual", steps=50),
+    Line(agents=1, steps=5),
+    Formation(agents=5, continuous=True),
+    Formation(agents=9, reward="individual", steps=50),
     Simple(continuous=True),
     Adversary(agents=4, continuous=True),
     Push(continuous=True),

@@ -93,6 +93,18 @@ _ENTRIES = (
         ("crypto",),
     ),
     Entry(
+        "line",
+        "counterplay.games.envs.mpe_shapes:Line",
+        "MPE's line: agents spread evenly between two landmarks",
+        ("line", "line(agents=1, reward=individual, steps=5)"),
+    ),
+    Entry(
+        "formation",
+        "counterplay.games.envs.mpe_shapes:Formation",
+        "MPE's formation: agents spread evenly around a landmark",
+        ("formation",),
+    ),
+    Entry(
         "tag",
         "counterplay.games.envs.mpe_chase:Tag",
         "MPE's tag: chasers catch faster prey among obstacles; the prey learns, or flees by itself",

@@ -26,6 +26,8 @@ _ENVS = {  # of lbforaging, MPE and PyMARL
     "simple_push": "push (or pettingzoo:mpe2.simple_push_v3 itself)",
     "simple_reference": "reference (or pettingzoo:mpe2.simple_reference_v3 itself)",
     "simple_speaker_listener": "speaker_listener (or pettingzoo:mpe2.simple_speaker_listener_v4 itself)",
+    "simple_line": "line (or pettingzoo:mpe2.simple_line_v1 itself)",
+    "simple_formation": "formation (or pettingzoo:mpe2.simple_formation_v1 itself)",
     "simple_tag": "tag (or pettingzoo:mpe2.simple_tag_v3 itself)",
     "simple_world_comm": "world_comm (or pettingzoo:mpe2.simple_world_comm_v3 itself)",
     "mpe": "spread, tag, speaker_listener and others (or pettingzoo:mpe2.simple_spread_v3, and all others of mpe2)",
