@@ -31,7 +31,8 @@ def directly(make, seeds, played):
     return told
 
 
-@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
 def test_lbforaging_through_the_adapter(workers):
     pytest.importorskip("lbforaging")
     text = (

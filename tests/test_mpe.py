@@ -191,6 +191,7 @@ def test_starts_are_distributed_alike(task):
             assert (apart <= 5 * np.sqrt((a.var(axis=0) + b.var(axis=0)) / 3000) + 1e-6).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", [Tag(opponents="script"), Adversary(opponents="script")], ids=spec_of)
 def test_scripts_play_better_than_chance(task):
     """What chance wins against a script is less than against chance."""

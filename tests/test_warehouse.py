@@ -235,7 +235,7 @@ def test_a_shelf_is_taken_delivered_and_put_back():
     env = Warehouse(height=1, agents=1, two_stage=True).start(1)
     env.reset(np.random.default_rng(0))
     kept = env.keep()
-    kept["robots"][0, 0] = (1, 1, 1, 0, 0, 0, 0, 0, 0)  # under the first shelf, facing down
+    kept["robots"][0, 0] = (1, 1, 1, 0, 0, 0, 0, 0, 0, 0)  # under the first shelf, facing down
     kept["queue"][0, 0] = 1
     env.resume(kept)
     way = [TOGGLE, FORWARD, LEFT, *[FORWARD] * 3, RIGHT, FORWARD]  # from (1, 1) to the goal (4, 3)
@@ -251,13 +251,14 @@ def test_picture():
     env = Warehouse(agents=1).start(1)
     env.reset(np.random.default_rng(0))
     kept = env.keep()
-    kept["robots"][0, 0] = (1, 1, 2, 1, 0, 0, 0, 0, 0)
+    kept["robots"][0, 0] = (1, 1, 2, 1, 0, 0, 0, 0, 0, 0)
     kept["queue"][0, 0] = 1
     env.resume(kept)
     assert env.render(0).splitlines()[1].startswith(" .<X x")
     assert env.render(0).splitlines()[-2] == " . . . . G G . . . ."
 
 
+@pytest.mark.slow
 def test_starts_are_distributed_alike():
     """Each cell, way and shelf is as likely as any other: no frequency of 20,000 starts is far from its mean."""
     env = Warehouse(height=2).start(20_000)
@@ -283,6 +284,7 @@ def test_ids_of_rware():
         make_env("rware-tiny-1ag-hard-v2")
 
 
+@pytest.mark.slow
 def test_sizes_are_those_of_rware():
     gymnasium = pytest.importorskip("gymnasium")
     pytest.importorskip("rware")

@@ -17,10 +17,11 @@ AISLE, SHELF, GOAL, OUTSIDE = range(4)
 NONE, FORWARD, LEFT, RIGHT, TOGGLE = range(5)
 UP, DOWN, WEST, EAST = range(4)
 
-# Columns of a robot's row: where it is, the way it faces, the shelf it carries or 0, whether that was delivered; and
-# while a step is worked out: the cell that it heads for, whoever is there (or itself, or -1), its queue, if it goes.
-X, Y, WAY, LOAD, PAID, TO, NEXT, QUEUE, GOES = (np.uint64(k) for k in range(9))
-COLUMNS = 9
+# Columns of a robot's row: where it is, the way it faces, the shelf it carries or 0, whether that was delivered. While
+# a step is worked out also its cell, the one that it heads for, whoever is there (itself if it stays, or -1), how long
+# its queue is, and whether it goes.
+X, Y, WAY, LOAD, PAID, AT, TO, NEXT, QUEUE, GOES = (np.uint64(k) for k in range(10))
+COLUMNS = 10
 
 _RIGHTS = np.array([EAST, WEST, UP, DOWN])  # of up, down, left, right
 _LEFTS = np.array([WEST, EAST, DOWN, UP])
@@ -76,15 +77,16 @@ def play(
     """Play one step of each running episode; return False, and play none, if an action is not legal."""
     if not lawful(actions, legal, floor.over, floor.over):
         return False
+    robots, agent, shelf, kind = floor.robots, floor.agent, floor.shelf, floor.kind
     agents, paying = np.uint64(actions.shape[1]), np.uint64(floor.reward.shape[1])
     for b in range(np.uint64(len(actions))):
         for n in range(paying):
             floor.reward[b, n] = 0.0
         if floor.over[b]:
             continue
-        _head(actions, floor, b, wide, sight)
-        _resolve(floor.robots, b, agents)
-        _act(actions, floor, b, wide, sight, two_stage)
+        _head(actions, robots, agent, shelf, kind, b, wide, sight)
+        _resolve(robots, b, agents)
+        _act(actions, robots, agent, shelf, kind, floor.reward, b, two_stage)
         _deliver(floor, b, two_stage)
         floor.clock[b] += 1
         floor.over[b] = floor.clock[b] >= limit
@@ -92,22 +94,31 @@ def play(
 
 
 @inlined
-def _head(actions: npt.NDArray[np.int64], floor: Floor, b: Index, wide: int, sight: int) -> None:
+def _head(
+    actions: npt.NDArray[np.int64],
+    robots: npt.NDArray[np.int32],
+    agent: npt.NDArray[np.int16],
+    shelf: npt.NDArray[np.int16],
+    kind: npt.NDArray[np.int8],
+    b: Index,
+    wide: int,
+    sight: int,
+) -> None:
     """Write where robots head for, and who is there. A shelf that stands in the way of a carried one stops it."""
-    robots = floor.robots
     for n in range(np.uint64(actions.shape[1])):
         at = _cell(robots, b, n, wide, sight)
         to: Any = at
         if actions[b, n] == FORWARD:
             way = np.uint64(robots[b, n, WAY])
             ahead = np.uint64(np.int64(at) + _ALONG[way] * wide + _ACROSS[way])
-            to = at if floor.kind[ahead] == OUTSIDE else ahead
-            if robots[b, n, LOAD] != 0 and to != at and floor.shelf[b, to] != 0:
-                there = floor.agent[b, to]
+            to = at if kind[ahead] == OUTSIDE else ahead
+            if robots[b, n, LOAD] != 0 and to != at and shelf[b, to] != 0:
+                there = agent[b, to]
                 if there == 0 or robots[b, np.uint64(there - 1), LOAD] == 0:
                     to = at
+        robots[b, n, AT] = at
         robots[b, n, TO] = to
-        robots[b, n, NEXT] = np.int32(n) if to == at else np.int32(floor.agent[b, to]) - 1
+        robots[b, n, NEXT] = np.int32(n) if to == at else np.int32(agent[b, to]) - 1
         robots[b, n, QUEUE] = 0
         robots[b, n, GOES] = 0
 
@@ -153,22 +164,31 @@ def _resolve(robots: npt.NDArray[np.int32], b: Index, agents: Index) -> None:
 
 
 @inlined
-def _act(actions: npt.NDArray[np.int64], floor: Floor, b: Index, wide: int, sight: int, two_stage: bool) -> None:
+def _act(
+    actions: npt.NDArray[np.int64],
+    robots: npt.NDArray[np.int32],
+    agent: npt.NDArray[np.int16],
+    shelf: npt.NDArray[np.int16],
+    kind: npt.NDArray[np.int8],
+    reward: npt.NDArray[np.float32],
+    b: Index,
+    two_stage: bool,
+) -> None:
     """Let those go who can, with what they carry; turn; take shelves, and put them down."""
-    robots, agents = floor.robots, np.uint64(actions.shape[1])
+    agents = np.uint64(actions.shape[1])
     for n in range(agents):
         if robots[b, n, GOES] != 0:
-            at = _cell(robots, b, n, wide, sight)
-            floor.agent[b, at] = 0
+            at = np.uint64(robots[b, n, AT])
+            agent[b, at] = 0
             if robots[b, n, LOAD] != 0:
-                floor.shelf[b, at] = 0
+                shelf[b, at] = 0
     for n in range(agents):
         way, action, load = np.uint64(robots[b, n, WAY]), actions[b, n], robots[b, n, LOAD]
         if robots[b, n, GOES] != 0:
             to = np.uint64(robots[b, n, TO])
-            floor.agent[b, to] = np.int16(n) + np.int16(1)
+            agent[b, to] = np.int16(n) + np.int16(1)
             if load != 0:
-                floor.shelf[b, to] = np.int16(load)
+                shelf[b, to] = np.int16(load)
             robots[b, n, X] += np.int32(_ACROSS[way])
             robots[b, n, Y] += np.int32(_ALONG[way])
         elif action == LEFT:
@@ -176,16 +196,16 @@ def _act(actions: npt.NDArray[np.int64], floor: Floor, b: Index, wide: int, sigh
         elif action == RIGHT:
             robots[b, n, WAY] = _RIGHTS[way]
         elif action == TOGGLE:
-            at = _cell(robots, b, n, wide, sight)
+            at = np.uint64(robots[b, n, AT])
             if load == 0:
-                robots[b, n, LOAD] = np.int32(floor.shelf[b, at])
-            elif floor.kind[at] == SHELF:
+                robots[b, n, LOAD] = np.int32(shelf[b, at])
+            elif kind[at] == SHELF:
                 robots[b, n, LOAD] = 0
                 if two_stage and robots[b, n, PAID] != 0:
-                    floor.reward[b, n if floor.reward.shape[1] > 1 else np.uint64(0)] += 0.5
+                    reward[b, n if reward.shape[1] > 1 else np.uint64(0)] += 0.5
                 robots[b, n, PAID] = 0
     for n in range(agents):  # what only a step needs is not kept
-        for k in range(TO, np.uint64(COLUMNS)):
+        for k in range(AT, np.uint64(COLUMNS)):
             robots[b, n, k] = 0
 
 
