@@ -39,6 +39,8 @@ ENVS = (
     "reference",
     "speaker_listener",
     "crypto",
+    "line",
+    "formation",
     "tag",
     "world_comm",
     "warehouse",
@@ -63,7 +65,7 @@ def recorded(text: str, batch: int) -> tuple[int, Callable[[], object]]:
     env, draw, rng = make_env(text).start(batch), np.random.default_rng(1), np.random.default_rng(2)
     plays: list[list[Any]] = []
     steps = 0
-    for _ in range(max(1, 50_000 // (batch * env.spec.limit))):
+    for _ in range(max(1, 2_000 // (batch * env.spec.limit))):
         step, actions = env.reset(rng), []
         while not (ended := step.terminated | step.truncated).all():
             steps += batch - int(np.count_nonzero(ended))
@@ -183,6 +185,8 @@ PEERS: dict[str, tuple[str, Callable[[], tuple[int, Callable[[], object]]]]] = {
     "reference": ("mpe2", lambda: mpe2("simple_reference_v3")),
     "speaker_listener": ("mpe2", lambda: mpe2("simple_speaker_listener_v4")),
     "crypto": ("mpe2", lambda: mpe2("simple_crypto_v3")),
+    "line": ("mpe2", lambda: mpe2("simple_line_v1")),
+    "formation": ("mpe2", lambda: mpe2("simple_formation_v1")),
     "tag": ("mpe2", lambda: mpe2("simple_tag_v3")),
     "world_comm": ("mpe2", lambda: mpe2("simple_world_comm_v3")),
     "warehouse": ("rware", lambda: rware(1, 2)),
