@@ -12,6 +12,7 @@ figure is the median of rounds in which all take turns, in processor seconds of 
 import argparse
 import time
 from collections.abc import Callable
+from importlib import import_module
 from itertools import count
 from statistics import median
 from typing import Any
@@ -25,13 +26,25 @@ import numpy as np  # noqa: E402
 from counterplay.games.envs import make_env  # noqa: E402
 
 ROUNDS = 9
-PACKAGES = ("lbforaging", "mpe2", "gymnasium", "overcooked", "hanabi-learning-environment")
+PACKAGES = ("lbforaging", "mpe2", "rware", "gymnasium", "overcooked", "hanabi-learning-environment")
 SECONDS = 0.1  # of each measurement
 BATCHES = (1, 32, 256, 4096)
 ENVS = (
     "foraging(coop=true)",
     "foraging(size=10, players=3, food=3, sight=2)",
     "spread",
+    "simple",
+    "adversary",
+    "push",
+    "reference",
+    "speaker_listener",
+    "crypto",
+    "line",
+    "formation",
+    "tag",
+    "world_comm",
+    "warehouse",
+    "warehouse(rows=2, agents=4)",
     "predator_prey",
     "overcooked",
     "hanabi",
@@ -56,7 +69,7 @@ def recorded(text: str, batch: int) -> tuple[int, Callable[[], object]]:
     env, draw, rng = make_env(text).start(batch), np.random.default_rng(1), np.random.default_rng(2)
     plays: list[list[Any]] = []
     steps = 0
-    for _ in range(max(1, 50_000 // (batch * env.spec.limit))):
+    for _ in range(max(1, 2_000 // (batch * env.spec.limit))):
         step, actions = env.reset(rng), []
         while not (ended := step.terminated | step.truncated).all():
             steps += batch - int(np.count_nonzero(ended))
@@ -95,15 +108,31 @@ def lbforaging(size: int, players: int, food: int, coop: bool, sight: int) -> tu
     return 0, again
 
 
-def mpe2(agents: int) -> tuple[int, Callable[[], object]]:
-    """Return the same of one episode of simple spread."""
-    from mpe2 import simple_spread_v3
-
-    env = simple_spread_v3.parallel_env(N=agents, max_cycles=25)
-    draw = np.random.default_rng(1)
+def mpe2(module: str) -> tuple[int, Callable[[], object]]:
+    """Return the same of one episode of a task of MPE."""
+    env = import_module(f"mpe2.{module}").parallel_env(max_cycles=25)
     env.reset(seed=1)
-    names = env.possible_agents
-    actions = [dict(zip(names, row, strict=True)) for row in draw.integers(0, 5, (25, agents)).tolist()]
+    for n, name in enumerate(env.possible_agents):
+        env.action_space(name).seed(n)
+    actions = [{name: int(env.action_space(name).sample()) for name in env.possible_agents} for _ in range(25)]
+
+    def again() -> int:
+        env.reset()
+        for chosen in actions:
+            env.step(chosen)
+        return len(actions)
+
+    return 0, again
+
+
+def rware(rows: int, agents: int) -> tuple[int, Callable[[], object]]:
+    """Return the same of one episode of RWARE."""
+    from rware.warehouse import RewardType
+    from rware.warehouse import Warehouse as Original
+
+    env = Original(3, 8, rows, agents, 0, 1, agents, None, 500, RewardType.INDIVIDUAL)
+    env.reset(seed=1)
+    actions = np.random.default_rng(1).integers(0, 5, (500, agents)).tolist()
 
     def again() -> int:
         env.reset()
@@ -192,7 +221,19 @@ def vectors(batch: int) -> tuple[int, Callable[[], object]]:
 PEERS: dict[str, tuple[str, Callable[[], tuple[int, Callable[[], object]]]]] = {
     "foraging(coop=true)": ("lbforaging", lambda: lbforaging(8, 2, 2, True, 8)),
     "foraging(size=10, players=3, food=3, sight=2)": ("lbforaging", lambda: lbforaging(10, 3, 3, False, 2)),
-    "spread": ("mpe2", lambda: mpe2(3)),
+    "spread": ("mpe2", lambda: mpe2("simple_spread_v3")),
+    "simple": ("mpe2", lambda: mpe2("simple_v3")),
+    "adversary": ("mpe2", lambda: mpe2("simple_adversary_v3")),
+    "push": ("mpe2", lambda: mpe2("simple_push_v3")),
+    "reference": ("mpe2", lambda: mpe2("simple_reference_v3")),
+    "speaker_listener": ("mpe2", lambda: mpe2("simple_speaker_listener_v4")),
+    "crypto": ("mpe2", lambda: mpe2("simple_crypto_v3")),
+    "line": ("mpe2", lambda: mpe2("simple_line_v1")),
+    "formation": ("mpe2", lambda: mpe2("simple_formation_v1")),
+    "tag": ("mpe2", lambda: mpe2("simple_tag_v3")),
+    "world_comm": ("mpe2", lambda: mpe2("simple_world_comm_v3")),
+    "warehouse": ("rware", lambda: rware(1, 2)),
+    "warehouse(rows=2, agents=4)": ("rware", lambda: rware(2, 4)),
     "overcooked": ("overcooked", lambda: overcooked("cramped_room")),
     "hanabi": ("hanabi-learning-environment", hanabi),
     "cartpole": ("gymnasium", lambda: gymnasium("CartPole-v1")),

@@ -57,6 +57,66 @@ _ENTRIES = (
         ("spread", "spread(agents=2, reward=individual, steps=7)"),
     ),
     Entry(
+        "simple",
+        "counterplay.games.envs.mpe:Simple",
+        "MPE's simple: one agent goes to a landmark, as in mpe2",
+        ("simple", "simple(continuous=true, steps=5)"),
+    ),
+    Entry(
+        "adversary",
+        "counterplay.games.envs.mpe:Adversary",
+        "MPE's adversary: agents cover a goal among landmarks, and an adversary has to find out which it is",
+        ("adversary", "adversary(agents=3, opponents=script, steps=7)"),
+    ),
+    Entry(
+        "push",
+        "counterplay.games.envs.mpe:Push",
+        "MPE's push: an adversary keeps an agent away from its landmark",
+        ("push",),
+    ),
+    Entry(
+        "reference",
+        "counterplay.games.envs.mpe:Reference",
+        "MPE's reference: two agents tell each other where to go",
+        ("reference", "reference(reward=individual, steps=5)"),
+    ),
+    Entry(
+        "speaker_listener",
+        "counterplay.games.envs.mpe:SpeakerListener",
+        "MPE's speaker and listener: one knows where the other has to go",
+        ("speaker_listener", "speaker_listener(continuous=true, steps=5)"),
+    ),
+    Entry(
+        "crypto",
+        "counterplay.games.envs.mpe:Crypto",
+        "MPE's crypto: Alice tells Bob a message with a key, and Eve listens",
+        ("crypto",),
+    ),
+    Entry(
+        "line",
+        "counterplay.games.envs.mpe_shapes:Line",
+        "MPE's line: agents spread evenly between two landmarks",
+        ("line", "line(agents=1, reward=individual, steps=5)"),
+    ),
+    Entry(
+        "formation",
+        "counterplay.games.envs.mpe_shapes:Formation",
+        "MPE's formation: agents spread evenly around a landmark",
+        ("formation",),
+    ),
+    Entry(
+        "tag",
+        "counterplay.games.envs.mpe_chase:Tag",
+        "MPE's tag: chasers catch faster prey among obstacles; the prey learns, or flees by itself",
+        ("tag", "tag(opponents=script, steps=5)"),
+    ),
+    Entry(
+        "world_comm",
+        "counterplay.games.envs.mpe_chase:WorldComm",
+        "MPE's world of food and forests: a leader tells chasers where prey hides",
+        ("world_comm(steps=10)",),
+    ),
+    Entry(
         "foraging",
         "counterplay.games.envs.foraging:Foraging",
         "Level-based foraging with lbforaging's rules; its ids, such as Foraging-8x8-2p-2f-coop-v3, are known too",
@@ -79,6 +139,15 @@ _ENTRIES = (
         "counterplay.games.envs.skirmish:Skirmish",
         "A skirmish: marines, zealots and others see only so far, and fight a scripted enemy; 3m, 2s3z, 5m_vs_6m ...",
         ("skirmish", "skirmish(units='1s1z_vs_2l1h', steps=40)"),
+    ),
+    Entry(
+        "warehouse",
+        "counterplay.games.envs.warehouse:Warehouse",
+        "Robots bring shelves to a goal and put them back, with RWARE's rules; its ids, such as rware-tiny-2ag-v2, too",
+        (
+            "warehouse(steps=40)",
+            "warehouse(agents=6, requests=3, height=2, two_stage=true, reward=individual, steps=40)",
+        ),
     ),
     Entry(
         "cartpole",
@@ -124,11 +193,18 @@ ENVS = Catalogue(
     entries=_ENTRIES,
     readers=(
         Reader("counterplay.games.envs.foraging:from_id", "Foraging-8x8-2p-2f-v3", prefix="Foraging-"),
+        Reader("counterplay.games.envs.warehouse:from_id", "rware-tiny-2ag-v2", prefix="rware-"),
         Reader(
             "counterplay.games.foreign.pettingzoo:read",
             "pettingzoo:MODULE",
             prefix="pettingzoo:",
             own="counterplay.games.foreign.pettingzoo:imports_own",
+        ),
+        Reader(
+            "counterplay.games.foreign.gymnasium:read",
+            "gymnasium:MODULE:ID",
+            prefix="gymnasium:",
+            own="counterplay.games.foreign.gymnasium:imports_own",
         ),
     ),
     base=GAMES,

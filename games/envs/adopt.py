@@ -7,6 +7,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.rules import is_factored, is_rules
 from counterplay.engine.size import estimate, refusal
 from counterplay.engine.stepped import is_steppable
+from counterplay.games.foreign.tuples import is_gymnasium
 
 _GLANCE = 0.05  # seconds for telling whether a tree fits
 
@@ -14,9 +15,9 @@ _GLANCE = 0.05  # seconds for telling whether a tree fits
 def as_task(thing: Any) -> Task:
     """Return a task for what somebody has in hand.
 
-    That is a `Task` (or its class, where it needs no parameters) or an `Env` of `counterplay.engine.env`, a PettingZoo
-    parallel environment or a function that makes one, or the rules of a game, whose players become agents. Raises
-    `ValueError` for anything else.
+    That is a `Task` (or its class, where it needs no parameters) or an `Env` of `counterplay.engine.env`, an
+    environment of PettingZoo or Gymnasium or a function that makes one, or the rules of a game, whose players become
+    agents. Raises `ValueError` for anything else.
     """
     if isinstance(thing, type) and hasattr(thing, "start"):
         try:
@@ -29,7 +30,7 @@ def as_task(thing: Any) -> Task:
         return Own(thing)
     if is_rules(thing):
         return turn_based(thing)
-    if callable(thing) or hasattr(thing, "possible_agents"):
+    if callable(thing) or hasattr(thing, "possible_agents") or is_gymnasium(thing):
         from counterplay.games.foreign.pettingzoo import from_parallel
 
         return from_parallel(thing)

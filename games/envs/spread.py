@@ -25,13 +25,9 @@ from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, reals
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 from counterplay.engine.keeping import Part, copies, fitting, put_back
+from counterplay.games.envs.particle_world import FORCE, KEPT, TICK, contact
 
-_TICK = 0.1  # seconds a step
-_KEPT = 0.75  # velocity left after a step's damping
-_FORCE = 5.0  # of an action; every agent weighs 1
 _TOUCH = 0.3  # two agents closer than this collide: twice an agent's radius
-_CONTACT = 100.0  # force per unit of penetration
-_MARGIN = 1e-3  # over which the contact force sets in
 
 _SIDE = 1.5  # the picture shows the square from -1.5 to 1.5
 _ROWS, _COLUMNS = 21, 43
@@ -189,7 +185,7 @@ class SpreadEnv:
 
 @jit
 def _steer(actions: npt.NDArray[np.int64], force: npt.NDArray[np.float64], truncated: npt.NDArray[np.bool_]) -> bool:
-    """Turn actions, [B, N], into forces in units of `_FORCE`: stay, left, right, down, up. False if any is another."""
+    """Turn actions, [B, N], into forces in units of `FORCE`: stay, left, right, down, up. False if any is another."""
     for b in range(np.uint64(actions.shape[0])):
         if truncated[b]:
             continue
@@ -228,7 +224,7 @@ def _observe(world: World) -> None:
 def _move(world: World, local: float, limit: int) -> None:
     """Move all agents of running episodes by one tick, pay them, and write what they see.
 
-    `force` is in units of `_FORCE` before, and is the whole force after. Positions move by the old velocity; contact
+    `force` is in units of `FORCE` before, and is the whole force after. Positions move by the old velocity; contact
     forces are those of the old positions, like in mpe2's `World.step`.
     """
     place, velocity, landmark, force, reward = world.place, world.velocity, world.landmark, world.force, world.reward
@@ -240,25 +236,20 @@ def _move(world: World, local: float, limit: int) -> None:
                 reward[b, i] = 0.0
             continue
         for i in range(n):
-            force[b, i, 0] *= _FORCE
-            force[b, i, 1] *= _FORCE
+            force[b, i, 0] *= FORCE
+            force[b, i, 1] *= FORCE
         for i in range(n):
             for j in range(i + np.uint64(1), n):
                 x, y = place[b, i, 0] - place[b, j, 0], place[b, i, 1] - place[b, j, 1]
-                distance = np.sqrt(x * x + y * y)
-                depth = (_TOUCH - distance) / _MARGIN
-                if depth < -40.0 or distance == 0.0:  # e^-40 of a push, or no direction to push in
-                    continue
-                # log(1 + e^depth), for any depth
-                push = _CONTACT * _MARGIN * (max(depth, 0.0) + np.log1p(np.exp(-abs(depth)))) / distance
+                push = contact(x, y, _TOUCH)
                 force[b, i, 0] += push * x
                 force[b, i, 1] += push * y
                 force[b, j, 0] -= push * x
                 force[b, j, 1] -= push * y
         for i in range(n):
             for k in range(np.uint64(2)):
-                place[b, i, k] += velocity[b, i, k] * _TICK
-                velocity[b, i, k] = velocity[b, i, k] * _KEPT + force[b, i, k] * _TICK
+                place[b, i, k] += velocity[b, i, k] * TICK
+                velocity[b, i, k] = velocity[b, i, k] * KEPT + force[b, i, k] * TICK
         common = 0.0
         for j in range(n):
             nearest = np.inf

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from types import BuiltinFunctionType, FunctionType
-from typing import Any
+from typing import Any, ClassVar
 
 from counterplay.engine import spec as specs
 from counterplay.engine.catalogue import import_here
@@ -21,6 +21,7 @@ from counterplay.engine.env import Env, EnvSpec, blank
 from counterplay.engine.errors import UserError
 from counterplay.engine.system import cores
 from counterplay.games.foreign.copies import INSTALL, Copies, Fit, examine
+from counterplay.games.foreign.tuples import Tuples, is_gymnasium
 from counterplay.games.foreign.workers import Crew
 
 PREFIX = "pettingzoo:"
@@ -33,8 +34,11 @@ _WORDS: dict[str, object] = {"true": True, "false": False, "none": None}
 def in_parallel(env: Any) -> Any:
     """Return an environment as a parallel one: of a turn-based (AEC) one PettingZoo's own conversion.
 
-    There the agents whose turn it is not have one action, which does nothing.
+    There the agents whose turn it is not have one action, which does nothing. Of Gymnasium's, agents are those whose
+    spaces are in its tuples, or one.
     """
+    if not hasattr(env, "possible_agents") and is_gymnasium(env):
+        return Tuples(env, type(getattr(env, "unwrapped", env)).__name__)
     if not hasattr(env, "agent_iter"):
         return env
     from pettingzoo.utils.conversions import aec_to_parallel, turn_based_aec_to_parallel
@@ -59,9 +63,13 @@ class Named:
     attribute: str = "parallel_env"
     parameters: tuple[tuple[str, Any], ...] = ()
 
+    prefix: ClassVar[str] = PREFIX
+    known: ClassVar[tuple[str, ...]] = _PACKAGES
+    kind: ClassVar[str] = "PettingZoo"
+
     def __call__(self) -> Any:
         try:
-            module = import_module("pettingzoo") if "/" in self.module else self._import()
+            module = import_module("pettingzoo") if "/" in self.module else self.bring()
         except ModuleNotFoundError as error:
             if error.name in ("pettingzoo", "gymnasium"):
                 raise UserError(INSTALL) from None
@@ -70,12 +78,12 @@ class Named:
             return module.make("parallel", self.module, **dict(self.parameters))
         return self._maker(module)(**dict(self.parameters))
 
-    def _import(self) -> Any:
+    def bring(self) -> Any:
         """Return the module; raises `UserError` for one that no environment can be in, before it is imported."""
         top = self.module.partition(".")[0]
         if top in sys.stdlib_module_names or top in ("counterplay", "builtins"):
-            raise UserError(f"{self.module!r} is no module of a PettingZoo environment: name one that is")
-        return import_module(self.module) if top in _PACKAGES else import_here(self.module)
+            raise UserError(f"{self.module!r} is no module of a {self.kind} environment: name one that is")
+        return import_module(self.module) if top in self.known else import_here(self.module)
 
     def _maker(self, module: Any) -> Callable[..., Any]:
         """Return what makes the environment; raises `UserError` where that makes none, before anything is called."""
@@ -94,11 +102,15 @@ class Named:
             raise UserError(f"{self.module}:{self.attribute} makes no PettingZoo environment")
         return found  # type: ignore[no-any-return]
 
+    @property
+    def where(self) -> str:
+        """Return what a spec says before the parameters."""
+        return self.module if self.attribute == "parallel_env" else f"{self.module}:{self.attribute}"
+
     def __str__(self) -> str:
-        where = self.module if self.attribute == "parallel_env" else f"{self.module}:{self.attribute}"
         words = {value: word for word, value in _WORDS.items()}
         given = [f"{k}={words[v] if v is None or isinstance(v, bool) else repr(v)}" for k, v in self.parameters]
-        return f"{where}({', '.join(given)})" if given else where
+        return f"{self.where}({', '.join(given)})" if given else self.where
 
 
 @dataclass(frozen=True)
@@ -207,7 +219,7 @@ class Parallel:
             return None
         more = [("reward", self.reward, "auto"), ("limit", self.limit, 0), ("pad", self.pad, False)]
         changed = tuple((name, value) for name, value, usual in more if value != usual)
-        return PREFIX + str(Named(self.make.module, self.make.attribute, (*self.make.parameters, *changed)))
+        return self.make.prefix + str(replace(self.make, parameters=(*self.make.parameters, *changed)))
 
     def build(self) -> Any:
         """Return a new copy of the environment; raises `ValueError` where it cannot be made."""
@@ -223,7 +235,7 @@ class Parallel:
         if not isinstance(self.make, Named):
             return self
         parameters = dict(self.make.parameters) | {"render_mode": "rgb_array"}
-        made = replace(self, make=Named(self.make.module, self.make.attribute, tuple(parameters.items())))
+        made = replace(self, make=replace(self.make, parameters=tuple(parameters.items())))
         try:
             made.make().close()
         except Exception:  # it knows no such mode, or nothing to draw with is installed
@@ -258,24 +270,29 @@ def read(text: str) -> Parallel:
     `MODULE:ATTRIBUTE` takes another attribute than `parallel_env`, and `FOLDER/NAME` is an id of PettingZoo's registry.
     The parameters are the environment's, save `reward`, `limit`, `workers` and `pad`, which are `Parallel`'s.
     """
-    where, bracket, rest = (part.strip() for part in text.strip().removeprefix(PREFIX).partition("("))
+    where, given, ours = parameters_of(text, PREFIX)
     if not re.fullmatch(r"\w+(\.\w+)*(:\w+)?|[\w-]+(/[\w-]+)+", where):
         raise UserError(f"cannot read {text.strip()!r}; write a module such as pettingzoo:mpe2.simple_spread_v3(N=3)")
     module, _, attribute = where.partition(":")
+    return Parallel(Named(module, attribute or "parallel_env", tuple(given.items())), **ours)
+
+
+def parameters_of(text: str, prefix: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Return what a spec says before its parameters, the environment's parameters, and those that are `Parallel`'s."""
+    where, bracket, rest = (part.strip() for part in text.strip().removeprefix(prefix).partition("("))
     given = {
         name: _WORDS.get(value, value) if isinstance(value, str) else value
-        for name, value in specs.parse(f"pettingzoo{bracket}{rest}").parameters.items()
+        for name, value in specs.parse(f"{prefix[:-1]}{bracket}{rest}").parameters.items()
     }
-    ours = {name: given.pop(name) for name in _OURS if name in given}
+    ours: dict[str, Any] = {name: given.pop(name) for name in _OURS if name in given}
     for name, kind, word in (
         ("limit", int, "an integer"),
         ("workers", int, "an integer"),
         ("pad", bool, "true or false"),
     ):
         if name in ours and type(ours[name]) is not kind:
-            raise UserError(f"{module}: {name} must be {word}, not {ours[name]!r}")
-    made: Any = ours
-    return Parallel(Named(module, attribute or "parallel_env", tuple(given.items())), **made)
+            raise UserError(f"{where.partition(':')[0]}: {name} must be {word}, not {ours[name]!r}")
+    return where, given, ours
 
 
 def imports_own(text: str) -> bool:
