@@ -182,7 +182,8 @@ class PushFold:
         if self.players == 2:
             return joint
         third = dealt()
-        return joint[:, :, None] * (third / np.maximum(third.sum(axis=2, keepdims=True), 1))
+        all_three: Array = joint[:, :, None] * (third / np.maximum(third.sum(axis=2, keepdims=True), 1))
+        return all_three
 
     def table(self, key: Any) -> Array:
         if self.players == 3:
