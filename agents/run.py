@@ -1,8 +1,7 @@
 """A run: a team in training, as something to evaluate, to keep in a folder, and to go on with."""
 
 import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -16,9 +15,11 @@ from counterplay.agents import LEARNERS, Choice, find, presets, replay_files, to
 from counterplay.agents.cut import Going
 from counterplay.agents.learner import Collector, Learner, Mixed, Mixture
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
+from counterplay.agents.playing import Policy, play
 from counterplay.agents.replay import Replay, Ring
 from counterplay.agents.rollout import Episodes, Played, collect, earned
 from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint, tensors
+from counterplay.agents.score import Score, score
 from counterplay.agents.seats import Others
 from counterplay.engine import schema, spec
 from counterplay.engine.arguments import number, path, whole
@@ -31,16 +32,6 @@ from counterplay.engine.writing import replacing, told, write_atomic
 PAST = "past"  # the folder of past selves, in the run's own
 FORMAT = 2  # 1 had the replay in the checkpoint
 _LARGE = "learner", "replay", "playing", "ranks"  # parts of a checkpoint that are looked at by themselves
-
-
-class Score(NamedTuple):
-    """What play without exploring is worth: the mean return of episodes, with a confidence interval of Student's t."""
-
-    mean: float
-    low: float
-    high: float
-    episodes: int
-    returns: npt.NDArray[np.float64]  # [B] the team's, or [B, N]
 
 
 @dataclass(frozen=True)
@@ -59,6 +50,13 @@ class Plan:
         for name, value in asdict(self).items():
             if value is not None and name not in ("keep_replay", "compress"):
                 object.__setattr__(self, name, whole(name.replace("_", " "), value, 1))
+
+
+def _as_task(env: Any, team: bool, limit: int) -> Task:
+    """Return a task as it is; whoever makes runs knows more environments."""
+    if not isinstance(env, Task):
+        raise UserError(f"a run plays in a task, not {type(env).__name__}")
+    return env
 
 
 @dataclass
@@ -85,7 +83,9 @@ class Run:
     folder: Path | None = None  # where it is kept
     preset: str = ""  # whose settings it was begun with, if any
     others: Others | None = None  # who takes the other seats, if anybody does
+    tasks: Callable[[Any, bool, int], Task] = field(default=_as_task, repr=False)  # of a user's environments
     ranks: list[dict[str, Any]] = field(default_factory=list, repr=False)  # what further processes keep to themselves
+    _policy: Policy | None = field(default=None, repr=False)
     _envs: dict[int, Env] = field(default_factory=dict, repr=False)
     _parts: list[replay_files.Part] = field(default_factory=list, repr=False)  # of its replay, in the folder
     _unread: bool = False  # whether these are still to be read
@@ -93,9 +93,19 @@ class Run:
     _going: Going | None = field(default=None, repr=False)  # episodes that go on over several updates
 
     @property
-    def policy(self) -> Learner:
-        """The team as it plays: `begin(batch)`, then `act(step, rng, explore=False)`."""
-        return self.learner
+    def policy(self) -> Policy:
+        """The team as something to call, `policy(observations, masks)`, that keeps what agents remember."""
+        if self._policy is None:
+            self._policy = Policy(self)
+        return self._policy
+
+    def play(self, env: Any, episodes: int = 10, seed: int = 0, limit: int = 0) -> Score:
+        """Play that many episodes of somebody's environment, such as one of PettingZoo's, and tell what they earned.
+
+        It is taken as `train` takes one; `limit` ends an episode that does not say how long it is. Nothing is explored,
+        and the run stays as it is. Raises `ValueError` where it is not like the one that the run was trained in.
+        """
+        return play(self, self.tasks(env, self.task.spec.team, limit), episodes, seed)
 
     def playing(self, batch: int) -> Env:
         """Return the run's environment of that many episodes."""
@@ -139,9 +149,7 @@ class Run:
             self._going.told = False  # the learner has seen other episodes since
             if self._going.env is env:
                 self._going.again()
-        returns = np.concatenate(played)[:episodes]
-        low, high = interval(totals(returns), confidence)
-        return Score(float(totals(returns).mean()), low, high, episodes, returns)
+        return score(np.concatenate(played)[:episodes], confidence)
 
     def decide(
         self, obs: npt.NDArray[np.float32], legal: npt.NDArray[np.bool_], agent: npt.NDArray[np.int64]
@@ -421,24 +429,3 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def totals(returns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the team's returns [B], of [B] or of each agent's own [B, N]."""
-    return returns if returns.ndim == 1 else returns.sum(axis=1)
-
-
-def own_means(name: str, returns: npt.NDArray[np.float64]) -> dict[str, float]:
-    """Return the agents' own mean returns by name, `return_0` and so on; none of a team's."""
-    return {f"{name}_{n}": float(own.mean()) for n, own in enumerate(returns.T)} if returns.ndim > 1 else {}
-
-
-def interval(numbers: npt.NDArray[np.float64], confidence: float) -> tuple[float, float]:
-    """Return the confidence interval of the mean, by Student's t; nan of fewer than two numbers."""
-    from scipy.stats import t
-
-    mean, count = float(numbers.mean()), len(numbers)
-    if count < 2:
-        return math.nan, math.nan
-    half = float(t.ppf(0.5 + confidence / 2, count - 1) * numbers.std(ddof=1) / math.sqrt(count))
-    return mean - half, mean + half

@@ -11,7 +11,8 @@ from counterplay.engine.spec import split
 
 if TYPE_CHECKING:  # torch is imported where runs are read
     from counterplay.agents.curves import Curve
-    from counterplay.agents.run import Run, Score
+    from counterplay.agents.run import Run
+    from counterplay.agents.score import Score
     from counterplay.solvers.value import Judgement
 
 

@@ -175,10 +175,17 @@ def begin(
     elif seat is not None:
         raise UserError("a seat is chosen where others take the rest (against=, --against)")
     begun: Run = reading.begin(learner, task, called, seed, given)
-    begun.others = others
+    begun.others, begun.tasks = others, _there
     if chosen is not None:
         begun.preset, begun.plan = chosen.name, replace(begun.plan, steps=steps or chosen.steps)
     return begun
+
+
+def _there(env: Any, team: bool, limit: int) -> "Task":
+    """Return the task of somebody's environment that a run plays in."""
+    from counterplay.games.foreign import pettingzoo
+
+    return pettingzoo.like(ENVS.make(env), team, limit)
 
 
 def preset_in(choice: Choice, env: Any, asked: str | None) -> presets.Preset | None:
@@ -261,7 +268,7 @@ def _load(
         if learner is None and LEARNERS.imports_own(saved.learner):
             raise UserError(f"cannot load the run in {folder}: {error} (learner=, --learner)") from None
         raise
-    run.others = others
+    run.others, run.tasks = others, _there
     return run
 
 

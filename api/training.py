@@ -16,7 +16,8 @@ from counterplay.agents.log import Log, Row
 from counterplay.agents.nn.device import choose, in_words, move
 from counterplay.agents.replay import Replay, Ring
 from counterplay.agents.rollout import Played
-from counterplay.agents.run import Run, own_means, torch_threads, totals
+from counterplay.agents.run import Run, torch_threads
+from counterplay.agents.score import own_means, totals
 from counterplay.api.learned import is_judged, judge, winnings
 from counterplay.engine.compiling import clock, tell, telling
 from counterplay.engine.errors import NotSaved, UserError

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from counterplay.agents import Choice, find
 from counterplay.agents.learner import meanings
 from counterplay.agents.presets import Preset, presets_of
-from counterplay.agents.run import Run, Score, interval
+from counterplay.agents.run import Run
+from counterplay.agents.score import Score, interval
 from counterplay.engine.catalogue import is_own
 from counterplay.engine.text import count, duration, small
 from counterplay.games.envs import ENVS
