@@ -29,8 +29,8 @@ class Policy:
 
     `policy(observations, masks)` returns actions. Observations are an array [N, O] of one episode, or [B, N, O] of
     several; of a single agent [O] will do. Masks say which actions are legal, [..., N, A], and may be left out where
-    all are. Or both are dictionaries by agents' names, as PettingZoo's `reset` and `step` give them: observations may come
-    with an `action_mask`, and masks may be the `infos` that have one. Actions are as observations came: an array
+    all are. Or both are dictionaries by agents' names, as PettingZoo's `reset` and `step` give them: observations may
+    come with an `action_mask`, and masks may be the `infos` that have one. Actions are as observations came: an array
     [..., N] (of several choices [..., N, P], of numbers [..., N, A] in -1 to 1), or a dictionary, in the environment's
     own form, of the agents that were in the observations.
 
@@ -140,7 +140,8 @@ class Policy:
         if not np.all(legal):
             raise UserError("a mask forbids an agent everything: leave it one action")
         if self._many != many:
-            if self._many and (getattr(self.run.settings, "remembers", "") or isinstance(self.run.learner, Mixture)):
+            remembers = bool(getattr(self.run.settings, "remembers", "")) or isinstance(self.run.learner, Mixture)
+            if self._many and remembers:
                 raise UserError(
                     f"the agents remember {self._many} episodes, and {many} are shown: reset() begins others"
                 )

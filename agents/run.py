@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ from counterplay.engine.env import Env, Task, blank
 from counterplay.engine.errors import UserError
 from counterplay.engine.system import held
 from counterplay.engine.writing import replacing, told, write_atomic
+
+if TYPE_CHECKING:
+    from counterplay.agents.exporting import Exported
 
 PAST = "past"  # the folder of past selves, in the run's own
 FORMAT = 2  # 1 had the replay in the checkpoint
@@ -106,6 +109,12 @@ class Run:
         and the run stays as it is. Raises `ValueError` where it is not like the one that the run was trained in.
         """
         return play(self, self.tasks(env, self.task.spec.team, limit), episodes, seed)
+
+    def export(self, out: str | Path, to: str = "onnx") -> "Exported":
+        """Write what agents play by to a file that others serve: onnx, torchscript or safetensors (`exporting`)."""
+        from counterplay.agents.exporting import export
+
+        return export(self, out, to)
 
     def playing(self, batch: int) -> Env:
         """Return the run's environment of that many episodes."""

@@ -1,5 +1,6 @@
 """The command line's half for teams: learners, envs, train, sweep, watch, and evaluating what was trained."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -330,6 +331,26 @@ def evaluate_run(
         put_json(pages.evaluation_figures(run, score, judged, won, met))
     else:
         put(pages.evaluation(run, score, judged, paint, won, met))
+
+
+def export_run(file: str, kind: str, out: str | None, others: Mapping[str, Any], **own: Any) -> None:
+    """Write the run in a folder as others serve it, and tell what was compared."""
+    run_pages()
+    if not Path(file).is_dir():
+        raise UserError(f"{kind} is a format of runs, and {file} is no folder of one: solutions go to csv or json")
+    if kind in ("csv", "json"):
+        raise UserError(f"{file} is a folder, and runs go to onnx, torchscript or safetensors, not {kind}")
+    if out is None:
+        raise UserError(f"--to {kind} writes a file: name it, such as --out team.{kind[:4].lower()}")
+    for name in (name for name, value in others.items() if value is not None):
+        raise UserError(f"--{name} is for solutions, and {file} is a run")
+    from counterplay.api.evaluation import load_named
+
+    made = load_named(file, **own).export(out, kind)
+    click.echo(f"{out}: {', '.join(made.inputs)} -> {', '.join(made.outputs)}")
+    click.echo(
+        f"Beside the run on {made.compared:,} observations that it had not seen it differs by {made.apart:.2g} at most."
+    )
 
 
 COMMANDS = (learners, envs, train, sweep, watch_run)
