@@ -12,16 +12,18 @@ import numpy.typing as npt
 import torch
 
 from counterplay.agents import LEARNERS, Choice, find, presets, replay_files, together
+from counterplay.agents.best import best
 from counterplay.agents.cut import Going
 from counterplay.agents.learner import Collector, Learner, Mixed, Mixture
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
 from counterplay.agents.playing import Policy, play
 from counterplay.agents.replay import Replay, Ring
 from counterplay.agents.rollout import Episodes, Played, collect, earned
+from counterplay.agents.same import same_name, same_settings
 from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint, tensors
 from counterplay.agents.score import Score, score
 from counterplay.agents.seats import Others
-from counterplay.engine import schema, spec
+from counterplay.engine import schema
 from counterplay.engine.arguments import number, path, whole
 from counterplay.engine.catalogue import is_own
 from counterplay.engine.env import Env, Task, blank
@@ -87,6 +89,8 @@ class Run:
     preset: str = ""  # whose settings it was begun with, if any
     others: Others | None = None  # who takes the other seats, if anybody does
     tasks: Callable[[Any, bool, int], Task] = field(default=_as_task, repr=False)  # of a user's environments
+    init_from: dict[str, str] = field(default_factory=dict)  # whose networks it began with: folder and digest
+    absolute: dict[str, Any] | None = field(default=None, repr=False)  # what its best comes to (`best.absolute`)
     ranks: list[dict[str, Any]] = field(default_factory=list, repr=False)  # what further processes keep to themselves
     _policy: Policy | None = field(default=None, repr=False)
     _envs: dict[int, Env] = field(default_factory=dict, repr=False)
@@ -224,14 +228,22 @@ class Run:
             self.rng = np.random.default_rng([self.seed, 0, rank, self.steps])
 
     def keep_past(self) -> None:
-        """Write what the run is now beside what it becomes, as a run of its own without its replay.
+        """Write what the run is now beside what it becomes, in `past`, under the number of its steps."""
+        self.keep_beside(f"{PAST}/{self.steps:012d}")
 
-        It goes to `past`, in the run's folder, under the number of its steps. Raises `ValueError` where nothing can be
-        written.
+    def keep_beside(self, name: str) -> None:
+        """Write what the run is now into a folder in the run's own, as a run without its replay.
+
+        Raises `ValueError` where nothing can be written.
         """
-        place = cast(Path, self.folder) / PAST / f"{self.steps:012d}"
+        place = cast(Path, self.folder) / name
         with told(place), held():
             self._write(place, [], keep_replay=False)
+
+    def again(self, other: "Run") -> None:
+        """Begin episodes that were going on anew, where another run has played in the environment that they are in."""
+        if self._going is not None and any(env is self._going.env for env in other._envs.values()):
+            self._going.again()
 
     def _write(
         self, place: Path, kept: list[replay_files.Part], keep_replay: bool | None = None
@@ -274,6 +286,9 @@ class Run:
             "seconds": self.seconds,
             "stopped_by": self.stopped_by,
             **({"against": asdict(self.others)} if self.others is not None else {}),
+            **({"init_from": self.init_from} if self.init_from else {}),
+            **({"best": found._asdict()} if (found := best(self.history)) is not None else {}),
+            **({"absolute": self.absolute} if self.absolute else {}),
         }
 
     def whole(self) -> bool:
@@ -400,33 +415,10 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
     run.folder, run.stopped_by = saved.folder, about["stopped_by"]
     run.steps, run.episodes, run.seconds = about["steps"], about["episodes"], about["seconds"]
     run.history, run.since, run.ranks = state["history"], state["since"], ranks
+    run.init_from, run.absolute = about.get("init_from", {}), about.get("absolute")
     kept_preset = about.get("preset")  # earlier runs have none
     run.preset = kept_preset if kept_preset in presets.names() else ""
     return run
-
-
-def same_name(given: str, kept: str) -> bool:
-    """Tell whether two learners' specs are of one learner; a class of one's own may have moved to another module."""
-    given, kept = (text.partition("(")[0].strip() for text in (given, kept))
-    return given == kept or _moved(given, kept)
-
-
-def _moved(given: object, kept: object) -> bool:
-    if not (isinstance(given, str) and isinstance(kept, str) and is_own(given) and is_own(kept)):
-        return False
-    return given.partition(":")[2] == kept.partition(":")[2]
-
-
-def same_settings(kind: type, kept: Mapping[str, object], given: Mapping[str, object], whose: str) -> Any:
-    """Return the settings that a run was begun with; raise `ValueError` where those given again are others."""
-    for name, value in given.items():
-        if name not in kept:
-            raise UserError(f"{whose} has {name}=(no such setting), not {value}")
-    settings: Any = spec.build(kind, whose, {**kept, **given})
-    for name, value in given.items():
-        if getattr(settings, name) != kept[name] and not _moved(value, kept[name]):
-            raise UserError(f"{whose} has {name}={kept[name]}, not {value}")
-    return settings
 
 
 @contextmanager

@@ -86,7 +86,8 @@ def evaluate_sweep(
 
 def _named(folder: Path, learners: Sequence[str], settings: Mapping[str, Sequence[object]]) -> dict[str, Any]:
     """Return which of the learners a run of a sweep is by, None if it is by none, and which of the values it has."""
-    from counterplay.agents.run import read, same_name
+    from counterplay.agents.run import read
+    from counterplay.agents.same import same_name
 
     saved = read(folder)
     kept = saved.about["settings"]

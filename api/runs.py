@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from counterplay.agents import LEARNERS, Choice, find, module, presets
 from counterplay.agents.seats import Against, Others
 from counterplay.api import company
-from counterplay.api.against import left_alone, seat_again, seat_others
+from counterplay.api.against import digest, left_alone, seat_again, seat_others
+from counterplay.api.configs import configured
 from counterplay.engine import arguments
 from counterplay.engine.catalogue import class_path, is_own
+from counterplay.engine.compiling import tell
 from counterplay.engine.errors import UserError
 from counterplay.engine.spec import literal
 from counterplay.games import GAMES
@@ -32,6 +34,8 @@ def train(
     seed: int | None = None,
     out: str | Path | None = None,
     resume: "str | Path | Run | None" = None,
+    config: str | Path | None = None,
+    init_from: str | Path | None = None,
     test_every: int | None = None,
     test_episodes: int | None = None,
     on_row: "Callable[[Run, Row], None] | None" = None,
@@ -66,6 +70,10 @@ def train(
     bit for bit. Every `past_every` steps what the run is by then is kept in the folder as well, as a run of its own in
     `past`, to play against (`league`).
 
+    `config` is the folder of a run, or its run.json: learner, environment, seed, settings and all else that is left out
+    here is as that run had it, so that the new one is the same, bit for bit on the CPU. `init_from` is the folder of a
+    run whose networks this one begins with, where they fit.
+
     `against` leaves one seat open to learn in, each in turn or `seat`, and another strategy takes the others: a run or
     its folder, "uniform", any `Actor`, and in turn-based games a solution or its file, or what else `duel` takes as a
     side; of several each episode draws one. What is learned so is an approximate best response.
@@ -84,6 +92,15 @@ def train(
     Raises `ValueError` for what does not fit, with what would.
     """
     name, given = None if learner is None else text_of(learner), in_text(settings)
+    if config is not None:
+        said = configured(config, name, env, given, resume)
+        name, env, given = said.learner, said.env, said.settings
+        steps, seed, preset = (said.given(steps, "steps"), said.given(seed, "seed"), said.given(preset, "preset"))
+        test_every, test_episodes = said.given(test_every, "test_every"), said.given(test_episodes, "test_episodes")
+        keep_replay, past_every = said.given(keep_replay, "keep_replay"), said.given(past_every, "past_every")
+        processes, compress = said.given(processes, "processes"), said.given(compress, "compress")
+        against, seat = said.given(against, "sides"), said.given(seat, "seat")
+        init_from = said.given(init_from, "init_from")
     steps = None if steps is None else arguments.whole("steps", steps, 1)
     if out is not None:
         arguments.path("out", out)
@@ -94,9 +111,11 @@ def train(
     options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
     options |= {"past_every": past_every}
     again = {"learner": name, "env": env, "steps": steps, "seed": seed, "resume": resume, "preset": preset}
-    again |= {"against": against, "seat": seat, "compress": compress, **options, **given}
+    again |= {"against": against, "seat": seat, "compress": compress, "init_from": init_from, **options, **given}
     with company.torchrun(processes):
         run = _run(resume, name, env, seed, steps, given, preset, against, seat)
+        if init_from is not None:
+            _begin_with(run, arguments.path("init_from", init_from), resume)
         size = company.settle(run, processes, compress, device, resume)
         from counterplay.api.training import advance
 
@@ -138,6 +157,16 @@ def _run(
     if run.steps >= (steps or run.plan.steps):
         raise UserError(f"the run has had {run.steps:,} steps; ask for more of them to go on")
     return run
+
+
+def _begin_with(run: "Run", folder: Path, resume: Any) -> None:
+    """Give a run that has not begun the networks of the one in a folder, and have it remember whose they were."""
+    if resume is not None:
+        raise UserError("a run that is resumed has networks of its own: leave init_from out")
+    saved = module("run").read(folder)
+    fresh = module("beginning").begin_with(run.learner, saved.state["learner"], f"the run in {folder}")
+    run.init_from = {"folder": str(folder), "digest": digest(folder)}
+    tell(f"begins with the networks of {folder}" + (f", but for {', '.join(fresh)}" if fresh else ""))
 
 
 def check_order(learner: str, env: Any) -> None:

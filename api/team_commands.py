@@ -79,6 +79,8 @@ def envs(name: str | None) -> None:
 @PRESET
 @click.option("--out", metavar="DIR", help="Keep the run there: checkpoints, metrics.jsonl, TensorBoard's events.")
 @click.option("--resume", metavar="DIR", help="Go on with the run in that folder; LEARNER and ENV may be left out.")
+@click.option("--config", metavar="FILE|DIR", help="Repeat the run of that run.json; what else is given comes first.")
+@click.option("--init-from", metavar="DIR", help="Begin with the networks of the run in that folder.")
 @click.option(
     "--test-every", type=Count(), metavar="N", help="Steps between tests without exploring; a fortieth of all."
 )
@@ -128,7 +130,7 @@ def train(
         about = [] if choice is None else ["", *_about(choice, env, more["preset"])]
         put([*click.get_current_context().get_help().splitlines(), *about])
         return 0
-    if resume is None and (learner is None or env is None):
+    if resume is None and more["config"] is None and (learner is None or env is None):
         raise UserError("name a learner and an environment, as in: train qmix climbing; --help LEARNER lists settings")
     more |= {name: values[0] for name, values in settings_of(sets, several=False).items()}
     pages = run_pages()
@@ -136,7 +138,7 @@ def train(
 
     failure = None
     with interrupts() as stop:  # until all is said
-        with nullcontext() if beside() else watching(f"{learner} {env}" if resume is None else resume) as watch:
+        with nullcontext() if beside() else watching(resume or more["config"] or f"{learner} {env}") as watch:
             told = None if watch is None else watch.row
             try:
                 run = counterplay.train(learner, env, resume=resume, on_row=told, against=against or None, **more)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.agents import together
+from counterplay.agents.best import keep_best
 from counterplay.agents.checks import check_learned
 from counterplay.agents.cut import Pieces
 from counterplay.agents.log import Log, Row
@@ -18,6 +19,7 @@ from counterplay.agents.replay import Replay, Ring
 from counterplay.agents.rollout import Played
 from counterplay.agents.run import Run, torch_threads
 from counterplay.agents.score import own_means, totals
+from counterplay.api.absolute import absolute
 from counterplay.api.learned import is_judged, judge, winnings
 from counterplay.engine.compiling import clock, tell, telling
 from counterplay.engine.errors import NotSaved, UserError
@@ -79,7 +81,8 @@ def advance(
     `test_every` steps also `test_return` with `test_low` and `test_high`, without exploring, and in small games of
     players against each other `test_exploitability`, in those too large for that `test_winnings`. `on_row` is given
     each row. A run that is kept in a folder (in `out` from now on, if given) is saved there at the beginning, at
-    the end, and once a minute, and its rows are written there as they come. A checkpoint that cannot be written is
+    the end, and once a minute, and its rows are written there as they come. What it was at its best test is kept in
+    `best` there, and judged anew when it has its steps (`absolute`). A checkpoint that cannot be written is
     told, and tried again; the last one is written elsewhere then, and `NotSaved` says where. Networks are small:
     one thread is the fastest.
     Where they run (`device`) is told first.
@@ -125,6 +128,8 @@ def advance(
         stack.enter_context(torch_threads(threads))
         stopped = stack.enter_context(interrupts())
         _train(run, stopped, stop, log, on_row)
+        if first and run.stopped_by == "steps":
+            run.absolute = absolute(run)
         stopped.arm()
         _hear(run)
         if run.folder is not None:
@@ -217,6 +222,8 @@ def _train(
                 log.add(row)
             if on_row is not None:
                 on_row(run, row)
+            if testing:
+                keep_best(run)
         run.seconds = times.seconds()
         _keep_past(run, before)
 

@@ -1,6 +1,7 @@
 """Learners and runs as lines of text."""
 
 import inspect
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from counterplay.agents import Choice, find
+from counterplay.agents.best import BEST, best
 from counterplay.agents.learner import meanings
 from counterplay.agents.presets import Preset, presets_of
 from counterplay.agents.run import Run
@@ -87,7 +89,17 @@ def summary(run: Run, paint: Paint) -> Iterator[str]:
         if "test_winnings" in test:
             mean, low, high = (test[f"test_winnings{end}"] for end in ("", "_low", "_high"))
             lines.append(_winnings(mean, low, high, run.plan.test_episodes))
-        yield from table(lines, paint)
+        yield from table([*lines, *_bests(run)], paint)
+
+
+def _bests(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield what a run was at its best test, and what that comes to, if it is kept."""
+    if run.folder is None or (found := best(run.history)) is None:
+        return
+    yield "best", f"{found.measure} {found.figure:.4g} at {count(found.steps, 'step')}, in {run.folder / BEST}"
+    if (now := run.absolute) is not None:
+        low, high = (math.nan if now[end] is None else now[end] for end in ("low", "high"))
+        yield "best, again", in_words(now["return"], low, high, now["episodes"])
 
 
 def in_words(mean: float, low: float, high: float, episodes: int) -> str:
@@ -165,6 +177,7 @@ def own_scores(score: Score) -> list[tuple[float, float, float]]:
 
 def figures(run: Run) -> dict[str, Any]:
     """Return what a run is, for JSON."""
+    found = best(run.history)
     return {
         "learner": run.name,
         "env": run.env,
@@ -175,6 +188,8 @@ def figures(run: Run) -> dict[str, Any]:
         "seconds": run.seconds,
         "stopped_by": run.stopped_by,
         "folder": None if run.folder is None else str(run.folder),
+        **({} if run.folder is None or found is None else {"best": found._asdict()}),
+        **({} if run.absolute is None else {"absolute": run.absolute}),
     }
 
 
