@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.agents.infos import heard_of
 from counterplay.agents.learner import Mixture
 from counterplay.agents.rollout import earned
 from counterplay.agents.score import Score, score
@@ -201,10 +202,11 @@ def play(run: "Run", task: Task, episodes: int, seed: int) -> Score:
     episodes, seed = whole("episodes", episodes, 1), whole("seed", seed)
     _check(run.task.spec, task.spec)
     actor, rng = Policy(run), np.random.default_rng([run.seed, seed, 5])
-    env, played = task.start(1), list[npt.NDArray[np.float64]]()
+    env, played, infos = task.start(1), list[npt.NDArray[np.float64]](), []
     while sum(map(len, played)) < episodes:
         played.append(np.asarray(earned(env, actor, rng), np.float64))
-    return score(np.concatenate(played)[:episodes])
+        infos.append(heard_of(env))
+    return score(np.concatenate(played)[:episodes], told=infos)
 
 
 def _check(ours: EnvSpec, theirs: EnvSpec) -> None:

@@ -1,7 +1,7 @@
 """A run: a team in training, as something to evaluate, to keep in a folder, and to go on with."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ import torch
 from counterplay.agents import LEARNERS, Choice, find, presets, replay_files, together
 from counterplay.agents.best import best
 from counterplay.agents.cut import Going
+from counterplay.agents.infos import Infos, heard_of
 from counterplay.agents.learner import Collector, Learner, Mixed, Mixture
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
 from counterplay.agents.playing import Policy, play
@@ -84,6 +85,7 @@ class Run:
     seconds: float = 0.0  # of training, tests included and compiling left out
     history: list[Row] = field(default_factory=list, repr=False)
     since: dict[str, list[float]] = field(default_factory=dict, repr=False)  # figures since the last row
+    told: Sequence[Infos] = field(default=(), repr=False)  # what the episodes told that ended last
     stopped_by: str = ""  # "steps" or "interrupt"
     folder: Path | None = None  # where it is kept
     preset: str = ""  # whose settings it was begun with, if any
@@ -128,11 +130,15 @@ class Run:
 
     def gather(self) -> Played:
         """Play what the learner is given next: episodes, or what it collects itself."""
+        self.told = []
         if isinstance(self.learner, Collector):
             return self.learner.collect(self.task, self.rng)
         if steps := self.rollout:
             return self._go(steps)
-        return collect(self.playing(self.learner.envs), self.learner, self.rng)
+        env = self.playing(self.learner.envs)
+        played = collect(env, self.learner, self.rng)
+        self.told = [heard_of(env)]
+        return played
 
     @property
     def rollout(self) -> int:
@@ -144,7 +150,9 @@ class Run:
         """Play so many more steps of the episodes that go on."""
         if self._going is None:
             self._going = Going(self.task, self.learner.envs)
-        return self._going.play(self.learner, steps, self.rng)
+        played = self._going.play(self.learner, steps, self.rng)
+        self.told = played.told
+        return played
 
     def evaluate(self, episodes: int = 100, seed: int = 0, confidence: float = 0.95) -> Score:
         """Play that many episodes without exploring; training does not notice."""
@@ -154,15 +162,18 @@ class Run:
         rng = np.random.default_rng([self.seed, seed, 1])
         env = self.playing(min(episodes, max(self.plan.test_episodes, self.learner.envs)))
         rounds = -(-episodes // env.batch)
-        if self.rollout:  # which may be long
-            played = [earned(env, self.learner, rng) for _ in range(rounds)]
-        else:
-            played = [collect(env, self.learner, rng, explore=False).returns() for _ in range(rounds)]
+        played, infos = [], []
+        for _ in range(rounds):  # those of a learner with a rollout may be long
+            if self.rollout:
+                played.append(earned(env, self.learner, rng))
+            else:
+                played.append(collect(env, self.learner, rng, explore=False).returns())
+            infos.append(heard_of(env))
         if self._going is not None:
             self._going.told = False  # the learner has seen other episodes since
             if self._going.env is env:
                 self._going.again()
-        return score(np.concatenate(played)[:episodes], confidence)
+        return score(np.concatenate(played)[:episodes], confidence, infos)
 
     def decide(
         self, obs: npt.NDArray[np.float32], legal: npt.NDArray[np.bool_], agent: npt.NDArray[np.int64]

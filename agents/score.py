@@ -1,10 +1,14 @@
 """What episodes earned, as a mean with an interval."""
 
 import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from counterplay.agents.infos import Infos, figures
 
 
 class Score(NamedTuple):
@@ -15,12 +19,13 @@ class Score(NamedTuple):
     high: float
     episodes: int
     returns: npt.NDArray[np.float64]  # [B] the team's, or [B, N]
+    infos: Mapping[str, float] = MappingProxyType({})  # means of what the environment tells beside, by name
 
 
-def score(returns: npt.NDArray[np.float64], confidence: float = 0.95) -> Score:
-    """Return what returns [B], or each agent's own [B, N], come to."""
+def score(returns: npt.NDArray[np.float64], confidence: float = 0.95, told: Sequence[Infos] = ()) -> Score:
+    """Return what returns [B], or each agent's own [B, N], come to, with what episodes have told."""
     low, high = interval(totals(returns), confidence)
-    return Score(float(totals(returns).mean()), low, high, len(returns), returns)
+    return Score(float(totals(returns).mean()), low, high, len(returns), returns, figures(told, ""))
 
 
 def totals(returns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -17,10 +17,14 @@ if TYPE_CHECKING:  # torch is imported where runs are read
 
 
 def variants(folder: str | Path) -> dict[str, list[Path]]:
-    """Return the folders of a sweep's runs by variant; none where a folder holds no sweep."""
+    """Return the folders of a sweep's runs by variant; none where a folder holds no sweep.
+
+    Of a sweep in several environments a variant's name begins with the environment's folder.
+    """
     found: dict[str, list[Path]] = {}
-    for path in sorted(Path(folder).glob("*/seed_*/run.json")):
-        found.setdefault(path.parent.parent.name, []).append(path.parent)
+    for pattern in ("*/seed_*/run.json", "*/*/seed_*/run.json"):
+        for path in sorted(Path(folder).glob(pattern)):
+            found.setdefault(path.parent.parent.relative_to(folder).as_posix(), []).append(path.parent)
     return found
 
 

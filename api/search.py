@@ -133,11 +133,11 @@ def search(
                 for _ in range(min(count, trials - ended)):
                     _propose(study, space)
                 continue
-            jobs = {trial.number: _jobs(folder, name, trial, seeds) for trial in waiting}
+            jobs = {trial.number: _jobs(folder, name, env, goal, trial, seeds) for trial in waiting}
             every = [job for each in jobs.values() for job in each]
             failure = ""
             try:
-                work_off(every, env, goal, workers, on_progress, ray=ray, preset=preset, **options)
+                work_off(every, workers, on_progress, ray=ray, preset=preset, **options)
             except UserError as error:  # a trial whose runs fail has failed, and the search goes on
                 failure = str(error)
             if stop():
@@ -222,10 +222,11 @@ def _note(study: Any, optuna: Any, jobs: Mapping[int, list[Job]], steps: int) ->
         study.tell(number, -mean if kept[0][0] == "exploitability" else mean)
 
 
-def _jobs(folder: Path, learner: str, trial: Any, seeds: int) -> list[Job]:
+def _jobs(folder: Path, learner: str, env: Any, steps: int, trial: Any, seeds: int) -> list[Job]:
     place = folder / f"trial_{trial.number:04d}"
     said = f"trial {trial.number}"
-    return [Job(said, learner, in_text(trial.params), seed, place / f"seed_{seed}") for seed in range(seeds)]
+    settings = in_text(trial.params)
+    return [Job(said, learner, settings, seed, place / f"seed_{seed}", env, steps) for seed in range(seeds)]
 
 
 def _score(folder: Path) -> tuple[str, float] | None:

@@ -169,7 +169,7 @@ def _about(choice: Any, env: str | None, preset: str | None) -> list[str]:
 
 @click.command()
 @click.argument("learners")
-@click.argument("env")
+@click.argument("env", metavar="ENVS")
 @click.option("--out", metavar="DIR", required=True, help="Where all runs are kept, the table and the figure.")
 @click.option("--seeds", type=Count(), metavar="N", help="Runs of each, from 0 on: 5, of a search's trials 1.")
 @click.option(
@@ -178,6 +178,10 @@ def _about(choice: Any, env: str | None, preset: str | None) -> list[str]:
 @click.option("--set", "sets", multiple=True, metavar="NAME=A,B,...", help="A setting, and the values to try.")
 @PRESET
 @click.option("--workers", type=Count(), metavar="N", help="Runs at a time; one a core.")
+@click.option("--test-every", type=Count(), metavar="N", help="Steps between a run's tests; a fortieth of all.")
+@click.option("--test-episodes", type=Count(), metavar="N", help="Episodes of such a test; 32.")
+@click.option("--slurm", metavar="FILE", help="Run nothing: write a script there whose array of jobs are the runs.")
+@click.option("--only", type=click.IntRange(min=0), metavar="K", help="Do the run of that number alone, from 0 on.")
 @click.option("--ray", metavar="ADDRESS", help="A Ray cluster does the runs; 'local': one that is started here.")
 @click.option("--search", "trials", type=Count(), metavar="N", help="Look for settings by so many trials (Optuna).")
 @click.option("--over", multiple=True, metavar="NAME=A,B,...", help="Which: values, LOW:HIGH, or LOW:HIGH:log.")
@@ -191,9 +195,10 @@ def sweep(
     as_json: bool,
     trials: int | None,
     over: tuple[str, ...],
+    slurm: str | None,
     **options: Any,
 ) -> int:
-    """Train LEARNERS, such as qmix,vdn, in ENV over seeds and settings, on the machine's cores.
+    """Train LEARNERS, such as qmix,vdn, in ENVS over seeds and settings, on the machine's cores.
 
     Ends with a table and a figure of learning curves with bands over seeds. Started again, it leaves finished runs as
     they are and goes on with the others; Ctrl-C keeps what there is. With --search it tries settings that do better
@@ -202,33 +207,66 @@ def sweep(
     from counterplay.api.runs import settings_of
     from counterplay.engine.spec import split
 
+    options = {name: value for name, value in options.items() if value is not None or name in ("seeds", "only")}
+    only = options.pop("only")
     if trials is not None:
+        for name, given in (("slurm", slurm), ("only", only)):
+            if given is not None:
+                raise UserError(f"--{name} is for sweeps, and a search proposes runs by what others came to")
         return _search(split(learners), env, out, sets, as_json, trials, over, options)
     if over:
         raise UserError("--over is for a search: give --search N too, or --set for all combinations of values")
-    names, settings = split(learners), settings_of(sets, several=True)
+    names, settings, envs = split(learners), settings_of(sets, several=True), split(env)
+    where: Any = envs if len(envs) > 1 else env
+    options["seeds"] = options["seeds"] or 5
+    if slurm is not None:
+        return _slurm(slurm, names, where, out, settings, options)
     from counterplay.show.training import watching_sweep
 
     failure = None
     with interrupts() as stop, watching_sweep() as live:
         try:
-            options["seeds"] = options["seeds"] or 5
-            found = counterplay.sweep(names, env, out=out, settings=settings, on_progress=live.progress, **options)
+            more = {**options, "only": only, "on_progress": live.progress}
+            found = counterplay.sweep(names, where, out=out, settings=settings, **more)
         except NotSaved as error:
             found, failure = error.result, error
     from counterplay.agents.curves import figures
     from counterplay.show import chart
 
-    kept = Path(out) / "curves.png"
+    kept = Path(out) if len(envs) > 1 else Path(out) / "curves.png"
     if as_json:
         put_json({"env": env, "folder": out, "figure": str(kept), "results": figures(found)})
-    else:
-        put([*chart.lines(found, paint), "", f"Learning curves: {kept}"] if found else [])
+    elif found:
+        for name in dict.fromkeys(curve.env for curve in found):
+            put([*([name] if name else []), *chart.lines([c for c in found if c.env == name], paint), ""])
+        put([f"Learning curves: {kept}"] if only is None else [])
     if stop():
         click.echo("Interrupted; the same command goes on.", err=True)
     if failure is not None:
         raise failure
     return stop.code
+
+
+def _slurm(
+    file: str, learners: list[str], env: Any, out: str, settings: dict[str, list[object]], options: dict[str, Any]
+) -> int:
+    """Write the script of a sweep's array of jobs, and tell how it is used."""
+    from counterplay.api.slurm import script
+    from counterplay.api.sweep import jobs_of, make_folder
+    from counterplay.engine.writing import check_writable, write_text
+
+    check_writable(Path(file))
+    jobs = jobs_of(learners, env, out, settings=settings, **{k: v for k, v in options.items() if k not in _PLACES})
+    make_folder(Path(out))  # where Slurm writes what jobs say
+    context = click.get_current_context()
+    write_text(Path(file), script(context.command, context.params, jobs, Path(out)))
+    click.echo(f"{file}: an array of {len(jobs)} jobs, a run each. Next:")
+    click.echo(f"  sbatch {file}")
+    click.echo("Submitted again it goes on with what is missing; this command without --slurm then tells the results.")
+    return 0
+
+
+_PLACES = ("workers", "ray")  # where runs are done, which is none of theirs
 
 
 def _search(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from counterplay.agents import together
 from counterplay.agents.best import keep_best
 from counterplay.agents.checks import check_learned
 from counterplay.agents.cut import Pieces
+from counterplay.agents.infos import Infos, figures
 from counterplay.agents.log import Log, Row
 from counterplay.agents.nn.device import choose, in_words, move
 from counterplay.agents.replay import Replay, Ring
@@ -174,13 +176,14 @@ class _Heard(NamedTuple):
     started: int
     returns: npt.NDArray[np.float64]  # [E] of the team, or [E, N], of what came to its end
     lasted: float  # steps of these, together
+    told: list[Infos]  # what these told beside
 
 
-def _heard(played: Played) -> _Heard:
+def _heard(run: Run, played: Played) -> _Heard:
     lasted = played.lasted.sum() if isinstance(played, Pieces) else played.steps
-    every = together.gathered(_Heard(played.steps, played.started, played.returns(), float(lasted)))
-    steps, started, returns, lengths = zip(*every, strict=True)
-    return _Heard(sum(steps), sum(started), np.concatenate(returns), sum(lengths))
+    every = together.gathered(_Heard(played.steps, played.started, played.returns(), float(lasted), [*run.told]))
+    steps, started, returns, lengths, infos = zip(*every, strict=True)
+    return _Heard(sum(steps), sum(started), np.concatenate(returns), sum(lengths), [*chain(*infos)])
 
 
 def _train(
@@ -211,7 +214,7 @@ def _train(
         played = run.gather()
         learned = run.learner.learn(played, run.rng)
         check_learned(learned, run.steps + played.steps, run.settings, run.folder)
-        _note(run, _heard(played), learned)
+        _note(run, _heard(run, played), learned)
         stopped.arm()  # before there is nothing to keep, and signals end everything at once
         testing = run.steps // test_every > before // test_every or run.steps >= goal
         last = int(run.history[-1]["steps"]) if run.history else 0
@@ -256,7 +259,7 @@ def _note(run: Run, heard: _Heard, learned: dict[str, float]) -> None:
         return  # rows are the first process's
     if len(heard.returns):  # else none has come to its end
         learned |= {"return": float(totals(heard.returns).mean()), "length": heard.lasted / heard.started}
-        learned |= own_means("return", heard.returns)
+        learned |= own_means("return", heard.returns) | figures(heard.told)
     for name, figure in learned.items():
         run.since.setdefault(name, []).append(figure)
 
@@ -270,6 +273,7 @@ def _row(run: Run, times: _Times, testing: bool) -> Row:
         score = run.evaluate(run.plan.test_episodes, run.steps)
         row |= {"test_return": score.mean, "test_low": score.low, "test_high": score.high}
         row |= own_means("test_return", score.returns)
+        row |= {f"test_info_{name}": mean for name, mean in score.infos.items()}
         row.setdefault("return", score.mean)  # no episode has ended since the last row
         row |= {"test_exploitability": judge(run).exploitability} if is_judged(run) else {}
         if won := winnings(run, run.plan.test_episodes, run.steps):

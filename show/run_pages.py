@@ -84,6 +84,7 @@ def summary(run: Run, paint: Paint) -> Iterator[str]:
         found = in_words(test["test_return"], test["test_low"], test["test_high"], run.plan.test_episodes)
         lines = [("sum of returns" if own else "return", found)]
         lines += [(f"agent {n}", f"{x:.4g}") for n, x in enumerate(own)]
+        lines += [(name.removeprefix("test_info_"), f"{x:.4g}") for name, x in test.items() if "_info_" in name]
         if "test_exploitability" in test:
             lines.append(("exploitability", f"{test['test_exploitability']:.4g}, exact"))
         if "test_winnings" in test:
@@ -131,6 +132,7 @@ def evaluation(
         lines.append((f"agent {n}", in_words(mean, low, high, score.episodes)))
     word = "return" if score.returns.ndim == 1 else "sum"
     lines.append((word, in_words(score.mean, score.low, score.high, score.episodes)))
+    lines += [(name, f"{mean:.4g}") for name, mean in score.infos.items()]
     if isinstance(judged, str):
         lines.append(("exploitability", f"not measured: {judged}"))
     elif judged is not None:
@@ -167,7 +169,8 @@ def evaluation_figures(
     span: dict[str, Any] = (
         {"agents": own, "sum": {"return": score.mean, **of_all}} if own else {"return": score.mean, **of_all}
     )
-    return {**figures(run), **span, "played": score.episodes, **exact}
+    told = {"infos": dict(score.infos)} if score.infos else {}
+    return {**figures(run), **span, "played": score.episodes, **told, **exact}
 
 
 def own_scores(score: Score) -> list[tuple[float, float, float]]:
