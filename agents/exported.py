@@ -127,7 +127,7 @@ class _OfTeam(Acting):
         self.deviation: Tensor
         self.register_buffer("shift", scale.shift.clone())
         self.register_buffer("deviation", scale.deviation.clone())
-        start: Tensor | None = self.agents.start(1)
+        start: Tensor | None = networks["agents"].start(1)  # type: ignore[operator]
         self.memory, self.sees_last = 0 if start is None else start.shape[-1], learner.settings.last_action
 
     def said(self, obs: Tensor, memory: Tensor | None, last: Tensor | None) -> tuple[Tensor, Tensor | None]:

@@ -48,6 +48,7 @@ def train(
     seat: int | None = None,
     processes: int | None = None,
     compress: str | None = None,
+    wandb: str | None = None,
     **settings: Any,
 ) -> "Run":
     """Train a team for that many environment steps in all (the preset's, or 200,000) and return the run.
@@ -81,6 +82,8 @@ def train(
     Networks run on `device`: "cpu", "cuda", or "auto" for a GPU where there is one; a resumed run may change it. What
     is said here of bits holds on the CPU.
 
+    `wandb` is a project of Weights & Biases that rows are sent to as well (WANDB_MODE=offline keeps them).
+
     `processes` train one run together, on this machine, each with its share of the episodes and one gradient for all;
     those that torchrun has started do so by themselves. `compress` is "powersgd" for gradients that are sent in less.
     As processes import the script that starts them, it has to do so under `if __name__ == "__main__":`.
@@ -95,12 +98,12 @@ def train(
     if config is not None:
         said = configured(config, name, env, given, resume)
         name, env, given = said.learner, said.env, said.settings
-        steps, seed, preset = (said.given(steps, "steps"), said.given(seed, "seed"), said.given(preset, "preset"))
+        steps, seed, preset = said.given(steps, "steps"), said.given(seed, "seed"), said.given(preset, "preset")
         test_every, test_episodes = said.given(test_every, "test_every"), said.given(test_episodes, "test_episodes")
         keep_replay, past_every = said.given(keep_replay, "keep_replay"), said.given(past_every, "past_every")
         processes, compress = said.given(processes, "processes"), said.given(compress, "compress")
         against, seat = said.given(against, "sides"), said.given(seat, "seat")
-        init_from = said.given(init_from, "init_from")
+        init_from = said.rest.get("init_from") if init_from is None else init_from
     steps = None if steps is None else arguments.whole("steps", steps, 1)
     if out is not None:
         arguments.path("out", out)
@@ -108,6 +111,8 @@ def train(
         if call is not None:
             arguments.function(what, call)
     company.check(processes, compress)
+    if wandb is not None:
+        arguments.text("wandb", wandb)
     options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
     options |= {"past_every": past_every}
     again = {"learner": name, "env": env, "steps": steps, "seed": seed, "resume": resume, "preset": preset}
@@ -121,7 +126,7 @@ def train(
 
         with company.started(size, train, again):
             where = device if size == 1 else "cpu"
-            return advance(run, steps, out=out, on_row=on_row, stop=stop, device=where, **options)
+            return advance(run, steps, out=out, on_row=on_row, stop=stop, device=where, wandb=wandb, **options)
 
 
 def _run(

@@ -24,6 +24,7 @@ from counterplay.engine.system import cores, interrupts
 from counterplay.engine.writing import alone, write_text
 from counterplay.games.envs import ENVS
 
+_GIVEN = ("test_every", "test_episodes", "device", "wandb")  # what is no setting
 JOURNAL = "search.journal"  # Optuna's, in the search's folder
 
 
@@ -113,7 +114,9 @@ def search(
     space, name = _space(over), text_of(learner)
     find(name)
     task = ENVS.make(env)
-    fixed = {key: value for key, value in options.items() if key not in ("test_every", "test_episodes", "device")}
+    fixed = {
+        key: value for key, value in options.items() if key not in ("test_every", "test_episodes", "device", "wandb")
+    }
     given = in_text(fixed)
     for end in (0, -1):  # what does not fit is known before anything runs
         begun = begin(name, task, 0, {**given, **{key: _end(values, end) for key, values in space.items()}}, preset)

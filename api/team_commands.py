@@ -21,6 +21,11 @@ PRESET = click.option(
 )
 
 
+WANDB = click.option(
+    "--wandb", metavar="PROJECT", help="Send rows to Weights & Biases too; WANDB_MODE=offline keeps them."
+)
+
+
 DEVICE = click.option(
     "--device",
     metavar="WHERE",
@@ -96,6 +101,7 @@ def envs(name: str | None) -> None:
 )
 @click.option("--seat", type=click.IntRange(min=0), metavar="K", help="The seat left open then; each in turn.")
 @click.option("--past-every", type=Count(), metavar="N", help="Steps between past selves that are kept, in DIR/past.")
+@WANDB
 @DEVICE
 @click.option("--processes", type=Count(), metavar="K", help="Processes that train the run together, here; 1.")
 @click.option(
@@ -185,6 +191,7 @@ def _about(choice: Any, env: str | None, preset: str | None) -> list[str]:
 @click.option("--ray", metavar="ADDRESS", help="A Ray cluster does the runs; 'local': one that is started here.")
 @click.option("--search", "trials", type=Count(), metavar="N", help="Look for settings by so many trials (Optuna).")
 @click.option("--over", multiple=True, metavar="NAME=A,B,...", help="Which: values, LOW:HIGH, or LOW:HIGH:log.")
+@WANDB
 @DEVICE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def sweep(

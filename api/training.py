@@ -1,6 +1,6 @@
 """The training loop around all learners: play, learn, measure, keep."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from counterplay.agents import together
 from counterplay.agents.best import keep_best
+from counterplay.agents.board import Board
 from counterplay.agents.checks import check_learned
 from counterplay.agents.cut import Pieces
 from counterplay.agents.infos import Infos, figures
@@ -72,6 +73,7 @@ def advance(
     past_every: int | None = None,
     threads: int = 1,
     device: str = "auto",
+    wandb: str | None = None,
 ) -> Run:
     """Train until the run has that many environment steps in all (a step is all agents of one episode moving).
 
@@ -87,7 +89,7 @@ def advance(
     `best` there, and judged anew when it has its steps (`absolute`). A checkpoint that cannot be written is
     told, and tried again; the last one is written elsewhere then, and `NotSaved` says where. Networks are small:
     one thread is the fastest.
-    Where they run (`device`) is told first.
+    Where they run (`device`) is told first. `wandb` is the project of Weights & Biases that rows go to as well.
 
     Where processes train together (`together.joined`), each calls this with a run of its own; the first alone has the
     folder, tells, tests and is heard of by `on_row`.
@@ -124,12 +126,14 @@ def advance(
         _hear(run)
         if place is not None:
             run.save(place)
-        log = None if run.folder is None else Log(run.folder, run.history, run.steps)
-        if log is not None:
+        logs: list[Log | Board] = [] if run.folder is None else [Log(run.folder, run.history, run.steps)]
+        if wandb is not None and first:
+            logs.append(Board(wandb, run.about(), run.folder))
+        for log in logs:
             stack.callback(log.close)
         stack.enter_context(torch_threads(threads))
         stopped = stack.enter_context(interrupts())
-        _train(run, stopped, stop, log, on_row)
+        _train(run, stopped, stop, logs, on_row)
         if first and run.stopped_by == "steps":
             run.absolute = absolute(run)
         stopped.arm()
@@ -190,7 +194,7 @@ def _train(
     run: Run,
     stopped: Stop,
     stop: Callable[[], bool] | None,
-    log: Log | None,
+    logs: Sequence[Log | Board],
     on_row: Callable[[Run, Row], None] | None,
 ) -> None:
     """Play and learn until the run has its steps, or is stopped."""
@@ -221,7 +225,7 @@ def _train(
         due = run.steps // row_every > last // row_every and "return" in run.since  # as it is once an episode has ended
         if first and (testing or due):
             row = _row(run, times, testing)
-            if log is not None:
+            for log in logs:
                 log.add(row)
             if on_row is not None:
                 on_row(run, row)
