@@ -57,64 +57,41 @@ def train(
     "package.module:Class" of one. `env` is a spec such as "foraging(size=8, players=2, food=2)", a `Task` or an `Env`
     of `counterplay.engine.env`, the rules of a game, or a PettingZoo parallel environment (or a function that makes
     one). `settings` are the learner's, as `counterplay train --help LEARNER` lists them; one that names a class, such
-    as `mixer`, takes the class itself. What is not set there is as the environment's preset for the learner has it
-    (`counterplay learners NAME` lists them), if there is one, or the preset named by `preset`; with preset="none" it is
-    the learner's default.
+    as `mixer`, takes the class itself. What is not set there is as the environment's preset for the learner has it, if
+    there is one, or the preset named by `preset`; with preset="none" it is the learner's default.
 
     `out` is a folder for checkpoints, TensorBoard's events and metrics.jsonl. `resume` goes on with a run, or with the
-    one in a folder, bit for bit as if it had not stopped; learner, environment, seed and settings may be left out then,
-    and have to be the run's where they are given. Every `test_every` steps (a fortieth of all) the team is tested
-    without exploring for `test_episodes` (32), and in turn-based games of players against each other, unless they are
-    large or agents remember, its exploitability is measured (`judge`). `on_row` hears of each new row of `history`, and
-    `stop` is asked before each update. The replay of learners that have one is kept in the folder too, in files beside
-    the checkpoint, unless `keep_replay` is false: a run that is resumed without it fills it anew, and does not go on
-    bit for bit. Every `past_every` steps what the run is by then is kept in the folder as well, as a run of its own in
-    `past`, to play against (`league`).
-
-    `config` is the folder of a run, or its run.json: learner, environment, seed, settings and all else that is left out
-    here is as that run had it, so that the new one is the same, bit for bit on the CPU. `init_from` is the folder of a
-    run whose networks this one begins with, where they fit.
+    one in a folder, bit for bit as if it had not stopped; what else is given has to be the run's. `config` is the
+    folder of a run, or its run.json: what is left out is as that run had it, so that the new one is the same, bit for
+    bit. `init_from` is the folder of a run whose networks this one begins with. Every `test_every` steps (a fortieth of
+    all) the team is tested without exploring for `test_episodes` (32), and in turn-based games of players against each
+    other, unless they are large or agents remember, its exploitability is measured (`judge`). `on_row` hears of each
+    new row of `history`, and `stop` is asked before each update. The replay of learners that have one is kept too,
+    unless `keep_replay` is false: a run that is resumed without it fills it anew, and does not go on bit for bit. Every
+    `past_every` steps what the run is by then is kept as well, as a run of its own in `past`, to play against.
 
     `against` leaves one seat open to learn in, each in turn or `seat`, and another strategy takes the others: a run or
     its folder, "uniform", any `Actor`, and in turn-based games a solution or its file, or what else `duel` takes as a
     side; of several each episode draws one. What is learned so is an approximate best response.
 
     Networks run on `device`: "cpu", "cuda", or "auto" for a GPU where there is one; a resumed run may change it. What
-    is said here of bits holds on the CPU.
-
-    `wandb` is a project of Weights & Biases that rows are sent to as well (WANDB_MODE=offline keeps them).
-
-    `processes` train one run together, on this machine, each with its share of the episodes and one gradient for all;
-    those that torchrun has started do so by themselves. `compress` is "powersgd" for gradients that are sent in less.
-    As processes import the script that starts them, it has to do so under `if __name__ == "__main__":`.
+    is said here of bits holds on the CPU. `processes` train one run together, on this machine, each with its share of
+    the episodes and one gradient for all; those that torchrun has started do so by themselves. `compress` is
+    "powersgd" for gradients that are sent in less. As processes import the script that starts them, it has to do so
+    under `if __name__ == "__main__":`. `wandb` is a project of Weights & Biases that rows are sent to as well.
 
     Ctrl-C ends the run, saves it, and raises `KeyboardInterrupt`; SIGTERM and SIGHUP likewise `SystemExit`, so that a
-    script's loop over seeds ends too. The `result` of either is the run. A script's own handler of a signal is called
-    instead.
-
+    script's loop ends too. The `result` of either is the run. A script's own handler of a signal is called instead.
     Raises `ValueError` for what does not fit, with what would.
     """
-    name, given = None if learner is None else text_of(learner), in_text(settings)
     if config is not None:
-        said = configured(config, name, env, given, resume)
-        name, env, given = said.learner, said.env, said.settings
-        steps, seed, preset = said.given(steps, "steps"), said.given(seed, "seed"), said.given(preset, "preset")
-        test_every, test_episodes = said.given(test_every, "test_every"), said.given(test_episodes, "test_episodes")
-        keep_replay, past_every = said.given(keep_replay, "keep_replay"), said.given(past_every, "past_every")
-        processes, compress = said.given(processes, "processes"), said.given(compress, "compress")
-        against, seat = said.given(against, "sides"), said.given(seat, "seat")
-        init_from = said.rest.get("init_from") if init_from is None else init_from
+        return train(**configured(config, locals()))
+    name, given = None if learner is None else text_of(learner), in_text(settings)
     steps = None if steps is None else arguments.whole("steps", steps, 1)
-    if out is not None:
-        arguments.path("out", out)
-    for call, what in ((on_row, "on_row"), (stop, "stop")):
-        if call is not None:
-            arguments.function(what, call)
+    _check(out, on_row, stop, wandb)
     company.check(processes, compress)
-    if wandb is not None:
-        arguments.text("wandb", wandb)
-    options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
-    options |= {"past_every": past_every}
+    options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes}
+    options |= {"keep_replay": keep_replay, "past_every": past_every}
     again = {"learner": name, "env": env, "steps": steps, "seed": seed, "resume": resume, "preset": preset}
     again |= {"against": against, "seat": seat, "compress": compress, "init_from": init_from, **options, **given}
     with company.torchrun(processes):
@@ -127,6 +104,17 @@ def train(
         with company.started(size, train, again):
             where = device if size == 1 else "cpu"
             return advance(run, steps, out=out, on_row=on_row, stop=stop, device=where, wandb=wandb, **options)
+
+
+def _check(out: Any, on_row: Any, stop: Any, wandb: Any) -> None:
+    """Raise `ValueError` for arguments of `train` that are of another kind."""
+    if out is not None:
+        arguments.path("out", out)
+    for call, what in ((on_row, "on_row"), (stop, "stop")):
+        if call is not None:
+            arguments.function(what, call)
+    if wandb is not None:
+        arguments.text("wandb", wandb)
 
 
 def _run(

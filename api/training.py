@@ -97,8 +97,8 @@ def advance(
     Raises `ValueError` where the environment shows what is no number, and where learning diverges (a loss that is nan):
     what was saved before stays as it is.
     """
-    given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
-    given |= {"past_every": past_every}
+    given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes}
+    given |= {"keep_replay": keep_replay, "past_every": past_every}
     changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     where = choose(device)
     run.plan = replace(run.plan, **changed)
@@ -126,11 +126,7 @@ def advance(
         _hear(run)
         if place is not None:
             run.save(place)
-        logs: list[Log | Board] = [] if run.folder is None else [Log(run.folder, run.history, run.steps)]
-        if wandb is not None and first:
-            logs.append(Board(wandb, run.about(), run.folder))
-        for log in logs:
-            stack.callback(log.close)
+        logs = _logs(run, wandb if first else None, stack)
         stack.enter_context(torch_threads(threads))
         stopped = stack.enter_context(interrupts())
         _train(run, stopped, stop, logs, on_row)
@@ -142,6 +138,17 @@ def advance(
             _save_at_end(run)
     stopped.again(run)
     return run
+
+
+def _logs(run: Run, wandb: str | None, stack: ExitStack) -> list[Log | Board]:
+    """Return what is told each row: the run's folder, and a project of Weights & Biases; the stack closes them."""
+    logs: list[Log | Board] = [] if run.folder is None else [Log(run.folder, run.history, run.steps)]
+    for log in logs:
+        stack.callback(log.close)
+    if wandb is not None:
+        logs.append(Board(wandb, run.about(), run.folder))
+        stack.callback(logs[-1].close)
+    return logs
 
 
 def _join(run: Run) -> None:
