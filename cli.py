@@ -306,8 +306,14 @@ def show(
 
 
 @cli.command()
-@click.argument("file")
-@click.option("--to", "kind", type=click.Choice(["csv", "json"]), required=True, help="The format.")
+@click.argument("file", metavar="FILE|DIR")
+@click.option(
+    "--to",
+    "kind",
+    type=click.Choice(["csv", "json", "onnx", "torchscript", "safetensors"]),
+    required=True,
+    help="The format: csv or json of a solution, the others of a run.",
+)
 @click.option("--out", metavar="FILE", help="Write there; otherwise to standard output.")
 @click.option("--node", metavar="LINE", help="Spots: the line of play whose decision is exported; the first one.")
 @click.option("--player", metavar="P", help="Only this player's, counted from 0; spots: oop's or ip's; who acts.")
@@ -317,12 +323,22 @@ def show(
     metavar="N",
     help="Phantom games: the N most often reached of a player; in steps: the N with the most visits.",
 )
-def export(file: str, kind: str, out: str | None, node: str | None, player: str | None, limit: int | None) -> None:
+@team_commands.own_flags
+def export(
+    file: str, kind: str, out: str | None, node: str | None, player: str | None, limit: int | None, **own: Any
+) -> None:
     """Export the strategy in FILE: the probability of every action, for each information set and hand.
 
-    Of a hold'em spot it is one decision: weight, EV, equity and strategy of each combo.
+    Of a hold'em spot it is one decision: weight, EV, equity and strategy of each combo. Of the run in DIR it is what
+    its agents play by, observations in and actions out, compared with the run before it is kept.
     """
     from counterplay.engine.writing import check_apart, write_pieces
+
+    if Path(file).is_dir() or kind not in ("csv", "json"):
+        team_commands.export_run(file, kind, out, {"node": node, "player": player, "limit": limit}, **own)
+        return
+    for name in (name for name, value in own.items() if value):
+        raise UserError(f"--{name} is for runs, and {file} is a solution's file")
 
     if out is not None:
         check_apart(Path(out), file)

@@ -38,6 +38,7 @@ class Curve(NamedTuple):
     returns: npt.NDArray[np.float64]  # [seeds, K], or exploitabilities
     speed: float  # environment steps a second, the runs' mean, side by side as they were
     measure: str = "return"  # "sum" of agents' own ones, or "exploitability", which is to be small
+    env: str = ""  # where there are several
 
     @property
     def mean(self) -> npt.NDArray[np.float64]:
@@ -118,6 +119,7 @@ def figures(curves: Sequence[Curve]) -> list[dict[str, Any]]:
 
     return [
         {
+            **({"env": curve.env} if curve.env else {}),
             "variant": curve.variant,
             "seeds": list(curve.seeds),
             curve.measure: curve.mean[-1],

@@ -5,7 +5,7 @@ to bootstrap from, as that of an episode that was truncated. What ended is begun
 do that (`engine.env.Continuing`), otherwise once all have ended.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.agents.checks import check_fits, check_played
+from counterplay.agents.infos import Infos, heard_of
 from counterplay.agents.rollout import Actor, Episodes, empty
 from counterplay.engine.env import Continuing, EnvSpec, Step, Task
 from counterplay.engine.errors import UserError
@@ -25,6 +26,7 @@ class Pieces(Episodes):
 
     earned: npt.NDArray[np.float64]  # [E] the team's returns, or [E, N]
     lasted: npt.NDArray[np.int64]  # [E] steps
+    told: Sequence[Infos]  # what these told beside
 
     @property
     def started(self) -> int:
@@ -76,7 +78,7 @@ class Going:
         whole = empty(replace(spec, limit=steps), env.batch)
         check_fits(step, whole, name)
         pieces: list[_Piece] = []
-        returns, lengths = [], []
+        returns, lengths, infos = [], [], []
         since = np.zeros(env.batch, np.int64)  # where each piece starts
         for t in range(steps):
             playing = ~(step.terminated | step.truncated)
@@ -93,6 +95,7 @@ class Going:
             if ended.any():
                 returns.append(self.earned[ended].copy())
                 lengths.append(self.age[ended].copy())
+                infos.append(heard_of(env, ended))
                 step, begun = self._renew(step, ended, rng)
                 since[begun] = t + 1
         left = np.flatnonzero(~(step.terminated | step.truncated) & (since < steps)).tolist()
@@ -102,6 +105,7 @@ class Going:
         none = np.zeros((0, *self.earned.shape[1:]))
         found = Pieces(*_cut(whole, pieces, replace(spec, limit=max(p.end - p.start for p in pieces))))
         found.earned, found.lasted = np.concatenate([none, *returns]), np.concatenate([self.age[:0], *lengths])
+        found.told = infos
         check_played(found, found.filled.shape[1], name)
         return found
 

@@ -37,7 +37,9 @@ def elsewhere(run: Run, task: Task, env: str) -> Run:
         there.scales.obs.load_state_dict(learner.scales.obs.state_dict())
     there.steps = learner.steps
     rng = np.random.default_rng([run.seed, 0])
-    return Run(run.name, env, run.settings, run.seed, there, task, rng, run.plan, run.steps, run.episodes)
+    return Run(
+        run.name, env, run.settings, run.seed, there, task, rng, run.plan, run.steps, run.episodes, tasks=run.tasks
+    )
 
 
 def _check(team: Team, spec: EnvSpec, home: str, env: str) -> None:

@@ -120,8 +120,12 @@ class PGPE:
 
     def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[Any]:
         """Return the actions of the centre, or while exploring of the policies that are being played."""
-        drawn = self._drawn if explore and self._drawn is not None else torch.from_numpy(self.centre)[None]
-        return likeliest(self.spec, self._said(step.obs, drawn), step.legal)
+        said = self._said(step.obs, self._drawn) if explore and self._drawn is not None else self.outputs(step)
+        return likeliest(self.spec, said, step.legal)
+
+    def outputs(self, step: Step) -> npt.NDArray[np.float32]:
+        """Return what the centre says, [B, N, A]."""
+        return self._said(step.obs, torch.from_numpy(self.centre)[None])
 
     @torch.inference_mode()
     def _said(self, obs: npt.NDArray[Any], drawn: Tensor) -> npt.NDArray[np.float32]:

@@ -1,26 +1,30 @@
 """A run: a team in training, as something to evaluate, to keep in a folder, and to go on with."""
 
 import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from counterplay.agents import LEARNERS, Choice, find, presets, replay_files, together
+from counterplay.agents.best import best
 from counterplay.agents.cut import Going
+from counterplay.agents.infos import Infos, heard_of
 from counterplay.agents.learner import Collector, Learner, Mixed, Mixture
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
+from counterplay.agents.playing import Policy, play
 from counterplay.agents.replay import Replay, Ring
 from counterplay.agents.rollout import Episodes, Played, collect, earned
+from counterplay.agents.same import same_name, same_settings
 from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint, tensors
+from counterplay.agents.score import Score, score
 from counterplay.agents.seats import Others
-from counterplay.engine import schema, spec
+from counterplay.engine import schema
 from counterplay.engine.arguments import number, path, whole
 from counterplay.engine.catalogue import is_own
 from counterplay.engine.env import Env, Task, blank
@@ -28,19 +32,12 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.system import held
 from counterplay.engine.writing import replacing, told, write_atomic
 
+if TYPE_CHECKING:
+    from counterplay.agents.exporting import Exported
+
 PAST = "past"  # the folder of past selves, in the run's own
 FORMAT = 2  # 1 had the replay in the checkpoint
 _LARGE = "learner", "replay", "playing", "ranks"  # parts of a checkpoint that are looked at by themselves
-
-
-class Score(NamedTuple):
-    """What play without exploring is worth: the mean return of episodes, with a confidence interval of Student's t."""
-
-    mean: float
-    low: float
-    high: float
-    episodes: int
-    returns: npt.NDArray[np.float64]  # [B] the team's, or [B, N]
 
 
 @dataclass(frozen=True)
@@ -59,6 +56,13 @@ class Plan:
         for name, value in asdict(self).items():
             if value is not None and name not in ("keep_replay", "compress"):
                 object.__setattr__(self, name, whole(name.replace("_", " "), value, 1))
+
+
+def _as_task(env: Any, team: bool, limit: int) -> Task:
+    """Return a task as it is; whoever makes runs knows more environments."""
+    if not isinstance(env, Task):
+        raise UserError(f"a run plays in a task, not {type(env).__name__}")
+    return env
 
 
 @dataclass
@@ -81,11 +85,16 @@ class Run:
     seconds: float = 0.0  # of training, tests included and compiling left out
     history: list[Row] = field(default_factory=list, repr=False)
     since: dict[str, list[float]] = field(default_factory=dict, repr=False)  # figures since the last row
+    told: Sequence[Infos] = field(default=(), repr=False)  # what the episodes told that ended last
     stopped_by: str = ""  # "steps" or "interrupt"
     folder: Path | None = None  # where it is kept
     preset: str = ""  # whose settings it was begun with, if any
     others: Others | None = None  # who takes the other seats, if anybody does
+    tasks: Callable[[Any, bool, int], Task] = field(default=_as_task, repr=False)  # of a user's environments
+    init_from: dict[str, str] = field(default_factory=dict)  # whose networks it began with: folder and digest
+    absolute: dict[str, Any] | None = field(default=None, repr=False)  # what its best comes to (`best.absolute`)
     ranks: list[dict[str, Any]] = field(default_factory=list, repr=False)  # what further processes keep to themselves
+    _policy: Policy | None = field(default=None, repr=False)
     _envs: dict[int, Env] = field(default_factory=dict, repr=False)
     _parts: list[replay_files.Part] = field(default_factory=list, repr=False)  # of its replay, in the folder
     _unread: bool = False  # whether these are still to be read
@@ -93,9 +102,25 @@ class Run:
     _going: Going | None = field(default=None, repr=False)  # episodes that go on over several updates
 
     @property
-    def policy(self) -> Learner:
-        """The team as it plays: `begin(batch)`, then `act(step, rng, explore=False)`."""
-        return self.learner
+    def policy(self) -> Policy:
+        """The team as something to call, `policy(observations, masks)`, that keeps what agents remember."""
+        if self._policy is None:
+            self._policy = Policy(self)
+        return self._policy
+
+    def play(self, env: Any, episodes: int = 10, seed: int = 0, limit: int = 0) -> Score:
+        """Play that many episodes of somebody's environment, such as one of PettingZoo's, and tell what they earned.
+
+        It is taken as `train` takes one; `limit` ends an episode that does not say how long it is. Nothing is explored,
+        and the run stays as it is. Raises `ValueError` where it is not like the one that the run was trained in.
+        """
+        return play(self, self.tasks(env, self.task.spec.team, limit), episodes, seed)
+
+    def export(self, out: str | Path, to: str = "onnx") -> "Exported":
+        """Write what agents play by to a file that others serve: onnx, torchscript or safetensors (`exporting`)."""
+        from counterplay.agents.exporting import export
+
+        return export(self, out, to)
 
     def playing(self, batch: int) -> Env:
         """Return the run's environment of that many episodes."""
@@ -105,11 +130,15 @@ class Run:
 
     def gather(self) -> Played:
         """Play what the learner is given next: episodes, or what it collects itself."""
+        self.told = []
         if isinstance(self.learner, Collector):
             return self.learner.collect(self.task, self.rng)
         if steps := self.rollout:
             return self._go(steps)
-        return collect(self.playing(self.learner.envs), self.learner, self.rng)
+        env = self.playing(self.learner.envs)
+        played = collect(env, self.learner, self.rng)
+        self.told = [heard_of(env)]
+        return played
 
     @property
     def rollout(self) -> int:
@@ -121,7 +150,9 @@ class Run:
         """Play so many more steps of the episodes that go on."""
         if self._going is None:
             self._going = Going(self.task, self.learner.envs)
-        return self._going.play(self.learner, steps, self.rng)
+        played = self._going.play(self.learner, steps, self.rng)
+        self.told = played.told
+        return played
 
     def evaluate(self, episodes: int = 100, seed: int = 0, confidence: float = 0.95) -> Score:
         """Play that many episodes without exploring; training does not notice."""
@@ -131,17 +162,18 @@ class Run:
         rng = np.random.default_rng([self.seed, seed, 1])
         env = self.playing(min(episodes, max(self.plan.test_episodes, self.learner.envs)))
         rounds = -(-episodes // env.batch)
-        if self.rollout:  # which may be long
-            played = [earned(env, self.learner, rng) for _ in range(rounds)]
-        else:
-            played = [collect(env, self.learner, rng, explore=False).returns() for _ in range(rounds)]
+        played, infos = [], []
+        for _ in range(rounds):  # those of a learner with a rollout may be long
+            if self.rollout:
+                played.append(earned(env, self.learner, rng))
+            else:
+                played.append(collect(env, self.learner, rng, explore=False).returns())
+            infos.append(heard_of(env))
         if self._going is not None:
             self._going.told = False  # the learner has seen other episodes since
             if self._going.env is env:
                 self._going.again()
-        returns = np.concatenate(played)[:episodes]
-        low, high = interval(totals(returns), confidence)
-        return Score(float(totals(returns).mean()), low, high, episodes, returns)
+        return score(np.concatenate(played)[:episodes], confidence, infos)
 
     def decide(
         self, obs: npt.NDArray[np.float32], legal: npt.NDArray[np.bool_], agent: npt.NDArray[np.int64]
@@ -207,14 +239,22 @@ class Run:
             self.rng = np.random.default_rng([self.seed, 0, rank, self.steps])
 
     def keep_past(self) -> None:
-        """Write what the run is now beside what it becomes, as a run of its own without its replay.
+        """Write what the run is now beside what it becomes, in `past`, under the number of its steps."""
+        self.keep_beside(f"{PAST}/{self.steps:012d}")
 
-        It goes to `past`, in the run's folder, under the number of its steps. Raises `ValueError` where nothing can be
-        written.
+    def keep_beside(self, name: str) -> None:
+        """Write what the run is now into a folder in the run's own, as a run without its replay.
+
+        Raises `ValueError` where nothing can be written.
         """
-        place = cast(Path, self.folder) / PAST / f"{self.steps:012d}"
+        place = cast(Path, self.folder) / name
         with told(place), held():
             self._write(place, [], keep_replay=False)
+
+    def again(self, other: "Run") -> None:
+        """Begin episodes that were going on anew, where another run has played in the environment that they are in."""
+        if self._going is not None and any(env is self._going.env for env in other._envs.values()):
+            self._going.again()
 
     def _write(
         self, place: Path, kept: list[replay_files.Part], keep_replay: bool | None = None
@@ -257,6 +297,9 @@ class Run:
             "seconds": self.seconds,
             "stopped_by": self.stopped_by,
             **({"against": asdict(self.others)} if self.others is not None else {}),
+            **({"init_from": self.init_from} if self.init_from else {}),
+            **({"best": found._asdict()} if (found := best(self.history)) is not None else {}),
+            **({"absolute": self.absolute} if self.absolute else {}),
         }
 
     def whole(self) -> bool:
@@ -383,33 +426,10 @@ def restore(saved: Saved, task: Task, learner: str | None = None, named: Mapping
     run.folder, run.stopped_by = saved.folder, about["stopped_by"]
     run.steps, run.episodes, run.seconds = about["steps"], about["episodes"], about["seconds"]
     run.history, run.since, run.ranks = state["history"], state["since"], ranks
+    run.init_from, run.absolute = about.get("init_from", {}), about.get("absolute")
     kept_preset = about.get("preset")  # earlier runs have none
     run.preset = kept_preset if kept_preset in presets.names() else ""
     return run
-
-
-def same_name(given: str, kept: str) -> bool:
-    """Tell whether two learners' specs are of one learner; a class of one's own may have moved to another module."""
-    given, kept = (text.partition("(")[0].strip() for text in (given, kept))
-    return given == kept or _moved(given, kept)
-
-
-def _moved(given: object, kept: object) -> bool:
-    if not (isinstance(given, str) and isinstance(kept, str) and is_own(given) and is_own(kept)):
-        return False
-    return given.partition(":")[2] == kept.partition(":")[2]
-
-
-def same_settings(kind: type, kept: Mapping[str, object], given: Mapping[str, object], whose: str) -> Any:
-    """Return the settings that a run was begun with; raise `ValueError` where those given again are others."""
-    for name, value in given.items():
-        if name not in kept:
-            raise UserError(f"{whose} has {name}=(no such setting), not {value}")
-    settings: Any = spec.build(kind, whose, {**kept, **given})
-    for name, value in given.items():
-        if getattr(settings, name) != kept[name] and not _moved(value, kept[name]):
-            raise UserError(f"{whose} has {name}={kept[name]}, not {value}")
-    return settings
 
 
 @contextmanager
@@ -421,24 +441,3 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def totals(returns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the team's returns [B], of [B] or of each agent's own [B, N]."""
-    return returns if returns.ndim == 1 else returns.sum(axis=1)
-
-
-def own_means(name: str, returns: npt.NDArray[np.float64]) -> dict[str, float]:
-    """Return the agents' own mean returns by name, `return_0` and so on; none of a team's."""
-    return {f"{name}_{n}": float(own.mean()) for n, own in enumerate(returns.T)} if returns.ndim > 1 else {}
-
-
-def interval(numbers: npt.NDArray[np.float64], confidence: float) -> tuple[float, float]:
-    """Return the confidence interval of the mean, by Student's t; nan of fewer than two numbers."""
-    from scipy.stats import t
-
-    mean, count = float(numbers.mean()), len(numbers)
-    if count < 2:
-        return math.nan, math.nan
-    half = float(t.ppf(0.5 + confidence / 2, count - 1) * numbers.std(ddof=1) / math.sqrt(count))
-    return mean - half, mean + half

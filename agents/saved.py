@@ -86,24 +86,24 @@ def check_state(saved: Mapping[str, Any], fresh: Mapping[str, Any], spec: EnvSpe
     if "replay" in saved and isinstance(saved["replay"], Mapping):  # version 0.1.0 had fewer parts
         newer = _NEWER - set(saved["replay"])
         kept = {**kept, "replay": {name: part for name, part in kept["replay"].items() if name not in newer}}
-    _check_like(saved, kept, "its state")
+    check_like(saved, kept, "its state")
     if not 0 <= saved.get("due", 0.0) < 1:
         raise UserError("it owes a number of updates that is no part of one")
     if "replay" in saved:
         check_episodes({k: part.numpy() for k, part in saved["replay"].items() if hasattr(part, "numpy")}, spec)
 
 
-def _check_like(saved: Any, fresh: Any, where: str) -> None:
+def check_like(saved: Any, fresh: Any, where: str) -> None:
     if isinstance(fresh, Mapping):
         if not isinstance(saved, Mapping) or set(saved) != set(fresh):
             raise UserError(f"{where} has other parts")
         for name, part in fresh.items():
-            _check_like(saved[name], part, f"{where}: {name}")
+            check_like(saved[name], part, f"{where}: {name}")
     elif isinstance(fresh, list | tuple):
         if not isinstance(saved, list | tuple) or len(saved) != len(fresh):
             raise UserError(f"{where} has other parts")
         for i, (ours, part) in enumerate(zip(saved, fresh, strict=True)):
-            _check_like(ours, part, f"{where} {i}")
+            check_like(ours, part, f"{where} {i}")
     elif isinstance(fresh, torch.Tensor | np.ndarray):
         _check_tensor(saved, fresh, where)
     elif type(fresh) is int:

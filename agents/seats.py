@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from counterplay.agents.rollout import Actor
 from counterplay.engine.arguments import whole
-from counterplay.engine.env import Drawn, Env, EnvSpec, Step, Task, choices, parted, random_actions, reals
+from counterplay.engine.env import Drawn, Env, EnvSpec, Informed, Step, Task, choices, parted, random_actions, reals
 from counterplay.engine.errors import UserError
 
 
@@ -123,6 +123,10 @@ class SeatsEnv:
         played[self.rows, self.open] = own
         self.shown = self.env.step(played)
         return self._seen()
+
+    def infos(self) -> Mapping[str, npt.NDArray[np.float64]]:
+        """Return what each episode told last, [B] by name, as the environment tells it."""
+        return self.env.infos() if isinstance(self.env, Informed) else {}
 
     def _seen(self) -> Step:
         """Return what the open seats see."""

@@ -73,7 +73,7 @@ class TRPO(Traced):
     def improve(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
         """Let policies take their step, and the critic learn."""
         settings, facts = self.settings, self.facts(batch)
-        figures = self.policies(batch, facts, rng)
+        figures = self.moved_policies(batch, facts, rng)
         updates = []
         for part, known in minibatches(batch, facts, settings.epochs, settings.minibatches, rng):
             value_loss = self.value_loss(part, part.rows(), Facts(*known), settings.value_clip)
@@ -81,7 +81,7 @@ class TRPO(Traced):
             updates.append({"value_loss": value_loss.detach(), "critic_gradient": critic})
         return figures | numbers(updates)
 
-    def policies(self, batch: Batch, facts: Facts, rng: np.random.Generator) -> dict[str, float]:
+    def moved_policies(self, batch: Batch, facts: Facts, rng: np.random.Generator) -> dict[str, float]:
         """Take the policies' step, or each agent's, and return what happened by name."""
         settings, rows = self.settings, batch.rows()
         names, _ = self.groups()[0]

@@ -11,15 +11,20 @@ from counterplay.engine.spec import split
 
 if TYPE_CHECKING:  # torch is imported where runs are read
     from counterplay.agents.curves import Curve
-    from counterplay.agents.run import Run, Score
+    from counterplay.agents.run import Run
+    from counterplay.agents.score import Score
     from counterplay.solvers.value import Judgement
 
 
 def variants(folder: str | Path) -> dict[str, list[Path]]:
-    """Return the folders of a sweep's runs by variant; none where a folder holds no sweep."""
+    """Return the folders of a sweep's runs by variant; none where a folder holds no sweep.
+
+    Of a sweep in several environments a variant's name begins with the environment's folder.
+    """
     found: dict[str, list[Path]] = {}
-    for path in sorted(Path(folder).glob("*/seed_*/run.json")):
-        found.setdefault(path.parent.parent.name, []).append(path.parent)
+    for pattern in ("*/seed_*/run.json", "*/*/seed_*/run.json"):
+        for path in sorted(Path(folder).glob(pattern)):
+            found.setdefault(path.parent.parent.relative_to(folder).as_posix(), []).append(path.parent)
     return found
 
 
@@ -85,7 +90,8 @@ def evaluate_sweep(
 
 def _named(folder: Path, learners: Sequence[str], settings: Mapping[str, Sequence[object]]) -> dict[str, Any]:
     """Return which of the learners a run of a sweep is by, None if it is by none, and which of the values it has."""
-    from counterplay.agents.run import read, same_name
+    from counterplay.agents.run import read
+    from counterplay.agents.same import same_name
 
     saved = read(folder)
     kept = saved.about["settings"]

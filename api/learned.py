@@ -4,7 +4,8 @@ import numpy as np
 
 from counterplay.agents.learner import Mixture
 from counterplay.agents.rollout import Actor
-from counterplay.agents.run import Run, Score, interval
+from counterplay.agents.run import Run
+from counterplay.agents.score import Score, interval
 from counterplay.agents.seats import Against, Seated, Uniform
 from counterplay.api.factored_strategies import Asked
 from counterplay.api.opponents import actor_of

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from counterplay.agents import LEARNERS, Choice, find, module, presets
 from counterplay.agents.seats import Against, Others
 from counterplay.api import company
-from counterplay.api.against import left_alone, seat_again, seat_others
+from counterplay.api.against import digest, left_alone, seat_again, seat_others
+from counterplay.api.configs import configured
 from counterplay.engine import arguments
 from counterplay.engine.catalogue import class_path, is_own
+from counterplay.engine.compiling import tell
 from counterplay.engine.errors import UserError
 from counterplay.engine.spec import literal
 from counterplay.games import GAMES
@@ -32,6 +34,8 @@ def train(
     seed: int | None = None,
     out: str | Path | None = None,
     resume: "str | Path | Run | None" = None,
+    config: str | Path | None = None,
+    init_from: str | Path | None = None,
     test_every: int | None = None,
     test_episodes: int | None = None,
     on_row: "Callable[[Run, Row], None] | None" = None,
@@ -44,6 +48,7 @@ def train(
     seat: int | None = None,
     processes: int | None = None,
     compress: str | None = None,
+    wandb: str | None = None,
     **settings: Any,
 ) -> "Run":
     """Train a team for that many environment steps in all (the preset's, or 200,000) and return the run.
@@ -52,57 +57,64 @@ def train(
     "package.module:Class" of one. `env` is a spec such as "foraging(size=8, players=2, food=2)", a `Task` or an `Env`
     of `counterplay.engine.env`, the rules of a game, or a PettingZoo parallel environment (or a function that makes
     one). `settings` are the learner's, as `counterplay train --help LEARNER` lists them; one that names a class, such
-    as `mixer`, takes the class itself. What is not set there is as the environment's preset for the learner has it
-    (`counterplay learners NAME` lists them), if there is one, or the preset named by `preset`; with preset="none" it is
-    the learner's default.
+    as `mixer`, takes the class itself. What is not set there is as the environment's preset for the learner has it, if
+    there is one, or the preset named by `preset`; with preset="none" it is the learner's default.
 
     `out` is a folder for checkpoints, TensorBoard's events and metrics.jsonl. `resume` goes on with a run, or with the
-    one in a folder, bit for bit as if it had not stopped; learner, environment, seed and settings may be left out then,
-    and have to be the run's where they are given. Every `test_every` steps (a fortieth of all) the team is tested
-    without exploring for `test_episodes` (32), and in turn-based games of players against each other, unless they are
-    large or agents remember, its exploitability is measured (`judge`). `on_row` hears of each new row of `history`, and
-    `stop` is asked before each update. The replay of learners that have one is kept in the folder too, in files beside
-    the checkpoint, unless `keep_replay` is false: a run that is resumed without it fills it anew, and does not go on
-    bit for bit. Every `past_every` steps what the run is by then is kept in the folder as well, as a run of its own in
-    `past`, to play against (`league`).
+    one in a folder, bit for bit as if it had not stopped; what else is given has to be the run's. `config` is the
+    folder of a run, or its run.json: what is left out is as that run had it, so that the new one is the same, bit for
+    bit. `init_from` is the folder of a run whose networks this one begins with. Every `test_every` steps (a fortieth of
+    all) the team is tested without exploring for `test_episodes` (32), and in turn-based games of players against each
+    other, unless they are large or agents remember, its exploitability is measured (`judge`). `on_row` hears of each
+    new row of `history`, and `stop` is asked before each update. The replay of learners that have one is kept too,
+    unless `keep_replay` is false: a run that is resumed without it fills it anew, and does not go on bit for bit. Every
+    `past_every` steps what the run is by then is kept as well, as a run of its own in `past`, to play against.
 
     `against` leaves one seat open to learn in, each in turn or `seat`, and another strategy takes the others: a run or
     its folder, "uniform", any `Actor`, and in turn-based games a solution or its file, or what else `duel` takes as a
     side; of several each episode draws one. What is learned so is an approximate best response.
 
     Networks run on `device`: "cpu", "cuda", or "auto" for a GPU where there is one; a resumed run may change it. What
-    is said here of bits holds on the CPU.
-
-    `processes` train one run together, on this machine, each with its share of the episodes and one gradient for all;
-    those that torchrun has started do so by themselves. `compress` is "powersgd" for gradients that are sent in less.
-    As processes import the script that starts them, it has to do so under `if __name__ == "__main__":`.
+    is said here of bits holds on the CPU. `processes` train one run together, on this machine, each with its share of
+    the episodes and one gradient for all; those that torchrun has started do so by themselves. `compress` is
+    "powersgd" for gradients that are sent in less. As processes import the script that starts them, it has to do so
+    under `if __name__ == "__main__":`. `wandb` is a project of Weights & Biases that rows are sent to as well.
 
     Ctrl-C ends the run, saves it, and raises `KeyboardInterrupt`; SIGTERM and SIGHUP likewise `SystemExit`, so that a
-    script's loop over seeds ends too. The `result` of either is the run. A script's own handler of a signal is called
-    instead.
-
+    script's loop ends too. The `result` of either is the run. A script's own handler of a signal is called instead.
     Raises `ValueError` for what does not fit, with what would.
     """
+    if config is not None:
+        return train(**configured(config, locals()))
     name, given = None if learner is None else text_of(learner), in_text(settings)
     steps = None if steps is None else arguments.whole("steps", steps, 1)
-    if out is not None:
-        arguments.path("out", out)
-    for call, what in ((on_row, "on_row"), (stop, "stop")):
-        if call is not None:
-            arguments.function(what, call)
+    _check(out, on_row, stop, wandb)
     company.check(processes, compress)
-    options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
-    options |= {"past_every": past_every}
+    options: dict[str, Any] = {"test_every": test_every, "test_episodes": test_episodes}
+    options |= {"keep_replay": keep_replay, "past_every": past_every}
     again = {"learner": name, "env": env, "steps": steps, "seed": seed, "resume": resume, "preset": preset}
-    again |= {"against": against, "seat": seat, "compress": compress, **options, **given}
+    again |= {"against": against, "seat": seat, "compress": compress, "init_from": init_from, **options, **given}
     with company.torchrun(processes):
         run = _run(resume, name, env, seed, steps, given, preset, against, seat)
+        if init_from is not None:
+            _begin_with(run, arguments.path("init_from", init_from), resume)
         size = company.settle(run, processes, compress, device, resume)
         from counterplay.api.training import advance
 
         with company.started(size, train, again):
             where = device if size == 1 else "cpu"
-            return advance(run, steps, out=out, on_row=on_row, stop=stop, device=where, **options)
+            return advance(run, steps, out=out, on_row=on_row, stop=stop, device=where, wandb=wandb, **options)
+
+
+def _check(out: Any, on_row: Any, stop: Any, wandb: Any) -> None:
+    """Raise `ValueError` for arguments of `train` that are of another kind."""
+    if out is not None:
+        arguments.path("out", out)
+    for call, what in ((on_row, "on_row"), (stop, "stop")):
+        if call is not None:
+            arguments.function(what, call)
+    if wandb is not None:
+        arguments.text("wandb", wandb)
 
 
 def _run(
@@ -140,6 +152,16 @@ def _run(
     return run
 
 
+def _begin_with(run: "Run", folder: Path, resume: Any) -> None:
+    """Give a run that has not begun the networks of the one in a folder, and have it remember whose they were."""
+    if resume is not None:
+        raise UserError("a run that is resumed has networks of its own: leave init_from out")
+    saved = module("run").read(folder)
+    fresh = module("beginning").begin_with(run.learner, saved.state["learner"], f"the run in {folder}")
+    run.init_from = {"folder": str(folder), "digest": digest(folder)}
+    tell(f"begins with the networks of {folder}" + (f", but for {', '.join(fresh)}" if fresh else ""))
+
+
 def check_order(learner: str, env: Any) -> None:
     """Raise `ValueError` where a learner's and an environment's names stand in each other's place."""
     if isinstance(env, str) and env.strip() in LEARNERS.names and (ENVS.knows(learner) or GAMES.knows(learner)):
@@ -175,10 +197,17 @@ def begin(
     elif seat is not None:
         raise UserError("a seat is chosen where others take the rest (against=, --against)")
     begun: Run = reading.begin(learner, task, called, seed, given)
-    begun.others = others
+    begun.others, begun.tasks = others, _there
     if chosen is not None:
         begun.preset, begun.plan = chosen.name, replace(begun.plan, steps=steps or chosen.steps)
     return begun
+
+
+def _there(env: Any, team: bool, limit: int) -> "Task":
+    """Return the task of somebody's environment that a run plays in."""
+    from counterplay.games.foreign import pettingzoo
+
+    return pettingzoo.like(ENVS.make(env), team, limit)
 
 
 def preset_in(choice: Choice, env: Any, asked: str | None) -> presets.Preset | None:
@@ -261,7 +290,7 @@ def _load(
         if learner is None and LEARNERS.imports_own(saved.learner):
             raise UserError(f"cannot load the run in {folder}: {error} (learner=, --learner)") from None
         raise
-    run.others = others
+    run.others, run.tasks = others, _there
     return run
 
 

@@ -24,6 +24,7 @@ from counterplay.engine.system import cores, interrupts
 from counterplay.engine.writing import alone, write_text
 from counterplay.games.envs import ENVS
 
+_GIVEN = ("test_every", "test_episodes", "device", "wandb")  # what is no setting
 JOURNAL = "search.journal"  # Optuna's, in the search's folder
 
 
@@ -113,7 +114,9 @@ def search(
     space, name = _space(over), text_of(learner)
     find(name)
     task = ENVS.make(env)
-    fixed = {key: value for key, value in options.items() if key not in ("test_every", "test_episodes", "device")}
+    fixed = {
+        key: value for key, value in options.items() if key not in ("test_every", "test_episodes", "device", "wandb")
+    }
     given = in_text(fixed)
     for end in (0, -1):  # what does not fit is known before anything runs
         begun = begin(name, task, 0, {**given, **{key: _end(values, end) for key, values in space.items()}}, preset)
@@ -133,11 +136,11 @@ def search(
                 for _ in range(min(count, trials - ended)):
                     _propose(study, space)
                 continue
-            jobs = {trial.number: _jobs(folder, name, trial, seeds) for trial in waiting}
+            jobs = {trial.number: _jobs(folder, name, env, goal, trial, seeds) for trial in waiting}
             every = [job for each in jobs.values() for job in each]
             failure = ""
             try:
-                work_off(every, env, goal, workers, on_progress, ray=ray, preset=preset, **options)
+                work_off(every, workers, on_progress, ray=ray, preset=preset, **options)
             except UserError as error:  # a trial whose runs fail has failed, and the search goes on
                 failure = str(error)
             if stop():
@@ -222,10 +225,11 @@ def _note(study: Any, optuna: Any, jobs: Mapping[int, list[Job]], steps: int) ->
         study.tell(number, -mean if kept[0][0] == "exploitability" else mean)
 
 
-def _jobs(folder: Path, learner: str, trial: Any, seeds: int) -> list[Job]:
+def _jobs(folder: Path, learner: str, env: Any, steps: int, trial: Any, seeds: int) -> list[Job]:
     place = folder / f"trial_{trial.number:04d}"
     said = f"trial {trial.number}"
-    return [Job(said, learner, in_text(trial.params), seed, place / f"seed_{seed}") for seed in range(seeds)]
+    settings = in_text(trial.params)
+    return [Job(said, learner, settings, seed, place / f"seed_{seed}", env, steps) for seed in range(seeds)]
 
 
 def _score(folder: Path) -> tuple[str, float] | None:

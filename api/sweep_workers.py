@@ -34,6 +34,8 @@ class Job:
     settings: Mapping[str, object]
     seed: int
     folder: Path
+    env: Any
+    steps: int  # that it is to have
 
     @property
     def done(self) -> int:
@@ -52,7 +54,6 @@ class SweepProgress(NamedTuple):
     jobs: int
     running: Mapping[Job, int]  # steps that each has had
     tests: Mapping[Job, float]  # its last test's return
-    steps: int  # that every run is to have
 
 
 _KILLED = "its process was killed"
@@ -75,20 +76,18 @@ class Compiling(NamedTuple):
 
 def work_off(
     jobs: Sequence[Job],
-    env: Any,
-    steps: int,
     workers: int | None = None,
     on_progress: Callable[[SweepProgress], None] | None = None,
     **options: Any,
 ) -> bool:
-    """Bring every run to that many steps, `workers` at a time (one a core if None); return False after Ctrl-C.
+    """Bring every run to its steps, `workers` at a time (one a core if None); return False after Ctrl-C.
 
     `options` go to `train`. Runs that have their steps are left as they are, and others
     go on where they stopped. Ctrl-C makes the running ones save themselves. Raises `ValueError` for a run that failed,
     once the others are done.
     """
     had = {job: job.done for job in jobs}
-    waiting = [job for job in jobs if had[job] < steps]
+    waiting = [job for job in jobs if had[job] < job.steps]
     count = workers or cores()
     context = get_context("forkserver")
     context.set_forkserver_preload(["counterplay.api.training"])
@@ -100,8 +99,8 @@ def work_off(
 
     def report() -> None:
         if on_progress is not None:
-            finished = sum(had[job] >= steps for job in jobs)
-            on_progress(SweepProgress(finished, len(jobs), {job: had[job] for job in running}, tests, steps))
+            finished = sum(had[job] >= job.steps for job in jobs)
+            on_progress(SweepProgress(finished, len(jobs), {job: had[job] for job in running}, tests))
 
     report()
     try:
@@ -111,7 +110,7 @@ def work_off(
                 while waiting and len(running) < count and not ended:
                     job = waiting.pop(0)
                     heard, says = context.Pipe()
-                    process = context.Process(target=_work, args=(os.getcwd(), env, job, steps, options, says))
+                    process = context.Process(target=_work, args=(os.getcwd(), job, options, says))
                     process.start()
                     says.close()  # the process has its own end; ours would keep the pipe open
                     running[job] = Worker(process, heard)
@@ -147,11 +146,11 @@ def work_off(
     return not ended
 
 
-def run_one(job: Job, env: Any, steps: int, options: Mapping[str, Any], **more: Any) -> None:
-    """Bring a run to that many steps, from where it is; raises `ValueError` where it fails."""
+def run_one(job: Job, options: Mapping[str, Any], **more: Any) -> None:
+    """Bring a run to its steps, from where it is; raises `ValueError` where it fails."""
     place: dict[str, Any] = {"resume": job.folder} if (job.folder / CHECKPOINT_FILE).is_file() else {"out": job.folder}
     given: dict[str, Any] = {**options, **job.settings}
-    train(job.learner, env, steps=steps, seed=job.seed, processes=1, **place, **more, **given)
+    train(job.learner, job.env, steps=job.steps, seed=job.seed, processes=1, **place, **more, **given)
 
 
 def fail(failed: Mapping[Job, str], jobs: Sequence[Job]) -> None:
@@ -160,7 +159,7 @@ def fail(failed: Mapping[Job, str], jobs: Sequence[Job]) -> None:
         raise UserError(f"{len(failed)} of {len(jobs)} runs failed; {job.variant}, seed {job.seed}: {error}")
 
 
-def _work(here: str, env: Any, job: Job, steps: int, options: Mapping[str, Any], says: Connection) -> None:
+def _work(here: str, job: Job, options: Mapping[str, Any], says: Connection) -> None:
     """Do one run, in a process of its own, that saves itself and ends when the sweep is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep says when to stop
     os.chdir(here)  # the server of processes may have been started elsewhere
@@ -175,7 +174,7 @@ def _work(here: str, env: Any, job: Job, steps: int, options: Mapping[str, Any],
     try:
         with telling(lambda line: say(Compiling(line))):
             # stopped by something to hear, or where nobody is there any more
-            run_one(job, env, steps, options, on_row=tell_row, stop=says.poll)
+            run_one(job, options, on_row=tell_row, stop=says.poll)
         say("")
     except ValueError as error:
         say(str(error))

@@ -1,5 +1,6 @@
 """The command line's half for teams: learners, envs, train, sweep, watch, and evaluating what was trained."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ PRESET = click.option(
     "--preset",
     metavar="NAME",
     help="What is not set is as this preset has it, by default ENV's own; 'none': the learner's defaults.",
+)
+
+
+WANDB = click.option(
+    "--wandb", metavar="PROJECT", help="Send rows to Weights & Biases too; WANDB_MODE=offline keeps them."
 )
 
 
@@ -78,6 +84,8 @@ def envs(name: str | None) -> None:
 @PRESET
 @click.option("--out", metavar="DIR", help="Keep the run there: checkpoints, metrics.jsonl, TensorBoard's events.")
 @click.option("--resume", metavar="DIR", help="Go on with the run in that folder; LEARNER and ENV may be left out.")
+@click.option("--config", metavar="FILE|DIR", help="Repeat the run of that run.json; what else is given comes first.")
+@click.option("--init-from", metavar="DIR", help="Begin with the networks of the run in that folder.")
 @click.option(
     "--test-every", type=Count(), metavar="N", help="Steps between tests without exploring; a fortieth of all."
 )
@@ -93,6 +101,7 @@ def envs(name: str | None) -> None:
 )
 @click.option("--seat", type=click.IntRange(min=0), metavar="K", help="The seat left open then; each in turn.")
 @click.option("--past-every", type=Count(), metavar="N", help="Steps between past selves that are kept, in DIR/past.")
+@WANDB
 @DEVICE
 @click.option("--processes", type=Count(), metavar="K", help="Processes that train the run together, here; 1.")
 @click.option(
@@ -127,7 +136,7 @@ def train(
         about = [] if choice is None else ["", *_about(choice, env, more["preset"])]
         put([*click.get_current_context().get_help().splitlines(), *about])
         return 0
-    if resume is None and (learner is None or env is None):
+    if resume is None and more["config"] is None and (learner is None or env is None):
         raise UserError("name a learner and an environment, as in: train qmix climbing; --help LEARNER lists settings")
     more |= {name: values[0] for name, values in settings_of(sets, several=False).items()}
     pages = run_pages()
@@ -135,7 +144,7 @@ def train(
 
     failure = None
     with interrupts() as stop:  # until all is said
-        with nullcontext() if beside() else watching(f"{learner} {env}" if resume is None else resume) as watch:
+        with nullcontext() if beside() else watching(resume or more["config"] or f"{learner} {env}") as watch:
             told = None if watch is None else watch.row
             try:
                 run = counterplay.train(learner, env, resume=resume, on_row=told, against=against or None, **more)
@@ -166,7 +175,7 @@ def _about(choice: Any, env: str | None, preset: str | None) -> list[str]:
 
 @click.command()
 @click.argument("learners")
-@click.argument("env")
+@click.argument("env", metavar="ENVS")
 @click.option("--out", metavar="DIR", required=True, help="Where all runs are kept, the table and the figure.")
 @click.option("--seeds", type=Count(), metavar="N", help="Runs of each, from 0 on: 5, of a search's trials 1.")
 @click.option(
@@ -175,9 +184,14 @@ def _about(choice: Any, env: str | None, preset: str | None) -> list[str]:
 @click.option("--set", "sets", multiple=True, metavar="NAME=A,B,...", help="A setting, and the values to try.")
 @PRESET
 @click.option("--workers", type=Count(), metavar="N", help="Runs at a time; one a core.")
+@click.option("--test-every", type=Count(), metavar="N", help="Steps between a run's tests; a fortieth of all.")
+@click.option("--test-episodes", type=Count(), metavar="N", help="Episodes of such a test; 32.")
+@click.option("--slurm", metavar="FILE", help="Run nothing: write a script there whose array of jobs are the runs.")
+@click.option("--only", type=click.IntRange(min=0), metavar="K", help="Do the run of that number alone, from 0 on.")
 @click.option("--ray", metavar="ADDRESS", help="A Ray cluster does the runs; 'local': one that is started here.")
 @click.option("--search", "trials", type=Count(), metavar="N", help="Look for settings by so many trials (Optuna).")
 @click.option("--over", multiple=True, metavar="NAME=A,B,...", help="Which: values, LOW:HIGH, or LOW:HIGH:log.")
+@WANDB
 @DEVICE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def sweep(
@@ -188,9 +202,10 @@ def sweep(
     as_json: bool,
     trials: int | None,
     over: tuple[str, ...],
+    slurm: str | None,
     **options: Any,
 ) -> int:
-    """Train LEARNERS, such as qmix,vdn, in ENV over seeds and settings, on the machine's cores.
+    """Train LEARNERS, such as qmix,vdn, in ENVS over seeds and settings, on the machine's cores.
 
     Ends with a table and a figure of learning curves with bands over seeds. Started again, it leaves finished runs as
     they are and goes on with the others; Ctrl-C keeps what there is. With --search it tries settings that do better
@@ -199,33 +214,66 @@ def sweep(
     from counterplay.api.runs import settings_of
     from counterplay.engine.spec import split
 
+    options = {name: value for name, value in options.items() if value is not None or name in ("seeds", "only")}
+    only = options.pop("only")
     if trials is not None:
+        for name, given in (("slurm", slurm), ("only", only)):
+            if given is not None:
+                raise UserError(f"--{name} is for sweeps, and a search proposes runs by what others came to")
         return _search(split(learners), env, out, sets, as_json, trials, over, options)
     if over:
         raise UserError("--over is for a search: give --search N too, or --set for all combinations of values")
-    names, settings = split(learners), settings_of(sets, several=True)
+    names, settings, envs = split(learners), settings_of(sets, several=True), split(env)
+    where: Any = envs if len(envs) > 1 else env
+    options["seeds"] = options["seeds"] or 5
+    if slurm is not None:
+        return _slurm(slurm, names, where, out, settings, options)
     from counterplay.show.training import watching_sweep
 
     failure = None
     with interrupts() as stop, watching_sweep() as live:
         try:
-            options["seeds"] = options["seeds"] or 5
-            found = counterplay.sweep(names, env, out=out, settings=settings, on_progress=live.progress, **options)
+            more = {**options, "only": only, "on_progress": live.progress}
+            found = counterplay.sweep(names, where, out=out, settings=settings, **more)
         except NotSaved as error:
             found, failure = error.result, error
     from counterplay.agents.curves import figures
     from counterplay.show import chart
 
-    kept = Path(out) / "curves.png"
+    kept = Path(out) if len(envs) > 1 else Path(out) / "curves.png"
     if as_json:
         put_json({"env": env, "folder": out, "figure": str(kept), "results": figures(found)})
-    else:
-        put([*chart.lines(found, paint), "", f"Learning curves: {kept}"] if found else [])
+    elif found:
+        for name in dict.fromkeys(curve.env for curve in found):
+            put([*([name] if name else []), *chart.lines([c for c in found if c.env == name], paint), ""])
+        put([f"Learning curves: {kept}"] if only is None else [])
     if stop():
         click.echo("Interrupted; the same command goes on.", err=True)
     if failure is not None:
         raise failure
     return stop.code
+
+
+def _slurm(
+    file: str, learners: list[str], env: Any, out: str, settings: dict[str, list[object]], options: dict[str, Any]
+) -> int:
+    """Write the script of a sweep's array of jobs, and tell how it is used."""
+    from counterplay.api.slurm import script
+    from counterplay.api.sweep import jobs_of, make_folder
+    from counterplay.engine.writing import check_writable, write_text
+
+    check_writable(Path(file))
+    jobs = jobs_of(learners, env, out, settings=settings, **{k: v for k, v in options.items() if k not in _PLACES})
+    make_folder(Path(out))  # where Slurm writes what jobs say
+    context = click.get_current_context()
+    write_text(Path(file), script(context.command, context.params, jobs, Path(out)))
+    click.echo(f"{file}: an array of {len(jobs)} jobs, a run each. Next:")
+    click.echo(f"  sbatch {file}")
+    click.echo("Submitted again it goes on with what is missing; this command without --slurm then tells the results.")
+    return 0
+
+
+_PLACES = ("workers", "ray")  # where runs are done, which is none of theirs
 
 
 def _search(
@@ -330,6 +378,26 @@ def evaluate_run(
         put_json(pages.evaluation_figures(run, score, judged, won, met))
     else:
         put(pages.evaluation(run, score, judged, paint, won, met))
+
+
+def export_run(file: str, kind: str, out: str | None, others: Mapping[str, Any], **own: Any) -> None:
+    """Write the run in a folder as others serve it, and tell what was compared."""
+    run_pages()
+    if not Path(file).is_dir():
+        raise UserError(f"{kind} is a format of runs, and {file} is no folder of one: solutions go to csv or json")
+    if kind in ("csv", "json"):
+        raise UserError(f"{file} is a folder, and runs go to onnx, torchscript or safetensors, not {kind}")
+    if out is None:
+        raise UserError(f"--to {kind} writes a file: name it, such as --out team.{kind[:4].lower()}")
+    for name in (name for name, value in others.items() if value is not None):
+        raise UserError(f"--{name} is for solutions, and {file} is a run")
+    from counterplay.api.evaluation import load_named
+
+    made = load_named(file, **own).export(out, kind)
+    click.echo(f"{out}: {', '.join(made.inputs)} -> {', '.join(made.outputs)}")
+    click.echo(
+        f"Beside the run on {made.compared:,} observations that it had not seen it differs by {made.apart:.2g} at most."
+    )
 
 
 COMMANDS = (learners, envs, train, sweep, watch_run)

@@ -1,8 +1,9 @@
 """The training loop around all learners: play, learn, measure, keep."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,13 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.agents import together
+from counterplay.agents.best import keep_best
+from counterplay.agents.board import Board
 from counterplay.agents.checks import check_learned
 from counterplay.agents.cut import Pieces
+from counterplay.agents.infos import Infos, figures
 from counterplay.agents.log import Log, Row
 from counterplay.agents.nn.device import choose, in_words, move
 from counterplay.agents.replay import Replay, Ring
 from counterplay.agents.rollout import Played
-from counterplay.agents.run import Run, own_means, torch_threads, totals
+from counterplay.agents.run import Run, torch_threads
+from counterplay.agents.score import own_means, totals
+from counterplay.api.absolute import absolute
 from counterplay.api.learned import is_judged, judge, winnings
 from counterplay.engine.compiling import clock, tell, telling
 from counterplay.engine.errors import NotSaved, UserError
@@ -67,6 +73,7 @@ def advance(
     past_every: int | None = None,
     threads: int = 1,
     device: str = "auto",
+    wandb: str | None = None,
 ) -> Run:
     """Train until the run has that many environment steps in all (a step is all agents of one episode moving).
 
@@ -78,10 +85,11 @@ def advance(
     `test_every` steps also `test_return` with `test_low` and `test_high`, without exploring, and in small games of
     players against each other `test_exploitability`, in those too large for that `test_winnings`. `on_row` is given
     each row. A run that is kept in a folder (in `out` from now on, if given) is saved there at the beginning, at
-    the end, and once a minute, and its rows are written there as they come. A checkpoint that cannot be written is
+    the end, and once a minute, and its rows are written there as they come. What it was at its best test is kept in
+    `best` there, and judged anew when it has its steps (`absolute`). A checkpoint that cannot be written is
     told, and tried again; the last one is written elsewhere then, and `NotSaved` says where. Networks are small:
     one thread is the fastest.
-    Where they run (`device`) is told first.
+    Where they run (`device`) is told first. `wandb` is the project of Weights & Biases that rows go to as well.
 
     Where processes train together (`together.joined`), each calls this with a run of its own; the first alone has the
     folder, tells, tests and is heard of by `on_row`.
@@ -89,8 +97,8 @@ def advance(
     Raises `ValueError` where the environment shows what is no number, and where learning diverges (a loss that is nan):
     what was saved before stays as it is.
     """
-    given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes, "keep_replay": keep_replay}
-    given |= {"past_every": past_every}
+    given = {"steps": steps, "test_every": test_every, "test_episodes": test_episodes}
+    given |= {"keep_replay": keep_replay, "past_every": past_every}
     changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     where = choose(device)
     run.plan = replace(run.plan, **changed)
@@ -118,18 +126,29 @@ def advance(
         _hear(run)
         if place is not None:
             run.save(place)
-        log = None if run.folder is None else Log(run.folder, run.history, run.steps)
-        if log is not None:
-            stack.callback(log.close)
+        logs = _logs(run, wandb if first else None, stack)
         stack.enter_context(torch_threads(threads))
         stopped = stack.enter_context(interrupts())
-        _train(run, stopped, stop, log, on_row)
+        _train(run, stopped, stop, logs, on_row)
+        if first and run.stopped_by == "steps":
+            run.absolute = absolute(run)
         stopped.arm()
         _hear(run)
         if run.folder is not None:
             _save_at_end(run)
     stopped.again(run)
     return run
+
+
+def _logs(run: Run, wandb: str | None, stack: ExitStack) -> list[Log | Board]:
+    """Return what is told each row: the run's folder, and a project of Weights & Biases; the stack closes them."""
+    logs: list[Log | Board] = [] if run.folder is None else [Log(run.folder, run.history, run.steps)]
+    for log in logs:
+        stack.callback(log.close)
+    if wandb is not None:
+        logs.append(Board(wandb, run.about(), run.folder))
+        stack.callback(logs[-1].close)
+    return logs
 
 
 def _join(run: Run) -> None:
@@ -168,20 +187,21 @@ class _Heard(NamedTuple):
     started: int
     returns: npt.NDArray[np.float64]  # [E] of the team, or [E, N], of what came to its end
     lasted: float  # steps of these, together
+    told: list[Infos]  # what these told beside
 
 
-def _heard(played: Played) -> _Heard:
+def _heard(run: Run, played: Played) -> _Heard:
     lasted = played.lasted.sum() if isinstance(played, Pieces) else played.steps
-    every = together.gathered(_Heard(played.steps, played.started, played.returns(), float(lasted)))
-    steps, started, returns, lengths = zip(*every, strict=True)
-    return _Heard(sum(steps), sum(started), np.concatenate(returns), sum(lengths))
+    every = together.gathered(_Heard(played.steps, played.started, played.returns(), float(lasted), [*run.told]))
+    steps, started, returns, lengths, infos = zip(*every, strict=True)
+    return _Heard(sum(steps), sum(started), np.concatenate(returns), sum(lengths), [*chain(*infos)])
 
 
 def _train(
     run: Run,
     stopped: Stop,
     stop: Callable[[], bool] | None,
-    log: Log | None,
+    logs: Sequence[Log | Board],
     on_row: Callable[[Run, Row], None] | None,
 ) -> None:
     """Play and learn until the run has its steps, or is stopped."""
@@ -205,17 +225,19 @@ def _train(
         played = run.gather()
         learned = run.learner.learn(played, run.rng)
         check_learned(learned, run.steps + played.steps, run.settings, run.folder)
-        _note(run, _heard(played), learned)
+        _note(run, _heard(run, played), learned)
         stopped.arm()  # before there is nothing to keep, and signals end everything at once
         testing = run.steps // test_every > before // test_every or run.steps >= goal
         last = int(run.history[-1]["steps"]) if run.history else 0
         due = run.steps // row_every > last // row_every and "return" in run.since  # as it is once an episode has ended
         if first and (testing or due):
             row = _row(run, times, testing)
-            if log is not None:
+            for log in logs:
                 log.add(row)
             if on_row is not None:
                 on_row(run, row)
+            if testing:
+                keep_best(run)
         run.seconds = times.seconds()
         _keep_past(run, before)
 
@@ -248,7 +270,7 @@ def _note(run: Run, heard: _Heard, learned: dict[str, float]) -> None:
         return  # rows are the first process's
     if len(heard.returns):  # else none has come to its end
         learned |= {"return": float(totals(heard.returns).mean()), "length": heard.lasted / heard.started}
-        learned |= own_means("return", heard.returns)
+        learned |= own_means("return", heard.returns) | figures(heard.told)
     for name, figure in learned.items():
         run.since.setdefault(name, []).append(figure)
 
@@ -262,6 +284,7 @@ def _row(run: Run, times: _Times, testing: bool) -> Row:
         score = run.evaluate(run.plan.test_episodes, run.steps)
         row |= {"test_return": score.mean, "test_low": score.low, "test_high": score.high}
         row |= own_means("test_return", score.returns)
+        row |= {f"test_info_{name}": mean for name, mean in score.infos.items()}
         row.setdefault("return", score.mean)  # no episode has ended since the last row
         row |= {"test_exploitability": judge(run).exploitability} if is_judged(run) else {}
         if won := winnings(run, run.plan.test_episodes, run.steps):

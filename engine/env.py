@@ -183,6 +183,18 @@ class Continuing(Protocol):
 
 
 @runtime_checkable
+class Informed(Protocol):
+    """An environment that tells more of its episodes than what they paid, such as whether they were won."""
+
+    def infos(self) -> Mapping[str, npt.NDArray[np.float64]]:
+        """Return by name what each episode told last, [B]; nan of those that have not told it.
+
+        Of an episode that has ended that is what it told at its end, until it is begun anew.
+        """
+        ...
+
+
+@runtime_checkable
 class Drawn(Protocol):
     """An environment that can be looked at."""
 

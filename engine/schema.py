@@ -236,6 +236,31 @@ class AgainstHeader(Struct):
             raise ValueError("not every side of the run has a digest")
 
 
+class InitHeader(Struct):
+    """Whose networks a run began with."""
+
+    folder: Annotated[str, Meta(min_length=1, max_length=10_000)]
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class BestHeader(Struct):
+    """The best test of a run (`agents.best.Best`)."""
+
+    steps: Count
+    measure: Literal["return", "exploitability"]
+    figure: float
+
+
+class AbsoluteHeader(Struct, rename={"mean": "return"}):
+    """What the best of a run comes to in episodes that it was not chosen by."""
+
+    steps: Count
+    mean: float
+    low: float | None
+    high: float | None
+    episodes: Some
+
+
 class RunHeader(Struct):
     """What a run of a learner is, in its checkpoint and in run.json."""
 
@@ -250,6 +275,9 @@ class RunHeader(Struct):
     seconds: Seconds
     stopped_by: Annotated[str, Meta(max_length=100)]
     against: AgainstHeader | None = None
+    init_from: InitHeader | None = None
+    best: BestHeader | None = None
+    absolute: AbsoluteHeader | None = None
 
 
 class Position(Struct):

@@ -1,6 +1,7 @@
 """Learners and runs as lines of text."""
 
 import inspect
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,9 +9,11 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from counterplay.agents import Choice, find
+from counterplay.agents.best import BEST, best
 from counterplay.agents.learner import meanings
 from counterplay.agents.presets import Preset, presets_of
-from counterplay.agents.run import Run, Score, interval
+from counterplay.agents.run import Run
+from counterplay.agents.score import Score, interval
 from counterplay.engine.catalogue import is_own
 from counterplay.engine.text import count, duration, small
 from counterplay.games.envs import ENVS
@@ -81,12 +84,23 @@ def summary(run: Run, paint: Paint) -> Iterator[str]:
         found = in_words(test["test_return"], test["test_low"], test["test_high"], run.plan.test_episodes)
         lines = [("sum of returns" if own else "return", found)]
         lines += [(f"agent {n}", f"{x:.4g}") for n, x in enumerate(own)]
+        lines += [(name.removeprefix("test_info_"), f"{x:.4g}") for name, x in test.items() if "_info_" in name]
         if "test_exploitability" in test:
             lines.append(("exploitability", f"{test['test_exploitability']:.4g}, exact"))
         if "test_winnings" in test:
             mean, low, high = (test[f"test_winnings{end}"] for end in ("", "_low", "_high"))
             lines.append(_winnings(mean, low, high, run.plan.test_episodes))
-        yield from table(lines, paint)
+        yield from table([*lines, *_bests(run)], paint)
+
+
+def _bests(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield what a run was at its best test, and what that comes to, if it is kept."""
+    if run.folder is None or (found := best(run.history)) is None:
+        return
+    yield "best", f"{found.measure} {found.figure:.4g} at {count(found.steps, 'step')}, in {run.folder / BEST}"
+    if (now := run.absolute) is not None:
+        low, high = (math.nan if now[end] is None else now[end] for end in ("low", "high"))
+        yield "best, again", in_words(now["return"], low, high, now["episodes"])
 
 
 def in_words(mean: float, low: float, high: float, episodes: int) -> str:
@@ -118,6 +132,7 @@ def evaluation(
         lines.append((f"agent {n}", in_words(mean, low, high, score.episodes)))
     word = "return" if score.returns.ndim == 1 else "sum"
     lines.append((word, in_words(score.mean, score.low, score.high, score.episodes)))
+    lines += [(name, f"{mean:.4g}") for name, mean in score.infos.items()]
     if isinstance(judged, str):
         lines.append(("exploitability", f"not measured: {judged}"))
     elif judged is not None:
@@ -154,7 +169,8 @@ def evaluation_figures(
     span: dict[str, Any] = (
         {"agents": own, "sum": {"return": score.mean, **of_all}} if own else {"return": score.mean, **of_all}
     )
-    return {**figures(run), **span, "played": score.episodes, **exact}
+    told = {"infos": dict(score.infos)} if score.infos else {}
+    return {**figures(run), **span, "played": score.episodes, **told, **exact}
 
 
 def own_scores(score: Score) -> list[tuple[float, float, float]]:
@@ -164,6 +180,7 @@ def own_scores(score: Score) -> list[tuple[float, float, float]]:
 
 def figures(run: Run) -> dict[str, Any]:
     """Return what a run is, for JSON."""
+    found = best(run.history)
     return {
         "learner": run.name,
         "env": run.env,
@@ -174,6 +191,8 @@ def figures(run: Run) -> dict[str, Any]:
         "seconds": run.seconds,
         "stopped_by": run.stopped_by,
         "folder": None if run.folder is None else str(run.folder),
+        **({} if run.folder is None or found is None else {"best": found._asdict()}),
+        **({} if run.absolute is None else {"absolute": run.absolute}),
     }
 
 

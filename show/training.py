@@ -153,7 +153,7 @@ class SweepWatch:
 
     def progress(self, now: "SweepProgress") -> None:
         """Tell how far the sweep is."""
-        done = now.finished + sum(now.running.values()) / now.steps
+        done = now.finished + sum(steps / job.steps for job, steps in now.running.items())
         parts = [f"{now.finished} of {count(now.jobs, 'run')} finished"]
         left = self.pace.left(time.perf_counter(), done, now.jobs)
         if left is not None and done < now.jobs:
@@ -162,7 +162,7 @@ class SweepWatch:
             self.live.line = " · ".join(parts)
             names = [f"{job.variant}, seed {job.seed}" for job in now.running]
             bars = [
-                _bar(f"{name:<{max(map(len, names))}}", steps / now.steps, now.tests.get(job))
+                _bar(f"{name:<{max(map(len, names))}}", steps / job.steps, now.tests.get(job))
                 for name, (job, steps) in zip(names, now.running.items(), strict=True)
             ]
             self.live.curve = lambda width, height: bars[:height]

@@ -81,7 +81,7 @@ def test_dependencies_are_those_imported():
     used -= {"counterplay", *sys.stdlib_module_names}
     required, *optional = (
         {module for r in requirements(extra) for module in MODULES.get(canonicalize_name(r.name), {r.name})}
-        for extra in ("", "learn", "openspiel", "cuda", "ray", "search", "hands", "parquet", "test")
+        for extra in ("", "learn", "openspiel", "cuda", "ray", "search", "hands", "parquet", "onnx", "wandb", "test")
     )
     assert required <= used <= required.union(*optional)
 

@@ -180,7 +180,7 @@ def test_trust_region(seed, most, sequential, lives):
     episodes = naive.some_episodes(spec, rng)
     batch = learner.batch(episodes, weights(episodes))
     facts, before = learner.facts(batch), bare(learner, episodes)
-    told = learner.policies(batch, facts, rng)
+    told = learner.moved_policies(batch, facts, rng)
     after = bare(learner, episodes)
     was, now = policies(episodes, before), policies(episodes, after)
     for n in range(spec.agents) if sequential else [None]:
@@ -209,7 +209,7 @@ def test_hatrpo_steps_one_after_another():
 
     learner.tried = spy
     start = bare(learner, episodes)
-    learner.policies(batch, facts, rng)
+    learner.moved_policies(batch, facts, rng)
     turns = []
     for agents, weight, logits in seen:
         (n,) = torch.nonzero(agents)[:, 0].tolist()

@@ -16,7 +16,8 @@ from torch import nn
 import counterplay
 from counterplay.agents import LEARNERS, find
 from counterplay.agents.rollout import collect
-from counterplay.agents.run import Plan, interval
+from counterplay.agents.run import Plan
+from counterplay.agents.score import interval
 from counterplay.api.training import advance
 from counterplay.engine.env import EnvSpec, blank
 from counterplay.games.envs import make_env

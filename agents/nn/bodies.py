@@ -303,15 +303,15 @@ class Bodied(nn.Module):
 
     def _over_time(self, obs: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor]:
         assert memory is not None
-        steps = obs.transpose(0, 1)  # [T, B, N, O]
-        found = steps.new_empty(*steps.shape[:-1], self.hidden)
-        after = torch.empty_like(memory)
+        steps, found, after = obs.transpose(0, 1), [], []  # [T, B, N, O]
         for body, group in zip(self.bodies, self.groups, strict=True):
-            rows = steps[:, :, group].flatten(1, 2)
-            x, then = body(rows, memory[:, group].flatten(0, 1))
-            found[:, :, group] = x.unflatten(1, (-1, len(group)))
-            after[:, group] = then.unflatten(0, (-1, len(group)))
-        return found.transpose(0, 1), after
+            x, then = body(steps[:, :, group].flatten(1, 2), memory[:, group].flatten(0, 1))
+            found.append(x.reshape(x.shape[0], -1, len(group), x.shape[-1]))
+            after.append(then.reshape(-1, len(group), then.shape[-1]))
+        if len(self.groups) == 1:
+            return found[0].transpose(0, 1), after[0]
+        order = torch.tensor([n for group in self.groups for n in group], device=obs.device).argsort()
+        return torch.cat(found, dim=2).index_select(2, order).transpose(0, 1), torch.cat(after, dim=1)[:, order]
 
 
 def grid_of(spec: EnvSpec) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ INSTALL = 'PettingZoo is not installed; pip install "counterplay[learn]"'
 _LENGTHS = ("max_cycles", "max_steps", "max_episode_steps")  # where environments say how long an episode is
 _PROBES, _PROBED = 3, 50  # episodes and steps of each that show how agents are paid
 _ENOUGH, _TOGETHER = 20, 0.3  # so many steps show that rewards go together, if they correlate so much
+_TOLD = 64  # numbers of infos, by name, that are heard of
 _SHOWN = 10  # numbers of an observation that a picture has
 
 
@@ -197,6 +198,7 @@ class Copies:
         self.shown = blank(self.spec, self.batch)
         self.clock = np.zeros(self.batch, np.int64)
         self.over: list[set[Any]] = [set() for _ in copies]  # who has been told that its game is over
+        self.told: dict[str, npt.NDArray[np.float64]] = {}  # [B] what episodes told last, nan of those that did not
 
     def reset(self, rng: np.random.Generator) -> Step:
         return self.begin(rng.integers(0, 2**31, self.batch))
@@ -217,6 +219,8 @@ class Copies:
         if shown.ended is not None:
             shown.ended[:] = False
         self.clock[:] = 0
+        for numbers_told in self.told.values():
+            numbers_told[:] = np.nan
         for b, env in enumerate(self.copies):
             self.over[b].clear()
             with self.blamed(b):
@@ -249,6 +253,7 @@ class Copies:
         self.clock[b] += 1
         where = self.where(b)
         obs, rewards, terminated, truncated, infos = of_step(answer, agents, list(chosen), where)
+        self.hear(b, infos)
         paid = [reward(rewards[a], a, where) if a in rewards else 0.0 for a in agents]
         shown.reward[b] = sum(paid) if self.spec.team else paid
         ended = {a for a in chosen if flag(terminated[a], "termination", a, where)}
@@ -270,6 +275,23 @@ class Copies:
             for n, a in enumerate(agents):  # of whom nothing more is heard is as if it had ended
                 gone = a in chosen and a not in late
                 shown.ended[b, n] = a not in left and (gone or shown.ended[b, n])
+
+    def infos(self) -> Mapping[str, npt.NDArray[np.float64]]:
+        """Return what each copy's episode told last, [B] by name: the mean of the agents that told it."""
+        return self.told
+
+    def hear(self, b: int, infos: Mapping[Any, Any]) -> None:
+        """Write down the numbers among what a copy tells its agents; whatever else it tells is left."""
+        heard: dict[str, list[float]] = {}
+        for info in infos.values():
+            for name, value in info.items() if isinstance(info, Mapping) else ():
+                if isinstance(value, int | float | np.bool_ | np.number) and np.isfinite(value):
+                    heard.setdefault(str(name), []).append(float(value))
+        for name, values in heard.items():
+            if name not in self.told and len(self.told) < _TOLD:
+                self.told[name] = np.full(self.batch, np.nan)
+            if name in self.told:
+                self.told[name][b] = sum(values) / len(values)
 
     def action(self, n: int, action: Any) -> Any:
         """Return an action as agent n's space has it."""

@@ -17,10 +17,11 @@ from typing import Any, ClassVar
 
 from counterplay.engine import spec as specs
 from counterplay.engine.catalogue import import_here
-from counterplay.engine.env import Env, EnvSpec, blank
+from counterplay.engine.env import Env, EnvSpec, Task, blank
 from counterplay.engine.errors import UserError
 from counterplay.engine.system import cores
 from counterplay.games.foreign.copies import INSTALL, Copies, Fit, examine
+from counterplay.games.foreign.named import InSpaces
 from counterplay.games.foreign.tuples import Tuples, is_gymnasium
 from counterplay.games.foreign.workers import Crew
 
@@ -250,6 +251,11 @@ class Parallel:
         workers = min(batch, usual if self.workers < 0 else self.workers) if batch > 1 else 0
         return Crew(self.name, self.spec, self.copies, batch, workers) if workers else self.copies(batch)
 
+    def named(self) -> InSpaces:
+        """Return its agents by their names."""
+        made = in_parallel(self.make.env) if isinstance(self.make, Given) else self.build()
+        return InSpaces(Copies(self.name, self.spec, self.fit, [made]))
+
     def copies(self, count: int) -> Copies:
         """Return that many new copies, played in this process."""
         return Copies(self.name, self.spec, self.fit, [self.build() for _ in range(count)])
@@ -262,6 +268,17 @@ def from_parallel(env: Any, *, reward: str = "auto", limit: int = 0, workers: in
     """
     named = hasattr(env, "possible_agents") or not callable(env)
     return Parallel(Given(env) if named else env, reward, limit, workers, pad)
+
+
+def like(task: Task, team: bool, limit: int) -> Task:
+    """Return a task with one reward for all, or one each, and an end after `limit` steps (0: its own), if it is ours.
+
+    So somebody's environment is played like the one that a team was trained in, and nothing is guessed of it.
+    """
+    if not isinstance(task, Parallel):
+        return task
+    paid = ("team" if team else "individual") if task.reward == "auto" else task.reward
+    return replace(task, reward=paid, limit=limit or task.limit)
 
 
 def read(text: str) -> Parallel:

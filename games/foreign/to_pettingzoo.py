@@ -44,6 +44,7 @@ class _One:
         self.render_mode = render_mode
         self.metadata: dict[str, Any] = {"name": spec_of(task) or type(task).__name__, "render_modes": list(_TEXT)}
         self.task, self.spec = task, task.spec
+        self.max_cycles = self.spec.limit
         self.env = task.start(1)
         self.rng = np.random.default_rng()
         self.now: Any = None  # the step that is shown

@@ -6,13 +6,14 @@ Each message is one byte that says what follows, and arrays as their bare bytes:
 """
 
 import contextlib
+import json
 import os
 import pickle
 import struct
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from counterplay.engine.env import EnvSpec, Step, blank
 from counterplay.engine.errors import UserError
 from counterplay.games.foreign.copies import Copies, check_actions
 
-_RESET, _STEP, _FINE, _WRONG = b"R", b"S", b".", b"!"
+_RESET, _STEP, _INFOS, _FINE, _WRONG = b"R", b"S", b"I", b".", b"!"
 _RUN = "from counterplay.games.foreign.workers import serve; serve()"
 
 
@@ -81,6 +82,21 @@ class Crew:
         if not self.processes:
             raise UserError("the workers have ended; reset begins anew")
         return self._exchange(_STEP, actions)
+
+    def infos(self) -> Mapping[str, npt.NDArray[np.float64]]:
+        """Return what each copy's episode told last, [B] by name."""
+        found: dict[str, npt.NDArray[np.float64]] = {}
+        try:
+            for process in self.processes:
+                _send(process, _INFOS)
+            for process, share in zip(self.processes, self.shares, strict=True):
+                (size,) = struct.unpack("<Q", _read(process, 8))
+                for name, told in json.loads(_read(process, size)).items():
+                    found.setdefault(name, np.full(self.batch, np.nan))[share] = np.array(told, np.float64)
+        except BaseException:  # as in `_exchange`
+            self.close()
+            raise
+        return found
 
     def _exchange(self, command: bytes, array: npt.NDArray[Any]) -> Step:
         try:
@@ -193,6 +209,11 @@ def _serve(source: IO[bytes], target: IO[bytes]) -> None:
     shape, kind = (count, spec.agents, *spec.action_shape), spec.action_type
     taken = int(np.prod(shape)) * np.dtype(kind).itemsize
     while command := source.read(1):
+        if command == _INFOS:
+            said = json.dumps({name: told.tolist() for name, told in copies.infos().items()}).encode()
+            target.write(struct.pack("<Q", len(said)) + said)
+            target.flush()
+            continue
         wanted = 8 * count if command == _RESET else taken
         message = source.read(wanted)
         if len(message) < wanted:
