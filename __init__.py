@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from counterplay.api.blueprint import blueprint
     from counterplay.api.blueprint_solution import Blueprint
     from counterplay.api.buckets import buckets, load_buckets
+    from counterplay.api.comparison import Comparison, compare
     from counterplay.api.duel import Duel, duel
     from counterplay.api.factored_solution import FactoredSolution
     from counterplay.api.judge import SeatJudgement, judge
@@ -45,6 +46,7 @@ __all__ = [
     "Batch",
     "Blueprint",
     "Buckets",
+    "Comparison",
     "Duel",
     "FactoredSolution",
     "Judgement",
@@ -61,6 +63,7 @@ __all__ = [
     "batch",
     "blueprint",
     "buckets",
+    "compare",
     "duel",
     "judge",
     "league",
@@ -85,6 +88,7 @@ _HOMES = {
     "Batch": "api.batch_rows",
     "Blueprint": "api.blueprint_solution",
     "Buckets": "games.holdem.buckets",
+    "Comparison": "api.comparison",
     "Duel": "api.duel",
     "FactoredSolution": "api.factored_solution",
     "Judgement": "solvers.value",
@@ -101,6 +105,7 @@ _HOMES = {
     "batch": "api.batch",
     "blueprint": "api.blueprint",
     "buckets": "api.buckets",
+    "compare": "api.comparison",
     "duel": "api.duel",
     "judge": "api.judge",
     "league": "api.league",

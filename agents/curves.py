@@ -77,7 +77,7 @@ def curves(jobs: Iterable[Kept]) -> list[Curve]:
     first run's steps by straight lines.
     """
     found: dict[str, list[tuple[int, npt.NDArray[np.float64], float]]] = {}
-    runs_rows = {job: _rows(job.folder / LINES_FILE) for job in jobs}
+    runs_rows = {job: rows_of(job.folder / LINES_FILE) for job in jobs}
     tested = [row for rows in runs_rows.values() for row in rows if "test_return" in row]
     measure = "exploitability" if all("test_exploitability" in row for row in tested) else "return"
     name = f"test_{measure}"
@@ -97,7 +97,7 @@ def curves(jobs: Iterable[Kept]) -> list[Curve]:
     return said
 
 
-def _rows(file: Path) -> list[dict[str, float]]:
+def rows_of(file: Path) -> list[dict[str, float]]:
     """Return the rows of a run, up to one that is none; there are none before it begins."""
     rows: list[dict[str, float]] = []
     try:
