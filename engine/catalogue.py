@@ -20,6 +20,7 @@ from counterplay.engine.errors import UserError
 
 _OWN = re.compile(r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*")  # package.module:Class
 _NOTHING: Mapping[str, object] = MappingProxyType({})
+_MANY = 30  # names, which nobody reads where one is close to what was meant
 
 
 class Entry(NamedTuple):
@@ -105,7 +106,7 @@ class Catalogue:
         """Return the entry of that name, or one for `package.module:Class`.
 
         What stands in brackets after the name is left alone. Raises `ValueError` with the closest and all names if
-        there is none.
+        there is none, or of very many with the closest alone.
         """
         name = name.partition("(")[0].strip()
         for entry in self:
@@ -119,10 +120,13 @@ class Catalogue:
             raise UserError(f"there is no {self.kind} {name[:80]!r} here: {said}")
         forms = [reader.form for reader in self.readers] + ["package.module:Class for one's own"] * self.takes_own
         names, base = self.names, [] if self.base is None else self.base.names
+        near = spec.suggestion(name, names + base)
+        if near and len(names + base) > _MANY:
+            raise UserError(f"there is no {self.kind} {name[:80]!r}{near}")
         said = f"the {self.kind}s are {', '.join(names)}"
         said += f", and the {self.base.kind}s {', '.join(base)}" if self.base is not None else ""
         said += f"; and {', '.join(forms)}" if forms else ""
-        raise UserError(f"there is no {self.kind} {name[:80]!r}{spec.suggestion(name, names + base)}; {said}")
+        raise UserError(f"there is no {self.kind} {name[:80]!r}{near}; {said}")
 
     def reader(self, text: str) -> Reader | None:
         """Return who reads a text that names no entry."""

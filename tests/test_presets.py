@@ -116,7 +116,7 @@ def test_sweep(tmp_path):
         place = tmp_path / preset
         given = {name: [value] for name, value in SMALL.items()}
         counterplay.sweep("mappo", "penalty(steps=5)", out=place, seeds=1, steps=20, settings=given, preset=preset)
-        (file,) = place.rglob("run.json")
+        (file,) = place.rglob("seed_0/run.json")
         assert json.loads(file.read_text())["settings"]["critic_lr"] == critic
         counterplay.sweep("mappo", "penalty(steps=5)", out=place, seeds=1, steps=40, settings=given, preset=preset)
         assert json.loads(file.read_text())["steps"] == 40

@@ -526,10 +526,10 @@ def test_checkpoints_that_are_none(tmp_path):
 
 
 def test_damaged_metrics(tmp_path):
-    from counterplay.agents.curves import _rows
+    from counterplay.agents.curves import rows_of
 
     lines = ['{"steps": 1, "seconds": 0.1, "test_return": null}', '{"steps": 2, "seconds": 0.2}']
     for last in ("", '{"steps": 3, "se', "[1]", '{"steps": "x"}', '{"steps": 4, "seconds": null}', "\x00", "[" * 9999):
         (tmp_path / "metrics.jsonl").write_text("\n".join([*lines, last]))
-        assert [row["steps"] for row in _rows(tmp_path / "metrics.jsonl")] == [1, 2]
-    assert _rows(tmp_path / "nothing") == []
+        assert [row["steps"] for row in rows_of(tmp_path / "metrics.jsonl")] == [1, 2]
+    assert rows_of(tmp_path / "nothing") == []
