@@ -40,10 +40,16 @@ def begin_with(learner: Any, state: Mapping[str, Any], whose: str) -> list[str]:
         raise UserError(f"{whose} is by another learner, whose networks are none of these")
     networks, scales = (_by_name(part) for part in theirs)  # type: ignore[arg-type]
     ours, our_scales = (_by_name(fresh[name]) for name in ("networks", "scales"))
-    for name in (name for name in _NEEDED if name in ours):
-        check_like(networks.get(name), ours[name], f"{whose}: {name}")
-    if learner.settings.scale_inputs:
-        check_like(scales.get("obs"), our_scales["obs"], f"{whose}: the scale of observations")
+    try:
+        for name in (name for name in _NEEDED if name in ours):
+            check_like(networks.get(name), ours[name], name)
+        if learner.settings.scale_inputs:
+            check_like(scales.get("obs"), our_scales["obs"], "the scale of observations")
+    except UserError as error:
+        raise UserError(
+            f"the networks of {whose} do not fit ({error}): begin with a run of as many agents, observations and "
+            "actions, and of the same layers"
+        ) from error
     taken = [name for name in ours if _fits(networks.get(name), ours[name])]
     for name in taken:
         learner.networks[name].load_state_dict(networks[name])
