@@ -216,7 +216,7 @@ def in_lanes(chain, game, total):
     return lanes, table
 
 
-@pytest.mark.parametrize("tables", [each, some, one])
+@pytest.mark.parametrize("tables", [pytest.param(each, marks=pytest.mark.slow), some, one])
 def test_the_whole_game_judges_cells_as_it_judges_lanes(tables):
     chain = a_chain(tables=(tables(), tables()))
     run = trained(chain)

@@ -373,6 +373,7 @@ def test_failing_to_compile_lets_the_clock_go_on(lines):
     assert half(np.array([3.0])) == 1.5
 
 
+@pytest.mark.slow
 def test_seconds_of_runs_leave_out_compiling(package, tmp_path):
     text = textwrap.dedent("""
         import time

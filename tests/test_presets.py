@@ -110,6 +110,7 @@ def test_command_line(run, tmp_path):
     assert "pessimism=1.0" in run("train", "mappo", "penalty", "--preset", "none", "--help")[1]
 
 
+@pytest.mark.slow
 def test_sweep(tmp_path):
     pytest.importorskip("torch")
     for preset, critic in (("penalty", 0.005), ("none", 0.001)):

@@ -69,7 +69,7 @@ def values_of(learner):
     return np.array(values[0]), joint, naive.state_value(learner.networks["state"], states, None)
 
 
-@pytest.mark.parametrize("name", ["qtran", "qtran_alt"])
+@pytest.mark.parametrize("name", ["qtran", pytest.param("qtran_alt", marks=pytest.mark.slow)])
 def test_matrix_game(name):
     """Uniform exploration; the joint value is the payoff, and theorem 1's conditions hold: greedy play finds the 8."""
     run = begin(name, make_env("qtran_matrix"), "qtran_matrix", 0, UNIFORM)

@@ -66,7 +66,10 @@ def test_the_whole_deck():
 
 @pytest.mark.parametrize(
     "spec",
-    ["rhode_island(ranks=3, suits=2, raises=1)", "rhode_island(ranks=2, suits=3, raises=2)"],
+    [
+        "rhode_island(ranks=3, suits=2, raises=1)",
+        pytest.param("rhode_island(ranks=2, suits=3, raises=2)", marks=pytest.mark.slow),
+    ],
 )
 def test_small_decks_equal_the_linear_programme(spec):
     tree = compile_tree(make(spec))

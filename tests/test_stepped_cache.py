@@ -74,6 +74,7 @@ def play_out(rules, room):
 MAIN = """
 import json
 import numpy as np
+import pytest
 from coin import Coin
 from walker import play_out
 
@@ -81,6 +82,7 @@ print(json.dumps({"value": play_out(Coin(), np.zeros(2, np.int64)), "missed": bo
 """
 
 
+@pytest.mark.slow
 def test_an_edit_of_a_game_compiles_its_walker_anew(tmp_path):
     def call(text):
         (tmp_path / "coin.py").write_text(text)

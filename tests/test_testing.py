@@ -122,7 +122,7 @@ SPECS = [
 
 # Of push or fold, whose hands are many, one form alone.
 @pytest.mark.parametrize(
-    "spec", [pytest.param(s, marks=pytest.mark.slow if s.startswith("pushfold(") else ()) for s in SPECS]
+    "spec", [pytest.param(s, marks=pytest.mark.slow if s.startswith("pushfold") else ()) for s in SPECS]
 )
 def test_every_small_game_of_the_catalogue(spec):
     check_game(spec, most=20_000)

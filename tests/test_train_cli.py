@@ -80,7 +80,7 @@ def test_train_json_is_one_object(run):
     assert "Not saved: --out runs/qmix_penalty_0" in run("train", "qmix", ENV, "--steps", 100, *SETS)[1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_interrupt_saves_and_says_how_to_go_on(tmp_path, number):
     place = tmp_path / "run"
     command = [sys.executable, "-m", "counterplay.cli", "train", "vdn", ENV, "--steps", "10000000", *SETS]

@@ -258,7 +258,7 @@ def test_what_does_not_fit_is_refused_with_what_would(spec, said):
         admit(make(spec))
 
 
-@pytest.mark.parametrize("text", ["chess", "go", "oshi_zumo", "phantom_ttt"])
+@pytest.mark.parametrize("text", ["chess", pytest.param("go", marks=pytest.mark.slow), "oshi_zumo", "phantom_ttt"])
 def test_large_imports_are_refused(text):
     pytest.importorskip("pyspiel")
     with pytest.raises(ValueError, match=r"more than 10\^\d+ nodes: at most 20,000,000 nodes"):
@@ -295,7 +295,7 @@ def test_sizes_of_random_games():
 @pytest.mark.parametrize("spec", ["kuhn", "leduc(ranks=3, suits=1)"])
 def test_histories_of_dealt_games_are_measured_too(spec):
     game = histories(make(spec))
-    assert estimate(game).nodes == len(compile_tree(game).player)
+    assert estimate(game, 60.0).nodes == len(compile_tree(game).player)
 
 
 class Coin:

@@ -82,7 +82,8 @@ def test_the_free_value_does_not_follow_the_mix():
     assert any(p.grad.any() for p in learner.networks["star"].parameters())
 
 
-@pytest.mark.parametrize("weighting", [pytest.param("cw", marks=pytest.mark.slow), "ow"])
+@pytest.mark.slow
+@pytest.mark.parametrize("weighting", ["cw", "ow"])
 def test_finds_what_qmix_cannot_hold(weighting):
     """In QTRAN's game (8, -12, 0) QMIX's mix holds the 8 for less than the 0s under uniform play; weights mend it."""
     given = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 2e-3, "batch": 64, "warmup": 64, "updates": 0.25}
