@@ -76,7 +76,6 @@ def play_out(rules, room):
 MAIN = """
 import json
 import numpy as np
-import pytest
 from coin import Coin
 from walker import play_out
 
