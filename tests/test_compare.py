@@ -220,3 +220,18 @@ def test_what_is_compared_is_not_written_over(tmp_path):
     with pytest.raises(UserError, match="which it is made of"):
         cli.main(["compare", str(file), "--marl-eval", str(file)], standalone_mode=False)
     assert file.read_text() == before
+
+
+def test_an_export_and_a_script_spare_what_is_there(swept, tmp_path):
+    """Neither a run's own files nor somebody else's are written over."""
+    folder = next(swept.glob("climbing*/ippo/seed_0"))
+    before = (folder / "run.json").read_bytes()
+    with pytest.raises(UserError, match="is a file of the run"):
+        counterplay.load_run(folder).export(folder / "run.json", "safetensors")
+    assert (folder / "run.json").read_bytes() == before
+    mine = tmp_path / "mine.sh"
+    mine.write_text("mine")
+    words = ["sweep", "ippo", "climbing", "--steps", "9", "--out", str(tmp_path / "out"), "--slurm", str(mine)]
+    with pytest.raises(UserError, match="no script of a sweep"):
+        cli.main(words, standalone_mode=False)
+    assert mine.read_text() == "mine"
