@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 RESAMPLED = 2000  # B
 CONFIDENCE = 0.95
+_AT_ONCE = 2**23  # numbers that are held when runs are drawn again
 
 
 class Estimate(NamedTuple):
@@ -42,9 +43,14 @@ def iqm(scores: Floats) -> Floats:
 
 def aggregate(scores: Scores, rng: np.random.Generator, of: Callable[[Floats], Floats] = iqm) -> Estimate:
     """Return an aggregate of all runs of a learner, each [runs] or [runs, K], with its interval."""
+    drawn = [rng.integers(0, len(part), (RESAMPLED, len(part))) for part in scores]
     together = np.concatenate(scores)
-    again = [part[rng.integers(0, len(part), (RESAMPLED, len(part)))] for part in scores]  # [B, runs] or [B, runs, K]
-    return _interval(of(together.T), of(np.moveaxis(np.concatenate(again, axis=1), 1, -1)))
+    size = max(1, _AT_ONCE // together.size)  # draws at a time, as many as memory has room for
+    again = []
+    for start in range(0, RESAMPLED, size):
+        parts = [part[at[start : start + size]] for part, at in zip(scores, drawn, strict=True)]
+        again.append(of(np.moveaxis(np.concatenate(parts, axis=1), 1, -1)))
+    return _interval(of(together.T), np.concatenate(again))
 
 
 def improvement(one: Scores, other: Scores, rng: np.random.Generator) -> Estimate:
@@ -52,30 +58,26 @@ def improvement(one: Scores, other: Scores, rng: np.random.Generator) -> Estimat
 
     Ties count half: that is Mann and Whitney's U, as a share of all pairs.
     """
-
-    def chance(mine: Floats, theirs: Floats) -> Floats:
-        wins: Floats = np.sign(mine[..., :, None] - theirs[..., None, :])
-        share: Floats = 0.5 + 0.5 * wins.mean(axis=(-2, -1))
-        return share
-
-    pairs = list(zip(one, other, strict=True))
-    found = np.mean([chance(*pair) for pair in pairs], axis=0)
-    again = np.mean([chance(*(_again(part, rng) for part in pair)) for pair in pairs], axis=0)
-    return _interval(found, again)
+    found, again = [], []
+    for mine, theirs in zip(one, other, strict=True):
+        wins = 0.5 + 0.5 * np.sign(mine[:, None] - theirs)
+        found.append(wins.mean())
+        ours, others = _times(len(mine), rng), _times(len(theirs), rng)
+        again.append(((ours @ wins) * others).sum(axis=-1) / wins.size)
+    return _interval(np.mean(found, axis=0), np.mean(again, axis=0))
 
 
 def profile(scores: Scores, above: Floats, rng: np.random.Generator) -> Estimate:
     """Return the share of runs that score more than each of K numbers, the mean over tasks."""
-
-    def share(runs: Floats) -> Floats:  # [..., runs] -> [..., K]
-        return np.stack([(runs > number).mean(axis=-1) for number in above], axis=-1)
-
-    found = np.mean([share(part) for part in scores], axis=0)
-    return _interval(found, np.mean([share(_again(part, rng)) for part in scores], axis=0))
+    more = [(part[:, None] > above).astype(np.float64) for part in scores]  # [runs, K] of each task
+    again = [_times(len(part), rng) @ part / len(part) for part in more]
+    return _interval(np.mean([part.mean(axis=0) for part in more], axis=0), np.mean(again, axis=0))
 
 
-def _again(runs: Floats, rng: np.random.Generator) -> Floats:
-    return runs[rng.integers(0, len(runs), (RESAMPLED, len(runs)))]
+def _times(runs: int, rng: np.random.Generator) -> Floats:
+    """Return how many times each run is drawn when runs are drawn again, [B, runs]."""
+    drawn = rng.integers(0, runs, (RESAMPLED, runs)) + runs * np.arange(RESAMPLED)[:, None]
+    return np.bincount(drawn.ravel(), minlength=RESAMPLED * runs).reshape(RESAMPLED, runs).astype(np.float64)
 
 
 def _interval(value: Floats, again: Floats) -> Estimate:

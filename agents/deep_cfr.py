@@ -71,7 +71,7 @@ class DeepCFRSettings:
             batch=(1, inf),
             lr=(0, inf),
             clip=(0, inf),
-            hidden=(1, inf),
+            hidden=(1, 65536),
             layers=(2, 16),
             linear=(0, 10),
         )

@@ -60,6 +60,8 @@ def export(run: "Run", out: str | Path, to: str) -> Exported:
     if to not in FORMATS:
         raise UserError(f"a run is exported to {', '.join(FORMATS)}, not {to!r}")
     place = arguments.path("out", out)
+    if run.folder is not None and place.exists() and run.folder.resolve() in place.resolve().parents:
+        raise UserError(f"{place} is a file of the run that is exported: give the export another name")
     check_writable(place)
     agents = acting(run.learner, run.name)
     write, ask = _WAYS[to]

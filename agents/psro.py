@@ -70,7 +70,7 @@ class PSROSettings:
             target_every=(1, inf),
             lr=(0, inf),
             clip=(0, inf),
-            hidden=(1, inf),
+            hidden=(1, 65536),
             layers=(2, 16),
         )
 

@@ -44,7 +44,7 @@ class QTRANSettings(OffPolicySettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        within(self, joint_hidden=(1, float("inf")), opt=(0, float("inf")), nopt=(0, float("inf")))
+        within(self, joint_hidden=(1, 65536), opt=(0, float("inf")), nopt=(0, float("inf")))
         if self.joint not in ("state", "features"):
             raise UserError(f"joint must be state or features, not {self.joint!r}")
 

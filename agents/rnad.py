@@ -75,7 +75,7 @@ class RNaDSettings:
             advantage_clip=(0, inf),
             ratio_clip=(0, inf),
             trace_clip=(0, inf),
-            hidden=(1, inf),
+            hidden=(1, 65536),
             layers=(2, 16),
         )
 

@@ -46,7 +46,7 @@ class TeamSettings:
             epsilon_start=(0, 1),
             epsilon_end=(0, 1),
             epsilon_steps=(0, inf),
-            hidden=(1, inf),
+            hidden=(1, 65536),
             curiosity=(0, inf),
             credit_updates=(1, inf),
         )

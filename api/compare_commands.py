@@ -6,7 +6,7 @@ import click
 
 import counterplay
 from counterplay.engine.errors import UserError
-from counterplay.engine.writing import check_writable
+from counterplay.engine.writing import check_apart, check_writable
 from counterplay.show.terminal import paint, put, put_json
 
 
@@ -45,6 +45,9 @@ def compare(
     for file in (out, marl_eval):
         if file is not None:
             check_writable(Path(file))
+            check_apart(Path(file), *paths)
+    if out is not None and marl_eval is not None and Path(out).resolve() == Path(marl_eval).resolve():
+        raise UserError(f"--out and --marl-eval are both {out}: give them two names")
     found = counterplay.compare(paths, score=score, ends=dict(map(_ends, ends)), metric=metric, seed=seed)
     from counterplay.show import comparison_pages
 

@@ -263,6 +263,8 @@ def _slurm(
     from counterplay.engine.writing import check_writable, write_text
 
     check_writable(Path(file))
+    if Path(file).is_file() and b"#SBATCH --job-name=counterplay" not in Path(file).read_bytes()[:1000]:
+        raise UserError(f"{file} is there, and no script of a sweep: give the script another name")
     jobs = jobs_of(learners, env, out, settings=settings, **{k: v for k, v in options.items() if k not in _PLACES})
     make_folder(Path(out))  # where Slurm writes what jobs say
     context = click.get_current_context()

@@ -1,16 +1,21 @@
 """What a sweep came to: a table, and learning curves with bands of how far seeds differ."""
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterplay.agents.curves import Curve
 from counterplay.engine.errors import UserError
-from counterplay.engine.writing import write_atomic
+from counterplay.engine.text import printable
+from counterplay.engine.writing import told, write_atomic
 from counterplay.show.text import HEADING, Paint
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from counterplay.api.search import Found
 
 
@@ -64,21 +69,48 @@ def draw(curves: Sequence[Curve], title: str, path: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.add_subplot()
-    for curve in curves:
-        (line,) = axes.plot(curve.steps, curve.mean, label=f"{curve.variant} ({len(curve.seeds)} seeds)")
-        low, high = curve.band()
-        axes.fill_between(curve.steps, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
-    measures = {"exploitability": "exploitability", "sum": "sum of agents' returns without exploring"}
-    measure = measures.get(curves[0].measure if curves else "", "return without exploring")
-    axes.set(title=title, xlabel="environment steps", ylabel=f"{measure}: mean over seeds, {_span(curves)}")
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.grid(alpha=0.3)
-    axes.legend()
+    with names_as_they_are():
+        figure = Figure(figsize=(8, 5), layout="constrained")
+        axes = figure.add_subplot()
+        for curve in curves:
+            (line,) = axes.plot(curve.steps, curve.mean, label=f"{label(curve.variant)} ({len(curve.seeds)} seeds)")
+            low, high = curve.band()
+            axes.fill_between(curve.steps, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+        measures = {"exploitability": "exploitability", "sum": "sum of agents' returns without exploring"}
+        measure = measures.get(curves[0].measure if curves else "", "return without exploring")
+        axes.set(
+            title=label(title, 100), xlabel="environment steps", ylabel=f"{measure}: mean over seeds, {_span(curves)}"
+        )
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    save(figure, path)
+
+
+def label(name: str, most: int = 40) -> str:
+    """Return somebody's name as a figure has room for it; matplotlib leaves out what begins with an underscore."""
+    text = printable(name).replace("\n", " ")
+    text = text if len(text) <= most else f"{text[: most - 1]}…"
+    return f" {text}" if text.startswith("_") else text
+
+
+@contextmanager
+def names_as_they_are() -> Iterator[None]:
+    """Let dollars in names be dollars, and not the beginning of a formula."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({"text.parse_math": False}):
+        yield
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a figure in the format that the file's ending says; raises `UserError` where it cannot be written."""
     data = io.BytesIO()
-    figure.savefig(data, format=path.suffix[1:] or "png", dpi=150)
     try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of letters that the font has not: they are boxes
+            figure.savefig(data, format=path.suffix[1:] or "png", dpi=150)
+    except ValueError as error:
+        raise UserError(f"{path}: figures are png, svg or pdf files ({str(error)[:80]})") from error
+    with told(path):
         write_atomic(path, data.getvalue())
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,13 +1,11 @@
 """Learners compared: as tables, and as a figure for a paper."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from counterplay.engine.errors import UserError
 from counterplay.engine.text import count
-from counterplay.engine.writing import write_atomic
+from counterplay.show.chart import label, names_as_they_are, save
 from counterplay.show.text import HEADING, Paint
 
 if TYPE_CHECKING:
@@ -60,34 +58,34 @@ def draw(found: "Comparison", path: Path) -> None:
 
     several = any(ends != (0.0, 1.0) for ends in found.ends.values())
     unit = f"{found.measure}, normalised" if several else found.measure
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
-    bars, curve, profile = figure.subplots(1, 3)
-    for k, learner in enumerate(found.learners):
-        colour, middle = f"C{k}", found.middle[learner]
-        bars.barh(k, float(middle.high - middle.low), left=float(middle.low), color=colour, alpha=0.6, height=0.7)
-        bars.vlines(float(middle.value), k - 0.35, k + 0.35, color="k")
-        _band(curve, found.steps, found.curve[learner], colour, learner)
-        _band(profile, found.above, found.profile[learner], colour, learner)
-    bars.set(title="interquartile mean", xlabel=unit, yticks=range(len(found.learners)), yticklabels=found.learners)
-    bars.invert_yaxis()
-    shares = len(found.tasks) > 1 and float(found.steps[-1]) == 1.0
-    curve.set(title="tests", xlabel="share of a run" if shares else "environment steps", ylabel=f"IQM of {unit}")
-    curve.xaxis.set_major_formatter(EngFormatter(sep=""))
-    profile.set(title="performance profile", xlabel=f"{unit}: more than", ylabel="share of runs", ylim=(-0.02, 1.02))
-    for axes in (bars, curve, profile):
-        axes.grid(alpha=0.3)
-    curve.legend()
-    data = io.BytesIO()
-    try:
-        figure.savefig(data, format=path.suffix[1:] or "png", dpi=150)
-    except ValueError as error:
-        raise UserError(f"{path}: figures are png, svg or pdf files ({str(error)[:80]})") from error
-    try:
-        write_atomic(path, data.getvalue())
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    with names_as_they_are():
+        figure = Figure(figsize=(12, 3.6), layout="constrained")
+        bars, curve, profile = figure.subplots(1, 3)
+        for k, learner in enumerate(found.learners):
+            colour, middle = f"C{k}", found.middle[learner]
+            bars.barh(k, float(middle.high - middle.low), left=float(middle.low), color=colour, alpha=0.6, height=0.7)
+            bars.vlines(float(middle.value), k - 0.35, k + 0.35, color="k")
+            _band(curve, found.steps, found.curve[learner], colour, label(learner))
+            _band(profile, found.above, found.profile[learner], colour, label(learner))
+        bars.set(
+            title="interquartile mean",
+            xlabel=unit,
+            yticks=range(len(found.learners)),
+            yticklabels=[label(name) for name in found.learners],
+        )
+        bars.invert_yaxis()
+        shares = len(found.tasks) > 1 and float(found.steps[-1]) == 1.0
+        curve.set(title="tests", xlabel="share of a run" if shares else "environment steps", ylabel=f"IQM of {unit}")
+        curve.xaxis.set_major_formatter(EngFormatter(sep=""))
+        profile.set(
+            title="performance profile", xlabel=f"{unit}: more than", ylabel="share of runs", ylim=(-0.02, 1.02)
+        )
+        for axes in (bars, curve, profile):
+            axes.grid(alpha=0.3)
+        curve.legend()
+    save(figure, path)
 
 
-def _band(axes: Any, at: Any, found: "Estimate", colour: str, label: str) -> None:
-    axes.plot(at, found.value, color=colour, label=label)
+def _band(axes: Any, at: Any, found: "Estimate", colour: str, name: str) -> None:
+    axes.plot(at, found.value, color=colour, label=name)
     axes.fill_between(at, found.low, found.high, color=colour, alpha=0.2, linewidth=0)

@@ -14,6 +14,7 @@ import counterplay
 from counterplay.agents import comparing
 from counterplay.cli import cli
 from counterplay.engine.errors import UserError
+from counterplay.show import comparison_pages
 
 numbers = st.floats(-100, 100).map(lambda x: round(x, 1))
 runs = st.lists(numbers, min_size=1, max_size=9)
@@ -172,3 +173,65 @@ def test_what_does_not_fit(swept, tmp_path):
             counterplay.compare(**asked)
     with pytest.raises(UserError, match="--ends wants TASK=LOW:HIGH"):
         cli.main(["compare", str(swept), "--ends", "climbing(steps=2)=1"], standalone_mode=False)
+
+
+def _file(path, runs, raw="{}"):
+    """Write a file of marl-eval's form with one learner and one task; `raw` is the runs' figure, as JSON."""
+    tests = {"step_0": {"step_count": 0, "return": ["X"]}, "step_1": {"step_count": 9, "return": [1.0]}}
+    path.write_text(json.dumps({"env": {"task": {name: dict.fromkeys(runs, tests) for name in ("$a$b", "_u")}}}))
+    path.write_text(path.read_text().replace('"X"', raw))
+    return path
+
+
+def test_no_run_counts_twice(swept, tmp_path):
+    file = _file(tmp_path / "a.json", ["run_0", "run_1"], "2")
+    assert len(counterplay.compare([file, file]).runs["_u"]) == 2
+    one = swept / "climbing(steps=2)"
+    assert len(counterplay.compare([one, one / "ippo", one / "ippo" / "seed_0"]).runs["ippo"]) == 2
+
+
+def test_runs_of_one_name_are_all_written(tmp_path):
+    files = [_file(tmp_path / name, ["run_0"], "2") for name in ("a.json", "b.json")]
+    done = CliRunner().invoke(cli, ["compare", *map(str, files), "--marl-eval", str(tmp_path / "c.json")])
+    assert done.exit_code == 0, done.output
+    assert len(counterplay.compare(tmp_path / "c.json").runs["_u"]) == 2
+
+
+@pytest.mark.parametrize("raw", ["9" * 400, "1e308", "-1e200", "true"])
+def test_numbers_beyond_all_measure_are_refused(raw, tmp_path):
+    with pytest.raises(UserError, match="numbers that are none"):
+        counterplay.compare(_file(tmp_path / "a.json", ["run_0"], raw))
+
+
+def test_too_many_runs_are_refused(tmp_path):
+    with pytest.raises(UserError, match="take 1,000 of a task at most"):
+        counterplay.compare(_file(tmp_path / "a.json", [f"run_{k}" for k in range(1001)], "1"))
+
+
+def test_names_in_figures_are_no_formulas(tmp_path):
+    found = counterplay.compare(_file(tmp_path / "a.json", ["run_0"], "1"))
+    comparison_pages.draw(found, tmp_path / "a.svg")
+    assert "<!-- $a$b -->" in (tmp_path / "a.svg").read_text()
+
+
+def test_what_is_compared_is_not_written_over(tmp_path):
+    file = _file(tmp_path / "a.json", ["run_0"], "1")
+    before = file.read_text()
+    with pytest.raises(UserError, match="which it is made of"):
+        cli.main(["compare", str(file), "--marl-eval", str(file)], standalone_mode=False)
+    assert file.read_text() == before
+
+
+def test_an_export_and_a_script_spare_what_is_there(swept, tmp_path):
+    """Neither a run's own files nor somebody else's are written over."""
+    folder = next(swept.glob("climbing*/ippo/seed_0"))
+    before = (folder / "run.json").read_bytes()
+    with pytest.raises(UserError, match="is a file of the run"):
+        counterplay.load_run(folder).export(folder / "run.json", "safetensors")
+    assert (folder / "run.json").read_bytes() == before
+    mine = tmp_path / "mine.sh"
+    mine.write_text("mine")
+    words = ["sweep", "ippo", "climbing", "--steps", "9", "--out", str(tmp_path / "out"), "--slurm", str(mine)]
+    with pytest.raises(UserError, match="no script of a sweep"):
+        cli.main(words, standalone_mode=False)
+    assert mine.read_text() == "mine"
