@@ -7,6 +7,7 @@ input and output.
 Shape letters: B episodes, N agents, A actions, O observation, H hidden, P parts, K outputs.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple, cast
@@ -80,9 +81,9 @@ class Acting(nn.Module):
         found["last"] = torch.full((many, spec.agents), -1)
         return {name: found[name] for name in self.inputs}
 
+    @abstractmethod
     def said(self, obs: Tensor, memory: Tensor | None, last: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the networks' outputs [B, N, K], and memory; of observations as they came."""
-        raise NotImplementedError
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         """Return what comes out, of what goes in."""

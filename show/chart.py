@@ -108,7 +108,7 @@ def save(figure: "Figure", path: Path) -> None:
     data = io.BytesIO()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of letters that the font has not: they are boxes
+            warnings.filterwarnings("ignore", "Glyph ")  # that the font has not: they are boxes
             figure.savefig(data, format=path.suffix[1:] or "png", dpi=150)
     except ValueError as error:
         raise UserError(f"{path}: figures are png, svg or pdf files ({str(error)[:80]})") from error

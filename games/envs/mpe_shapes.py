@@ -3,6 +3,7 @@
 Tests hold each against mpe2's own, step by step. Actions are those of `mpe`.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,9 +41,9 @@ class _Shape(Particles):
     def sees(self, at: Layout, i: int) -> list[Sight]:
         return at.velocity(i) + at.place(i) + at.around(i)
 
+    @abstractmethod
     def places(self, world: World) -> F64:
         """Return where agents should stand, [B, N, 2]."""
-        raise NotImplementedError
 
     def pay(self, world: World) -> F64:
         apart = world.place[:, : self.agents, None] - self.places(world)[:, None]
