@@ -212,7 +212,7 @@ class Work(NamedTuple):
 
     A level has a row of `plan`, `sigma` and `value`, a vector of the board's w for each sequence; all threads share
     level 0, the root street's. The sequence after all others of a row stands for leaves that are not there. What is
-    between a player's lanes and w is finite, and zero in `value`.
+    between a player's lanes and w is finite, and zero in `value`; in `plan` it is zero too below the sixteenth lane.
     """
 
     plan: F32  # [rows, .] both players' realisation plans, from their weight at the root on, [sequences + 1, w]

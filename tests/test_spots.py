@@ -12,6 +12,7 @@ from counterplay.engine.form import sequence_form
 from counterplay.engine.tree import compile_tree
 from counterplay.games.holdem.cards import DECKS, combo_name
 from counterplay.games.holdem.equity import equity
+from counterplay.games.holdem.places import lay_out
 from counterplay.games.holdem.rules import HoldemRules
 from counterplay.games.holdem.spot import parse_spot, to_toml
 from counterplay.games.holdem.strength import strengths
@@ -142,6 +143,25 @@ def test_a_file_holds_the_solution_and_resumes_exactly(tmp_path, compress):
     assert resumed.best == unbroken.best
     for name, table in unbroken.state.items():
         assert np.array_equal(resumed.state[name], table)
+
+
+def test_narrow_rows_hold_nothing_of_what_was_visited_before():
+    """Which board a thread visited before is chance: what it left beyond few hands must not widen the next scale."""
+    run = solved("turn with rake", True)
+    game, total = lay_out(run.spot).game, np.abs(run.state["total"].astype(int))
+    largest, k = [], 0
+    for instance in range(len(game.instances.template)):
+        t, board = int(game.instances.template[instance]), int(game.instances.board[instance])
+        at = int(game.instances.base[instance])
+        for p in range(2):
+            lanes = int(game.boards.lanes[board, p])
+            for d in range(int(game.templates.decisions[t, p]), int(game.templates.decisions[t, p + 1])):
+                size = int(game.templates.size[d]) * lanes
+                if run.state["total_scale"][k] > 0 and size:
+                    largest.append(total[at : at + size].max())
+                at, k = at + size, k + 1
+    assert (k, at) == (len(run.state["total_scale"]), len(total))
+    assert min(largest) >= 32766
 
 
 def test_a_target_is_chips_or_per_cent_of_the_pot(tmp_path):

@@ -202,6 +202,9 @@ def hand_on(boards: Boards, templates: Templates, above: Any, below: Any, group:
             to = (_2 * k + q) * v
             for i in range(lanes):
                 below[to + i] = above[row + source[i]]
+            # Rows of fewer than sixteen lanes are read to the sixteenth, where another board's plans may have been.
+            for i in range(lanes, WIDE):
+                below[to + i] = 0.0
 
 
 @inlined
