@@ -1,6 +1,7 @@
 """What was learned in a turn-based game, written down as a strategy and judged exactly."""
 
 import numpy as np
+import numpy.typing as npt
 
 from counterplay.agents.learner import Mixture
 from counterplay.agents.rollout import Actor
@@ -14,9 +15,10 @@ from counterplay.engine.env import Task
 from counterplay.engine.errors import UserError
 from counterplay.engine.form import sequence_form
 from counterplay.engine.strategy import Table
-from counterplay.games.envs.encoding import behaviour_strategy, observations
+from counterplay.games.envs.encoding import Observations, behaviour, observations
 from counterplay.games.envs.mixtures import mixture
-from counterplay.games.envs.phantom import StonesInTheDark, behaviour
+from counterplay.games.envs.phantom import StonesInTheDark
+from counterplay.games.envs.phantom import behaviour as behaviour_in_the_dark
 from counterplay.games.envs.phantom import mixture as drawn_in_the_dark
 from counterplay.games.envs.steps import InSteps
 from counterplay.games.envs.tree import TurnBased
@@ -56,7 +58,7 @@ def judge(run: Run) -> Judgement:
         told = Asked("policy", form.infosets)
         if isinstance(run.learner, Mixture):
             return value.judge(form, drawn_in_the_dark(form, run.learner.policies, told))
-        return value.judge(form, behaviour(form, run.decide, told))
+        return value.judge(form, behaviour_in_the_dark(form, run.decide, told))
     if not isinstance(run.task, TurnBased):
         raise UserError(f"exploitability is of turn-based games, and {run.env} is none")
     return value.judge_table(sequence_form(run.task.tree), strategy_of(run, run.task))
@@ -67,12 +69,14 @@ def strategy_of(run: Run, task: TurnBased) -> Table:
 
     Raises `ValueError` for agents that remember.
     """
-    seen = observations(task.tree)
-    if isinstance(run.task, Against):  # it has one seat, and sees which
-        return behaviour_strategy(task.tree, run.decide(seen.obs, seen.legal, np.zeros_like(seen.player)))
-    if isinstance(run.learner, Mixture):
-        return mixture(task.tree, task.encoding, seen, run.learner.policies)
-    return behaviour_strategy(task.tree, run.decide(seen.obs, seen.legal, seen.player))
+    if isinstance(run.learner, Mixture) and not isinstance(run.task, Against):
+        return mixture(task.tree, task.encoding, observations(task.tree), run.learner.policies)
+    one = isinstance(run.task, Against)  # it has one seat, and sees which
+
+    def decide(seen: Observations) -> npt.NDArray[np.float32]:
+        return run.decide(seen.obs, seen.legal, np.zeros_like(seen.player) if one else seen.player)
+
+    return behaviour(task.tree, decide, Asked("policy", task.tree.count()["infosets"]))
 
 
 def winnings(run: Run, episodes: int, seed: int = 0, confidence: float = 0.95) -> Score | None:

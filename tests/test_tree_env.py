@@ -14,7 +14,7 @@ from counterplay.engine.rules import CHANCE, LEAF, histories, is_dealt, is_facto
 from counterplay.engine.strategy import random, uniform
 from counterplay.games import GAMES, make
 from counterplay.games.envs import make_env, spec_of
-from counterplay.games.envs.encoding import behaviour_strategy, observations
+from counterplay.games.envs.encoding import behaviour_strategy, observations, observed
 from counterplay.games.envs.tree import TurnBased
 from counterplay.solvers.value import judge_table
 
@@ -300,3 +300,12 @@ def test_render():
     assert hands.startswith("hands: player 0 ")
     assert moves.startswith("moves: check, check [")
     assert over.startswith("over: player 0 ")
+
+
+def test_observations_in_pieces_are_all_of_them():
+    for game in ("leduc", "goofspiel(cards=3)"):
+        tree = make_env(game).tree
+        pieces = list(observed(tree, rows=7))
+        assert len(pieces) > 3
+        for together, apart in zip(observations(tree), zip(*pieces, strict=True), strict=True):
+            np.testing.assert_array_equal(together, np.concatenate(apart))

@@ -18,6 +18,7 @@ judged exactly.
 An action of one name has one number wherever it occurs in the game (`Encoding.names`).
 """
 
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +31,7 @@ from counterplay.engine.tree import Tree
 from counterplay.games.foreign.register_openspiel import numbered
 
 _NONE = -1  # no event
+_PIECE = 1 << 17  # decisions that a policy is asked at together
 
 
 class Encoding(NamedTuple):
@@ -145,19 +147,47 @@ class Observations(NamedTuple):
 
 def observations(tree: Tree) -> Observations:
     """Return all decisions of a game as the environment shows them, information set by information set."""
-    code = encode(tree)
-    owner = tree.owner.astype(np.int64)
-    hands = np.array([len(labels) for labels in tree.hands])[owner]
+    return _shown(tree, encode(tree), _lowest_nodes(tree), 0, len(tree.owner))
+
+
+def observed(tree: Tree, rows: int = _PIECE) -> Iterator[Observations]:
+    """Yield `observations(tree)` in pieces of about so many, since all at once take gigabytes in a large game."""
+    code, node = encode(tree), _lowest_nodes(tree)
+    past = np.cumsum(_hands(tree))
+    low = 0
+    while low < len(past):
+        before = past[low - 1] if low else 0
+        high = max(low + 1, int(np.searchsorted(past, before + rows, side="right")))
+        yield _shown(tree, code, node, low, high)
+        low = high
+
+
+def _hands(tree: Tree) -> npt.NDArray[np.int64]:
+    """Return how many hands each information set is reached with."""
+    found: npt.NDArray[np.int64] = np.array([len(labels) for labels in tree.hands], np.int64)[tree.owner]
+    return found
+
+
+def _lowest_nodes(tree: Tree) -> npt.NDArray[np.int64]:
+    """Return one node of each information set, the first."""
+    decisions = np.flatnonzero(tree.player >= 0)
+    node = np.zeros(len(tree.owner), np.int64)
+    node[tree.infoset[decisions[::-1]]] = decisions[::-1]
+    return node
+
+
+def _shown(tree: Tree, code: Encoding, first: npt.NDArray[np.int64], low: int, high: int) -> Observations:
+    """Return the decisions of information sets low .. high as the environment shows them."""
+    owner, node = tree.owner[low:high].astype(np.int64), first[low:high]
+    hands = _hands(tree)[low:high]
     infoset = np.arange(len(owner)).repeat(hands)
     hand = np.concatenate([np.arange(n) for n in hands]) if len(hands) else np.zeros(0, np.int64)
     player = owner[infoset]
     legal = np.zeros((len(owner), code.actions), bool)
-    legal[np.arange(len(owner)).repeat(np.diff(tree.first)), code.number] = True
+    sizes = np.diff(tree.first[low : high + 1])
+    legal[np.arange(len(owner)).repeat(sizes), code.number[tree.first[low] : tree.first[high]]] = True
 
     # From one node of each set up to the root, all sets abreast: a move is seen by everybody or by who made it.
-    decisions = np.flatnonzero(tree.player >= 0)
-    node = np.zeros(len(owner), np.int64)
-    node[tree.infoset[decisions[::-1]]] = decisions[::-1]
     seen = np.zeros((len(owner), code.size), np.float32)
     every = np.arange(len(owner))
     while (node >= 0).any():
@@ -175,7 +205,7 @@ def observations(tree: Tree) -> Observations:
     obs[rows, player] = 1
     if code.hands:
         obs[rows, tree.players + hand] = 1
-    return Observations(obs, legal[infoset], player, infoset, hand)
+    return Observations(obs, legal[infoset], player, low + infoset, hand)
 
 
 def behaviour_strategy(tree: Tree, probabilities: npt.NDArray[Any]) -> Table:
@@ -184,26 +214,55 @@ def behaviour_strategy(tree: Tree, probabilities: npt.NDArray[Any]) -> Table:
     What it gives to actions that are not legal is left out, and the rest scaled to sum to one. Raises `ValueError`
     where nothing is left, or where a probability is negative or not a number.
     """
-    code, all_seen = encode(tree), observations(tree)
-    if probabilities.shape != all_seen.legal.shape:
-        raise UserError(f"the game's policies have shape {all_seen.legal.shape}, not {probabilities.shape}")
-    share = np.where(all_seen.legal, probabilities, 0.0).astype(np.float64)
+    shape = int(_hands(tree).sum()), encode(tree).actions
+    if probabilities.shape != shape:
+        raise UserError(f"the game's policies have shape {shape}, not {probabilities.shape}")
+    done = 0
+
+    def next_ones(seen: Observations) -> npt.NDArray[Any]:
+        nonlocal done
+        done += len(seen.obs)
+        return probabilities[done - len(seen.obs) : done]
+
+    return behaviour(tree, next_ones)
+
+
+def behaviour(
+    tree: Tree, decide: Callable[[Observations], npt.NDArray[Any]], told: Callable[[int], None] | None = None
+) -> Table:
+    """Return what a policy does at all decisions as a strategy of the tree, [R, W].
+
+    `decide` is asked for probabilities, [n, A], at a piece of the game's observations at a time; `told` hears how many
+    are done. Of what it gives the same is made as in `behaviour_strategy`.
+    """
+    code, strategy, done = encode(tree), uniform(tree), 0
+    for seen in observed(tree):
+        _put(tree, code, strategy, seen, decide(seen), done)
+        done += len(seen.obs)
+        if told is not None:
+            told(done)
+    return strategy
+
+
+def _put(
+    tree: Tree, code: Encoding, strategy: Table, seen: Observations, probabilities: npt.NDArray[Any], before: int
+) -> None:
+    """Write a policy's probabilities at some decisions, which so many others come before, into a strategy."""
+    share = np.where(seen.legal, probabilities, 0.0).astype(np.float64)
     wrong = ~((share >= 0).all(axis=1) & (share.sum(axis=1) > 0) & np.isfinite(share).all(axis=1))
     if wrong.any():
         at = int(wrong.argmax())
-        label = tree.labels[all_seen.infoset[at]]
+        label = tree.labels[seen.infoset[at]]
         raise UserError(
-            f"probabilities of legal actions must be at least 0 and not all 0, not {share[at].tolist()} in row {at}, "
-            f"player {all_seen.player[at]} at {label!r}"
+            f"probabilities of legal actions must be at least 0 and not all 0, not {share[at].tolist()} in row "
+            f"{before + at}, player {seen.player[at]} at {label!r}"
         )
     share /= share.sum(axis=1, keepdims=True)
-    strategy = uniform(tree)
-    sizes = np.diff(tree.first)[all_seen.infoset]  # rows of each of the M
+    sizes = np.diff(tree.first)[seen.infoset]  # rows of each of the M
     which = np.arange(len(share)).repeat(sizes)
     slot = np.arange(len(which)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    row = tree.first[all_seen.infoset[which]] + slot
-    strategy[row, all_seen.hand[which]] = share[which, code.number[row]]
-    return strategy
+    row = tree.first[seen.infoset[which]] + slot
+    strategy[row, seen.hand[which]] = share[which, code.number[row]]
 
 
 @jit
