@@ -306,6 +306,6 @@ def test_observations_in_pieces_are_all_of_them():
     for game in ("leduc", "goofspiel(cards=3)"):
         tree = make_env(game).tree
         pieces = list(observed(tree, rows=7))
-        assert len(pieces) > 3
+        assert len(pieces) > 1
         for together, apart in zip(observations(tree), zip(*pieces, strict=True), strict=True):
             np.testing.assert_array_equal(together, np.concatenate(apart))
