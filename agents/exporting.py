@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
+from torch.jit._trace import TracerWarning
 
 from counterplay.agents.exported import Acting, acting
 from counterplay.agents.learner import Mixed, Mixture
@@ -215,8 +216,7 @@ def _to_script(agents: Acting, file: Path, about: dict[str, str]) -> None:
 
 
 def _ask_script(agents: Acting, file: Path) -> Ask:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _untold():
         loaded = torch.jit.load(str(file))  # type: ignore[no-untyped-call]
     return _asked(loaded, agents)
 
@@ -246,9 +246,24 @@ def _asked(served: Any, agents: Acting) -> Ask:
 
 @contextmanager
 def _by_operations() -> Iterator[None]:
-    """Let networks be PyTorch's operations, which can be traced, and no kernels; what tracing warns of is not told."""
-    with differentiable(), torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    """Let networks be PyTorch's operations, which can be traced, and no kernels."""
+    with differentiable(), torch.no_grad(), _untold():
+        yield
+
+
+@contextmanager
+def _untold() -> Iterator[None]:
+    """Keep to ourselves what tracing is known to warn of; anything else is told as ever.
+
+    That the ways of writing are old ones, and that what Python did with shapes is traced as it went: which is right
+    here, as `compare` finds out, since episodes alone may be more or fewer.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=TracerWarning)
+        warnings.filterwarnings("ignore", r"`torch\.jit\.", DeprecationWarning)
+        warnings.filterwarnings("ignore", "You are using the legacy TorchScript-based ONNX export", DeprecationWarning)
+        warnings.filterwarnings("ignore", "Exporting a model to ONNX with a batch_size other than 1", UserWarning)
+        warnings.filterwarnings("ignore", "Constant folding", UserWarning)
         yield
 
 

@@ -11,6 +11,7 @@ from counterplay.engine.compiling import tell
 from counterplay.engine.errors import UserError
 from counterplay.engine.writing import told, write_atomic
 
+FORMAT = 2  # of what a run's folder holds; 1 had the replay in the checkpoint
 CHECKPOINT_FILE, RUN_FILE, LINES_FILE = "checkpoint.pt", "run.json", "metrics.jsonl"  # in a run's folder
 
 Row = dict[str, float]

@@ -55,9 +55,7 @@ class Policy:
         if seed is not None:
             self.rng = np.random.default_rng([self.run.seed, whole("seed", seed), 4])
         if agents is not None:
-            if len(agents) != self.spec.agents or len(set(agents)) != len(agents):
-                raise UserError(f"the run has {self.spec.agents} agents, and {len(agents)} names were given")
-            self._called = tuple(agents)
+            self._called = _names(agents, self.spec.agents)
         self._actor = copy(self.run.learner)  # whose memory is its own, and whose networks are the run's
         self._many = 0  # episodes that are being played; 0: none has begun
 
@@ -87,7 +85,7 @@ class Policy:
         """Return what the agents do; raises `ValueError` for what does not fit the environment of the run."""
         if isinstance(observations, Mapping):
             return self._by_name(observations, {} if masks is None else masks)
-        spec, obs = self.spec, np.asarray(observations)
+        spec, obs = self.spec, _numbers(observations)
         shape = (spec.agents, spec.observation)
         if obs.shape[-2:] == shape and obs.ndim in (2, 3):
             left: tuple[int, ...] = obs.shape[:-1]
@@ -99,7 +97,8 @@ class Policy:
                 f"not {' x '.join(map(str, obs.shape)) or 'one number'}"
             )
         step = self._blank(obs.size // (spec.agents * spec.observation))
-        step.obs[:] = obs.reshape(step.obs.shape)
+        with np.errstate(over="ignore"):  # what is too large for the type is refused as infinite
+            step.obs[:] = obs.reshape(step.obs.shape)
         if masks is not None and not spec.continuous:
             step.legal[:] = _mask(masks, (*left, spec.actions)).reshape(step.legal.shape)
         elif not spec.continuous:
@@ -117,10 +116,11 @@ class Policy:
         for n in range(spec.agents):
             if n in at:
                 seen, said = _parted(observations[at[n]], masks.get(at[n]))
-                row = named.seen(n, seen)
+                row = _numbers(named.seen(n, seen if isinstance(self.run.task, Naming) else _numbers(seen)))
                 if len(row) > spec.observation:
                     raise UserError(f"{at[n]} observes {spec.observation} numbers, not {len(row)}")
-                step.obs[0, n, : len(row)] = row
+                with np.errstate(over="ignore"):
+                    step.obs[0, n, : len(row)] = row
                 count = named.actions[n]
                 free = said is None or spec.continuous
                 step.legal[0, n, :count] = True if free else _mask(_flat(said), (count,))
@@ -186,15 +186,45 @@ def _parted(seen: Any, said: Any) -> tuple[Any, Any]:
 
 def _flat(mask: Any) -> Any:
     """Return a mask of several choices, one for each as Gymnasium has it, side by side; others as they are."""
-    return np.concatenate([np.ravel(part) for part in mask]) if isinstance(mask, tuple) else mask
+    if isinstance(mask, tuple) and mask:
+        return np.concatenate([np.ravel(_array(part, "a mask")) for part in mask])
+    return mask
 
 
 def _mask(mask: Any, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    found = np.asarray(mask)
+    found = _array(mask, "a mask")
     if found.shape != shape or found.dtype.kind not in "biu":
         wants, has = (" x ".join(map(str, part)) or "none" for part in (shape, found.shape))
         raise UserError(f"a mask says of each action whether it is legal, {wants} of them, not {has} of {found.dtype}")
     return found.astype(np.bool_)
+
+
+def _array(given: Any, what: str) -> npt.NDArray[Any]:
+    """Return what somebody gave as an array; a tensor that keeps its gradient's way too."""
+    try:
+        return np.asarray(given.detach() if hasattr(given, "detach") else given)
+    except (TypeError, ValueError, RuntimeError) as error:  # rows of unlike lengths, another device's memory
+        raise UserError(f"{what} is an array of numbers, which {type(given).__name__} is not: {error}") from None
+
+
+def _numbers(given: Any) -> npt.NDArray[Any]:
+    """Return observations as real numbers; raises `UserError` for anything else."""
+    found = _array(given, "an observation")
+    if found.dtype.kind not in "biuf":
+        raise UserError(f"an observation is an array of numbers, not of {found.dtype} ({type(given).__name__})")
+    return found
+
+
+def _names(given: Any, count: int) -> tuple[Any, ...]:
+    """Return as many names of agents as there are agents; raises `UserError` for what is not that."""
+    try:
+        found = () if isinstance(given, str) else tuple(given)
+        alike = len(set(found)) != len(found)
+    except TypeError:  # nothing to go through, or names that no dictionary takes
+        raise UserError(f"agents are a list of {count} names, not {type(given).__name__}") from None
+    if len(found) != count or alike:
+        raise UserError(f"the run has {count} agents, and {len(set(found))} names were given")
+    return found
 
 
 def play(run: "Run", task: Task, episodes: int, seed: int) -> Score:

@@ -50,8 +50,12 @@ class Tables:
             self.kept.append(np.full(len(self.known), UNIFORM, np.int16))
 
     def places(self, obs: npt.NDArray[Any]) -> Ints:
-        """Return where observations [U, O] stand, [U]."""
-        found: Ints = np.searchsorted(self.known, known(np.ascontiguousarray(obs).astype(np.uint8)))
+        """Return where observations [U, O] stand, [U]; raises `ValueError` for one that no decision shows."""
+        with np.errstate(invalid="ignore"):  # somebody's numbers may be none that a byte holds
+            asked = known(np.ascontiguousarray(obs).astype(np.uint8))
+        found: Ints = np.minimum(np.searchsorted(self.known, asked), len(self.known) - 1)
+        if not np.array_equal(self.known[found], asked):
+            raise UserError("an observation is of no decision of this player's: mask what it cannot do")
         return found
 
     def ask(self, policy: int, obs: npt.NDArray[Any], legal: Mask) -> Floats:

@@ -8,6 +8,7 @@ unless others are given; what is set by hand comes first.
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.engine.spec import suggestion
 
@@ -145,7 +146,7 @@ def choose(asked: str | None, env: str, learner: str) -> Preset | None:
 
     Raises `UserError` for a name that is no preset's, and where that preset says nothing of the learner.
     """
-    name = env if asked is None else asked.strip()
+    name = env if asked is None else arguments.text("preset", asked).strip()
     found = next((preset for preset in presets_of(learner) if preset.name == name), None)
     if found is not None or asked is None or name == NONE:
         return found

@@ -16,7 +16,7 @@ from counterplay.agents.best import best
 from counterplay.agents.cut import Going
 from counterplay.agents.infos import Infos, heard_of
 from counterplay.agents.learner import Collector, Learner, Mixed, Mixture
-from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE, Row
+from counterplay.agents.log import CHECKPOINT_FILE, FORMAT, RUN_FILE, Row
 from counterplay.agents.playing import Policy, play
 from counterplay.agents.replay import Replay, Ring
 from counterplay.agents.rollout import Episodes, Played, collect, earned
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from counterplay.agents.exporting import Exported
 
 PAST = "past"  # the folder of past selves, in the run's own
-FORMAT = 2  # 1 had the replay in the checkpoint
 _LARGE = "learner", "replay", "playing", "ranks"  # parts of a checkpoint that are looked at by themselves
 
 
@@ -245,9 +244,13 @@ class Run:
     def keep_beside(self, name: str) -> None:
         """Write what the run is now into a folder in the run's own, as a run without its replay.
 
-        Raises `ValueError` where nothing can be written.
+        Raises `ValueError` where nothing can be written, and where a link would lead into another folder: what that
+        holds might be somebody's run.
         """
         place = cast(Path, self.folder) / name
+        for part in (place, *place.parents[: len(Path(name).parts) - 1]):
+            if part.is_symlink():
+                raise UserError(f"cannot write {place}: {part} is a link; take it away")
         with told(place), held():
             self._write(place, [], keep_replay=False)
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from counterplay.agents import LEARNERS, presets
-from counterplay.agents.log import RUN_FILE
+from counterplay.agents.log import FORMAT, RUN_FILE
 from counterplay.api.against import digest
 from counterplay.engine import arguments
 from counterplay.engine.catalogue import is_own
@@ -35,6 +35,8 @@ def configured(config: str | Path, given: Mapping[str, Any]) -> dict[str, Any]:
         preset = json.loads(data).get("preset")
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise UserError(f"{place} is no {RUN_FILE} of a run: {error}") from None
+    if about.format > FORMAT:
+        raise UserError(f"{place} was written by a newer Counterplay; upgrade to read it")
     by_hand, own = given["settings"], "which is somebody's own: name it yourself"
     if given["learner"] is None:
         LEARNERS.check_own(about.learner)

@@ -117,3 +117,28 @@ def test_again_on_the_command_line(kept, tmp_path):
     told = json.loads(ask("train", "--config", tmp_path / "a", "--out", tmp_path / "b", "--json"))
     assert told["absolute"]["episodes"] == TIMES * 2
     assert told["best"]["measure"] == "return"
+
+
+def test_the_best_and_the_past_are_written_through_no_link(tmp_path):
+    counterplay.train("qmix", "two_step", steps=40, out=tmp_path / "other")
+    before = {file: file.read_bytes() for file in (tmp_path / "other").iterdir() if file.is_file()}
+    for name in ("best", "past"):
+        out = tmp_path / f"with_{name}"
+        run = counterplay.train("qmix", "two_step", steps=40, out=out)
+        place = out / name
+        if place.exists():
+            place.rename(out / "elsewhere")
+        place.symlink_to(tmp_path / "other")
+        with pytest.raises(UserError, match="is a link"):
+            run.keep_past() if name == "past" else run.keep_beside(name)
+    assert before == {file: file.read_bytes() for file in before}
+
+
+def test_a_newer_config_and_a_preset_that_is_no_name_are_refused(tmp_path):
+    counterplay.train("qmix", "two_step", steps=40, out=tmp_path)
+    file = tmp_path / "run.json"
+    file.write_text(file.read_text().replace('"format": 2', '"format": 3'))
+    with pytest.raises(UserError, match="newer"):
+        counterplay.train(config=file, steps=20)
+    with pytest.raises(UserError, match="preset must be a text"):
+        counterplay.train("qmix", "two_step", preset=3)

@@ -251,6 +251,31 @@ def test_the_joint_gap_is_that_of_every_deal_and_every_way_to_play():
         assert found.best[player] == pytest.approx(np.mean([earns("", hands, best, player) for hands in deals]))
 
 
+def test_a_table_that_was_damaged_is_counted_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(threeway, "boards", lambda: (np.empty(0, np.int64),) * 2)
+    counted = np.random.default_rng(9).integers(0, 2**16, (threeway.SETS, 13)).astype(np.uint16)
+    times = []
+    monkeypatch.setattr(threeway, "count", lambda *_: times.append(1) or np.zeros(1, np.uint32))
+    monkeypatch.setattr(threeway, "odds_of", lambda _: counted)
+    monkeypatch.setattr(threeway, "_orders", lambda table: table)
+    anew, place = threeway.orders.__wrapped__, tmp_path / "threeway" / threeway._FILE
+    assert (anew() == counted).all()
+    sound = place.read_bytes()
+    times.clear()
+    assert (anew() == counted).all()
+    assert not times
+    for damaged in (b"", sound[:-1], sound + b"\0", sound[:99] + bytes([sound[99] ^ 1]) + sound[100:]):
+        place.write_bytes(damaged)
+        times.clear()
+        assert (anew() == counted).all()
+        assert times
+        assert place.read_bytes() == sound
+    place.unlink()
+    place.mkdir()
+    assert (anew() == counted).all()  # and is kept nowhere
+
+
 @pytest.mark.slow
 def test_the_table_agrees_with_the_exact_one_of_two_hands():
     found = threeway.errors()

@@ -30,6 +30,48 @@ def forager():
     )
 
 
+@pytest.mark.parametrize(
+    ("observation", "says"),
+    [
+        ("a", "numbers"),
+        (None, "numbers"),
+        ([[1], [1, 2]], "array of numbers"),
+        (object(), "numbers"),
+        ({"seen": 1}, "numbers"),
+        ([1j], "numbers, not of complex"),
+        ([1e300], "finite"),
+        ([float("nan")], "finite"),
+        (np.zeros(1, "M8[s]"), "numbers"),
+    ],
+)
+def test_observations_that_are_no_numbers(forager, observation, says):
+    forager.policy.reset()
+    with pytest.raises(UserError, match=says):
+        forager.policy({"agent_0": observation})
+    if isinstance(observation, list | np.ndarray) and len(observation) == 1:
+        with pytest.raises(UserError, match=says):
+            forager.policy(np.resize(observation, (2, forager.policy.spec.observation)))
+
+
+def test_masks_and_names_that_are_none(forager):
+    seen = np.zeros(forager.policy.spec.observation, np.float32)
+    for mask in ([[1], [1, 2]], (), ([1], [[1], [1, 2]])):
+        with pytest.raises(UserError, match="a mask"):
+            forager.policy({"agent_0": seen}, {"agent_0": mask})
+    for names in (3, "ab", [[1], [2]], ["a", "a"], ["a"]):
+        with pytest.raises(UserError, match="agents"):
+            forager.policy.reset(agents=names)
+    forager.policy.reset()
+
+
+def test_tables_of_policies_know_no_other_observations():
+    run = counterplay.train("psro", "kuhn", steps=100)
+    step = run.task.start(1).reset(np.random.default_rng(0))
+    run.policy(step.obs, step.legal)
+    with pytest.raises(UserError, match="no decision of this player"):
+        run.policy(np.ones_like(step.obs), np.ones_like(step.legal))
+
+
 def actions_of(run, step_by_step):
     """Play an episode in the run's environment by a function of (step, policy), and return all actions."""
     run.policy.reset(seed=0)

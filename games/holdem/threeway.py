@@ -7,10 +7,10 @@ drawn is suits alone. How far that is from what is known exactly, how often each
 a third, is told by `python -m counterplay.games.holdem.threeway`.
 """
 
-import io
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from itertools import permutations
 from math import comb
 from typing import Any, NamedTuple
@@ -41,7 +41,7 @@ SETS = HANDS_EACH * (HANDS_EACH + 1) * (HANDS_EACH + 2) // 6  # 818,805
 _BLOCK = 64  # boards whose draws are held at a time
 _PARTS = 4  # that threads share, each with a table of 50 MB; the sum is the same for any number of threads
 _ONE = 2**16 - 1  # a probability of 1 as it is kept
-_FILE = f"orders-{SEED}.npy"
+_FILE = f"orders-{SEED}.bin"
 
 # Orders by the kernel's number: 5 times who of the first two is better (the first, the second, neither), and how many
 # of "as good as the worse", "better than it", "as good as the better", "better than it" are true of the third.
@@ -185,9 +185,8 @@ def odds_of(counts: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint16]:
 def orders() -> Orders:
     """Return the table: the one that is kept on this machine, or counted now and kept from then on."""
     place = kept("threeway") / _FILE
-    with suppress(UserError, ValueError, OSError):
-        found = np.load(io.BytesIO(read_bytes(place, 1 << 25)), allow_pickle=False)
-        if found.shape == (SETS, len(ORDERS)) and found.dtype == np.uint16:
+    with suppress(UserError):
+        if (found := _read(read_bytes(place, 1 << 25))) is not None:
             return _orders(found)
     compiling.tell("counting how three hands fare against each other, once on this machine: some minutes")
     kinds, numbers = boards()
@@ -198,10 +197,22 @@ def orders() -> Orders:
     table = odds_of(np.sum(found_counts, axis=0, dtype=np.uint32))
     with suppress(UserError, OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
-        data = io.BytesIO()
-        np.save(data, table)
-        write_atomic(place, data.getvalue())
+        write_atomic(place, _written(table))
     return _orders(table)
+
+
+def _written(table: npt.NDArray[np.uint16]) -> bytes:
+    """Return the file that keeps what `odds_of` counts: little-endian numbers row by row, after their SHA-256."""
+    data = table.astype("<u2").tobytes()
+    return sha256(data).digest() + data
+
+
+def _read(data: bytes) -> npt.NDArray[np.uint16] | None:
+    """Return the table in such a file; None for one that is damaged."""
+    digest, numbers = data[:32], data[32:]
+    if len(numbers) != 2 * SETS * len(ORDERS) or sha256(numbers).digest() != digest:
+        return None
+    return np.frombuffer(numbers, "<u2").astype(np.uint16).reshape(SETS, len(ORDERS))
 
 
 def _orders(table: npt.NDArray[np.uint16]) -> Orders:
