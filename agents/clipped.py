@@ -52,6 +52,7 @@ class ClippedSettings(OnPolicySettings):
     ] = 0.0
     magnet_every: Annotated[int, "updates of the networks between two moves of the magnet"] = 1
     magnet_plays: Annotated[bool, "without exploring it is the magnet that plays, which is the calmer one"] = False
+    merge: Annotated[bool, "networks are asked once for all rows that show the same: quicker in small games"] = False
     magnet_steps: Annotated[int, "environment steps over which magnet falls to 0, in a straight line; 0: never"] = 0
 
     def __post_init__(self) -> None:
@@ -69,6 +70,10 @@ class ClippedSettings(OnPolicySettings):
             magnet_every=(1, inf),
             magnet_steps=(0, inf),
         )
+        if self.merge and self.minibatches > 1:
+            raise UserError("merge=true asks networks of all that was played at once: set minibatches=1")
+        if self.merge and self.remembers:
+            raise UserError(f"merge=true takes agents without memory, and these have {self.remembers}: leave it out")
         if self.magnet_plays and not (self.magnet and self.magnet_rate):
             raise UserError("a magnet that plays has to follow the policies: set magnet and magnet_rate, such as 0.002")
 
@@ -118,6 +123,8 @@ class Clipped(OnPolicy):
     def improve(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
         """Go through what was played `epochs` times."""
         settings = self.settings
+        if settings.merge:
+            batch = batch.merged()
         facts = self.facts(batch)
         if settings.proximity and not settings.squared:
             facts = facts._replace(said=self.all_said(batch))

@@ -162,7 +162,8 @@ class OnPolicy(Team, ABC):
         # Inputs keep the scale that they were played with until the update is done: the gradient is of that policy.
         self.scales.learn_rewards(episodes)
         figures = self.improve(self.batch(episodes, np.ones(len(episodes.filled), np.float32)), rng)
-        self.scales.learn_inputs(episodes)
+        if settings.scale_inputs:
+            self.scales.learn_inputs(episodes)
         self.steps += int(together.total(episodes.steps))
         return figures | paid | ({"epsilon": self.epsilon} if settings.epsilon_start > 0 else {})
 

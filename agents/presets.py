@@ -14,7 +14,11 @@ from counterplay.engine.spec import suggestion
 
 NONE = "none"  # in place of a preset's name: the learner's defaults
 
-_STEPS = ("epsilon_steps", "lr_steps")  # settings that are a part of the run, and go along with its length
+_STEPS = (
+    "epsilon_steps",
+    "lr_steps",
+    "magnet_steps",
+)  # settings that are a part of the run, and go along with its length
 _INSTEAD = {"n_step": ("td_lambda", "gae_lambda"), "td_lambda": ("n_step",), "gae_lambda": ("n_step",)}
 
 

@@ -26,6 +26,8 @@ from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 
+_LARGEST = 2**16  # of the numbers that tell rows apart: sums of zeros and ones are exact, and seldom the same
+
 
 class Batch(NamedTuple):
     """Episodes, scaled, as tensors; cut to the longest."""
@@ -41,6 +43,8 @@ class Batch(NamedTuple):
     weight: Tensor  # [B] what each episode counts
     alive: Tensor | None = None  # [B, T + 1, N]; None where all play to their episode's end
     ended: Tensor | None = None  # [B, T + 1, N]
+    distinct: Tensor | None = None  # [U] rows among B * (T + 1), each of which shows something else
+    number: Tensor | None = None  # [B * (T + 1)] which of them shows the same as a row
 
     def rows(self) -> "Rows":
         """Return which rows are more than padding."""
@@ -60,6 +64,33 @@ class Batch(NamedTuple):
     def facts(self, value: Tensor) -> tuple[Floats, Floats, Mask, Mask]:
         """Return rewards, the values of the states that steps led to, and masks, as `returns` takes them."""
         return host(self.reward), host(value), host(self.terminated), host(self.filled)
+
+    def merged(self) -> "Batch":
+        """Return the batch with its distinct rows, in which agents and state show something else, told apart.
+
+        Rows have the same number only where all they show is the same.
+        """
+        shown = [self.obs.flatten(0, 1).flatten(1), self.state.flatten(0, 1)]
+        rng = np.random.default_rng(0)
+        drawn = [rng.integers(1, _LARGEST, (part.shape[1], 2)).astype(np.float32) for part in shown]
+        sums = torch.stack([part @ like(part, some) for part, some in zip(shown, drawn, strict=True)]).sum(dim=0)
+        high, low = sums.double().unbind(dim=1)
+        _, *found = np.unique(host(high * _LARGEST**2 + low), return_index=True, return_inverse=True)
+        distinct, number = (like(self.filled, part.ravel()) for part in found)
+        for part in shown:
+            if not torch.equal(part.index_select(0, distinct).index_select(0, number), part):
+                return self  # others have the same key
+        return self._replace(distinct=distinct, number=number)
+
+    def answers(self, network: Callable[[Tensor], Tensor], shown: Tensor, rows: Tensor) -> Tensor:
+        """Return what a network says of `shown`, [B, T + 1, ...], in rows [R] among B * (T + 1).
+
+        Where distinct rows are told apart it is asked once for each.
+        """
+        if self.distinct is None or self.number is None:
+            return network(take_rows(shown, rows))
+        said = network(take_rows(shown, self.distinct))
+        return said.index_select(0, self.number.index_select(0, rows))
 
     def present(self, rows: Tensor) -> Tensor | None:
         """Return who is alive in rows [R] among B * (T + 1), f32 [R, N]; None where all always are."""
@@ -222,7 +253,9 @@ class Team:
             found = part(batch.obs, batch.last)[0].transpose(0, 1)  # [T + 1, B, N, ...], as it lies
             steps, many = found.shape[:2]
             return take_rows(found, rows % steps * many + rows // steps)
-        found = part(take_rows(batch.obs, rows), None if batch.last is None else take_rows(batch.last, rows))[0]
+        if batch.last is None:
+            return batch.answers(lambda obs: part(obs, None)[0], batch.obs, rows)
+        found = part(take_rows(batch.obs, rows), take_rows(batch.last, rows))[0]
         return found
 
     def ready(self) -> None:

@@ -191,8 +191,7 @@ class Valued(OnPolicy):
         assert self.critic is not None
         if not isinstance(self.critic, MLP):
             return self.ask(self.critic, batch, rows.seen)[..., 0]
-        said: Tensor = self.critic(take_rows(batch.state, rows.seen))
-        return said
+        return batch.answers(self.critic, batch.state, rows.seen)
 
     @property
     def _of_team(self) -> bool:
