@@ -14,7 +14,10 @@ _STONES = ("", "agent", "rival")
 def matrix(payoffs: npt.NDArray[np.float64], last: Sequence[int] | None, told: Sequence[str]) -> Scene:
     """Return what each joint action pays, [A, A], with the last one marked; of other shapes, what each agent did."""
     if payoffs.ndim != 2 or max(payoffs.shape) > _MOST:
-        rows = [("agent", "action"), *((str(n), "-" if last is None else str(last[n])) for n in range(payoffs.ndim))]
+        rows: list[tuple[str, ...]] = [
+            ("agent", "action"),
+            *((str(n), "-" if last is None else str(last[n])) for n in range(payoffs.ndim)),
+        ]
         return table(rows[: _MOST + 1], told=told)
     rows = [("", *map(str, range(payoffs.shape[1])))]
     rows += [(str(a), *(f"{x:g}" for x in row)) for a, row in enumerate(payoffs.tolist())]
