@@ -41,7 +41,7 @@ class Frame(NamedTuple):
         """What happened, in one sentence."""
         if not self.step:
             return "the beginning"
-        earned = ", ".join(f"{x:.4g}" for x in self.total)
+        earned = ", ".join(f"{x:z.4g}" for x in self.total)
         end = ", the end" if self.over else ""
         return f"step {self.step}: {told(self.deeds)}; return {earned}{end}"
 

@@ -114,7 +114,7 @@ def _words(film: Film, frame: Frame, letters: int) -> list[str]:
     number = f", episode {frame.episode}" if film.frames[-1].episode else ""
     said = [f"{film.title}{number}", f"{frame.head}{f' ({frame.over})' if frame.over else ''}"]
     if frame.step:
-        said.append("reward of the step " + ", ".join(f"{x:.4g}" for x in frame.reward))
+        said.append("reward of the step " + ", ".join(f"{x:z.4g}" for x in frame.reward))
     said += frame.view.told if isinstance(frame.view, Scene) else ()
     rows = [row for line in said for row in textwrap.wrap(printable(line), letters, subsequent_indent="  ")]
     return rows if len(rows) <= _MOST_LINES else [*rows[: _MOST_LINES - 1], "..."]

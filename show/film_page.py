@@ -59,8 +59,8 @@ def _frame(frame: Frame, ground: int) -> dict[str, Any]:
         "episode": frame.episode,
         "step": frame.step,
         "deeds": [[printable(part) for part in deed] for deed in frame.deeds],
-        "reward": [f"{x:.4g}" for x in frame.reward],
-        "total": [f"{x:.4g}" for x in frame.total],
+        "reward": [f"{x:z.4g}" for x in frame.reward],
+        "total": [f"{x:z.4g}" for x in frame.total],
         "over": frame.over,
     }
     if isinstance(frame.view, Scene):

@@ -35,6 +35,7 @@ def fact(driver, name):
 
 def test_the_page(driver, tmp_path):
     from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.wait import WebDriverWait
 
     (tmp_path / "a.html").write_text(page(filmed("foraging", 9), 0.05))
     driver.get((tmp_path / "a.html").as_uri())
@@ -47,7 +48,7 @@ def test_the_page(driver, tmp_path):
     assert fact(driver, "step") == "8"
     assert "cut here" in fact(driver, "ended")
     body.send_keys(Keys.HOME, " ")
-    webdriver.support.wait.WebDriverWait(driver, 10).until(lambda _: fact(driver, "step") == "8")
+    WebDriverWait(driver, 10).until(lambda _: fact(driver, "step") == "8")
     assert driver.find_element("id", "play").text == "Play"
     for scheme in ("light", "dark"):
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}

@@ -16,7 +16,7 @@ def foraging(size: int, players: Sequence[tuple[int, int, int]], food: Sequence[
     for n, (row, column, level) in enumerate(players):
         x, y = column + 0.5, size - row - 0.5
         things += [Rectangle(x - 0.42, y - 0.42, 0.84, 0.84, "agent"), Text(x, y + 0.06, 0.46, str(level))]
-        things.append(Text(x, y - 0.3, 0.2, f"agent {n}"))
+        things.append(Text(x, y - 0.3, 0.17, f"agent {n}"))
     told = "Squares are agents with their levels, circles are food with its level."
     return cells_of(size, size, things, (told, f"food left: {len(food)}"))
 

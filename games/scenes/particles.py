@@ -27,7 +27,9 @@ def scene(dots: Sequence[Dot], rings: Sequence[tuple[float, float, str]] = (), t
     for dot in reversed(dots):
         x, y = (min(max(at, -SIDE), SIDE) for at in (dot.x, dot.y))
         shapes.append(Circle(x, y, dot.radius, dot.role, hollow=(x, y) != (dot.x, dot.y)))
-        if dot.label:
+        if dot.label and dot.radius < 0.04:
+            shapes.append(Text(x + 1.5 * dot.radius, y + 0.03, 0.09, dot.label, start=True))
+        elif dot.label:
             shapes.append(Text(x, y, max(1.2 * dot.radius, 0.09), dot.label))
     shapes.append(Rectangle(-edge, -edge, 2 * edge, 2 * edge, "line", hollow=True))
     return Scene(-edge, -edge, 2 * edge, 2 * edge, tuple(shapes), tuple(told))
