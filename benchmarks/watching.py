@@ -11,7 +11,7 @@ from counterplay.games.envs import make_env
 from counterplay.show import film, film_gif
 
 SHOWN = ("foraging", "warehouse", "overcooked", "hanabi", "skirmish", "world_comm")
-STEPS, COLUMNS, SMALLER = 24, 3, 0.7
+STEPS, COLUMNS, SMALLER = 11, 3, 0.7
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     for k, one in enumerate(images):
         whole.paste(one, (k % COLUMNS * wide, k // COLUMNS * high))
     small = whole.resize((round(SMALLER * whole.width), round(SMALLER * whole.height)), Image.Resampling.LANCZOS)
-    small.quantize(64, dither=0).save(report.FIGURES / "watching.png", optimize=True)
+    small.quantize(160, dither=0).save(report.FIGURES / "watching.png", optimize=True)
 
 
 if __name__ == "__main__":

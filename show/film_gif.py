@@ -21,7 +21,7 @@ _LEAST = 420  # how wide a film is at least, for its words
 _FINER = 2  # shapes are painted so much larger and made smaller, for smooth edges
 _SIZE, _MARGIN = 14, 10  # of letters and around them
 _HOLD = 4  # how many times longer the last frame of an episode stays
-_MOST_LINES = 8  # of words; what is longer is cut
+_MOST_LINES = 11  # of words; what is longer is cut
 _MISSING = 'a GIF needs Pillow and matplotlib\'s fonts: pip install "counterplay[learn]", or write a page (.html)'
 
 
