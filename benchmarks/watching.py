@@ -26,7 +26,7 @@ def main() -> None:
     for k, one in enumerate(images):
         whole.paste(one, (k % COLUMNS * wide, k // COLUMNS * high))
     small = whole.resize((round(SMALLER * whole.width), round(SMALLER * whole.height)), Image.Resampling.LANCZOS)
-    small.quantize(160, dither=0).save(report.FIGURES / "watching.png", optimize=True)
+    small.quantize(256, method=1, dither=0).save(report.FIGURES / "watching.png", optimize=True)
 
 
 if __name__ == "__main__":

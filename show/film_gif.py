@@ -89,7 +89,7 @@ def picture(film: Film, k: int, dark: bool = False) -> Any:
 
 def _images(film: Film, page: Sheet, dark: bool) -> Iterator[Any]:
     for frame in film.frames:
-        yield _image(film, frame, page, dark).quantize(128, dither=0)
+        yield _image(film, frame, page, dark).quantize(256, method=1, dither=0)  # small things keep their colours
 
 
 def _image(film: Film, frame: Frame, page: Sheet, dark: bool) -> Any:
