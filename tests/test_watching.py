@@ -50,7 +50,7 @@ def test_an_environment_becomes_a_picture_and_a_page(text):
     made = filmed(text)
     pixels = np.asarray(film_gif.picture(made, len(made.frames) - 1))
     assert pixels.shape[:2] == film_gif.sheet(made).whole[::-1]
-    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 8
+    assert len(np.unique(pixels.astype(int) @ (1, 256, 65536))) > 8
     data = data_of(film_page.page(made, 0.2))
     assert len(data["frames"]) == len(made.frames)
     for frame, shot in zip(data["frames"], made.frames, strict=True):
