@@ -21,6 +21,7 @@ from counterplay.api import (
     team_commands,
     valuenet_commands,
     view_commands,
+    watch_commands,
 )
 from counterplay.engine.errors import UserError
 from counterplay.games.holdem.flags import SPOT_FLAGS, named
@@ -406,6 +407,7 @@ _PARTS = (
     team_commands,
     valuenet_commands,
     view_commands,
+    watch_commands,
 )
 for _command in (command for part in _PARTS for command in part.COMMANDS):
     cli.add_command(_command)

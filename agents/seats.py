@@ -121,6 +121,7 @@ class SeatsEnv:
             theirs = actor.act(self.shown, self.rng, False)
             played[self.by == i] = theirs[self.by == i]
         played[self.rows, self.open] = own
+        self.joint = played  # what all seats did, [B, N, ...]
         self.shown = self.env.step(played)
         return self._seen()
 

@@ -1,4 +1,4 @@
-"""The command line's half for teams: learners, envs, train, sweep, watch, and evaluating what was trained."""
+"""The command line's half for teams: learners, envs, train, sweep, and evaluating what was trained."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -313,35 +313,6 @@ def _search(
     return stop.code
 
 
-@click.command("watch")
-@click.argument("folder", metavar="DIR")
-@click.option("--seed", type=click.IntRange(min=0), metavar="K", default=0, help="Of the episode.")
-@click.option(
-    "--delay", type=click.FloatRange(min=0), metavar="S", default=0.4, show_default=True, help="A step's time."
-)
-@click.option("--gif", metavar="FILE", help="Write an animated picture there instead.")
-@own_flags
-def watch_run(folder: str, seed: int, delay: float, gif: str | None, **own: Any) -> None:
-    """Watch the team in DIR play an episode, without exploring: in the terminal, or as a GIF."""
-    from counterplay.engine.writing import check_writable
-
-    if gif is not None:
-        if Path(gif).suffix.lower() != ".gif":
-            raise UserError(f"--gif writes a GIF: name a file that ends in .gif, not {gif}")
-        check_writable(Path(gif))
-    from counterplay.api.evaluation import load_named
-    from counterplay.show import film
-
-    run = load_named(folder, **own)
-    if gif is None:
-        film.show(film.frames(run, seed), delay)
-        return
-    shots = list(film.frames(run, seed))
-    count = film.write_gif(shots, Path(gif), delay)
-    same = f", of {len(shots)} moments: those that look alike are one" if count < len(shots) else ""
-    click.echo(f"{count} frames in {gif}{same}")
-
-
 def run_pages() -> Any:
     """Return the module of runs' pages; raises `ValueError` where PyTorch is missing."""
     from counterplay.agents import module
@@ -402,4 +373,4 @@ def export_run(file: str, kind: str, out: str | None, others: Mapping[str, Any],
     )
 
 
-COMMANDS = (learners, envs, train, sweep, watch_run)
+COMMANDS = (learners, envs, train, sweep)

@@ -10,6 +10,7 @@ import difflib
 import inspect
 import keyword
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
@@ -42,6 +43,8 @@ def parse(text: str) -> Spec:
     try:
         node = _parsed(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
+        if bare := re.search(r"(\w+)\s*=\s*(\d\w*[A-Za-z]\w*)\s*[,)]", text[:1000]):
+            form = f'a word that begins with a digit is quoted: {bare[1]}="{bare[2][:40]}"'
         raise UserError(f"cannot read {text[:80]!r}; {form}") from None
     if isinstance(node, ast.Name):
         return Spec(node.id, {})

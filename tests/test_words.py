@@ -164,10 +164,10 @@ def test_films_end_in_gif_and_count_their_frames(run, tmp_path):
     from PIL import Image
 
     run("train", "iql", "climbing(steps=3)", "--steps", 32, "--out", tmp_path / "run")
-    code, _, err = run("watch", tmp_path / "run", "--gif", tmp_path / "x.mp4")
+    code, _, err = run("watch", tmp_path / "run", "--out", tmp_path / "x.mp4")
     assert code == 2
-    assert "name a file that ends in .gif" in err
-    code, out, _ = run("watch", tmp_path / "run", "--gif", tmp_path / "x.gif")
+    assert "name a file that ends in .gif or .html" in err
+    code, out, _ = run("watch", tmp_path / "run", "--out", tmp_path / "x.gif")
     with Image.open(tmp_path / "x.gif") as film:
         assert out.startswith(f"{film.n_frames} frames in ")
 

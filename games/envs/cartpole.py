@@ -12,7 +12,9 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64
+from counterplay.engine.scene import Scene
 from counterplay.games.envs.solo import F64, Canvas, Played, SoloEnv, close, waits
+from counterplay.games.scenes import solo as scenes
 
 _GRAVITY = 9.8
 _POLE = 0.1  # mass; the cart weighs 1
@@ -53,6 +55,11 @@ class CartPole:
     def bounds(self) -> tuple[tuple[float, float], ...]:
         return ((-inf, inf),) * 4
 
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return (("push left", "push right"),)
+
     def start(self, batch: int) -> SoloEnv:
         return SoloEnv(self, batch)
 
@@ -73,6 +80,10 @@ class CartPole:
         for x in (-0.1, 0, 0.1):
             picture.put(now[0] + x, 0, "#")
         return picture.lines()
+
+    def scene(self, now: F64) -> Scene:
+        x, _, angle, _ = now.tolist()
+        return scenes.cart(x, angle, 2 * _HALF, _EDGE)
 
 
 @inlined

@@ -16,7 +16,9 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64
+from counterplay.engine.scene import Scene
 from counterplay.games.envs.solo import F64, Played, SoloEnv, close, waits
+from counterplay.games.scenes import solo as scenes
 
 MAX_LENGTH = 100_000
 
@@ -65,6 +67,11 @@ class Corridor:
     def bounds(self) -> tuple[tuple[float, float], ...]:
         return ((0.0, self.length - 1.0),)
 
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return (("action 0", "action 1") if self.mixed else ("go back", "go on"),)
+
     def start(self, batch: int) -> SoloEnv:
         return SoloEnv(self, batch)
 
@@ -82,6 +89,10 @@ class Corridor:
         cells[0], cells[-1] = "c", "G"
         cells[round(now[0] / (self.length - 1) * (len(cells) - 1))] = "@"
         return ["".join(cells), f"place {int(now[0]) + 1} of {self.length}"]
+
+    def scene(self, now: F64) -> Scene:
+        told = ["which action goes on is another from place to place"] if self.mixed else []
+        return scenes.corridor(int(now[0]), self.length, self.crumb, told)
 
 
 @inlined

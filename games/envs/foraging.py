@@ -17,10 +17,13 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.random import below, seeds
+from counterplay.engine.scene import Scene
+from counterplay.games.scenes import grids
 
 MAX_LEVEL = 1000
 
 NONE, NORTH, SOUTH, WEST, EAST, LOAD = range(6)
+_NAMES = ("stay", "north", "south", "west", "east", "load")
 
 # In kernels a position is one number, row * 2**16 + column, so that a move is an addition.
 _ROW = 1 << 16
@@ -114,6 +117,11 @@ class Foraging:
             entities=tuple(part for part in entities if part[1]),
         )
 
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return (_NAMES,) * self.players
+
     def start(self, batch: int) -> "ForagingEnv":
         return ForagingEnv(self, batch)
 
@@ -185,6 +193,11 @@ class ForagingEnv:
         self._over[1] = ~self._over[0] & (last[:, int(_STEPS)] >= self._task.steps)
         _look(*self._game[:4])
         return self._shown
+
+    def scene(self, episode: int) -> Scene:
+        things = [(*divmod(at, _ROW), level) for at, level, _, _ in self._board[episode, :-1].tolist()]
+        players = self._task.players
+        return grids.foraging(self._task.size, things[:players], [one for one in things[players:] if one[2]])
 
     def render(self, episode: int) -> str:
         size, agents = self._task.size, self._task.players

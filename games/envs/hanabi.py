@@ -11,7 +11,9 @@ from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.errors import UserError
 from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.random import seeds
+from counterplay.engine.scene import Scene
 from counterplay.games.envs.hanabi_table import Rules, Table, deal, show, step
+from counterplay.games.scenes import cards
 
 MOST = 5  # colours, ranks, players and cards in a hand
 
@@ -96,6 +98,25 @@ which cards; place, card, whether it scored, whether it regained a clue |
             in_turn=True,
         )
 
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]; cards count from 1, the oldest."""
+        places = range(1, self.held + 1)
+        own = [f"{does} card {k}" for does in ("discard", "play") for k in places]
+        said = [cards.COLOURS[: self.colours], [f"rank {rank + 1}" for rank in range(self.ranks)]]
+        return tuple(
+            (
+                *own,
+                *(
+                    f"tell {(n + k) % self.players} {what}"
+                    for part in said
+                    for k in range(1, self.players)
+                    for what in part
+                ),
+            )
+            for n in range(self.players)
+        )
+
     def start(self, batch: int) -> "HanabiEnv":
         return HanabiEnv(self, batch)
 
@@ -177,6 +198,29 @@ class HanabiEnv:
         self._shown.terminated[:] = (lives == 0) | (left == 0) | done
         self._look(np.ones(self.batch, np.bool_))
         return self._shown
+
+    def scene(self, episode: int) -> Scene:
+        """Return all hands, below each card what its holder was told of it, and the fireworks."""
+        table, task = self._table, self._task
+
+        def card(k: int, known: int) -> cards.Card:
+            if k < 0:
+                return cards.Card(0, 0)
+            colour, rank = divmod(k, task.ranks)
+            told = [cards.COLOURS[colour]] * (known >> 10 & 1) + [str(rank + 1)] * (known >> 11 & 1)
+            return cards.Card(colour, rank + 1, " ".join(told))
+
+        turn, clues, lives, dealt, _ = table.tally[episode].tolist()
+        pairs = zip(table.hands[episode].tolist(), table.known[episode].tolist(), strict=True)
+        hands = [[card(k, known) for k, known in zip(*pair, strict=True)] for pair in pairs]
+        gone = [
+            f"{cards.COLOURS[k // task.ranks]} {k % task.ranks + 1}" + (f" x{n}" if n > 1 else "")
+            for k, n in enumerate(table.gone[episode].tolist())
+            if n
+        ]
+        tokens = f"clues: {clues}, lives: {lives}, cards in the deck: {len(task.deck) - dealt}"
+        told = [tokens, f"discarded: {', '.join(gone) or 'nothing'}"]
+        return cards.hanabi(hands, turn, table.fires[episode].tolist(), told)
 
     def render(self, episode: int) -> str:
         """Return hands (and what may be known), fireworks, discards, tokens."""

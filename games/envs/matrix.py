@@ -13,6 +13,8 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.legal import lawful
+from counterplay.engine.scene import Scene, numbered
+from counterplay.games.scenes import tables
 
 MAX_PROFILES = 10_000_000
 
@@ -56,6 +58,11 @@ class MatrixGame:
     def k(self) -> float:
         """Return what the first actions pay: the penalty, if this is the penalty game, so that its spec can be told."""
         return self.payoffs[0]
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return numbered(len(self.shape), max(self.shape))
 
     def start(self, batch: int) -> "MatrixEnv":
         return MatrixEnv(self, batch)
@@ -102,6 +109,13 @@ class MatrixEnv:
     def resume(self, kept: Mapping[str, npt.NDArray[Any]]) -> Step:
         put_back(self._parts, kept)
         return self._shown
+
+    def scene(self, episode: int) -> Scene:
+        played, payoffs = self._played[episode], np.array(self._task.payoffs).reshape(self._task.shape)
+        last = self._last[episode].tolist() if played else None
+        rows = "rows are agent 0's actions, columns agent 1's; cells are what the team is paid"
+        told = [rows] * (payoffs.ndim == 2) + [f"round {played} of {self._task.steps}"]
+        return tables.matrix(payoffs, last, told)
 
     def render(self, episode: int) -> str:
         played, reward = self._played[episode], self._shown.reward[episode]

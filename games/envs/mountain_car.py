@@ -11,7 +11,9 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64
+from counterplay.engine.scene import Scene
 from counterplay.games.envs.solo import F64, Canvas, Played, SoloEnv, close, waits
+from counterplay.games.scenes import solo as scenes
 
 _LEFT, _RIGHT = -1.2, 0.6
 _FASTEST = 0.07
@@ -57,6 +59,11 @@ class MountainCar:
     def bounds(self) -> tuple[tuple[float, float], ...]:
         return (_LEFT, _RIGHT), (-_FASTEST, _FASTEST)
 
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return (("push right",),) if self.continuous else (("push left", "let roll", "push right"),)
+
     def start(self, batch: int) -> SoloEnv:
         return SoloEnv(self, batch)
 
@@ -81,6 +88,10 @@ class MountainCar:
         picture.put(self.goal, _height(self.goal) + 0.13, "P")
         picture.put(now[0], _height(now[0]) + 0.13, "@")
         return picture.lines()
+
+    def scene(self, now: F64) -> Scene:
+        place, speed = now.tolist()
+        return scenes.valley(place, _LEFT, _RIGHT, self.goal, _height, [f"velocity {speed:+.3f}"])
 
 
 def _height(x: float) -> float:

@@ -58,6 +58,10 @@ class Simple(Particles):
     def sees(self, at: Layout, i: int) -> list[Sight]:
         return at.velocity(i) + at.around(i)
 
+    def aims(self, world: World, episode: int) -> list[tuple[float, float, str]]:
+        x, y = world.place[episode, 1].tolist()
+        return [(x, y, "goal")]
+
     def pay(self, world: World) -> F64:
         return -(away(world, 0, 1) ** 2)[:, None]
 
@@ -112,6 +116,10 @@ class Adversary(Particles):
     def sees(self, at: Layout, i: int) -> list[Sight]:
         own = [Sight(to.plus, here.plus) for to, here in zip(at.added(0, 2), at.place(i), strict=True)] if i else []
         return own + at.around(i) + [one for j in at.rest(i) for one in at.offset(j, i)]
+
+    def aims(self, world: World, episode: int) -> list[tuple[float, float, str]]:
+        x, y = world.added[episode, :2].tolist()
+        return [(x, y, "goal")]
 
     def pay(self, world: World) -> F64:
         paid: F64 = np.sqrt(((world.place[:, : self.agents + 1] - world.added[:, None]) ** 2).sum(axis=2))
@@ -168,6 +176,10 @@ class Push(Particles):
         goal = [Sight(to.plus, here.plus) for to, here in zip(at.added(0, 2), at.place(i), strict=True)]
         return at.velocity(i) + goal + at.added(2, 3) + at.around(i) + at.added(5, 6) + other
 
+    def aims(self, world: World, episode: int) -> list[tuple[float, float, str]]:
+        x, y = world.added[episode, :2].tolist()
+        return [(x, y, "goal")]
+
     def pay(self, world: World) -> F64:
         apart = np.sqrt(((world.place[:, :2] - world.added[:, None, :2]) ** 2).sum(axis=2))
         return np.stack([apart[:, 1] - apart[:, 0], -apart[:, 1]], axis=1)
@@ -220,6 +232,12 @@ class Reference(Particles):
 
     def sees(self, at: Layout, i: int) -> list[Sight]:
         return at.velocity(i) + at.around(i) + at.added(5 * i, 3) + at.said(1 - i)
+
+    def aims(self, world: World, episode: int) -> list[tuple[float, float, str]]:
+        places = world.added[episode].reshape(2, 5)[:, 3:].tolist()
+        if places[0] == places[1]:
+            return [(*places[0], "goal of 0 and 1")]
+        return [(x, y, f"goal of {1 - i}") for i, (x, y) in enumerate(places)]
 
     def pay(self, world: World) -> F64:
         goals = world.added.reshape(-1, 2, 5)[:, :, 3:]
@@ -274,6 +292,10 @@ class SpeakerListener(Particles):
     def sees(self, at: Layout, i: int) -> list[Sight]:
         return at.velocity(i) + at.around(i) + at.said(0) if i else at.added(0, 3)
 
+    def aims(self, world: World, episode: int) -> list[tuple[float, float, str]]:
+        x, y = world.added[episode, 3:].tolist()
+        return [(x, y, "goal of 1")]
+
     def pay(self, world: World) -> F64:
         apart = ((world.place[:, 1] - world.added[:, 3:]) ** 2).sum(axis=1)
         return np.stack([-apart, -apart], axis=1)
@@ -313,6 +335,10 @@ class Crypto(Particles):
 
     def sees(self, at: Layout, i: int) -> list[Sight]:
         return (at.said(2), at.added(4, 4) + at.said(2), at.added(0, 8))[i]
+
+    def secrets(self, world: World, episode: int) -> list[str]:
+        message, key = (chr(ord("A") + int(part.argmax())) for part in world.added[episode].reshape(2, 4))
+        return [f"the message is {message}, the key {key}; agents are 0 Eve, 1 Bob, 2 Alice"]
 
     def pay(self, world: World) -> F64:
         heard = world.said[:, :2]  # Eve's and Bob's guesses; who says nothing makes none

@@ -102,6 +102,9 @@ class Tag(Particles):
         paid[:, chased] = -10.0 * caught.sum(axis=1) - beyond(world.place[:, chased])
         return paid
 
+    def secrets(self, world: World, episode: int) -> list[str]:
+        return [f"chasers are 0 to {self.chasers - 1}, prey the rest; large circles are obstacles"]
+
     def script(self, world: World) -> None:
         flee(world, self.chasers, self.chasers + self.prey)
 
@@ -201,6 +204,9 @@ class WorldComm(Particles):
         hungry = np.sqrt((meal * meal).sum(axis=3)).min(axis=2)
         paid[:, prey] = 2.0 * eaten - 0.05 * hungry - 5.0 * caught.sum(axis=1) - 2 * beyond(world.place[:, prey])
         return paid
+
+    def secrets(self, world: World, episode: int) -> list[str]:
+        return [f"0 leads the chasers, prey is from {1 + self.chasers} on; dots are food, green are forests that hide"]
 
     def script(self, world: World) -> None:
         flee(world, 1 + self.chasers, 1 + self.chasers + self.prey)

@@ -45,6 +45,9 @@ class _Shape(Particles):
     def places(self, world: World) -> F64:
         """Return where agents should stand, [B, N, 2]."""
 
+    def aims(self, world: World, episode: int) -> list[tuple[float, float, str]]:
+        return [(x, y, "") for x, y in self.places(world)[episode].tolist()]
+
     def pay(self, world: World) -> F64:
         apart = world.place[:, : self.agents, None] - self.places(world)[:, None]
         paid = np.empty(len(apart))

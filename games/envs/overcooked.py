@@ -11,6 +11,7 @@ from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, ill
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.keeping import Part, copies, fitting, put_back
+from counterplay.engine.scene import Scene
 from counterplay.games.envs.overcooked_views import (
     COUNTER,
     DISH,
@@ -30,8 +31,11 @@ from counterplay.games.envs.overcooked_views import (
     show_vectors,
     vector_size,
 )
+from counterplay.games.scenes import grids
 
 NORTH, SOUTH, EAST, WEST, STAY, INTERACT = range(6)
+_NAMES = ("north", "south", "east", "west", "stay", "interact")
+_HELD = ("nothing", "onion", "dish", *["soup"] * 3)
 
 LAYOUTS = {
     "cramped_room": ("XXPXX", "O  2O", "X1  X", "XDXSX"),
@@ -109,6 +113,11 @@ class Overcooked:
             return EnvSpec(2, 6, size, 2 * size, self.steps)
         cells = len(rows) * len(rows[0])
         return EnvSpec(2, 6, cells * LAYERS, cells * LAYERS, self.steps, grid=(len(rows[0]), len(rows), LAYERS))
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return (_NAMES,) * 2
 
     def start(self, batch: int) -> "OvercookedEnv":
         return OvercookedEnv(self, batch)
@@ -218,6 +227,25 @@ class OvercookedEnv:
         shown.truncated[:] = self._clock >= self._task.steps
         self._look(np.ones(self.batch, np.bool_), self._all)
         return shown
+
+    def scene(self, episode: int) -> Scene:
+        """Return the kitchen: in pots onions, or steps to go; on counters and in hands onions, dishes and soups."""
+        height, room = self._room.height, self._room
+        on = [[""] * (len(room.terrain) // height) for _ in range(height)]
+        for cell, thing in enumerate(self._things[episode].tolist()):
+            cooking = thing >> 2
+            if room.terrain[cell] == POT:
+                left = TIME_TO_COOK + 1 - cooking
+                word = f"{thing & 3} in" if not cooking else "ready" if left <= 0 else f"{left} to go"
+            else:
+                word = _HELD[thing] if thing else ""
+            on[cell % height][cell // height] = word
+        cooks = [
+            (cell % height, cell // height, way, _HELD[thing] if thing else "")
+            for cell, way, thing in self._who[episode].tolist()
+        ]
+        plan = ["".join(" XPODS"[kind] for kind in room.terrain[row::height].tolist()) for row in range(height)]
+        return grids.kitchen(plan, on, cooks)
 
     def render(self, episode: int) -> str:
         """Return the kitchen: cooks face ^ v > <; o, d, s lie on counters, and a pot is P and its onions, ! if done."""

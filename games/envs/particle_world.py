@@ -22,6 +22,7 @@ KEPT = 0.75  # velocity left after a step's damping
 FORCE = 5.0  # of an action, unless a body says otherwise; every agent weighs 1
 CONTACT = 100.0  # force per unit of penetration
 MARGIN = 1e-3  # over which the contact force sets in
+WAYS = ("stay", "left", "right", "down", "up")
 
 F64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -132,6 +133,17 @@ def options(body: Body, continuous: bool) -> int:
     if continuous:
         return 2 * (body.force > 0) + body.words
     return (5 if body.force > 0 else 1) * max(body.words, 1)
+
+
+def words_of(body: Body, continuous: bool) -> tuple[str, ...]:
+    """Return what an agent's actions are called; if continuous, what its numbers do."""
+    ways = WAYS if body.force > 0 else ("stay",)
+    says = [f"say {chr(ord('A') + word)}" for word in range(body.words)]
+    if continuous:
+        return (*(("push right", "push up") if body.force > 0 else ()), *says)
+    if body.force == 0 and says:
+        return tuple(says)
+    return tuple(f"{way}, {said}" for said in says for way in ways) or ways
 
 
 def contacts(bodies: list[Body], agents: int) -> tuple[Ints, F64]:

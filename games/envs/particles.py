@@ -14,6 +14,7 @@ import numpy.typing as npt
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal, reals
 from counterplay.engine.errors import UserError
 from counterplay.engine.keeping import Part, copies, fitting, put_back
+from counterplay.engine.scene import Scene
 from counterplay.games.envs.particle_world import (
     F64,
     Body,
@@ -26,11 +27,15 @@ from counterplay.games.envs.particle_world import (
     options,
     see,
     steer,
+    words_of,
 )
 from counterplay.games.envs.solo import Canvas
+from counterplay.games.scenes import particles as scenes
 
 _SIDE = 1.5  # the picture shows the square from -1.5 to 1.5
 _ROWS, _COLUMNS = 21, 43
+_KINDS = ("agent", "rival", "other")  # roles of agents in scenes, by their kind
+_SIGNS = {"#": "wall", ".": "item", "T": "green"}  # of landmarks
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,20 @@ class Particles:
 
     def script(self, world: World) -> None:
         """Write the forces of agents that are `scripted`."""
+
+    def aims(self, world: World, episode: int) -> list[tuple[float, float, str]]:
+        """Return the places that agents are paid for being at, and a word for each, as scenes mark them."""
+        return []
+
+    def secrets(self, world: World, episode: int) -> list[str]:
+        """Return what else some agents know, as sentences of a scene."""
+        return []
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        found = [words_of(self.bodies[0][i], self.continuous) for i in self.learners]
+        return tuple(names + ("",) * (self.spec.actions - len(names)) for names in found)
 
     @property
     def draws(self) -> int:
@@ -222,6 +241,22 @@ class ParticlesEnv:
         self._tell()
         self._look()
         return self.shown
+
+    def scene(self, episode: int) -> Scene:
+        """Return the square from -1.5 to 1.5: agents by number, landmarks, and what agents said last."""
+        task, world = self.task, self.world
+        agents, landmarks = task.bodies
+        kinds = task.kinds or (0,) * len(agents)
+        signs = [(_KINDS[kind], str(n)) for n, kind in enumerate(kinds)]
+        signs += [(_SIGNS.get(one.sign, "dim"), "") for one in landmarks]
+        dots = [
+            scenes.Dot(x, y, body.size, role, label)
+            for (x, y), body, (role, label) in zip(
+                world.place[episode].tolist(), (*agents, *landmarks), signs, strict=True
+            )
+        ]
+        heard = [f"agent {i} said {_word(said)}" for i, said in enumerate(world.said[episode]) if agents[i].words]
+        return scenes.scene(dots, task.aims(world, episode), [*task.secrets(world, episode), *heard])
 
     def render(self, episode: int) -> str:
         """Return a picture of the square from -1.5 to 1.5, agents by number, and what they said last.

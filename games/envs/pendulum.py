@@ -11,7 +11,9 @@ from counterplay.engine.env import MAX_STEPS, EnvSpec
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.random import U64
+from counterplay.engine.scene import Scene
 from counterplay.games.envs.solo import F64, Canvas, Played, SoloEnv, close, waits
+from counterplay.games.scenes import solo as scenes
 
 _GRAVITY = 10.0  # mass and length are 1
 _TORQUE = 2.0
@@ -48,6 +50,11 @@ class Pendulum:
     def bounds(self) -> tuple[tuple[float, float], ...]:
         return (-inf, inf), (-_FASTEST, _FASTEST)
 
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return (("turn left",),)
+
     def start(self, batch: int) -> SoloEnv:
         return SoloEnv(self, batch)
 
@@ -66,6 +73,10 @@ class Pendulum:
         picture.rod(0, 0, -now[0], 1)  # its angle grows anticlockwise
         picture.put(0, 0, "o")
         return picture.lines()
+
+    def scene(self, now: F64) -> Scene:
+        angle, turn = now.tolist()
+        return scenes.pendulum(angle, [f"velocity {turn:+.2f}"])
 
 
 @inlined

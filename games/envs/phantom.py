@@ -29,9 +29,11 @@ from counterplay.engine.jit import inlined, jit
 from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.legal import lawful
 from counterplay.engine.rules import GOES_ON, LEAF
+from counterplay.engine.scene import Scene
 from counterplay.engine.sweeps import normalise, realise
 from counterplay.games import GAMES
 from counterplay.games.in_the_dark import drawn, written
+from counterplay.games.scenes import tables
 
 SEATS = 2
 
@@ -160,6 +162,15 @@ class DarkEnv:
         seen = self.played.obs[episode, player]
         order = seen[SEATS + 2 * cells :].reshape(cells, cells)[: self.played.tried[episode, player]].argmax(axis=1)
         return [(int(cell), bool(seen[SEATS + cells + cell])) for cell in order]
+
+    def scene(self, episode: int) -> Scene:
+        """Return the board with both players' stones, and what each has tried."""
+        rules, turn = self.task.rules, self.turn(episode)
+        stones = (int(self.played.position[episode]) // 3 ** np.arange(self.spec.actions) % 3).tolist()
+        tried = [f"player {p} tried {written(rules.names, self.attempts(episode, p))}" for p in range(SEATS)]
+        now = ["over"] if turn == LEAF else [f"to act: player {turn}"]
+        rows, slanted = getattr(rules, "rows", 1), bool(getattr(rules, "slanted", False))
+        return tables.board(stones, rows, slanted, rules.names, [*tried, *now])
 
     def render(self, episode: int) -> str:
         """Return the board, what both have tried, and who is to act or what was paid. Nothing is hidden."""

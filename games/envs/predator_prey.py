@@ -13,8 +13,11 @@ from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64, below, seeds
+from counterplay.engine.scene import Scene
+from counterplay.games.scenes import grids
 
 RIGHT, DOWN, LEFT, UP, STAY, CATCH = range(6)
+_NAMES = ("right", "down", "left", "up", "stay", "catch")
 
 _DOWN = np.array([0, 1, 0, -1])
 _RIGHT = np.array([1, 0, -1, 0])
@@ -75,6 +78,11 @@ class PredatorPrey:
     def spec(self) -> EnvSpec:
         side = 2 * self.sight + 1
         return EnvSpec(self.predators, 6, 2 * side**2, state=2 * self.size**2, limit=self.steps, grid=(side, side, 2))
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return (_NAMES,) * self.predators
 
     def start(self, batch: int) -> "PredatorPreyEnv":
         return PredatorPreyEnv(self, batch)
@@ -142,6 +150,13 @@ class PredatorPreyEnv:
         shown.truncated[:] = ~shown.terminated & (self._count[:, 0] >= task.steps)
         _show_all(self._who, self._grid, shown.obs, shown.legal, task.sight)
         return shown
+
+    def scene(self, episode: int) -> Scene:
+        cut, who = self._task.predators, self._who[episode].tolist()
+        predators = [(n, row, column) for n, (row, column) in enumerate(who[:cut]) if row != _GONE]
+        prey = [(row, column) for row, column in who[cut:] if row != _GONE]
+        told = f"predators (squares) left: {len(predators)}, prey (circles) left: {len(prey)}"
+        return grids.hunt(self._task.size, predators, prey, [told])
 
     def render(self, episode: int) -> str:
         cells = [["." for _ in range(self._task.size)] for _ in range(self._task.size)]

@@ -12,11 +12,13 @@ from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, ill
 from counterplay.engine.errors import UserError
 from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.random import seeds
+from counterplay.engine.scene import Scene
 from counterplay.games.envs.skirmish_world import (
     ATTACK,
     COOL,
     FIELD,
     HEALTH,
+    RADIUS,
     SEEN,
     UNIT,
     World,
@@ -24,8 +26,11 @@ from counterplay.games.envs.skirmish_world import (
     place_all,
     step,
 )
+from counterplay.games.scenes import fight
 
+_NAMES = ("fallen", "stay", "north", "south", "east", "west")
 LETTERS = "mMszlh"  # marine, marauder, stalker, zealot, zergling, hydralisk
+_KINDS = ("marine", "marauder", "stalker", "zealot", "zergling", "hydralisk")
 _SIDE = re.compile(f"(?:[1-9][0-9]*[{LETTERS}])+")
 MOST = 64  # units of a side
 
@@ -110,6 +115,11 @@ class Skirmish:
             entities=tuple(part for part in entities if part[1]),
         )
 
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return ((*_NAMES, *(f"attack enemy {m}" for m in range(len(self.sides[1])))),) * len(self.sides[0])
+
     def start(self, batch: int) -> "SkirmishEnv":
         return SkirmishEnv(self, batch)
 
@@ -163,6 +173,12 @@ class SkirmishEnv:
         self._look(on)
         return shown
 
+    def infos(self) -> Mapping[str, npt.NDArray[np.float64]]:
+        """Return whether each episode that has ended was `won`, [B]: 1 or 0, nan where it goes on."""
+        shown, stands, team = self._shown, self._world.health > 0, self.spec.agents
+        won = stands[:, :team].any(axis=1) & ~stands[:, team:].any(axis=1)
+        return {"won": np.where(shown.terminated | shown.truncated, won, np.nan)}
+
     def keep(self) -> dict[str, npt.NDArray[Any]]:
         return copies(self._parts)
 
@@ -174,6 +190,18 @@ class SkirmishEnv:
         shown.truncated[:] = ~shown.terminated & (world.clock >= self._task.steps)
         self._look(np.ones(self.batch, np.bool_))
         return shown
+
+    def scene(self, episode: int) -> Scene:
+        """Return the field: the team's units by number and kind, the enemies' likewise, and their health."""
+        world, units = self._world, []
+        for u, (x, y) in enumerate(world.place[episode].tolist()):
+            kind, ours = int(world.kind[u]), u < world.team
+            health = float(world.health[episode, u] / world.stats[kind, HEALTH])
+            label = f"{u if ours else u - world.team}{LETTERS[kind]}"
+            units.append(fight.Unit(x, y, float(world.stats[kind, RADIUS]), health, LETTERS[kind], label, ours))
+        kinds = sorted({one.kind for one in units}, key=LETTERS.index)
+        told = "letters are kinds: " + ", ".join(f"{kind} {_KINDS[LETTERS.index(kind)]}" for kind in kinds)
+        return fight.scene(FIELD, units, [told])
 
     def render(self, episode: int) -> str:
         """Return the field, the team's units as a, b, c ..., enemies by kind in capitals, and the health of all."""

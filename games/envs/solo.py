@@ -13,6 +13,7 @@ from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, reals
 from counterplay.engine.jit import Index, inlined
 from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.random import U64
+from counterplay.engine.scene import Scene
 
 F64 = npt.NDArray[np.float64]
 
@@ -55,8 +56,17 @@ class Solo(Protocol):
         """Play i64 [B, 1] or f32 [B, 1, A] in all running episodes; False, and play none, where one is not legal."""
         ...
 
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What its actions are called, [1][A]."""
+        ...
+
     def drawn(self, now: F64) -> list[str]:
         """Return a picture of where an episode is, [K], always as many lines."""
+        ...
+
+    def scene(self, now: F64) -> Scene:
+        """Return the same as a scene."""
         ...
 
 
@@ -113,6 +123,9 @@ class SoloEnv:
         played.truncated[:] = (played.clock >= self.spec.limit) & ~played.terminated
         self.task.look(played)
         return self.shown
+
+    def scene(self, episode: int) -> Scene:
+        return self.task.scene(self.played.now[episode])
 
     def render(self, episode: int) -> str:
         clock, reward = self.played.clock[episode], self.played.reward[episode]

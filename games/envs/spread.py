@@ -25,7 +25,9 @@ from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal, reals
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
 from counterplay.engine.keeping import Part, copies, fitting, put_back
-from counterplay.games.envs.particle_world import FORCE, KEPT, TICK, contact
+from counterplay.engine.scene import Scene
+from counterplay.games.envs.particle_world import FORCE, KEPT, TICK, WAYS, contact
+from counterplay.games.scenes import particles as scenes
 
 _TOUCH = 0.3  # two agents closer than this collide: twice an agent's radius
 
@@ -74,6 +76,11 @@ class Spread:
             continuous=self.continuous,
             entities=_entities(self.agents),
         )
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return (("push right", "push up") if self.continuous else WAYS,) * self.agents
 
     def start(self, batch: int) -> "SpreadEnv":
         return SpreadEnv(self, batch)
@@ -161,6 +168,12 @@ class SpreadEnv:
         np.equal(self.world.clock, self.task.steps, out=self.world.truncated)
         _observe(self.world)
         return self.shown
+
+    def scene(self, episode: int) -> Scene:
+        """Return the square from -1.5 to 1.5: agents by number, and landmarks."""
+        agents, landmarks = self.world.place[episode].tolist(), self.world.landmark[episode].tolist()
+        dots = [scenes.Dot(x, y, _TOUCH / 2, "agent", str(n)) for n, (x, y) in enumerate(agents)]
+        return scenes.scene([*dots, *(scenes.Dot(x, y, 0.05, "goal") for x, y in landmarks)])
 
     def render(self, episode: int) -> str:
         """Return a picture of the square from -1.5 to 1.5: agents by number (+ from 10 on), landmarks as o.

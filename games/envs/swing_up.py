@@ -15,7 +15,9 @@ from counterplay.engine.env import MAX_STEPS, EnvSpec
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.random import U64
+from counterplay.engine.scene import Scene
 from counterplay.games.envs.solo import F64, Canvas, Played, SoloEnv, close, waits
+from counterplay.games.scenes import solo as scenes
 
 _GRAVITY = 9.82
 _POLE = 0.5  # mass
@@ -61,6 +63,11 @@ class SwingUp:
     def bounds(self) -> tuple[tuple[float, float], ...]:
         return ((-inf, inf),) * 4
 
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return (("push right",),)
+
     def start(self, batch: int) -> SoloEnv:
         return SoloEnv(self, batch)
 
@@ -83,6 +90,10 @@ class SwingUp:
         for x in (-0.1, 0, 0.1):
             picture.put(now[0] + x, 0, "#")
         return picture.lines()
+
+    def scene(self, now: F64) -> Scene:
+        x, _, angle, _ = now.tolist()
+        return scenes.cart(x, angle, _LENGTH, _EDGE, hangs=True)
 
 
 @inlined

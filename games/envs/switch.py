@@ -13,6 +13,8 @@ from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64, below, seeds
+from counterplay.engine.scene import Scene
+from counterplay.games.scenes import tables
 
 NOTHING, SWITCH, TELL = range(3)
 
@@ -44,6 +46,11 @@ class Switch:
     @property
     def spec(self) -> EnvSpec:
         return EnvSpec(self.agents, actions=3, observation=2, state=2 * self.agents, limit=4 * self.agents - 6)
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return (("do nothing", "switch the light", "tell that all have been there"),) * self.agents
 
     def start(self, batch: int) -> "SwitchEnv":
         return SwitchEnv(self, batch)
@@ -95,6 +102,11 @@ class SwitchEnv:
         put_back(self._parts, kept)
         _enter_all(np.zeros(self.batch, np.bool_), *self._game)
         return self._shown
+
+    def scene(self, episode: int) -> Scene:
+        days, inside = self._days[episode].tolist()
+        told = [f"day {days} of {self.spec.limit}; who has been in the room is filled"]
+        return tables.switch(self._been[episode].tolist(), inside, bool(self._lit[episode]), told)
 
     def render(self, episode: int) -> str:
         days, room = self._days[episode]

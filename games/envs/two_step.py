@@ -11,6 +11,7 @@ from counterplay.engine.env import EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.jit import jit
 from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.legal import lawful
+from counterplay.engine.scene import Scene, numbered, table
 
 # What the team is paid in states 2A and 2B, by the first and the second agent's action.
 _PAYOFFS = np.array([[[7, 7], [7, 7]], [[0, 1], [1, 8]]], np.float32)
@@ -29,6 +30,11 @@ class TwoStep:
     @property
     def spec(self) -> EnvSpec:
         return EnvSpec(agents=2, actions=2, observation=3, state=3, limit=2)
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return numbered(2, 2)
 
     def start(self, batch: int) -> "TwoStepEnv":
         return TwoStepEnv(self, batch)
@@ -71,6 +77,13 @@ class TwoStepEnv:
         put_back(self._parts, kept)
         self._shown.obs[:] = self._shown.state[:, None]
         return self._shown
+
+    def scene(self, episode: int) -> Scene:
+        """Return what joint actions lead to in the present state: another one, or what the team is paid."""
+        state = int(self._shown.state[episode].argmax())
+        cells = [["2A", "2A"], ["2B", "2B"]] if state == 0 else _PAYOFFS[state - 1].astype(int).astype(str).tolist()
+        rows = [(f"state {('1 ', '2A', '2B')[state]}", "0", "1"), *((str(a), *row) for a, row in enumerate(cells))]
+        return table(rows, told=["rows are agent 0's actions, columns agent 1's"])
 
     def render(self, episode: int) -> str:
         state = ("1", "2A", "2B")[self._shown.state[episode].argmax()]

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal
 from counterplay.engine.errors import UserError
 from counterplay.engine.keeping import Part, copies, fitting, put_back
+from counterplay.engine.scene import Scene
 from counterplay.games.envs.warehouse_steps import (
     AISLE,
     COLUMNS,
@@ -29,10 +30,12 @@ from counterplay.games.envs.warehouse_steps import (
     look,
     play,
 )
+from counterplay.games.scenes import grids
 
 _SIZES = {"tiny": (1, 3), "small": (2, 3), "medium": (2, 5), "large": (3, 5)}  # rows and columns of RWARE's names
 _REQUESTS = {"": 1.0, "-easy": 2.0, "-hard": 0.5}  # for each agent
 _ARROWS = "^v<>"
+_NAMES = ("stay", "forward", "turn left", "turn right", "load or unload")
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,11 @@ class Warehouse:
         floor = np.where(aisle, AISLE, SHELF).astype(np.int8)
         floor[-1, middle - 1 : middle + 1] = GOAL
         return floor
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return (_NAMES,) * self.agents
 
     def start(self, batch: int) -> "WarehouseEnv":
         return WarehouseEnv(self, batch)
@@ -231,6 +239,20 @@ class WarehouseEnv:
         rows, columns = robots[..., int(Y)].astype(np.int64), robots[..., int(X)]
         cells: npt.NDArray[np.int64] = (rows + sight) * wide + columns + sight
         return cells
+
+    def scene(self, episode: int) -> Scene:
+        (wide, sight), floor = self._size, self.floor
+        tall, across = self.task.floor().shape
+
+        def place(cell: int) -> tuple[int, int]:
+            return cell // wide - sight, cell % wide - sight
+
+        held = floor.shelf[episode]
+        shelves = [(*place(cell), bool(floor.asked[episode, held[cell]])) for cell in np.flatnonzero(held).tolist()]
+        robots = [
+            (row[int(Y)], row[int(X)], row[int(WAY)], bool(row[int(LOAD)])) for row in floor.robots[episode].tolist()
+        ]
+        return grids.warehouse(tall, across, [place(cell) for cell in floor.goals.tolist()], shelves, robots)
 
     def render(self, episode: int) -> str:
         """Return the floor: aisles, shelves (x; X is asked for), goals (G), robots as arrows; with a shelf, both."""

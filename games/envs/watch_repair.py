@@ -17,6 +17,7 @@ from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64, below, seeds, unit
+from counterplay.engine.scene import Scene, table
 from counterplay.games.envs.solo import F64, Played, SoloEnv, close, waits
 
 BRANDS = 4
@@ -69,6 +70,11 @@ class WatchRepair:
     def bounds(self) -> tuple[tuple[float, float], ...]:
         return (0, 1), (0, inf), (0, inf), (0, BRANDS - 1), (0, self.steps)
 
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """What each agent's actions are called, [N][A]."""
+        return (("repair", "leave"),)
+
     def start(self, batch: int) -> SoloEnv:
         return SoloEnv(self, batch)
 
@@ -87,6 +93,12 @@ class WatchRepair:
         repaired, jams, flats, brand, _ = now.astype(int).tolist()
         state = "repaired" if repaired else "not repaired"
         return [f"brand {brand}, price {_PRICE[brand]:g}, {state}", f"traffic jams: {jams}, flat tires: {flats}"]
+
+    def scene(self, now: F64) -> Scene:
+        repaired, jams, flats, brand, time = now.astype(int).tolist()
+        rows = [("brand", str(brand)), ("price", f"{_PRICE[brand]:g}"), ("repaired", "yes" if repaired else "no")]
+        rows += [("traffic jams", str(jams)), ("flat tires", str(flats)), ("steps so far", f"{time:,}")]
+        return table(rows)
 
 
 @inlined

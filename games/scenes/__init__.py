@@ -1,0 +1,1 @@
+"""How environments look: plain functions from the state of one episode to a scene (`engine.scene`)."""
