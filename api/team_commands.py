@@ -59,6 +59,15 @@ def learners(name: str | None) -> None:
 
 @click.command()
 @click.argument("name", required=False)
+def presets(name: str | None) -> None:
+    """List the settings of papers with their sources, or explain one preset."""
+    put([*run_pages().papers(paint, width(), name)][:-1])
+    if name is None:
+        click.echo("\n'counterplay learners NAME' has the presets of a learner, --preset NAME takes one.")
+
+
+@click.command()
+@click.argument("name", required=False)
 def envs(name: str | None) -> None:
     """List the environments, or explain one of them."""
     from counterplay.games.envs import ENVS
@@ -402,4 +411,4 @@ def export_run(file: str, kind: str, out: str | None, others: Mapping[str, Any],
     )
 
 
-COMMANDS = (learners, envs, train, sweep, watch_run)
+COMMANDS = (learners, presets, envs, train, sweep, watch_run)
