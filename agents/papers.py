@@ -16,34 +16,57 @@ _BESIDE = (
     "16 episodes side by side with an update for each, not one; rewards are divided by their deviation, not centred"
 )
 _TEAM = "no target critic; critics remember as agents do; rewards are divided by their deviation, not centred"
-_QS = {"scale_inputs": False, "target_rate": 1.0, "target_every": 200}
-_ACTOR = {"envs": 10, "lr": 3e-4, "critic_lr": 3e-4, "clip": 10.0, "recurrent": True, "hidden": 128, "entropy": 1e-3}
+_QS: dict[str, object] = {"scale_inputs": False, "target_rate": 1.0, "target_every": 200}
+_ACTOR: dict[str, object] = {
+    "envs": 10,
+    "lr": 3e-4,
+    "critic_lr": 3e-4,
+    "clip": 10.0,
+    "recurrent": True,
+    "hidden": 128,
+    "entropy": 1e-3,
+}
 _ACTOR |= {"scale_inputs": False, "orthogonal": False}
 _CLIPPED = _ACTOR | {"minibatches": 1, "scale_advantages": False, "scale_values": False, "value_clip": 0.0, "n_step": 5}
 _A2C = _ACTOR | {"lr": 5e-4, "critic_lr": 5e-4, "scale_values": False, "n_step": 5}
 
 _PYMARL = "{}: PyMARL, commit c971afd, src/config"
-_SMAC = {"recurrent": True, "last_action": True, "scale_inputs": False, "scale_rewards": False}
+_SMAC: dict[str, object] = {"recurrent": True, "last_action": True, "scale_inputs": False, "scale_rewards": False}
 _RMSPROP = "Adam, where theirs is RMSprop"
 
 _MAPPO = (
     "Yu et al., The Surprising Effectiveness of PPO in Cooperative Multi-Agent Games, NeurIPS 2022 (2103.01955): "
     "on-policy, commit de66d7a, train_mpe_spread.sh and config.py"
 )
-_SPREAD = {"envs": 128, "lr": 7e-4, "critic_lr": 7e-4, "clip": 10.0, "epochs": 10, "minibatches": 1, "recurrent": True}
+_SPREAD: dict[str, object] = {
+    "envs": 128,
+    "lr": 7e-4,
+    "critic_lr": 7e-4,
+    "clip": 10.0,
+    "epochs": 10,
+    "minibatches": 1,
+    "recurrent": True,
+}
 
 _RUDOLPH = (
     "Rudolph et al., Reevaluating Policy Gradient Methods for Imperfect-Information Games (2502.08938): "
     "IIG-RL-Benchmark, commit 591d35d, best_hyperparameters/min_final_expl_hparams/{}/classical_phantom_ttt"
 )
-_PHANTOM = {"envs": 128, "gamma": 0.99, "gae_lambda": 0.95, "lr": 2.5e-4, "critic_lr": 2.5e-4, "lr_steps": 10_000_000}
+_PHANTOM: dict[str, object] = {
+    "envs": 128,
+    "gamma": 0.99,
+    "gae_lambda": 0.95,
+    "lr": 2.5e-4,
+    "critic_lr": 2.5e-4,
+    "lr_steps": 10_000_000,
+}
 _PHANTOM |= {"clip": 0.5, "hidden": 512, "epochs": 4, "minibatches": 4, "ratio_clip": 0.1, "value_clip": 0.1}
 _PHANTOM |= {"scale_rewards": False, "scale_inputs": False, "scale_values": False}
 _PHANTOM_DIFFERS = (
     "two hidden layers, not three; 128 whole games an update, which are about as many moves as 8 games of 128 steps; "
     "advantages are brought to one scale over an update, not a minibatch"
 )
-_HIDDEN = {"hidden": 512, "layers": 3}
+_HIDDEN: dict[str, object] = {"hidden": 512, "layers": 3}
 
 PAPERS: tuple[Row, ...] = (
     (

@@ -20,6 +20,8 @@ from counterplay.engine.rules import CHANCE, LEAF, is_dealt
 from counterplay.engine.tree import Tree
 from counterplay.games.envs.phantom import DarkEnv, StonesInTheDark
 from counterplay.games.envs.tree import TreeEnv, TurnBased
+from counterplay.games.foreign.openspiel import OpenSpiel, game, import_pyspiel, quiet, summary
+from counterplay.games.foreign.to_openspiel import counterpart
 
 PREFIX = "bot:"
 _KEPT = 50_000  # states that are kept
@@ -62,20 +64,40 @@ class Bot:
 
     def choose(self, whole: Any, player: int, state: Any, seed: int) -> int:
         """Return the action that it takes in a state of a game, `pyspiel`'s all; the state is left as it is."""
-        import pyspiel
-
+        pyspiel = import_pyspiel()
         if self.name == "uniform_random":
             bot = pyspiel.make_uniform_random_bot(player, seed)
         elif self.name == "fixed_action_preference":
             bot = pyspiel.load_bot(self.name, whole, player)
         else:
-            told = self.settings
-            rollout = pyspiel.RandomRolloutEvaluator(told.rollouts, seed)
-            if self.name == "mcts":
-                bot = pyspiel.MCTSBot(whole, rollout, told.exploration, told.simulations, 1000, True, seed, False)
-            else:
-                bot = pyspiel.ISMCTSBot(seed, rollout, told.exploration, told.simulations)
-        return int(bot.step(state.clone()))
+            bot = (_mcts if self.name == "mcts" else _is_mcts)(whole, self.settings, seed)
+        try:
+            return int(bot.step(state.clone()))
+        except RuntimeError as error:  # of OpenSpiel's all kinds
+            raise UserError(f"OpenSpiel's {self.name} does not play {whole}: {summary(error)}") from None
+
+
+def _mcts(whole: Any, told: Search, seed: int) -> Any:
+    pyspiel = import_pyspiel()
+    rollout = pyspiel.RandomRolloutEvaluator(told.rollouts, seed)
+    return pyspiel.MCTSBot(whole, rollout, told.exploration, told.simulations, 1000, True, seed, False)
+
+
+def _is_mcts(whole: Any, told: Search, seed: int) -> Any:
+    """Return OpenSpiel's bot in Python: the one in C++ breaks ties by where its tables lie, whatever the seed."""
+    from open_spiel.python.algorithms import ismcts, mcts
+
+    pyspiel, luck = import_pyspiel(), np.random.RandomState(seed)
+    rollout = mcts.RandomRolloutEvaluator(told.rollouts, luck)
+    bot = ismcts.ISMCTSBot(whole, rollout, told.exploration, told.simulations, random_state=luck)
+
+    def resampled(state: Any, player: int) -> Any:
+        return state.resample_from_infostate(
+            player, pyspiel.UniformProbabilitySampler(int(luck.randint(_SEEDS)), 0.0, 1.0)
+        )
+
+    bot.set_resampler(resampled)
+    return bot
 
 
 def named(text: Any) -> Bot | None:
@@ -95,23 +117,20 @@ def named(text: Any) -> Bot | None:
 
 def twin(bot: Bot, rules: Any) -> Any:
     """Return OpenSpiel's own game of some rules, which a bot can play; raises `UserError` without one."""
-    from counterplay.games.foreign.openspiel import OpenSpiel, game, import_pyspiel
-    from counterplay.games.foreign.to_openspiel import counterpart
-
-    pyspiel = import_pyspiel()
+    import_pyspiel()
     pair = rules if isinstance(rules, OpenSpiel) else counterpart(rules)
     if pair is None:
         raise UserError(f"{PREFIX}{bot.name} plays in games that OpenSpiel has too, and it has none of these rules")
     whole = game(pair.text)
     if bot.name == "mcts" and whole.get_type().information.name != "PERFECT_INFORMATION":
         raise UserError(f"{PREFIX}mcts would see what is hidden in {pair.text}: take {PREFIX}is_mcts")
+    if bot.name == "is_mcts" and whole.get_type().information.name != "IMPERFECT_INFORMATION":
+        raise UserError(f"nothing is hidden in {pair.text}: take {PREFIX}mcts")
     state = whole.new_initial_state()
     while state.is_chance_node():
         state.apply_action(state.legal_actions()[0])
-    try:
+    with quiet():
         bot.choose(whole, state.current_player(), state, 1)
-    except (pyspiel.SpielError, RuntimeError) as error:
-        raise UserError(f"OpenSpiel's {bot.name} does not play {pair.text}: {str(error).splitlines()[0]}") from None
     return whole
 
 
@@ -184,9 +203,6 @@ def retold(rules: Any, whole: Any, tree: Tree, node: int, lanes: tuple[int, ...]
 
     What OpenSpiel tells apart and our game does not, such as suits in Leduc poker, is the first that fits.
     """
-    from counterplay.games.foreign.openspiel import OpenSpiel
-    from counterplay.games.foreign.to_openspiel import counterpart
-
     path: list[int] = []
     while tree.parent[node] >= 0:
         path.append(int(tree.slot[node]))

@@ -106,7 +106,7 @@ def envs(name: str | None) -> None:
     "--against",
     metavar="SIDE",
     multiple=True,
-    help="Who takes all seats but one: FILE, DIR, uniform, your function; of several, each episode draws one.",
+    help="Who takes all seats but one: FILE, DIR, uniform, bot:NAME, your function; each episode draws one of several.",
 )
 @click.option("--seat", type=click.IntRange(min=0), metavar="K", help="The seat left open then; each in turn.")
 @click.option("--past-every", type=Count(), metavar="N", help="Steps between past selves that are kept, in DIR/past.")
@@ -329,8 +329,12 @@ def _search(
     "--delay", type=click.FloatRange(min=0), metavar="S", default=0.4, show_default=True, help="A step's time."
 )
 @click.option("--gif", metavar="FILE", help="Write an animated picture there instead.")
+@click.option("--against", metavar="SIDE", help="Who takes the other seats: a file, a folder, bot:NAME or others.")
+@click.option("--seat", type=click.IntRange(min=0), metavar="K", help="Of the team, against others; 0.")
 @own_flags
-def watch_run(folder: str, seed: int, delay: float, gif: str | None, **own: Any) -> None:
+def watch_run(
+    folder: str, seed: int, delay: float, gif: str | None, against: str | None, seat: int | None, **own: Any
+) -> None:
     """Watch the team in DIR play an episode, without exploring: in the terminal, or as a GIF."""
     from counterplay.engine.writing import check_writable
 
@@ -338,14 +342,17 @@ def watch_run(folder: str, seed: int, delay: float, gif: str | None, **own: Any)
         if Path(gif).suffix.lower() != ".gif":
             raise UserError(f"--gif writes a GIF: name a file that ends in .gif, not {gif}")
         check_writable(Path(gif))
-    from counterplay.api.evaluation import load_named
+    from counterplay.api import evaluation
     from counterplay.show import film
 
-    run = load_named(folder, **own)
+    if seat is not None and against is None:
+        raise UserError("a seat is chosen where others take the rest (--against)")
+    run = evaluation.load_named(folder, **own)
+    shown = film.frames(run, seed, None if against is None else evaluation.beside(run, against, seat))
     if gif is None:
-        film.show(film.frames(run, seed), delay)
+        film.show(shown, delay)
         return
-    shots = list(film.frames(run, seed))
+    shots = list(shown)
     count = film.write_gif(shots, Path(gif), delay)
     same = f", of {len(shots)} moments: those that look alike are one" if count < len(shots) else ""
     click.echo(f"{count} frames in {gif}{same}")

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.agents.rollout import Actor
 from counterplay.agents.run import Run
+from counterplay.agents.seats import Beside
 from counterplay.engine.arguments import whole
-from counterplay.engine.env import Drawn, Env, Photogenic, Pictured
+from counterplay.engine.env import Drawn, Env, Photogenic, Pictured, Task
 from counterplay.engine.errors import UserError
 from counterplay.engine.text import printable
 from counterplay.engine.writing import write_atomic
@@ -28,11 +30,17 @@ class Frame(NamedTuple):
     picture: npt.NDArray[np.uint8] | None  # [height, width, 3], where the environment has one
 
 
-def frames(run: Run, seed: int = 0) -> Iterator[Frame]:
-    """Yield an episode without exploring, from its beginning to its end; raises `ValueError` for a negative seed."""
+def frames(run: Run, seed: int = 0, beside: tuple[Task, Beside] | None = None) -> Iterator[Frame]:
+    """Yield an episode without exploring, from its beginning to its end; raises `ValueError` for a negative seed.
+
+    It is the run's team that plays, or who sits `beside` each other in an environment.
+    """
     rng = np.random.default_rng([run.seed, whole("seed", seed), 2])
-    task = run.task.pictured() if isinstance(run.task, Photogenic) else run.task
-    env, actor = task.start(1), run.learner
+    actor: Actor
+    task, actor = (run.task, run.learner) if beside is None else beside
+    env = (task.pictured() if isinstance(task, Photogenic) else task).start(1)
+    if isinstance(actor, Beside):
+        actor.sit(env)
     actor.begin(env.batch)
     step = env.reset(rng)
     total = np.zeros(step.reward[0].shape)  # [] for the team, or [N]

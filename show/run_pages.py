@@ -47,9 +47,8 @@ def settings(choice: Choice, paint: Paint, width: int, preset: Preset | None = N
 
 def presets(choice: Choice, paint: Paint, width: int) -> Iterator[str]:
     """Yield the presets of a learner: the environment, and what is set there beside the defaults."""
-    own, published = [], []
-    for preset in presets_of(choice.entry.name):
-        (published if preset.source else own).append(preset)
+    found = list(presets_of(choice.entry.name))
+    own, published = ([preset for preset in found if bool(preset.source) is papers] for papers in (False, True))
     yield from _rows("Presets, of runs in these environments (--preset none: the defaults):", own, paint, width)
     yield from _rows(
         "Settings of papers (--preset NAME; 'counterplay presets' has the sources):", published, paint, width

@@ -37,6 +37,7 @@ def test_settings_of_papers_fit(preset):
         assert choose(preset.name, "elsewhere", learner) == preset
 
 
+@pytest.mark.slow
 def test_settings_of_papers_are_learned_with(run):
     """That agents that remember, large batches and slow targets go through each learner's updates."""
     pytest.importorskip("torch")
