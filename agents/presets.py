@@ -1,13 +1,16 @@
-"""Presets: settings that were found to suit an environment, by learner; `benchmarks/presets.py` measures each of them.
+"""Presets: settings that were found to suit an environment, by learner, and those of papers (`agents.papers`).
+
+`benchmarks/presets.py` measures those that were found.
 
 A learner's defaults suit small tasks with frequent rewards. A row here says what else an environment needs, for some
 learners: what to set, and how many steps its runs take to get there. Its settings are those of runs in that environment
-unless others are given; what is set by hand comes first.
+unless others are given; what is set by hand comes first. A paper's are taken where they are asked for by name.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from counterplay.agents.papers import PAPERS
 from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.engine.spec import suggestion
@@ -23,12 +26,14 @@ _INSTEAD = {"n_step": ("td_lambda", "gae_lambda"), "td_lambda": ("n_step",), "ga
 
 
 class Preset(NamedTuple):
-    """What some learners are set to in an environment."""
+    """What some learners are set to in an environment, or in a paper."""
 
-    name: str  # of the environment
+    name: str  # of the environment, or of a paper's settings
     learners: tuple[str, ...]
     steps: int  # of a run, unless told otherwise
     settings: Mapping[str, object]
+    source: str = ""  # of a paper's settings: where they stand
+    differs: str = ""  # and what else is not as there
 
     def settings_for(self, given: Mapping[str, object], steps: int | None = None) -> dict[str, object]:
         """Return the settings of a run of that many steps, without those that are given and those that these replace.
@@ -135,14 +140,23 @@ PRESETS = (
 )
 
 
+PUBLISHED = tuple(Preset(*row) for row in PAPERS)
+
+
 def names() -> list[str]:
     """Return the presets' names, each once."""
-    return list(dict.fromkeys(preset.name for preset in PRESETS))
+    return list(dict.fromkeys(preset.name for preset in PRESETS + PUBLISHED))
+
+
+def no_preset(name: str) -> str:
+    """Return a sentence for a name that is no preset's, with those that exist."""
+    known = names()
+    return f"there is no preset {name[:80]!r}{suggestion(name, [*known, NONE])}; the presets are {', '.join(known)}"
 
 
 def presets_of(learner: str) -> Iterator[Preset]:
     """Yield the presets of a learner."""
-    return (preset for preset in PRESETS if learner in preset.learners)
+    return (preset for preset in PRESETS + PUBLISHED if learner in preset.learners)
 
 
 def choose(asked: str | None, env: str, learner: str) -> Preset | None:
@@ -154,12 +168,8 @@ def choose(asked: str | None, env: str, learner: str) -> Preset | None:
     found = next((preset for preset in presets_of(learner) if preset.name == name), None)
     if found is not None or asked is None or name == NONE:
         return found
-    known = names()
-    if name not in known:
-        raise UserError(
-            f"there is no preset {name[:80]!r}{suggestion(name, [*known, NONE])}; "
-            f"the presets are {', '.join(known)}, and {NONE} for the learner's defaults"
-        )
+    if name not in names():
+        raise UserError(f"{no_preset(name)}, and {NONE} for the learner's defaults")
     has = [preset.name for preset in presets_of(learner)]
     about = f"it has {', '.join(has)}" if has else "it has none"
     raise UserError(f"the preset {name} says nothing of {learner}: {about}; {NONE} takes the learner's defaults")

@@ -169,6 +169,31 @@ class Uniform:
         return random_actions(self.spec, step, rng)
 
 
+class Beside:
+    """One actor in a seat, and another in the rest."""
+
+    def __init__(self, one: Actor, other: Actor, seat: int):
+        self.one, self.other, self.seat = one, other, seat
+
+    def sit(self, env: Env) -> None:
+        """Hear of the environment whose episodes are played."""
+        for actor in (self.one, self.other):
+            if isinstance(actor, Seated):
+                actor.sit(env)
+
+    def begin(self, batch: int) -> None:
+        """Forget what was seen."""
+        self.one.begin(batch)
+        self.other.begin(batch)
+
+    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[Any]:
+        """Return an action for every agent, [B, N] or as the environment takes them."""
+        chosen = self.one.act(step, rng, explore)
+        acted = self.other.act(step, rng, explore).copy()
+        acted[:, self.seat] = chosen[:, self.seat]
+        return acted
+
+
 class EachSeat:
     """A learner of one seat in all of them: what it does with N agents is what N of it do, apart from each other.
 

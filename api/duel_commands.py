@@ -33,8 +33,9 @@ def duel(
 ) -> int:
     """Play A against B in both seats of a game for two, and tell what A earns a game, with a 95 % interval.
 
-    A and B are files of solutions, folders of runs, package.module:function of your own, or uniform. Both games of a
-    deal have the same luck, and AIVAT takes off what luck it can.
+    A and B are files of solutions, folders of runs, package.module:function of your own, OpenSpiel's bots such as
+    "bot:is_mcts(simulations=50)", or uniform. Both games of a deal have the same luck, and AIVAT takes off what luck it
+    can.
 
     A may also be lbr, a local best response to B, or abr, one that a learner approximates, such as
     "abr(learner=iql, steps=50000)": then what A earns is a lower bound on B's exploitability.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from counterplay.agents.rollout import Actor
-from counterplay.api import opponents
+from counterplay.api import bots, opponents
 from counterplay.api.answers import Answer, of_mapping, of_solution, taken
 from counterplay.api.opponents import actor_of, acts
 from counterplay.api.solution import BLUEPRINT, FACTORED, HOLDEM, STEPPED
@@ -131,6 +131,8 @@ def _fits(rules: Any) -> bool:
 def seated(given: Any, on: Arena) -> Side:
     """Return a side of a game; raises `UserError` for what is no strategy of it."""
     kind = getattr(given, "kind", "")
+    if isinstance(given, bots.Bot):
+        return _bot(given, on)
     if isinstance(given, tuple | list) and given and all(hasattr(bot, "step") for bot in given):
         return _bots(tuple(given), on)
     if hasattr(given, "step") and not hasattr(given, "action_probabilities"):
@@ -209,17 +211,29 @@ def _learned(run: Any, on: Arena) -> Side:
     return Side(actor=actor) if remembers(run) else Side(strategy_of(run, task), actor=actor)
 
 
-def _bots(bots: tuple[Any, ...], on: Arena) -> Side:
+def _bot(bot: bots.Bot, on: Arena) -> Side:
+    """Return a bot as a side: in the environment, or state by state in a game of OpenSpiel's without a tree."""
+    if on.task is not None:
+        return Side(actor=actor_of(bot, on.task))
+    whole = bots.twin(bot, on.game)
+
+    def choose(player: int, state: Any, names: tuple[str, ...], number: float) -> int:
+        return list(state.actions).index(bot.choose(whole, player, state.state, bots.seed_of(number)))
+
+    return Side(choose=choose)
+
+
+def _bots(pair: tuple[Any, ...], on: Arena) -> Side:
     """Return OpenSpiel's bots, one a seat, as a side of a game of OpenSpiel's."""
     from counterplay.games.foreign.openspiel import OpenSpiel
 
-    if len(bots) != 2 or not isinstance(on.game, OpenSpiel):
+    if len(pair) != 2 or not isinstance(on.game, OpenSpiel):
         raise UserError("bots of OpenSpiel's play in pairs, one a seat, in games of OpenSpiel's: openspiel:kuhn_poker")
 
     def choose(player: int, state: Any, names: tuple[str, ...], number: float) -> int:
-        if hasattr(bots[player], "restart_at"):
-            bots[player].restart_at(state.state)
-        action = bots[player].step(state.state.clone())
+        if hasattr(pair[player], "restart_at"):
+            pair[player].restart_at(state.state)
+        action = pair[player].step(state.state.clone())
         if action not in state.actions:
             raise UserError(f"the bot of player {player} takes action {action}, which is not legal there")
         return list(state.actions).index(action)

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from counterplay.api.runs import load_alone, load_run, settings_of
+from counterplay.engine.errors import UserError
 from counterplay.engine.spec import split
 
 if TYPE_CHECKING:  # torch is imported where runs are read
     from counterplay.agents.curves import Curve
     from counterplay.agents.run import Run
     from counterplay.agents.score import Score
+    from counterplay.agents.seats import Beside
+    from counterplay.engine.env import Task
     from counterplay.solvers.value import Judgement
 
 
@@ -53,6 +56,27 @@ def against(run: "Run", other: str, episodes: int, seed: int) -> "Score":
     from counterplay.api.opponents import actor_of, opened
 
     return learned.earned(run, actor_of(opened(other, None, load_alone), learned.home(run.task)), episodes, seed)
+
+
+def beside(run: "Run", other: str, seat: int | None) -> "tuple[Task, Beside]":
+    """Return a run's own environment, and its team in one seat of it with another strategy, which a text names, beside.
+
+    Raises `UserError` for who fits in no seat, and for a seat that the team has not learned.
+    """
+    from counterplay.agents.seats import Against, Beside
+    from counterplay.api import learned
+    from counterplay.api.opponents import actor_of, opened
+
+    task = learned.home(run.task)
+    learned_seat = run.task.seat if isinstance(run.task, Against) else None
+    seat = (learned_seat or 0) if seat is None else seat
+    if seat >= task.spec.agents or task.spec.agents < 2:
+        raise UserError(
+            f"a seat beside others is one of two or more; here are {task.spec.agents}, from 0 on, not {seat}"
+        )
+    if learned_seat not in (None, seat):
+        raise UserError(f"the run has learned seat {learned_seat}, not {seat}")
+    return task, Beside(actor_of(run, task), actor_of(opened(other, None, load_alone), task), seat)
 
 
 def load_named(folder: str | Path, env: str | None, learner: str | None, set: Sequence[str]) -> "Run":

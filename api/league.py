@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.api.duel import Duel, duel
+from counterplay.api.responses import named as responds
 from counterplay.engine.errors import UserError
 
 F64 = npt.NDArray[np.float64]
@@ -67,6 +68,8 @@ def league(
     players = list(players)
     if len(players) < 2:
         raise UserError("a league has two players or more, such as runs/leduc and uniform")
+    if (response := next(filter(responds, players), None)) is not None:
+        raise UserError(f"{response} responds to one other player, in a duel; a league's players play all alike")
     many = len(players)
     mean, error, variance = np.zeros((many, many)), np.zeros((many, many)), np.zeros((many, many))
     score, names, found = np.full((many, many), 0.5), [""] * many, None
@@ -81,7 +84,6 @@ def league(
             on_duel(found)
     assert found is not None
     elo, elo_error = ratings(score, variance, found.deals)
-    texts = [names[k] if isinstance(player, str | Path) else f"player {k}" for k, player in enumerate(players)]
     texts = [names[k] if isinstance(player, str | Path) else f"player {k}" for k, player in enumerate(players)]
     named = _numbered(texts)
     return League(found.game, named, found.deals, mean, error, score, elo, elo_error)

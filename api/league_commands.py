@@ -21,7 +21,7 @@ def league(players: tuple[str, ...], game: str | None, deals: int | None, seed: 
     """Play PLAYERS of a game for two, each against each, and tell what they earn and their Elo ratings.
 
     Players are files of solutions, folders of runs (or of their past selves, DIR/past/STEPS), package.module:function
-    of your own, or uniform.
+    of your own, OpenSpiel's bots such as bot:uniform_random, or uniform.
     """
     from counterplay.api import league as leagues
 

@@ -7,7 +7,7 @@ from counterplay.agents.learner import Mixture
 from counterplay.agents.rollout import Actor
 from counterplay.agents.run import Run
 from counterplay.agents.score import Score, interval
-from counterplay.agents.seats import Against, Seated, Uniform
+from counterplay.agents.seats import Against, Beside, Uniform
 from counterplay.api.factored_strategies import Asked
 from counterplay.api.opponents import actor_of
 from counterplay.api.trees import whole_form
@@ -100,18 +100,14 @@ def earned(run: Run, other: Actor, episodes: int, seed: int = 0, confidence: flo
     got = np.zeros((len(seats), env.batch))
     for row, seat in enumerate(seats):
         rng = np.random.default_rng([run.seed, seed, 2])
-        for actor in (mine, other):
-            if isinstance(actor, Seated):
-                actor.sit(env)
-            actor.begin(env.batch)
+        both = Beside(mine, other, seat)
+        both.sit(env)
+        both.begin(env.batch)
         step = env.reset(np.random.default_rng([run.seed, seed, 3]))
         for _ in range(env.spec.limit):
             if (step.terminated | step.truncated).all():
                 break
-            chosen = mine.act(step, rng, False)
-            acted = other.act(step, rng, False).copy()
-            acted[:, seat] = chosen[:, seat]
-            step = env.step(acted)
+            step = env.step(both.act(step, rng, False))
             got[row] += step.reward if task.spec.team else step.reward[:, seat]
     deals = got.mean(axis=0)
     return Score(float(deals.mean()), *interval(deals, confidence), episodes, deals)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from counterplay.agents.rollout import Actor
 from counterplay.agents.seats import Against, EachSeat, Uniform
+from counterplay.api import bots
 from counterplay.api.answers import Answer, is_action, of_mapping, of_solution, taken
 from counterplay.api.solution import BLUEPRINT, FACTORED, HOLDEM, STEPPED
 from counterplay.api.solve import load
@@ -35,12 +36,14 @@ _KEPT = 300_000  # answers that are kept
 
 
 def opened(given: Any, game: Any, runs: Callable[[Path], Any], *, own: bool = True) -> Any:
-    """Return what a text names: a solution's file, a run's folder, which `runs` reads, or somebody's own function.
+    """Return what a text names: a solution's file, a run's folder, which `runs` reads, a bot, or one's own function.
 
     Anything else is returned as it is. Raises `UserError` for a text that names none and, without `own`, for functions.
     """
     if not isinstance(given, str | Path) or given == UNIFORM:
         return given
+    if (bot := bots.named(given)) is not None:
+        return bot
     path = Path(given)
     try:
         is_folder, is_file = path.is_dir(), path.is_file()
@@ -55,7 +58,7 @@ def opened(given: Any, game: Any, runs: Callable[[Path], Any], *, own: bool = Tr
             raise UserError(f"{given} is somebody's own, and no file makes us import it: name it yourself")
         return load_object(given)
     raise UserError(
-        f"a side is the file of a solution, the folder of a run, package.module:function, or uniform: "
+        f"a side is the file of a solution, the folder of a run, package.module:function, bot:NAME, or uniform: "
         f"{str(given)[:200]} is none"
     )
 
@@ -76,6 +79,8 @@ def actor_of(given: Any, task: Task) -> Actor:
         return actor
     if not is_played(task):
         raise UserError(f"in this environment a seat is taken by a run or uniform, not by {type(given).__name__}")
+    if isinstance(given, bots.Bot):
+        return bots.actor_in(given, task)
     if isinstance(task, TurnBased):
         if callable(given) and not hasattr(given, "action_probabilities") and acts(given, task.tree):
             return Asked(given, kept=False)

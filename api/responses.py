@@ -7,6 +7,7 @@ the other side (`agents.seats`), on deals of its own. A best response earns at l
 from dataclasses import dataclass, field
 from typing import Any
 
+from counterplay.agents import find
 from counterplay.api.duel_sides import Arena, Side, of_table, seated
 from counterplay.api.opponents import actor_of
 from counterplay.api.runs import train
@@ -64,10 +65,10 @@ def respond(response: Response, other: Any, side: Side, on: Arena, seed: int) ->
         if side.table is None:
             raise UserError("a local best response needs to know the other's strategy, which only acts: train one, abr")
         return of_table(local_response(duels.board(on.tree), side.table))
-    task = on.seats()
+    task, settings = on.seats(), {**_SETTINGS, **response.settings}
+    find(response.learner).with_settings(settings)  # refused before anything is said or done
     sitting = side.actor if side.actor is not None else actor_of(other, task)
     tell(f"{response.learner} learns for {response.steps:,} steps to respond to the other side")
-    settings = {**_SETTINGS, **response.settings}
     run = train(response.learner, task, steps=response.steps, seed=seed, against=sitting, preset="none", **settings)
     return seated(run, on)
 

@@ -59,6 +59,15 @@ def learners(name: str | None) -> None:
 
 @click.command()
 @click.argument("name", required=False)
+def presets(name: str | None) -> None:
+    """List the settings of papers with their sources, or explain one preset."""
+    put([*run_pages().papers(paint, width(), name)][:-1])
+    if name is None:
+        click.echo("\n'counterplay learners NAME' has the presets of a learner, --preset NAME takes one.")
+
+
+@click.command()
+@click.argument("name", required=False)
 def envs(name: str | None) -> None:
     """List the environments, or explain one of them."""
     from counterplay.games.envs import ENVS
@@ -97,7 +106,7 @@ def envs(name: str | None) -> None:
     "--against",
     metavar="SIDE",
     multiple=True,
-    help="Who takes all seats but one: FILE, DIR, uniform, your function; of several, each episode draws one.",
+    help="Who takes all seats but one: FILE, DIR, uniform, bot:NAME, your function; each episode draws one of several.",
 )
 @click.option("--seat", type=click.IntRange(min=0), metavar="K", help="The seat left open then; each in turn.")
 @click.option("--past-every", type=Count(), metavar="N", help="Steps between past selves that are kept, in DIR/past.")
@@ -373,4 +382,4 @@ def export_run(file: str, kind: str, out: str | None, others: Mapping[str, Any],
     )
 
 
-COMMANDS = (learners, envs, train, sweep)
+COMMANDS = (learners, presets, envs, train, sweep)

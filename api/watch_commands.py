@@ -22,6 +22,8 @@ from counterplay.show.terminal import Count
 )
 @click.option("--frames", type=Count(), metavar="N", help="The most that FILE gets; 500.")
 @click.option("--dark", is_flag=True, help="A GIF on dark ground.")
+@click.option("--against", metavar="SIDE", help="Who takes the other seats: a file, a folder, bot:NAME or others.")
+@click.option("--seat", type=click.IntRange(min=0), metavar="K", help="Of the team, against others; 0.")
 @own_flags
 def watch_run(
     what: str,
@@ -31,6 +33,8 @@ def watch_run(
     delay: float,
     frames: int | None,
     dark: bool,
+    against: str | None,
+    seat: int | None,
     **own: Any,
 ) -> None:
     """Watch the team in DIR play an episode, without exploring, or ENV being played by chance.
@@ -46,11 +50,13 @@ def watch_run(
         raise UserError("--dark is for a GIF: pages and terminals have their own colours")
     if frames is not None and kind is None:
         raise UserError("--frames is for --out FILE; the terminal shows every step")
+    if seat is not None and against is None:
+        raise UserError("a seat is chosen where others take the rest (--against)")
     if out is not None:
         check_writable(Path(out))
     from counterplay.show import film
 
-    title, by, shots = _played(what, episodes, seed, **own)
+    title, by, shots = _played(what, episodes, seed, against, seat, **own)
     if out is None:
         film.show(shots, delay)
         return
@@ -64,7 +70,9 @@ def watch_run(
     _write_film(made, Path(out), delay, dark)
 
 
-def _played(what: str, episodes: int, seed: int, **own: Any) -> tuple[str, str, Any]:
+def _played(
+    what: str, episodes: int, seed: int, against: str | None, seat: int | None, **own: Any
+) -> tuple[str, str, Any]:
     """Return what is played, by whom, and the frames of it."""
     import numpy as np
 
@@ -73,11 +81,15 @@ def _played(what: str, episodes: int, seed: int, **own: Any) -> tuple[str, str, 
 
     place = what.partition("(")[0]
     if Path(what).is_dir() or (":" not in place and set(place) & set("/\\.")):
-        from counterplay.api.evaluation import load_named
+        from counterplay.api import evaluation
 
-        run = load_named(what, **own)
+        run = evaluation.load_named(what, **own)
         rng = np.random.default_rng([run.seed, seed, 2])
-        return run.env or "an environment", f"the team in {what}", film.frames(run.task, run.learner, rng, episodes)
+        task, actor = (run.task, run.learner) if against is None else evaluation.beside(run, against, seat)
+        by = f"the team in {what}" + ("" if against is None else f" against {against}")
+        return run.env or "an environment", by, film.frames(task, actor, rng, episodes)
+    if against is not None:
+        raise UserError(f"--against is for folders of runs, and {what} is none")
     for name in (name for name, value in own.items() if value):
         raise UserError(f"--{name} is for folders of runs, and {what} is none")
     task = make_env(what)

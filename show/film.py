@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.agents.seats import SeatsEnv
+from counterplay.agents.seats import Seated, SeatsEnv
 from counterplay.engine.arguments import whole
 from counterplay.engine.env import Drawn, Env, EnvSpec, Photogenic, Pictured, Step, Task, random_actions
 from counterplay.engine.errors import UserError
@@ -92,6 +92,8 @@ def frames(task: Task, actor: Plays, rng: np.random.Generator, episodes: int = 1
     """Yield episodes from their beginning to their end; raises `UserError` for a number of them below 1."""
     task = task.pictured() if isinstance(task, Photogenic) else task
     env = task.start(1)
+    if isinstance(actor, Seated):
+        actor.sit(env)
     for episode in range(whole("episodes", episodes, 1)):
         actor.begin(env.batch)
         step = env.reset(rng)

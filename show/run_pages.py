@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import wrap
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from counterplay.agents import Choice, find
 from counterplay.agents.best import BEST, best
 from counterplay.agents.learner import meanings
-from counterplay.agents.presets import Preset, presets_of
+from counterplay.agents.presets import PRESETS, PUBLISHED, Preset, names, no_preset, presets_of
 from counterplay.agents.run import Run
 from counterplay.agents.score import Score, interval
 from counterplay.engine.catalogue import is_own
+from counterplay.engine.errors import UserError
 from counterplay.engine.text import count, duration, small
 from counterplay.games.envs import ENVS
 from counterplay.show.listing import quoted, shape
@@ -47,10 +48,37 @@ def settings(choice: Choice, paint: Paint, width: int, preset: Preset | None = N
 def presets(choice: Choice, paint: Paint, width: int) -> Iterator[str]:
     """Yield the presets of a learner: the environment, and what is set there beside the defaults."""
     found = list(presets_of(choice.entry.name))
+    own, published = ([preset for preset in found if bool(preset.source) is papers] for papers in (False, True))
+    yield from _rows("Presets, of runs in these environments (--preset none: the defaults):", own, paint, width)
+    yield from _rows(
+        "Settings of papers (--preset NAME; 'counterplay presets' has the sources):", published, paint, width
+    )
+
+
+def papers(paint: Paint, width: int, name: str | None = None) -> Iterator[str]:
+    """Yield all presets that are asked for by name, or that one of a name: settings, source, and what differs.
+
+    Raises `UserError` for a name that is no preset's.
+    """
+    if name is not None and name not in names():
+        raise UserError(no_preset(name))
+    for preset in PRESETS + PUBLISHED:
+        if (name is None and not preset.source) or name not in (None, preset.name):
+            continue
+        yield paint(f"{preset.name}: {', '.join(preset.learners)}", HEADING)
+        lines = [f"{_spelled(preset.settings) or 'the defaults'}; {count(preset.steps, 'step')}"]
+        lines += [preset.source] if preset.source else []
+        lines += [f"differs: {preset.differs}"] if preset.differs else []
+        for text in lines:
+            yield from (f"  {line}" for line in wrap(text, max(width - 2, 20)))
+        yield ""
+
+
+def _rows(title: str, found: Sequence[Preset], paint: Paint, width: int) -> Iterator[str]:
     if not found:
         return
     yield ""
-    yield "Presets, of runs in these environments (--preset none: the defaults):"
+    yield title
     left = max(len(preset.name) for preset in found) + 4
     for preset in found:
         text = f"{_spelled(preset.settings) or 'the defaults'}; {count(preset.steps, 'step')}"

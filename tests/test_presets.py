@@ -6,7 +6,7 @@ import pytest
 
 import counterplay
 from counterplay.agents import find
-from counterplay.agents.presets import PRESETS, Preset, choose
+from counterplay.agents.presets import PRESETS, PUBLISHED, Preset, choose
 from counterplay.api.runs import preset_name
 from counterplay.games import GAMES
 from counterplay.games.envs import ENVS
@@ -26,8 +26,34 @@ def test_every_preset_fits(preset, learner):
     assert choose(None, preset.name, learner) == choose(preset.name, "elsewhere", learner) == preset
 
 
+@pytest.mark.parametrize("preset", PUBLISHED, ids=lambda preset: f"{preset.name}-{preset.learners[0]}")
+def test_settings_of_papers_fit(preset):
+    pytest.importorskip("torch")
+    assert preset.source
+    assert preset.name not in (*ENVS.names, *GAMES.names), "it would be that environment's"
+    for learner in preset.learners:
+        settings = find(learner).with_settings(preset.settings_for({}))
+        assert all(getattr(settings, name) == value for name, value in preset.settings.items())
+        assert choose(preset.name, "elsewhere", learner) == preset
+
+
+@pytest.mark.slow
+def test_settings_of_papers_are_learned_with(run):
+    """That agents that remember, large batches and slow targets go through each learner's updates."""
+    pytest.importorskip("torch")
+    for learner in ("qmix", "ia2c", "coma"):
+        done = counterplay.train(learner, "climbing(steps=3)", steps=30, preset="epymarl", hidden=8, envs=2)
+        assert done.preset == "epymarl"
+    out = run("presets")[1]
+    assert "NeurIPS 2021" in out
+    assert "differs:" in run("presets", "td3")[1]
+    code, _, err = run("presets", "epymarrl")
+    assert (code, "did you mean 'epymarl'" in err) == (2, True)
+
+
 def test_one_for_each():
-    assert len({(preset.name, learner) for preset, learner in EVERY}) == len(EVERY)
+    every = [*EVERY, *((preset, learner) for preset in PUBLISHED for learner in preset.learners)]
+    assert len({(preset.name, learner) for preset, learner in every}) == len(every)
 
 
 def test_settings_for():

@@ -143,7 +143,7 @@ def _information(text: str, state: Any, player: int) -> str:
 
 
 def _no_information(text: str, error: Exception) -> UserError:
-    return UserError(f"OpenSpiel has no information-state strings in {text}: {_summary(error)}")
+    return UserError(f"OpenSpiel has no information-state strings in {text}: {summary(error)}")
 
 
 def _known(text: str, state: Any, player: int, label: str, actions: Sequence[int]) -> tuple[str, ...]:
@@ -214,10 +214,10 @@ def load(text: str) -> OpenSpiel:
     if "(" in text:
         _try_out(text)
     try:
-        with _quiet():
+        with quiet():
             loaded = spiel.load_game(text)
     except Exception as error:
-        raise UserError(f"OpenSpiel refuses {text!r}: {_summary(error)}") from None
+        raise UserError(f"OpenSpiel refuses {text!r}: {summary(error)}") from None
     name = text.partition("(")[0]
     if _is(loaded, "dynamics", "MEAN_FIELD"):
         raise UserError(f"{name} is a mean-field game; only games of finitely many players can be solved here")
@@ -229,10 +229,10 @@ def load(text: str) -> OpenSpiel:
         raise UserError(f"{name} has no information-state strings in OpenSpiel, which tell who knows what")
     rules = OpenSpiel(_canonical(text, str(loaded)))
     try:
-        with _quiet():
+        with quiet():
             rules.root()
     except Exception as error:
-        raise UserError(f"OpenSpiel cannot start {text!r}: {_summary(error)}") from None
+        raise UserError(f"OpenSpiel cannot start {text!r}: {summary(error)}") from None
     return rules
 
 
@@ -248,7 +248,7 @@ def _try_out(text: str) -> None:
 def _canonical(text: str, printed: str) -> str:
     """Return the game as OpenSpiel prints it, or the text where OpenSpiel cannot read that (it drops some games)."""
     try:
-        with _quiet():
+        with quiet():
             return printed if str(import_pyspiel().load_game(printed)) == printed else text
     except Exception:
         return text
@@ -309,14 +309,14 @@ def _check_game(part: str, known: dict[str, Any], text: str) -> str:
     return rest[1:]
 
 
-def _summary(error: BaseException) -> str:
+def summary(error: BaseException) -> str:
     """Return the first sentence of OpenSpiel's message without its source file."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return re.sub(r"^\S+\.(?:cc|h):\d+:?\s*", "", lines[0]).strip()[:200]
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep OpenSpiel from printing its errors: they are raised too, and the sentence is ours."""
     kept = os.dup(2)
     try:
