@@ -204,7 +204,7 @@ def cell_of(task: Task, learner: str, runs: Mapping[str, Any]) -> str:
     if found is None:
         return ""
     half = "" if found.half != found.half else f" ± {number(found.half * abs(task.scale))}"
-    seeds = "" if found.seeds == SEEDS else f", {found.seeds} seeds"
+    seeds = "" if found.seeds == SEEDS else f", {found.seeds} seed{'s' * (found.seeds > 1)}"
     share = min(1.0, found.steps / published_steps(task, learner))
     return f"{number(task.published(found.mean))}{half} ({share:.2g}{seeds})"
 
@@ -216,7 +216,7 @@ def put_tables(found: Mapping[str, Any]) -> None:
         ours = [cell_of(task, name, found.get(f"{task.label}: {name}", {}).get("runs", {})) for name in LEARNERS]
         theirs = [one.replace("±", " ± ") for one in PUBLISHED.get(task.label.partition(" (")[0], "").split()]
         rows.append([f"**{task.label}**", "here", *ours])
-        rows.append(["", "published", *(theirs or ["–"] * len(LEARNERS))])
+        rows.append(["", "paper, from memory", *(theirs or ["–"] * len(LEARNERS))])
     report.put(PAGE, "returns", report.table(["", "", *(LABELS[name] for name in LEARNERS)], rows, right=2))
     rows = []
     for kind, steps in STEPS.items():
