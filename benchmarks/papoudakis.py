@@ -214,9 +214,10 @@ def put_tables(found: Mapping[str, Any]) -> None:
     rows = []
     for task in TASKS:
         ours = [cell_of(task, name, found.get(f"{task.label}: {name}", {}).get("runs", {})) for name in LEARNERS]
-        theirs = [one.replace("±", " ± ") for one in PUBLISHED.get(task.label.partition(" (")[0], "").split()]
+        theirs = PUBLISHED.get(task.label.partition(" (")[0], "").split()
         rows.append([f"**{task.label}**", "here", *ours])
-        rows.append(["", "paper, from memory", *(theirs or ["–"] * len(LEARNERS))])
+        if theirs:
+            rows.append(["", "published", *theirs])
     report.put(PAGE, "returns", report.table(["", "", *(LABELS[name] for name in LEARNERS)], rows, right=2))
     rows = []
     for kind, steps in STEPS.items():
