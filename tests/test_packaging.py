@@ -26,6 +26,7 @@ from counterplay.solvers import SOLVERS
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(counterplay.__file__).resolve().parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+LONG = ("blueprints.md", "resolving_holdem.md")  # whose examples compile and solve for a minute
 MODULES = {"open-spiel": {"pyspiel", "open_spiel"}, "pillow": {"PIL"}}  # packages of other import names than their own
 
 
@@ -116,7 +117,14 @@ def test_links_lead_somewhere(page):
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(p, id=p.name, marks=[pytest.mark.slow] if p.name in LONG else [])
+        for p in PAGES
+        if blocks(p, "python")
+    ],
+)
 def test_python_examples_run(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     module = ModuleType("example")
