@@ -107,7 +107,7 @@ def solved(game: str) -> list[list[float]]:
     """
     counterplay.solve(game, iterations=1)  # kernels are loaded or compiled
     began, before = time.perf_counter(), time.process_time()
-    found = counterplay.solve(game, exploitability=1e-3)
+    found = counterplay.solve(game, target=1e-3)
     cpu, clock = time.process_time() - before, time.perf_counter() - began
     rest = clock - found.trace[-1].seconds
     return [[c.iterations, 0, (c.seconds + rest) * cpu / clock, c.exploitability] for c in found.trace]
