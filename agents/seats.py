@@ -22,6 +22,19 @@ from counterplay.engine.env import Drawn, Env, EnvSpec, Informed, Step, Task, ch
 from counterplay.engine.errors import UserError
 
 
+class Onlooker:
+    """An actor that looks at where play is, and remembers nothing of it."""
+
+    env: Env
+
+    def sit(self, env: Env) -> None:
+        """Hear of the environment whose episodes are played."""
+        self.env = env
+
+    def begin(self, batch: int) -> None:
+        """Nothing has to be forgotten: what is kept never changes."""
+
+
 @dataclass(frozen=True)
 class Others:
     """Whom a run plays against, as its folder keeps it."""

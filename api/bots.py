@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.agents.seats import Onlooker
 from counterplay.engine import arguments, spec
-from counterplay.engine.env import Env, Step, Task
+from counterplay.engine.env import Step, Task
 from counterplay.engine.errors import UserError
 from counterplay.engine.rules import CHANCE, LEAF, is_dealt
 from counterplay.engine.tree import Tree
@@ -144,19 +145,12 @@ def actor_in(bot: Bot, task: Task) -> "Spiel":
     )
 
 
-class Spiel:
+class Spiel(Onlooker):
     """A bot that is asked where play is."""
 
     def __init__(self, bot: Bot, whole: Any):
         self.bot, self.whole = bot, whole
         self.kept: dict[Any, Any] = {}
-
-    def sit(self, env: Env) -> None:
-        """Hear of the environment whose episodes are played."""
-        self.env = env
-
-    def begin(self, batch: int) -> None:
-        """Nothing has to be forgotten."""
 
     def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
         """Return a legal action for every agent, [B, N]; one number drawn an episode."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterplay.agents.rollout import Actor
-from counterplay.agents.seats import Against, EachSeat, Uniform
+from counterplay.agents.seats import Against, EachSeat, Onlooker, Uniform
 from counterplay.api import bots
 from counterplay.api.answers import Answer, is_action, of_mapping, of_solution, taken
 from counterplay.api.solution import BLUEPRINT, FACTORED, HOLDEM, STEPPED
@@ -170,19 +170,12 @@ class _Decision(NamedTuple):
     numbers: npt.NDArray[np.int64]  # of the actions, in the environment
 
 
-class Asked:
+class Asked(Onlooker):
     """A function of (player, label, actions) that is asked where play is."""
 
     def __init__(self, answer: Answer, *, kept: bool):
         self.answer, self.keeps = answer, kept
         self.kept: dict[Any, tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]] = {}
-
-    def sit(self, env: Env) -> None:
-        """Hear of the environment whose episodes are played."""
-        self.env = env
-
-    def begin(self, batch: int) -> None:
-        """Nothing has to be forgotten: answers are kept only where they never change."""
 
     def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
         """Return a legal action for every agent, [B, N]; one number drawn an episode."""

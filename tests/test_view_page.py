@@ -4,7 +4,6 @@ Skipped where there is no Selenium, no Chromium or no driver for it.
 """
 
 import json
-import shutil
 import threading
 from urllib.parse import urlencode
 
@@ -16,11 +15,6 @@ from counterplay.api.browse import Browser
 from counterplay.api.browse_export import page
 from counterplay.api.browse_server import Server
 from counterplay.games.holdem.spot import parse_spot
-
-webdriver = pytest.importorskip("selenium.webdriver")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Chromium and its driver")
 
 TURN = SPOT.replace("Ks 9d 4c 7h 2s", "Ks 9d 4c 7h").replace("[bets.river]", '[bets.turn]\nbet = ["50%"]\n[bets.river]')
 
@@ -49,18 +43,6 @@ def server(browser):
         yield found
         found.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def driver():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
-    yield found
-    found.quit()
 
 
 @pytest.fixture
