@@ -102,10 +102,10 @@ class Clipped(OnPolicy):
         finally:
             self.agents, self.deviations = own
 
-    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[Any]:
-        """Return actions drawn from the policies, or without exploring perhaps the magnet's."""
+    def acting(self, step: Step, explore: bool) -> npt.NDArray[np.float32]:
+        """Return what the policies that are played are made of, without exploring perhaps the magnet's."""
         with self._magnet_instead(self.settings.magnet_plays and not explore):
-            return super().act(step, rng, explore)
+            return super().acting(step, explore)
 
     def probabilities(self, step: Step) -> npt.NDArray[np.float32]:
         """Return the policies without exploring, perhaps the magnet's, [B, N, A], and remember what was seen."""

@@ -139,15 +139,26 @@ class OnPolicy(Team, ABC):
 
     def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[Any]:
         """Return actions drawn from the policies; without exploring from those that nothing uniform is mixed into."""
-        said = self.outputs(step)
+        said = self.acting(step, explore)
         if not explore and self.settings.greedy:
             chosen = likeliest(self.spec, said, step.legal)
-        elif explore and self.epsilon > 0:
-            chosen = draw(self.spec, self._log(said, step, self.epsilon).numpy(), step.legal, rng)
         else:
             chosen = draw(self.spec, said, step.legal, rng)
         self.remember(chosen)
         return chosen
+
+    def acting(self, step: Step, explore: bool) -> npt.NDArray[np.float32]:
+        """Return what the policies that are played are made of, [B, N, K], and remember what was seen."""
+        said = self.outputs(step)
+        return self._log(said, step, self.epsilon).numpy() if explore and self.epsilon > 0 else said
+
+    def drawn_from(
+        self, step: Step, explore: bool
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]] | None:
+        """Return what `act` draws by; None where policies are more than that, or of other actions."""
+        if self.spec.kind != "choice" or not self.settings.alone or (self.settings.greedy and not explore):
+            return None
+        return self.acting(step, explore), step.legal
 
     def probabilities(self, step: Step) -> npt.NDArray[np.float32]:
         """Return the agents' policies without exploring, [B, N, A], and remember what was seen."""
