@@ -86,9 +86,7 @@ class Actor(Protocol):
 class Memoryless(Protocol):
     """An actor that may draw actions by what is shown now, and by nothing else."""
 
-    def drawn_from(
-        self, step: Step, explore: bool
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]] | None:
+    def drawn_from(self, step: Step, explore: bool) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]] | None:
         """Return logits and which actions they are of, [B, N, A], that `act` draws by (`sample`).
 
         None where it acts in another way, remembers, or lets an agent hear of what others observe.

@@ -54,3 +54,10 @@ class Tabled(Protocol):
         ...
 
 
+def side_by_side(agent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the place of each decision among its agent's, both [M], in the order in which they come."""
+    order = np.argsort(agent, kind="stable")
+    count = np.bincount(agent)
+    place = np.empty(len(agent), np.int64)
+    place[order] = np.arange(len(agent)) - np.repeat(np.cumsum(count) - count, count)
+    return place

@@ -9,7 +9,7 @@ from counterplay.engine.env import EnvSpec, Step, blank
 from counterplay.engine.jit import jit
 from counterplay.engine.random import U64
 from counterplay.engine.rules import CHANCE, LEAF
-from counterplay.engine.tabled import Table
+from counterplay.engine.tabled import Table, side_by_side
 from counterplay.engine.tree import Tree
 from counterplay.games.envs.encoding import observations
 from counterplay.games.envs.tree_arrays import TreeArrays, after, draw_deal, draw_move
@@ -26,14 +26,11 @@ class TreeTable:
 
     def __init__(self, spec: EnvSpec, tree: Tree):
         seen, known = observations(tree), known_of(tree)
-        order = np.argsort(seen.player, kind="stable")  # player by player
-        count = np.bincount(seen.player, minlength=spec.agents)
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(len(order)) - np.repeat(np.cumsum(count) - count, count)
-        self.step: Step = blank(spec, int(count.max()))
+        place = side_by_side(seen.player)
+        self.step: Step = blank(spec, int(place.max()) + 1)
         self.step.legal[:, :, 1:] = False
-        self.step.obs[rank, seen.player], self.step.legal[rank, seen.player] = seen.obs, seen.legal
-        self.place = Known(rank[np.minimum(known.first, len(rank) - 1)], known.stride)
+        self.step.obs[place, seen.player], self.step.legal[place, seen.player] = seen.obs, seen.legal
+        self.place = Known(place[known.first], known.stride)
 
 
 def most_decisions(tree: Tree) -> int:
@@ -78,7 +75,7 @@ def follow(
         p = np.uint64(node["player"])
         k = np.uint64(place.first[n]) + deal[b] // place.stride[p] % game.lanes[p]
         left = drawn[b, p] * table.totals[k, p]
-        chosen = np.uint64(0)
+        chosen: Any = np.uint64(0)
         for a in range(actions):
             if table.drawn[k, p, a]:
                 chosen = a  # the last one if rounding leaves something
