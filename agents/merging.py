@@ -30,6 +30,7 @@ class Asked(NamedTuple):
     legal: Tensor  # [K, N, A]
     number: Tensor  # [B * (T + 1)] which k the decision of who has a choice in a row is; any where nobody has one
     at: Tensor  # [R * N] which of K * N each agent's at a step is; any where it has no choice
+    free: Tensor  # [R, N] f32, 1 where it has one
 
 
 class Merged(NamedTuple):
@@ -63,7 +64,7 @@ def merge(batch: "Batch", in_turn: bool) -> Merged | None:
     number = np.zeros(heard.size, np.int64)
     number[rows] = label
     distinct = rows[first]
-    asked = _asked(batch, distinct, number) if in_turn else None
+    asked = _asked(batch, distinct, number) if in_turn and batch.alive is None else None
     return Merged(like(batch.filled, distinct), like(batch.filled, number), asked)
 
 
@@ -90,10 +91,11 @@ def _asked(batch: "Batch", distinct: Ints, number: Ints) -> Asked | None:
     may[k, n] = legal[like(batch.filled, some[first]), n]
     of_row = np.zeros(len(distinct), np.int64)
     of_row[some] = place[label]
-    filled, asked = host(batch.filled), of_row[number]
-    taken = asked.reshape(len(filled), -1)[:, :-1][filled]
-    at = taken[:, None] * agents + np.arange(agents)
-    return Asked(shown, may, like(batch.filled, asked), like(batch.filled, at.ravel()))
+    filled = host(batch.filled)
+    taken = number.reshape(len(filled), -1)[:, :-1][filled]
+    at = of_row[taken][:, None] * agents + np.arange(agents)
+    found = (like(batch.filled, part) for part in (of_row[number], at.ravel(), free[taken].astype(np.float32)))
+    return Asked(shown, may, *found)
 
 
 def alike(parts: Sequence[Tensor]) -> Ints | None:
