@@ -184,6 +184,8 @@ class OnPolicy(Team, ABC):
         """Return what `act` draws by; None where policies are more than that, or of other actions."""
         if self.spec.kind != "choice" or not self.settings.alone or (self.settings.greedy and not explore):
             return None
+        if type(self).act is not OnPolicy.act:  # a kind of somebody's own that acts otherwise
+            return None
         return self.acting(step, explore), step.legal
 
     def probabilities(self, step: Step) -> npt.NDArray[np.float32]:
