@@ -1,7 +1,11 @@
 """Rows that show the same, told apart, so that networks are asked once for all of them.
 
-Shape letters as in `team`: B episodes, T steps, N agents, A actions, O observation; R steps were taken. U rows show
-something else, each, and where one agent has a choice at a time, K is the most decisions that one of them met.
+Episodes that were played on a tree say themselves which rows are the same; of others that is found by random sums, and
+checked. Where one agent has a choice at a time, so that policies matter at its observation alone, decisions are told
+apart too, which are fewer: policies are asked at these, and probabilities, entropies and divergences worked out there.
+
+Shape letters as in `team`: B episodes, T steps, N agents, A actions, O observation; R steps were taken. There are U
+kinds of rows, and K is the most decisions that one agent has met.
 """
 
 from collections.abc import Sequence
@@ -36,7 +40,7 @@ class Asked(NamedTuple):
 class Merged(NamedTuple):
     """Which rows of a batch are the same."""
 
-    distinct: Tensor  # [U] rows among B * (T + 1), each of which shows something else
+    distinct: Tensor  # [U] rows among B * (T + 1), one of each kind
     number: Tensor  # [B * (T + 1)] which of them shows the same as a row; 0 of a row whose worth nobody asks
     asked: Asked | None  # None where several agents may have a choice at a time
 

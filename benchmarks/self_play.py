@@ -4,7 +4,7 @@
     python benchmarks/self_play.py --table   # renew the table of docs/game_learning.md from the results
 
 Before is the package as it was at commit `BEFORE`, unpacked in a folder of its own for as long as this runs. The sides
-take turns, each in a fresh process that makes some updates unmeasured; figures are medians over rounds of medians over
+take turns, each in a fresh process that makes some updates unmeasured; figures are the least over rounds of medians over
 updates, in processor time of one thread. Both play the same games, other than where merging rounds in another way.
 """
 
@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import report
@@ -85,7 +84,7 @@ def measured(before: Path, updates: int) -> list[dict[str, Any]]:
         ]
         if "merge" not in settings and len({one[2] for pair in rounds for one in pair}) > 1:
             raise AssertionError(f"{name}: both sides should play the same games")
-        sides = [[median(pair[side][part] for pair in rounds) for part in (0, 1)] for side in (0, 1)]
+        sides = [[min(pair[side][part] for pair in rounds) for part in (0, 1)] for side in (0, 1)]
         found.append({"name": name, "game": game, "before": sides[0], "now": sides[1]})
         print(name, game, *(f"{sum(side):.1f} ms" for side in sides), flush=True)
     return found
@@ -115,7 +114,7 @@ def main() -> None:
             subprocess.run(["tar", "-x", "-C", folder], input=subprocess.check_output(archive), check=True)
             rows = measured(Path(folder), given.updates)
             own = [child(report.ROOT, OWN, str(report.ROOT / "benchmarks"), "100") for _ in range(ROUNDS)]
-        report.save("self_play", {"machine": report.machine(()), "rows": rows, "own": median(own)})
+        report.save("self_play", {"machine": report.machine(()), "rows": rows, "own": min(own)})
     show(report.load("self_play"))
 
 
