@@ -4,8 +4,8 @@
     python benchmarks/self_play.py --table   # renew the table of docs/game_learning.md from the results
 
 Before is the package as it was at commit `BEFORE`, unpacked in a folder of its own for as long as this runs. The sides
-take turns, each in a fresh process that makes some updates unmeasured; figures are the least over rounds of medians over
-updates, in processor time of one thread. Both play the same games, other than where merging rounds in another way.
+take turns, each in a fresh process that makes some updates unmeasured; figures are the least over rounds of medians
+over updates, in processor time of one thread. Both play the same games, other than where merging rounds otherwise.
 """
 
 import argparse
