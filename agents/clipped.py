@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from counterplay.agents.learner import within
+from counterplay.agents.merging import merge
 from counterplay.agents.nn.bodies import Bodied
 from counterplay.agents.nn.networks import AgentNetwork
 from counterplay.agents.on_policy import Decisions, Deviations, OnPolicy, OnPolicySettings, numbers
@@ -102,10 +103,10 @@ class Clipped(OnPolicy):
         finally:
             self.agents, self.deviations = own
 
-    def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[Any]:
-        """Return actions drawn from the policies, or without exploring perhaps the magnet's."""
+    def acting(self, step: Step, explore: bool) -> npt.NDArray[np.float32]:
+        """Return what the policies that are played are made of, without exploring perhaps the magnet's."""
         with self._magnet_instead(self.settings.magnet_plays and not explore):
-            return super().act(step, rng, explore)
+            return super().acting(step, explore)
 
     def probabilities(self, step: Step) -> npt.NDArray[np.float32]:
         """Return the policies without exploring, perhaps the magnet's, [B, N, A], and remember what was seen."""
@@ -124,7 +125,7 @@ class Clipped(OnPolicy):
         """Go through what was played `epochs` times."""
         settings = self.settings
         if settings.merge:
-            batch = batch.merged()
+            batch = batch._replace(merged=merge(batch, self.spec.in_turn and settings.alone))
         facts = self.facts(batch)
         if settings.proximity and not settings.squared:
             facts = facts._replace(said=self.all_said(batch))
@@ -144,10 +145,10 @@ class Clipped(OnPolicy):
 
     @torch.no_grad()
     def all_said(self, batch: Batch) -> Tensor:
-        """Return what policies are made of, [B, T + 1, N, K]; 0 in padding."""
+        """Return what policies are made of, [B, T + 1, N, K], 0 in padding; where decisions are merged, as `said`."""
         rows = batch.rows()
         found = self.said(batch, rows)
-        return put_rows(found, rows.seen, batch.legal[:, :, 0, 0])
+        return found if batch.asked is not None else put_rows(found, rows.seen, batch.legal[:, :, 0, 0])
 
     def objective(self, batch: Batch, rows: Rows, facts: Facts) -> tuple[Tensor, dict[str, Tensor]]:
         """Return what policies should make large, and figures by name."""
@@ -171,7 +172,8 @@ class Clipped(OnPolicy):
             objective = objective - settings.proximity * decisions.mean(0.5 * moved.square())
         elif settings.proximity:
             assert facts.said is not None
-            old = self.decisions(take_rows(facts.said, rows.seen), batch, rows)
+            before = facts.said if batch.asked is not None else take_rows(facts.said, rows.seen)
+            old = self.decisions(before, batch, rows)
             objective = objective - settings.proximity * decisions.mean(decisions.kl(old))
         if settings.magnet:
             drawn = decisions.mean(self.from_magnet(decisions, batch, rows))
@@ -191,8 +193,7 @@ class Clipped(OnPolicy):
         if not self.settings.magnet_rate:
             return -decisions.entropy()
         with torch.no_grad():
-            said = self.ask(cast(AgentNetwork | Bodied, self.targets["agents"]), batch, rows.seen)
-            if self.deviations is not None:
-                said = self.targets["deviations"](said)
+            deviations = None if self.deviations is None else cast(Deviations, self.targets["deviations"])
+            said = self.said_by(cast(AgentNetwork | Bodied, self.targets["agents"]), deviations, batch, rows)
             magnet = self.decisions(said, batch, rows)
         return decisions.kl(magnet)

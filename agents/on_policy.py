@@ -6,7 +6,7 @@ rows seen (`team.Rows`), N agents, A actions.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,11 @@ from torch import Tensor, nn
 from counterplay.agents import together
 from counterplay.agents.learner import no_memory_between_cuts, within
 from counterplay.agents.memory import admit
+from counterplay.agents.merging import Asked
+from counterplay.agents.nn.bodies import Bodied
 from counterplay.agents.nn.device import host, like
-from counterplay.agents.nn.networks import orthogonal
-from counterplay.agents.policies import Policy, draw, free, likeliest, log_policy, policy
+from counterplay.agents.nn.networks import AgentNetwork, orthogonal
+from counterplay.agents.policies import Choice, Policy, draw, free, likeliest, log_policy, policy
 from counterplay.agents.rollout import Episodes
 from counterplay.agents.team import Batch, Rows, Team, take_rows
 from counterplay.agents.team_settings import TeamSettings
@@ -54,17 +56,21 @@ class OnPolicySettings(TeamSettings):
 class Decisions(NamedTuple):
     """What the agents' policies are at each of R steps, and which of them had a choice."""
 
-    policy: Policy  # of [R, N]
+    policy: Policy  # of [R, N], or of decisions that are merged, [K, N]
     chosen: Tensor  # [R, N] logarithms of how likely the actions taken were
     mask: Tensor  # [R, N] f32, 1 where an agent in play had more than one legal action
+    at: Tensor | None = None  # [R * N] which of merged decisions each is
 
     def entropy(self) -> Tensor:
         """Return each policy's entropy, [R, N]."""
-        return self.policy.entropy()
+        return self._at_steps(self.policy.entropy())
 
     def kl(self, other: "Decisions") -> Tensor:
         """Return how far other policies are from these, KL(these || others), [R, N]."""
-        return self.policy.kl(other.policy)  # type: ignore[arg-type]
+        return self._at_steps(self.policy.kl(other.policy))  # type: ignore[arg-type]
+
+    def _at_steps(self, numbers: Tensor) -> Tensor:
+        return numbers if self.at is None else numbers.view(-1).index_select(0, self.at).view(self.mask.shape)
 
     def mean(self, numbers: Tensor) -> Tensor:
         """Return the mean of numbers [R, N] over who had a choice; 0 if nobody had."""
@@ -111,19 +117,41 @@ class OnPolicy(Team, ABC):
         return [(acting, self.settings.lr), (["critic"], self.settings.critic_lr)]
 
     def said(self, batch: Batch, rows: Rows) -> Tensor:
-        """Return what policies are made of in the rows seen, [R', N, K]: logits, or means and deviations."""
-        found = self.ask(self.agents, batch, rows.seen)
-        if self.deviations is not None:
-            found = self.deviations(found)
-        return found
+        """Return what policies are made of in the rows seen, [R', N, K]: logits, or means and deviations.
+
+        Where decisions are merged that is in these, [K, N, A].
+        """
+        return self.said_by(self.agents, self.deviations, batch, rows)
+
+    def said_by(self, agents: AgentNetwork | Bodied, deviations: Deviations | None, batch: Batch, rows: Rows) -> Tensor:
+        """Return what the policies of some networks are made of, as `said`."""
+        if batch.asked is not None:
+            logits: Tensor = agents(batch.asked.obs)[0]
+            return logits
+        found = self.ask(agents, batch, rows.seen)
+        return found if deviations is None else deviations(found)
+
+    @staticmethod
+    def in_rows(said: Tensor, batch: Batch, rows: Rows) -> Tensor:
+        """Return what `said` returns in the rows seen, [R', N, K], right where an agent has a choice."""
+        return said if batch.asked is None else said.index_select(0, batch.asked.number.index_select(0, rows.seen))
 
     def decisions(self, said: Tensor, batch: Batch, rows: Rows) -> Decisions:
-        """Return the decisions at the steps taken, out of what was `said` in the rows seen, [R', N, K]."""
+        """Return the decisions at the steps taken, out of what `said` returns."""
+        if batch.asked is not None:
+            return self._merged(said, batch.asked, take_rows(batch.action, rows.step))
         legal = take_rows(batch.legal[:, :-1], rows.step)
         found = policy(self.spec, said.index_select(0, rows.now), legal, self.epsilon)
         chosen = found.of(take_rows(batch.action, rows.step))
         mask, present = free(self.spec, legal), batch.present(rows.seen.index_select(0, rows.now))
         return Decisions(found, chosen, mask if present is None else mask * present)
+
+    def _merged(self, said: Tensor, asked: Asked, action: Tensor) -> Decisions:
+        """Return decisions [R, N], by actions taken, out of what was said of merged ones, [K, N, A]."""
+        found = cast(Choice, policy(self.spec, said, asked.legal, self.epsilon))
+        taken = asked.at * self.spec.actions + action.view(-1)
+        chosen = found.log.view(-1).index_select(0, taken).view(action.shape) * asked.free
+        return Decisions(found, chosen, asked.free, asked.at)
 
     @torch.inference_mode()
     def outputs(self, step: Step) -> npt.NDArray[np.float32]:
@@ -139,15 +167,26 @@ class OnPolicy(Team, ABC):
 
     def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[Any]:
         """Return actions drawn from the policies; without exploring from those that nothing uniform is mixed into."""
-        said = self.outputs(step)
+        said = self.acting(step, explore)
         if not explore and self.settings.greedy:
             chosen = likeliest(self.spec, said, step.legal)
-        elif explore and self.epsilon > 0:
-            chosen = draw(self.spec, self._log(said, step, self.epsilon).numpy(), step.legal, rng)
         else:
             chosen = draw(self.spec, said, step.legal, rng)
         self.remember(chosen)
         return chosen
+
+    def acting(self, step: Step, explore: bool) -> npt.NDArray[np.float32]:
+        """Return what the policies that are played are made of, [B, N, K], and remember what was seen."""
+        said = self.outputs(step)
+        return self._log(said, step, self.epsilon).numpy() if explore and self.epsilon > 0 else said
+
+    def drawn_from(self, step: Step, explore: bool) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]] | None:
+        """Return what `act` draws by; None where policies are more than that, or of other actions."""
+        if self.spec.kind != "choice" or not self.settings.alone or (self.settings.greedy and not explore):
+            return None
+        if type(self).act is not OnPolicy.act:  # a kind of somebody's own that acts otherwise
+            return None
+        return self.acting(step, explore), step.legal
 
     def probabilities(self, step: Step) -> npt.NDArray[np.float32]:
         """Return the agents' policies without exploring, [B, N, A], and remember what was seen."""

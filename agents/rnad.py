@@ -141,9 +141,13 @@ class RNaD:
 
     def act(self, step: Step, rng: np.random.Generator, explore: bool) -> npt.NDArray[np.int64]:
         """Return actions drawn from the policy; without exploring from its slow copy."""
+        return sample(*self.drawn_from(step, explore), rng)
+
+    def drawn_from(self, step: Step, explore: bool) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return what `act` draws by."""
+        odds = self._odds(step, self.policy if explore else self.slow["policy"])
         with np.errstate(divide="ignore"):
-            odds = self._odds(step, self.policy if explore else self.slow["policy"])
-            return sample(np.log(odds), step.legal & (odds > 0), rng)
+            return np.log(odds), step.legal & (odds > 0)
 
     def probabilities(self, step: Step) -> Floats:
         """Return the policies of the slow copy, [B, N, A]."""

@@ -3,7 +3,7 @@
 Shape letters: B episodes, T steps (of the longest episode), N agents, A actions, O observation, S state.
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,14 @@ from counterplay.agents.checks import check_fits, check_played
 from counterplay.engine.env import Env, EnvSpec, Step
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
+from counterplay.engine.tabled import Table, Tabled
 
 
 class Episodes(NamedTuple):
     """B episodes, side by side. Row t + 1 of what has T + 1 follows action t; what is not `filled` is nothing.
 
-    The last two are there where agents come and go by themselves (`EnvSpec.lives`); None otherwise. Where episodes are
-    cut (`cut.Pieces`), each of the B is a piece of one.
+    `alive` and `ended` are there where agents come and go by themselves (`EnvSpec.lives`); None otherwise. `number` is
+    there where somebody knows it. Where episodes are cut (`cut.Pieces`), each of the B is a piece of one.
     """
 
     obs: npt.NDArray[Any]  # [B, T + 1, N, O] f32, or u8
@@ -30,6 +31,7 @@ class Episodes(NamedTuple):
     filled: npt.NDArray[np.bool_]  # [B, T]; the step was played
     alive: npt.NDArray[np.bool_] | None = None  # [B, T + 1, N]; the agent acts, or would, had time not run out
     ended: npt.NDArray[np.bool_] | None = None  # [B, T + 1, N]; the rules ended the agent's game
+    number: npt.NDArray[np.int64] | None = None  # [B, T + 1]; rows of one number show the same, from 0 on
 
     @property
     def steps(self) -> int:
@@ -80,6 +82,18 @@ class Actor(Protocol):
         ...
 
 
+@runtime_checkable
+class Memoryless(Protocol):
+    """An actor that may draw actions by what is shown now, and by nothing else."""
+
+    def drawn_from(self, step: Step, explore: bool) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]] | None:
+        """Return logits and which actions they are of, [B, N, A], that `act` draws by (`sample`).
+
+        None where it acts in another way, remembers, or lets an agent hear of what others observe.
+        """
+        ...
+
+
 def empty(spec: EnvSpec, many: int) -> Episodes:
     """Return the arrays of that many episodes of any length, zeros. None of it takes memory before it is written."""
     steps = spec.limit
@@ -100,8 +114,12 @@ def empty(spec: EnvSpec, many: int) -> Episodes:
 def collect(env: Env, actor: Actor, rng: np.random.Generator, explore: bool = True) -> Episodes:
     """Play the environment's B episodes to their ends.
 
-    Raises `ValueError` for an environment that shows what is no number, or leaves an agent nothing to do.
+    Where there are fewer decisions than would be asked about, policies are asked once for each (`engine.tabled`); what
+    is played is the same. Raises `ValueError` for an environment that shows what is no number, or leaves an agent
+    nothing to do.
     """
+    if (games := by_table(env, actor, rng, explore)) is not None:
+        return games
     spec, many = env.spec, env.batch
     name = str(getattr(env, "name", type(env).__name__))
     whole = empty(spec, many)
@@ -130,6 +148,28 @@ def collect(env: Env, actor: Actor, rng: np.random.Generator, explore: bool = Tr
     return Episodes(
         *(None if part is None else part[:, : played + (part.shape[1] == rows)] for part in whole)  # type: ignore[arg-type]
     )
+
+
+def by_table(env: Env, actor: Actor, rng: np.random.Generator, explore: bool) -> Episodes | None:
+    """Play as `collect` does, by a table of what the actor does at each decision; None where there is none to play by.
+
+    Asking networks is what takes time: there have to be fewer decisions than half of what steps would ask about.
+    """
+    if not isinstance(env, Tabled) or not isinstance(actor, Memoryless):
+        return None
+    asked = env.listed(env.batch * env.spec.limit // 2)
+    if asked is None:
+        return None
+    actor.begin(len(asked.obs))
+    if (by := actor.drawn_from(asked, explore)) is None:
+        return None
+    logits, drawn = by
+    table = Table(np.zeros(drawn.shape), np.zeros(drawn.shape[:-1]), drawn)
+    _weigh(np.ascontiguousarray(logits).reshape(-1), drawn.reshape(-1), table.weights.reshape(-1), table.totals.ravel())
+    games = env.play(table, rng)
+    if not np.isfinite(games.reward).all():
+        check_played(Episodes(*games[:7]), games.filled.shape[1], str(getattr(env, "name", type(env).__name__)))
+    return Episodes(*games[:7], number=games.number)
 
 
 def earned(env: Env, actor: Actor, rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -206,6 +246,22 @@ def _choose(values: Any, legal: Any, epsilon: float, drawn: Any, chosen: Any) ->
                         break
                     left -= 1
         chosen[i] = best
+
+
+@jit
+def _weigh(logits: Any, legal: Any, weights: Any, totals: Any) -> None:  # pragma: no cover
+    """Set what `_sample` draws in proportion to, and its sums."""
+    actions = len(legal) // max(len(totals), 1)
+    for i in range(len(totals)):
+        highest, total = -np.inf, 0.0
+        for a in range(actions):
+            if legal[i * actions + a]:
+                highest = max(highest, logits[i * actions + a])
+        for a in range(actions):
+            if legal[i * actions + a]:
+                weights[i * actions + a] = np.exp(logits[i * actions + a] - highest)
+                total += weights[i * actions + a]
+        totals[i] = total
 
 
 @jit

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from counterplay.agents import together
 from counterplay.agents.credit import Decomposition
+from counterplay.agents.merging import Asked, Merged
 from counterplay.agents.nn.adam import Adam, flatten
 from counterplay.agents.nn.bodies import FAST, Bodied
 from counterplay.agents.nn.device import host, like
@@ -25,8 +26,6 @@ from counterplay.agents.team_settings import TeamSettings
 from counterplay.engine.env import EnvSpec, Step
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import jit
-
-_LARGEST = 2**16  # of the numbers that tell rows apart: sums of zeros and ones are exact, and seldom the same
 
 
 class Batch(NamedTuple):
@@ -43,8 +42,13 @@ class Batch(NamedTuple):
     weight: Tensor  # [B] what each episode counts
     alive: Tensor | None = None  # [B, T + 1, N]; None where all play to their episode's end
     ended: Tensor | None = None  # [B, T + 1, N]
-    distinct: Tensor | None = None  # [U] rows among B * (T + 1), each of which shows something else
-    number: Tensor | None = None  # [B * (T + 1)] which of them shows the same as a row
+    number: Tensor | None = None  # [B, T + 1], as `Episodes` has it
+    merged: Merged | None = None  # which rows are the same; None where that was not asked
+
+    @property
+    def asked(self) -> Asked | None:
+        """The decisions that were met, if they are merged."""
+        return None if self.merged is None else self.merged.asked
 
     def rows(self) -> "Rows":
         """Return which rows are more than padding."""
@@ -65,32 +69,15 @@ class Batch(NamedTuple):
         """Return rewards, the values of the states that steps led to, and masks, as `returns` takes them."""
         return host(self.reward), host(value), host(self.terminated), host(self.filled)
 
-    def merged(self) -> "Batch":
-        """Return the batch with its distinct rows, in which agents and state show something else, told apart.
-
-        Rows have the same number only where all they show is the same.
-        """
-        shown = [self.obs.flatten(0, 1).flatten(1), self.state.flatten(0, 1)]
-        rng = np.random.default_rng(0)
-        drawn = [rng.integers(1, _LARGEST, (part.shape[1], 2)).astype(np.float32) for part in shown]
-        sums = torch.stack([part @ like(part, some) for part, some in zip(shown, drawn, strict=True)]).sum(dim=0)
-        high, low = sums.double().unbind(dim=1)
-        _, *found = np.unique(host(high * _LARGEST**2 + low), return_index=True, return_inverse=True)
-        distinct, number = (like(self.filled, part.ravel()) for part in found)
-        for part in shown:
-            if not torch.equal(part.index_select(0, distinct).index_select(0, number), part):
-                return self  # others have the same key
-        return self._replace(distinct=distinct, number=number)
-
     def answers(self, network: Callable[[Tensor], Tensor], shown: Tensor, rows: Tensor) -> Tensor:
         """Return what a network says of `shown`, [B, T + 1, ...], in rows [R] among B * (T + 1).
 
         Where distinct rows are told apart it is asked once for each.
         """
-        if self.distinct is None or self.number is None:
+        if self.merged is None:
             return network(take_rows(shown, rows))
-        said = network(take_rows(shown, self.distinct))
-        return said.index_select(0, self.number.index_select(0, rows))
+        said = network(take_rows(shown, self.merged.distinct))
+        return said.index_select(0, self.merged.number.index_select(0, rows))
 
     def present(self, rows: Tensor) -> Tensor | None:
         """Return who is alive in rows [R] among B * (T + 1), f32 [R, N]; None where all always are."""
@@ -135,8 +122,8 @@ def minibatches(
             yield batch, [*known]
             continue
         for part in np.array_split(rng.permutation(len(batch.filled)), parts):
-            chosen = like(batch.filled, part)
-            some = Batch(*(None if whole is None else whole[chosen] for whole in batch))  # type: ignore[arg-type]
+            chosen = like(batch.filled, part)  # what is merged stays behind: that is of whole batches
+            some = Batch(*(None if whole is None else whole[chosen] for whole in batch[:-1]))  # type: ignore[arg-type]
             yield some, [None if whole is None else whole[chosen] for whole in known]
 
 
@@ -359,6 +346,7 @@ class Team:
             last = torch.cat([torch.full_like(action[:, :1], -1), action], dim=1)
         if self.settings.scale_rewards:
             reward = reward / self.scales.reward.deviation
+        alive, ended = (None if part is None else part.to(self.device) for part in _lives(episodes))
         return Batch(
             self._scaled(self.scales.obs, obs),
             last,
@@ -369,7 +357,9 @@ class Team:
             terminated,
             filled,
             counts,
-            *(None if part is None else part.to(self.device) for part in _lives(episodes)),
+            alive,
+            ended,
+            None if episodes.number is None else torch.from_numpy(episodes.number).to(self.device),
         )
 
     def descend(self, loss: Tensor) -> list[Tensor]:

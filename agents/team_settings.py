@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from counterplay.agents.learner import within
-from counterplay.agents.nn.bodies import FAST
+from counterplay.agents.nn.bodies import APART, FAST
 from counterplay.engine.errors import UserError
 
 
@@ -63,3 +63,8 @@ class TeamSettings:
         if self.recurrent or self.body in ("gru", "lstm"):
             return "recurrent=true" if self.recurrent else f"body={self.body}"
         return "last_action=true" if self.last_action else ""
+
+    @property
+    def alone(self) -> bool:
+        """Whether what an agent does follows from what it observes now: it remembers nothing, and nobody tells it."""
+        return not self.remembers and self.body in APART

@@ -184,6 +184,8 @@ class Valued(OnPolicy):
 
     def now_valued(self, batch: Batch, rows: Rows) -> Tensor:
         """Return what the critic says at the steps taken, [R, K]."""
+        if batch.merged is not None and isinstance(self.critic, MLP):
+            return batch.answers(self.critic, batch.state, rows.seen.index_select(0, rows.now))
         return self.valued(batch, rows).index_select(0, rows.now)
 
     def valued(self, batch: Batch, rows: Rows) -> Tensor:

@@ -63,7 +63,7 @@ class VRPO(PPO):
         by, action_values = self.choosers(batch, rows), self.action_values(batch, rows)
         if settings.scale_values:
             action_values = self.values.inverse(action_values)
-        shares = log_policy(said, legal, self.epsilon).exp()
+        shares = log_policy(self.in_rows(said, batch, rows), legal, self.epsilon).exp()
         shares = shares.gather(1, by[..., None].expand_as(shares))  # whose action counts for each agent
         mean = (shares * action_values).sum(dim=-1)  # [R', N]
         q = self.of_taken(action_values, by, batch, rows)
@@ -92,7 +92,7 @@ class VRPO(PPO):
     def action_values(self, batch: Batch, rows: Rows) -> Tensor:
         """Return what the critic says of all actions in the rows seen, [R', N, A]."""
         assert isinstance(self.critic, MLP)
-        said: Tensor = self.critic(take_rows(batch.state, rows.seen))
+        said = batch.answers(self.critic, batch.state, rows.seen)
         return said.view(len(said), self.spec.agents, self.spec.actions)
 
     def choosers(self, batch: Batch, rows: Rows) -> Tensor:

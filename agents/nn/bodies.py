@@ -21,6 +21,7 @@ from counterplay.engine.env import EnvSpec
 from counterplay.engine.errors import UserError
 
 FAST = ("mlp", "gru")  # those of `networks.AgentNetwork`
+APART = ("mlp", "norm", "residual", "cnn", "resnet", "attention")  # with which agents see apart from each other
 _HEADS = 4
 
 

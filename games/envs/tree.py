@@ -20,12 +20,14 @@ from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.legal import lawful
 from counterplay.engine.random import U64, seeds
 from counterplay.engine.rules import CHANCE, LEAF, DealtRules, Rules
+from counterplay.engine.tabled import Games, Table
 from counterplay.engine.tree import Tree, compile_tree
 from counterplay.engine.wording import spoken
 from counterplay.games import GAMES
 from counterplay.games.envs.encoding import Encoding, encode
 from counterplay.games.envs.tree_arrays import TreeArrays, after, arrays, draw_deal, draw_move
 from counterplay.games.envs.tree_branches import TreeBranches
+from counterplay.games.envs.tree_table import PLACES, TreeTable, begin, follow, most_decisions, number
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class TurnBased:
     def encoding(self) -> Encoding:
         """Return where everything stands in observations, and which action is which."""
         return encode(self.tree)
+
+    @cached_property
+    def table(self) -> TreeTable:
+        """Return all decisions side by side."""
+        return TreeTable(self.spec, self.tree)
 
     @property
     def names(self) -> tuple[tuple[str, ...], ...]:
@@ -104,7 +111,8 @@ class TreeEnv:
             paid=np.zeros((batch, tree.players), np.float32) if self.spec.team else shown.reward,
             terminated=shown.terminated,
         )
-        played, deals = self.played, tree.weights.reshape(len(tree.weights), -1).shape[1]
+        played, deals = self.played, self.game.weights.shape[1]
+        self._deals = deals
         self._parts = {
             "node": Part(played.node, 0, len(tree.player) - 1),
             "deal": Part(played.deal, 0, deals - 1),
@@ -133,6 +141,59 @@ class TreeEnv:
             self.shown.reward[:] = self.played.paid[:, 0]
         return self.shown
 
+    def listed(self, most: int) -> Step | None:
+        if not 0 < most_decisions(self.task.tree) <= most or len(self.game.nodes) * self._deals > PLACES:
+            return None
+        return self.task.table.step
+
+    def play(self, table: Table, rng: np.random.Generator, copies: int = 1) -> Games:
+        spec, played, many = self.spec, self.played, self.batch
+        played.luck[:] = np.tile(seeds(rng, many // copies), copies)
+        nodes = [np.empty(many, np.uint32)]
+        begin(self.game, played.deal, played.luck, nodes[0])
+        actions: list[npt.NDArray[np.int64]] = []
+        going = -1
+        while going:
+            drawn, to = rng.random((many, spec.agents)), np.empty(many, np.uint32)
+            actions.append(np.zeros((many, spec.agents), np.int64))
+            going = follow(
+                self.game, self.task.table.place, table, drawn, played.deal, played.luck, nodes[-1], to, actions[-1]
+            )
+            nodes.append(to)
+        return self._told(np.stack(nodes), np.stack(actions, axis=1))
+
+    def _told(self, nodes: npt.NDArray[np.uint32], action: npt.NDArray[np.int64]) -> Games:
+        """Return games as what they showed, which were at these nodes, [T + 1, B]; what `render` looks at is set."""
+        spec, played, many, steps = self.spec, self.played, self.batch, len(nodes) - 1
+        shown, rows = np.empty((many, steps + 1), np.int64), np.empty((many * (steps + 1), 2), np.int64)
+        game, at = rows[: number(nodes, played.deal, self._deals, self._met, shown, rows)].T
+        told = BatchState(
+            node=nodes[at, game],
+            deal=played.deal[game],
+            luck=played.luck[:0],
+            obs=np.zeros((len(game), spec.agents, spec.observation), np.float32),
+            legal=np.zeros((len(game), spec.agents, spec.actions), np.bool_),
+            paid=np.zeros((len(game), spec.agents), np.float32),
+            terminated=np.zeros(len(game), np.bool_),
+        )
+        _show(self.game, self.task.tree.parent, told)
+        length = np.maximum((self.task.tree.player[nodes] != LEAF).sum(axis=0), 1)
+        last = np.arange(steps) == length[:, None] - 1
+        played.node[:], played.terminated[:], played.paid[:] = nodes[-1], True, told.paid[shown[:, -1]]
+        reward = np.zeros((many, steps, spec.agents), np.float32)
+        reward[last] = played.paid
+        obs = told.obs[shown]
+        return Games(
+            obs=obs,
+            state=obs.reshape(many, steps + 1, -1),
+            legal=told.legal[shown],
+            action=action,
+            reward=reward[..., 0] if spec.team else reward,
+            terminated=last,
+            filled=np.arange(steps) < length[:, None],
+            number=shown,
+        )
+
     def keep(self) -> dict[str, npt.NDArray[Any]]:
         return copies(self._parts)
 
@@ -146,6 +207,11 @@ class TreeEnv:
         if self.spec.team:
             self.shown.reward[:] = self.played.paid[:, 0]
         return self.shown
+
+    @cached_property
+    def _met(self) -> npt.NDArray[np.int32]:
+        """Return zeros, one for each node and deal."""
+        return np.zeros(len(self.game.nodes) * self._deals, np.int32)
 
     def turn(self, episode: int) -> int:
         """Return who is to act, or `LEAF`."""
@@ -219,17 +285,48 @@ def _deal(game: TreeArrays, played: BatchState, which: npt.NDArray[np.bool_]) ->
         if not which[b]:
             continue
         played.deal[b] = draw_deal(game, played.luck, np.uint64(b))
-        rest: Any = played.deal[b]
         for p in range(players):
             for o in range(np.uint64(obs.shape[2])):
                 obs[b, p, o] = 0
-            obs[b, p, p] = 1
-        if game.hands:
-            for back in range(players):
-                owner = players - np.uint64(1) - back
-                obs[b, owner, players + rest % game.lanes[owner]] = 1
-                rest //= game.lanes[owner]
+        _seat(game, played, b)
         _arrive(game, played, b, np.uint64(0))
+
+
+@inlined
+def _seat(game: TreeArrays, played: BatchState, b: Any) -> None:
+    """Show everybody its seat and hand."""
+    obs, rest = played.obs, played.deal[b]
+    players = np.uint64(obs.shape[1])
+    for p in range(players):
+        obs[b, p, p] = 1
+    if game.hands:
+        for back in range(players):
+            owner = players - np.uint64(1) - back
+            obs[b, owner, players + rest % game.lanes[owner]] = 1
+            rest //= game.lanes[owner]
+
+
+@jit
+def _show(game: TreeArrays, parent: npt.NDArray[Any], played: BatchState) -> None:
+    """Tell what is seen at nodes, with deals, where nothing has been told, and what is paid there at an end."""
+    obs, events = played.obs, np.uint64(game.events)
+    players = np.uint64(obs.shape[1])
+    for b in range(np.uint64(len(obs))):
+        _seat(game, played, b)
+        _tell(game, played, b)
+        at = np.uint64(played.node[b])
+        node: Any = game.nodes[at]
+        if node["player"] == LEAF:
+            _pay(game, played, b, node)
+        while at:
+            up = np.uint64(parent[at])
+            above: Any = game.nodes[up]
+            for p in range(players):
+                if game.public or np.int64(p) == above["player"]:
+                    obs[b, p, events + np.uint64(game.nodes[at]["move_event"])] = 1
+            if not game.public and above["player"] >= 0:
+                obs[b, np.uint64(above["player"]), events + np.uint64(above["turn_event"])] = 1
+            at = up
 
 
 @jit
@@ -257,8 +354,14 @@ def _advance(game: TreeArrays, played: BatchState, actions: npt.NDArray[np.int64
             _arrive(game, played, b, at)
             node = game.nodes[played.node[b]]
         if node["player"] == LEAF:
-            leaf, deal = game.leaves[node["first"]], played.deal[b]
-            for p in range(players):
-                paid[b, p] = game.payoffs[leaf["outcome"], p, deal] * leaf["stake"]
+            _pay(game, played, b, node)
             terminated[b] = True
     return True
+
+
+@inlined
+def _pay(game: TreeArrays, played: BatchState, b: Any, node: Any) -> None:
+    """Pay everybody what a leaf pays."""
+    leaf, deal = game.leaves[node["first"]], played.deal[b]
+    for p in range(np.uint64(played.paid.shape[1])):
+        played.paid[b, p] = game.payoffs[leaf["outcome"], p, deal] * leaf["stake"]

@@ -23,17 +23,21 @@ class Known(NamedTuple):
     stride: npt.NDArray[np.uint64]  # [P] deal j gives player p the hand (j // stride[p]) % lanes[p]
 
 
+def known_of(tree: Tree) -> Known:
+    """Return where what the players of a game know stands."""
+    hands = np.array([len(labels) for labels in tree.hands])
+    starts = np.concatenate([[0], np.cumsum(hands[tree.owner])])
+    first = np.where(tree.player >= 0, starts[np.where(tree.player >= 0, tree.infoset, 0)], 0)
+    stride = np.array([hands[p + 1 :].prod() for p in range(len(hands))], np.uint64)
+    return Known(first.astype(np.int64), stride)
+
+
 class TreeBranches:
     """Plays that branch (`engine.branches.Branches`)."""
 
     def __init__(self, spec: EnvSpec, tree: Tree, code: Encoding):
         self.spec, self.tree, self.number = spec, tree, code.number
-        self.game = arrays(tree, code)
-        hands = np.array([len(labels) for labels in tree.hands])
-        starts = np.concatenate([[0], np.cumsum(hands[tree.owner])])
-        first = np.where(tree.player >= 0, starts[np.where(tree.player >= 0, tree.infoset, 0)], 0)
-        stride = np.array([hands[p + 1 :].prod() for p in range(len(hands))], np.uint64)
-        self.known = Known(first.astype(np.int64), stride)
+        self.game, self.known = arrays(tree, code), known_of(tree)
 
     @cached_property
     def seen(self) -> Observations:
