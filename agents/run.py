@@ -21,7 +21,7 @@ from counterplay.agents.playing import Policy, play
 from counterplay.agents.replay import Replay, Ring
 from counterplay.agents.rollout import Episodes, Played, collect, earned
 from counterplay.agents.same import same_name, same_settings
-from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint, tensors
+from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint, save_state
 from counterplay.agents.score import Score, score
 from counterplay.agents.seats import Others
 from counterplay.engine import schema
@@ -278,7 +278,7 @@ class Run:
                 state |= {"replay": {**replay.head(), "parts": list(map(list, parts))}} if keep_replay else {}
             kept = [*kept, *parts]
             with replacing(place / CHECKPOINT_FILE) as file:
-                torch.save(tensors(state), file.name)  # by its name, so that it is not put together in memory
+                save_state(state, file)
             kept = parts
             write_atomic(place / RUN_FILE, json.dumps(self.about(), indent=2).encode())
         finally:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from counterplay.agents import module
 from counterplay.api import net_spots, rebel
 from counterplay.api.training_states import BATCH, INSIDE, Ground, draw, ground, solved
 from counterplay.engine.errors import UserError
+from counterplay.engine.processes import serving
 from counterplay.games.holdem.spot import Spot
 
 Net = bytes  # a network, pickled; b"" where no solve asks one
@@ -81,8 +81,7 @@ def workers(rules: Any, on: Ground | Spot, plan: Any, count: int) -> Iterator[Wo
     if count == 1:
         yield Workers(on, plan, None, 1)
         return
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["counterplay.api.state_workers"])
+    context = serving("counterplay.api.state_workers")
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(rules, plan))
     try:
         yield Workers(on, plan, pool, count)

@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -75,8 +76,11 @@ def sweep(
     with alone(Path(out), "another sweep is at work there"), interrupts() as stop:
         try:
             work_off(jobs, workers, on_progress, ray=ray, preset=preset, **options)
-        finally:
-            found = _keep(jobs, Path(out))
+        except BaseException:
+            with suppress(NotSaved):  # of a run that failed is told, not of a figure of the others
+                _keep(jobs, Path(out))
+            raise
+        found = _keep(jobs, Path(out))
     stop.again(found)
     return found
 

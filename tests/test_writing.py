@@ -240,6 +240,19 @@ def test_signals_end_a_run_once_it_is_armed():
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_a_handler_that_was_put_back_too_late_lets_the_second_signal_through():
+    """A file that is written as the first signal comes puts back the handler that it found."""
+    with interrupts() as stop:
+        stop.arm()
+        found = signal.getsignal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        signal.signal(signal.SIGINT, found)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert stop.code == 130
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_sigterm_becomes_an_exit_and_a_handler_of_ones_own_is_called():
     with interrupts() as stop:
         stop.arm()
