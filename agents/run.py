@@ -30,7 +30,7 @@ from counterplay.engine.catalogue import is_own
 from counterplay.engine.env import Env, Task, blank
 from counterplay.engine.errors import UserError
 from counterplay.engine.system import held
-from counterplay.engine.writing import replacing, told, write_atomic
+from counterplay.engine.writing import make_folder, replacing, told, write_atomic
 
 if TYPE_CHECKING:
     from counterplay.agents.exporting import Exported
@@ -266,7 +266,7 @@ class Run:
         keep_replay = self.plan.keep_replay if keep_replay is None else keep_replay
         parts: list[replay_files.Part] = []
         try:
-            place.mkdir(parents=True, exist_ok=True)
+            make_folder(place)
             learner = dict(self.learner.state())
             state: dict[str, Any] = {"run": self.about(), **self.own()}
             state.pop("explorer", None)  # which is in the learner's

@@ -16,7 +16,7 @@ from counterplay.api.sweep_workers import Job, SweepProgress, run_one
 from counterplay.engine import arguments
 from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.system import interrupts
-from counterplay.engine.writing import alone, write_text
+from counterplay.engine.writing import alone, make_folder, write_text
 from counterplay.games.envs import ENVS
 
 if TYPE_CHECKING:  # torch is imported where runs are made
@@ -182,14 +182,6 @@ def plan(
     if len({job.folder for job in jobs}) < len(jobs):
         raise UserError("a sweep names a learner or a value twice")
     return jobs
-
-
-def make_folder(out: Path) -> None:
-    """Make a folder; raises `ValueError` where that cannot be."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
 
 
 def work_off(

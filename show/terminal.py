@@ -33,6 +33,10 @@ def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
     words = [word for word in given if word != DEBUG]
     closed = _reopened()
     try:
+        os.getcwd()
+    except OSError:  # PyTorch would abort, and relative names lead nowhere
+        return complain("the current folder is gone, somebody has deleted it: go to another one")
+    try:
         code = int(command.main(words, prog_name="counterplay", standalone_mode=False) or 0)
         sys.stdout.flush()
     except click.ClickException as error:

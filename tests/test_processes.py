@@ -94,3 +94,12 @@ def test_what_is_no_fault_and_what_is_no_interrupt(capsys, error, cause, code, s
 
     assert guarded(failing, []) == code
     assert says in capsys.readouterr().err
+
+
+def test_in_a_folder_that_is_gone(tmp_path, monkeypatch, run):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "here").rmdir()
+    code, out, err = run("games")
+    assert (code, out) == (2, "")
+    assert err == "counterplay: the current folder is gone, somebody has deleted it: go to another one\n"

@@ -18,7 +18,7 @@ import counterplay
 from counterplay.engine import store, writing
 from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.system import ENDS, interrupts
-from counterplay.engine.writing import alone, check_writable, replacing, rescue, write_atomic, write_text
+from counterplay.engine.writing import alone, check_writable, make_folder, replacing, rescue, write_atomic, write_text
 
 
 def mode(path):
@@ -294,6 +294,16 @@ def test_two_cannot_have_one_folder(tmp_path):
         pass
     with alone(tmp_path, ""):
         pass
+
+
+def test_what_is_no_folder_takes_none(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "lost").symlink_to("nowhere")
+    for name, what in (("file", "something else"), ("lost", "a link that leads nowhere")):
+        with pytest.raises(UserError, match=f"a folder is to be there, and it is {what}; name another"):
+            make_folder(tmp_path / name)
+    with pytest.raises(UserError, match=r"cannot write .*: Not a directory"):
+        make_folder(tmp_path / "file" / "a")
 
 
 def test_rescue(tmp_path, monkeypatch):
