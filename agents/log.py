@@ -14,6 +14,7 @@ from counterplay.engine.writing import told, write_atomic
 
 FORMAT = 2  # of what a run's folder holds; 1 had the replay in the checkpoint
 CHECKPOINT_FILE, RUN_FILE, LINES_FILE = "checkpoint.pt", "run.json", "metrics.jsonl"  # in a run's folder
+KEPT_FILES = CHECKPOINT_FILE, RUN_FILE, LINES_FILE
 
 Row = dict[str, float]
 
