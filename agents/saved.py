@@ -183,3 +183,5 @@ def check_episodes(held: Mapping[str, npt.NDArray[Any]], spec: EnvSpec) -> None:
     action = held["action"]
     if action.size and action.dtype.kind == "i" and not 0 <= action.min() <= action.max() < spec.actions:
         raise UserError("its replay holds actions that the environment does not have")
+    if not held["legal"].any(axis=-1).all():  # nor after the end, where what is legal is looked up too
+        raise UserError("its replay has steps at which nothing is legal")
