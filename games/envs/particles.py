@@ -1,4 +1,5 @@
-"""Tasks of particles (`particle_world`), and B episodes of one: MPE's are in `mpe` and `mpe_chase`.
+"""Tasks of particles (`particle_world`), and B episodes of one: MPE's are in `mpe`, `mpe_shapes`,
+`mpe_chase` and `mpe_treasure`.
 
 A task (`Particles`) says of what bodies its world is made, what each agent sees and how agents are paid.
 """
@@ -64,6 +65,9 @@ class Particles:
 
     def begin(self, drawn: F64, world: World, which: npt.NDArray[np.bool_]) -> None:
         """Write down what the task adds, for episodes of `which`; `drawn`, [B, `draws`], are random, in [0, 1)."""
+
+    def happen(self, world: World, on: npt.NDArray[np.bool_]) -> None:
+        """Let happen, in the episodes `on`, [B], what does once all have moved."""
 
     def notice(self, world: World) -> None:
         """Write down what of it changes at every step."""
@@ -202,6 +206,7 @@ class ParticlesEnv:
         if self.task.scripted:
             self.task.script(world)
         move(world.place, world.velocity, world.force, self.makes, self.pairs, self.reach, over)
+        self.task.happen(world, ~over)
         self._look()
         paid = self.task.pay(world)
         self.paid[:] = np.where(over[:, None], 0.0, paid[:, self.learners])
