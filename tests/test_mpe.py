@@ -257,12 +257,12 @@ def test_picture():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("simple(steps=0)", "steps must be 1 to"),
-        ("adversary(agents=0)", "agents must be 1 to 100, not 0"),
-        ("collect_treasure(deposits=7)", "deposits must be 1 to 6, not 7"),
+        ("simple(steps=0)", "steps must be a whole number from 1 to"),
+        ("adversary(agents=0)", "agents must be a whole number from 1 to 100, not 0"),
+        ("collect_treasure(deposits=7)", "deposits must be a whole number from 1 to 6, not 7"),
         ("adversary(opponents=none)", "opponents must be learn or script"),
-        ("tag(prey=0)", "prey must be 1 to 100, not 0"),
-        ("world_comm(food=0)", "food must be 1 to 100, not 0"),
+        ("tag(prey=0)", "prey must be a whole number from 1 to 100, not 0"),
+        ("world_comm(food=0)", "food must be a whole number from 1 to 100, not 0"),
         ("reference(local_ratio=2)", "local_ratio must be 0 to 1"),
         ("speaker_listener(reward=mine)", "reward must be team or individual, not 'mine'"),
     ],

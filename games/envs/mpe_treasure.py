@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.errors import UserError
+from counterplay.engine.arguments import whole
 from counterplay.games.envs.mpe import Bodies, Flags, shared
 from counterplay.games.envs.mpe_chase import touching
 from counterplay.games.envs.particle_world import F64, Body, Layout, Sight, World
@@ -61,8 +61,7 @@ class CollectTreasure(Particles):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, most in (("collectors", 50), ("deposits", 6), ("treasures", 100)):
-            if not 1 <= getattr(self, name) <= most:
-                raise UserError(f"{name} must be 1 to {most}, not {getattr(self, name)}")
+            whole(name, getattr(self, name), 1, most)
         shared(self.reward)
 
     @property

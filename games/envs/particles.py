@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.arguments import whole
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal, reals
-from counterplay.engine.errors import UserError
 from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.scene import Scene
 from counterplay.games.envs.particle_world import (
@@ -47,8 +47,7 @@ class Particles:
     continuous: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.steps <= MAX_STEPS:
-            raise UserError(f"steps must be 1 to {MAX_STEPS:,}, not {self.steps}")
+        whole("steps", self.steps, 1, MAX_STEPS)
 
     @property
     @abstractmethod
