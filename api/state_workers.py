@@ -18,6 +18,7 @@ from counterplay.api import net_spots, rebel
 from counterplay.api.training_states import BATCH, INSIDE, Ground, draw, ground, solved
 from counterplay.engine.errors import UserError
 from counterplay.engine.processes import serving
+from counterplay.engine.system import held, interrupts
 from counterplay.games.holdem.spot import Spot
 
 Net = bytes  # a network, pickled; b"" where no solve asks one
@@ -51,27 +52,40 @@ class Workers:
         self._waiting: deque[tuple[int, Net, Future[Any]]] = deque()
 
     def results(self, first: int, net: Net) -> Iterator[Any]:
-        """Yield the samples of jobs `first`, `first` + 1 and so on, without end; ahead of who asks work goes on."""
+        """Yield the samples of jobs `first`, `first` + 1 and so on; ahead of who asks work goes on.
+
+        There is no end but a signal to stop that has gone to all processes.
+        """
         number = first
         while True:
             if self._pool is None:
                 yield job(self.ground, self.plan, number, net)
             else:
-                yield self._heard(number, net)
+                found = self._heard(number, net)
+                if found is None:
+                    return
+                yield found
             number += 1
 
     def _heard(self, number: int, net: Net) -> Any:
+        """Return the samples of a job; None where processes were ended by the signal that is to stop us."""
         assert self._pool is not None
         if self._waiting and (self._waiting[0][0] != number or self._waiting[0][1] != net):
             for _, _, future in self._waiting:
                 future.cancel()
             self._waiting.clear()
-        while len(self._waiting) < self.count + 1:
-            ahead = number + len(self._waiting)
-            self._waiting.append((ahead, net, self._pool.submit(_work, ahead, net)))
         try:
+            while len(self._waiting) < self.count + 1:
+                ahead = number + len(self._waiting)
+                with (
+                    held()
+                ):  # a process whose start is cut off is not known to the pool, which then does not wait for it
+                    self._waiting.append((ahead, net, self._pool.submit(_work, ahead, net)))
             return self._waiting.popleft()[2].result()
         except BrokenProcessPool:
+            with interrupts() as stop:
+                if stop():
+                    return None
             raise UserError("a process that solved states was killed; fewer processes take less memory") from None
 
 
