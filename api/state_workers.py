@@ -77,9 +77,7 @@ class Workers:
         try:
             while len(self._waiting) < self.count + 1:
                 ahead = number + len(self._waiting)
-                with (
-                    held()
-                ):  # a process whose start is cut off is not known to the pool, which then does not wait for it
+                with held():  # a process whose start is cut off is not known to the pool, which does not wait for it
                     self._waiting.append((ahead, net, self._pool.submit(_work, ahead, net)))
             return self._waiting.popleft()[2].result()
         except BrokenProcessPool:

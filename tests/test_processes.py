@@ -2,12 +2,14 @@
 
 import os
 import signal
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver
 
 import click
 import pytest
 
 from counterplay.api import batch_workers, sweep_workers
+from counterplay.api.state_workers import Workers
 from counterplay.engine import processes
 from counterplay.engine.errors import UserError
 from counterplay.engine.system import interrupts
@@ -61,6 +63,23 @@ def test_a_sweep_whose_server_is_gone(tmp_path, gone):
         stop.arm()
         signal.raise_signal(signal.SIGTERM)
         assert not sweep_workers.work_off([job])
+
+
+class Broken:
+    """A pool whose processes were killed."""
+
+    def submit(self, *_):
+        raise BrokenProcessPool
+
+
+def test_states_end_where_a_signal_has_ended_their_processes():
+    crew = Workers(None, None, Broken(), 1)
+    with pytest.raises(UserError, match="a process that solved states was killed"):
+        next(crew.results(0, b""))
+    with interrupts() as stop:
+        stop.arm()
+        signal.raise_signal(signal.SIGTERM)
+        assert list(crew.results(0, b"")) == []
 
 
 def test_a_run_that_fails_in_code_of_ones_own_is_told(tmp_path, monkeypatch):
