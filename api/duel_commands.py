@@ -18,9 +18,10 @@ def check_solution(side: str, instead: str) -> None:
     from counterplay.api.bots import PREFIX
     from counterplay.api.opponents import UNIFORM
 
-    other = side == UNIFORM or side.startswith(PREFIX) or os.path.isdir(side) or is_own(side)
+    folder = os.path.isdir(side)
+    other = folder or side == UNIFORM or side.startswith(PREFIX) or is_own(side)
     if other and not os.path.isfile(side):
-        raise UserError(f"{side} is no file of a solution: {instead}")
+        raise UserError(f"{side} is {'a folder, and ' if folder else ''}no file of a solution: {instead}")
 
 
 @click.command()
