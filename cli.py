@@ -245,9 +245,12 @@ def evaluate(
     for name, value in of_runs.items():
         if value not in (None, ()):
             raise UserError(f"--{name} is for folders of runs, and {file} is a file")
+    from counterplay.api.duel_commands import check_solution
     from counterplay.api.export import claims
     from counterplay.show import pages
 
+    if against is not None:
+        check_solution(against, f"'counterplay duel {file} {against}' has both play each other")
     solution = counterplay.load(file, game)
     if response is not None and not hasattr(solution, "exploitability_at_least"):
         raise UserError(f"--response is for games in steps; of {solution.game} the exploitability is measured exactly")
@@ -379,6 +382,7 @@ def play(file: str, seat: str | None, seed: int | None, hands: int | None, game:
     """
     import numpy as np
 
+    from counterplay.api.duel_commands import check_solution
     from counterplay.show import pages
     from counterplay.show.play import Session, play_session
     from counterplay.show.text import check_player
@@ -387,6 +391,7 @@ def play(file: str, seat: str | None, seed: int | None, hands: int | None, game:
     if resolving is not None:
         name, opponent = resolving_commands.opponent(file, resolving)
     else:
+        check_solution(file, "you play against solutions; 'counterplay duel' and 'counterplay league' take all sides")
         solution = counterplay.load(file, game)
         name, opponent = solution.game, pages.of(solution).opponent(solution)
     names = [name.lower() for name in opponent.policy.names]

@@ -4,6 +4,7 @@ The run plays episodes that it has not seen, and what is written is asked the sa
 its own. What it says has to be what the run says; how far apart they were is told.
 """
 
+import io
 import json
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch.jit._trace import TracerWarning
 
 from counterplay.agents.exported import Acting, acting
@@ -26,7 +27,7 @@ from counterplay.engine import arguments
 from counterplay.engine.env import Step
 from counterplay.engine.errors import UserError
 from counterplay.engine.named import Naming, Numbered
-from counterplay.engine.writing import check_writable, replacing
+from counterplay.engine.writing import check_writable, told, write_atomic
 
 if TYPE_CHECKING:
     from counterplay.agents.run import Run
@@ -67,11 +68,12 @@ def export(run: "Run", out: str | Path, to: str) -> Exported:
     agents = acting(run.learner, run.name)
     write, ask = _WAYS[to]
     about = _about(run, agents)
-    with replacing(place) as file:
-        write(agents, Path(file.name), about)
-        count, apart = compare(run, agents, ask(agents, Path(file.name)))
-        if apart > _APART:
-            raise RuntimeError(f"the export says other things than the run, by {apart:.3g}, and is not kept")
+    data = write(agents, about)
+    count, apart = compare(run, agents, ask(agents, data))
+    if apart > _APART:
+        raise RuntimeError(f"the export says other things than the run, by {apart:.3g}, and is not kept")
+    with told(place):
+        write_atomic(place, data)
     return Exported(place, to, tuple(agents.inputs), tuple(agents.outputs), count, apart)
 
 
@@ -179,57 +181,62 @@ def _apart(found: npt.NDArray[Any], ours: npt.NDArray[Any]) -> float:
     return float((np.abs(found - ours) / np.maximum(1, np.abs(ours))).max(initial=0.0))
 
 
-def _to_onnx(agents: Acting, file: Path, about: dict[str, str]) -> None:
+def _to_onnx(agents: Acting, about: dict[str, str]) -> bytes:
     try:
         import onnx
         import onnxruntime  # noqa: F401  # which it is compared by
     except ModuleNotFoundError:
         raise UserError(INSTALL) from None
     names = [*agents.inputs, *agents.outputs]
+    made: Any = io.BytesIO()  # in memory, as all of them: on a full disk what writes to files in C++ aborts
     with _by_operations():
         torch.onnx.export(
             agents,
             tuple(agents.blank(2).values()),
-            str(file),
+            made,
             input_names=agents.inputs,
             output_names=agents.outputs,
             dynamic_axes={name: {0: "episodes"} for name in names},
             dynamo=False,  # which takes modules as they run, and needs onnx alone
         )
-    model = onnx.load(str(file))
+    model = onnx.load_model_from_string(made.getvalue())
     onnx.helper.set_model_props(model, about)
-    onnx.save(model, str(file))
+    data: bytes = model.SerializeToString()
+    return data
 
 
-def _ask_onnx(agents: Acting, file: Path) -> Ask:
+def _ask_onnx(agents: Acting, data: bytes) -> Ask:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     return lambda given: dict(zip(agents.outputs, session.run(None, dict(given)), strict=True))
 
 
-def _to_script(agents: Acting, file: Path, about: dict[str, str]) -> None:
+def _to_script(agents: Acting, about: dict[str, str]) -> bytes:
+    made = io.BytesIO()
     with _by_operations():
         given = tuple(agents.blank(2).values())
         traced = torch.jit.trace(agents, given, check_trace=False)  # type: ignore[no-untyped-call]
-        torch.jit.save(traced, str(file), _extra_files=about)
+        torch.jit.save(traced, made, _extra_files=about)
+    return made.getvalue()
 
 
-def _ask_script(agents: Acting, file: Path) -> Ask:
+def _ask_script(agents: Acting, data: bytes) -> Ask:
     with _untold():
-        loaded = torch.jit.load(str(file))  # type: ignore[no-untyped-call]
+        loaded = torch.jit.load(io.BytesIO(data))  # type: ignore[no-untyped-call]
     return _asked(loaded, agents)
 
 
-def _to_tensors(agents: Acting, file: Path, about: dict[str, str]) -> None:
-    save_file({name: part.contiguous().clone() for name, part in agents.state_dict().items()}, str(file), about)
+def _to_tensors(agents: Acting, about: dict[str, str]) -> bytes:
+    data: bytes = save({name: part.contiguous().clone() for name, part in agents.state_dict().items()}, about)
+    return data
 
 
-def _ask_tensors(agents: Acting, file: Path) -> Ask:
+def _ask_tensors(agents: Acting, data: bytes) -> Ask:
     fresh = deepcopy(agents)
     for part in fresh.state_dict().values():
         part.zero_()
-    fresh.load_state_dict(load_file(str(file)))
+    fresh.load_state_dict(load(data))
     return _asked(fresh, agents)
 
 

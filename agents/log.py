@@ -5,14 +5,16 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
+from counterplay.agents.events import Events
 from counterplay.engine.compiling import tell
 from counterplay.engine.errors import UserError
 from counterplay.engine.writing import told, write_atomic
 
 FORMAT = 2  # of what a run's folder holds; 1 had the replay in the checkpoint
 CHECKPOINT_FILE, RUN_FILE, LINES_FILE = "checkpoint.pt", "run.json", "metrics.jsonl"  # in a run's folder
+KEPT_FILES = CHECKPOINT_FILE, RUN_FILE, LINES_FILE
 
 Row = dict[str, float]
 
@@ -28,18 +30,14 @@ class Log:
         self.folder, self.history = folder, history
         self.evented = len(history)  # rows that the events have
         self._lines: TextIO | None = None
-        self._events: Any = None
+        self._events: Events | None = None
         with told(folder):
             self._open(steps)
 
     def _open(self, steps: int) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise UserError('runs are written for TensorBoard too: pip install "counterplay[learn]"') from None
         write_atomic(self.folder / LINES_FILE, "".join(map(line, self.history)).encode())
         self._lines = (self.folder / LINES_FILE).open("a", encoding="utf-8", buffering=1)  # a line at a time
-        self._events = SummaryWriter(self.folder, purge_step=steps + 1 if steps else None, flush_secs=10)
+        self._events = Events(self.folder, steps + 1 if steps else None)
 
     def add(self, row: Row) -> None:
         """Write a row, the history's last; TensorBoard's step is the environment's."""
@@ -48,18 +46,15 @@ class Log:
                 self._open(int(self.history[self.evented - 1]["steps"]) if self.evented else 0)
             else:
                 self._lines.write(line(row))
+            assert self._events is not None
             for new in self.history[self.evented :]:
-                self._add_events(new)
+                figures = {name: figure for name, figure in new.items() if name != "steps" and math.isfinite(figure)}
+                self._events.add(figures, int(new["steps"]))
                 self.evented += 1
         except (OSError, UserError) as error:
             if self._lines is not None:
                 tell(f"cannot write {self.folder / LINES_FILE}: {error}; the run goes on, and tries again at each row")
             self.close()
-
-    def _add_events(self, row: Row) -> None:
-        for name, figure in row.items():
-            if name != "steps" and math.isfinite(figure):
-                self._events.add_scalar(name, figure, int(row["steps"]))
 
     def close(self) -> None:
         """Put everything on disk, if it has room."""

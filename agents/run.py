@@ -21,7 +21,7 @@ from counterplay.agents.playing import Policy, play
 from counterplay.agents.replay import Replay, Ring
 from counterplay.agents.rollout import Episodes, Played, collect, earned
 from counterplay.agents.same import same_name, same_settings
-from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint, tensors
+from counterplay.agents.saved import check_plain, check_playing, check_size, check_state, load_checkpoint, save_state
 from counterplay.agents.score import Score, score
 from counterplay.agents.seats import Others
 from counterplay.engine import schema
@@ -30,7 +30,7 @@ from counterplay.engine.catalogue import is_own
 from counterplay.engine.env import Env, Task, blank
 from counterplay.engine.errors import UserError
 from counterplay.engine.system import held
-from counterplay.engine.writing import replacing, told, write_atomic
+from counterplay.engine.writing import make_folder, replacing, told, write_atomic
 
 if TYPE_CHECKING:
     from counterplay.agents.exporting import Exported
@@ -266,7 +266,7 @@ class Run:
         keep_replay = self.plan.keep_replay if keep_replay is None else keep_replay
         parts: list[replay_files.Part] = []
         try:
-            place.mkdir(parents=True, exist_ok=True)
+            make_folder(place)
             learner = dict(self.learner.state())
             state: dict[str, Any] = {"run": self.about(), **self.own()}
             state.pop("explorer", None)  # which is in the learner's
@@ -278,7 +278,7 @@ class Run:
                 state |= {"replay": {**replay.head(), "parts": list(map(list, parts))}} if keep_replay else {}
             kept = [*kept, *parts]
             with replacing(place / CHECKPOINT_FILE) as file:
-                torch.save(tensors(state), file.name)  # by its name, so that it is not put together in memory
+                save_state(state, file)
             kept = parts
             write_atomic(place / RUN_FILE, json.dumps(self.about(), indent=2).encode())
         finally:

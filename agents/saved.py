@@ -4,7 +4,7 @@ import math
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,33 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # whatever torch and pickle come across in a foreign file
         raise UserError(f"{path} is damaged, or was not written by Counterplay") from error
     return saved
+
+
+class _Filled:
+    """A file for torch to write to, which takes an `OSError` for a fault of its own: `error` is the first of them."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        if self.error is None:
+            try:
+                self.file.write(data)
+            except OSError as error:
+                self.error = error
+        return len(data)
+
+    def flush(self) -> None:
+        """Leave that to whoever has the file."""
+
+
+def save_state(state: Mapping[str, Any], file: BinaryIO) -> None:
+    """Write a state bit by bit, so that it is not put together in memory; raises `OSError` as the system does."""
+    filled = _Filled(file)
+    torch.save(tensors(state), cast(BinaryIO, filled))
+    if filled.error is not None:
+        raise filled.error
 
 
 def check_plain(data: Any, folder: Path) -> None:
@@ -156,3 +183,5 @@ def check_episodes(held: Mapping[str, npt.NDArray[Any]], spec: EnvSpec) -> None:
     action = held["action"]
     if action.size and action.dtype.kind == "i" and not 0 <= action.min() <= action.max() < spec.actions:
         raise UserError("its replay holds actions that the environment does not have")
+    if not held["legal"].any(axis=-1).all():  # nor after the end, where what is legal is looked up too
+        raise UserError("its replay has steps at which nothing is legal")

@@ -44,6 +44,8 @@ def of_solution(solution: Any) -> Answer:
         return _of_spot(solution)
 
     def found(player: int, label: str, names: tuple[str, ...]) -> Any:
+        if len(names) == 1:  # no decision of a game in steps
+            return [1.0]
         try:
             return solution.at(label, player=player)
         except UserError:

@@ -19,7 +19,7 @@ from counterplay.engine.files import MOST_TEXT, read_bytes
 from counterplay.engine.system import available, cores, interrupts
 from counterplay.engine.text import count as words
 from counterplay.engine.text import size as size_text
-from counterplay.engine.writing import alone, clear, synced
+from counterplay.engine.writing import alone, clear, make_folder, synced
 from counterplay.games import GAMES
 from counterplay.games.holdem.cards import format_cards, parse_cards
 from counterplay.games.holdem.flops import kinds, subset
@@ -92,10 +92,7 @@ def batch(
         _admit(jobs, compress, min(count, len(jobs)), on_size)
     shared = None if boards is None else GAMES.make(str(source) if isinstance(source, Path) else source)
     with closing(_pool(folder, settings, min(count, len(jobs)), ray, shared, jobs)) as pool:  # no cluster, no folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
+        make_folder(folder)
         with alone(folder, "another batch is at work there"), interrupts() as stop:
             clear(folder)
             with table.opened(folder, new=True) as base:

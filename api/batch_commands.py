@@ -51,6 +51,8 @@ def batch(source: str, out: str, boards: str | None, as_json: bool, **options: A
         put_json(batch_pages.figures(found))
     else:
         put([*batch_pages.summary(found, width(), paint), "", "Next:", f"  counterplay report {listing.quoted(out)}"])
+    if stop():
+        click.echo("Interrupted; the same command goes on.", err=True)
     return stop.code or int(not found.solved)
 
 

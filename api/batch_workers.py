@@ -5,12 +5,13 @@ import os
 import signal
 from dataclasses import dataclass
 from hashlib import blake2b
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from counterplay.api.batch_rows import FAILED, INTERRUPTED, SOLVED
+from counterplay.engine.errors import UserError
+from counterplay.engine.processes import serving, start
 from counterplay.engine.system import cores, interrupts
 
 KILLED = "its process was killed; too little memory?"
@@ -66,8 +67,7 @@ class Processes:
 
     def __init__(self, folder: Path, settings: dict[str, Any], count: int):
         self.count, self.given = count, (os.getcwd(), str(folder), settings, max(cores() // max(count, 1), 1))
-        self.context = get_context("forkserver")
-        self.context.set_forkserver_preload(["counterplay.api.spots"])
+        self.context = serving("counterplay.api.spots")
         self.workers, self.at_work = list[_Worker](), dict[int, Job]()
 
     @property
@@ -84,7 +84,12 @@ class Processes:
         """Have a job solved."""
         free = next((k for k in range(len(self.workers)) if k not in self.at_work), len(self.workers))
         if free == len(self.workers):
-            self.workers.append(self._start())
+            try:
+                self.workers.append(self._start())
+            except UserError:
+                if _stopping():
+                    return
+                raise
         self.at_work[free] = job
         self.workers[free].heard.send(job)
 
@@ -97,8 +102,9 @@ class Processes:
             try:
                 rows.append(self.workers[k].heard.recv())
             except (EOFError, OSError):
-                rows.append(line(job, status=FAILED, error=KILLED))
-                self.workers[k] = self._start()
+                if not _stopping():
+                    rows.append(line(job, status=FAILED, error=KILLED))
+                    self.workers[k] = self._start()
         return rows
 
     def stop(self) -> None:
@@ -117,9 +123,15 @@ class Processes:
     def _start(self) -> _Worker:
         heard, says = self.context.Pipe()
         process = self.context.Process(target=_work, args=(*self.given, says), daemon=True)
-        process.start()
+        start(process)
         says.close()
         return _Worker(process, heard)
+
+
+def _stopping() -> bool:
+    """Tell whether there was a signal to stop, which may have gone to all of our processes."""
+    with interrupts() as stop:
+        return stop()
 
 
 def _work(here: str, folder: str, settings: dict[str, Any], threads: int, says: Connection) -> None:

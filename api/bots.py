@@ -5,7 +5,7 @@ A bot is asked about a state of OpenSpiel's game: of that game itself, or of our
 with a seed from the play's random numbers, so that what it does depends on nothing else: same seed, same games.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -17,9 +17,10 @@ from counterplay.agents.seats import Onlooker
 from counterplay.engine import arguments, spec
 from counterplay.engine.env import Step, Task
 from counterplay.engine.errors import UserError
-from counterplay.engine.rules import CHANCE, LEAF, is_dealt
+from counterplay.engine.rules import CHANCE, LEAF, histories, is_dealt
 from counterplay.engine.tree import Tree
 from counterplay.games.envs.phantom import DarkEnv, StonesInTheDark
+from counterplay.games.envs.steps import InSteps, StepsEnv
 from counterplay.games.envs.tree import TreeEnv, TurnBased
 from counterplay.games.foreign.openspiel import OpenSpiel, game, import_pyspiel, quiet, summary
 from counterplay.games.foreign.to_openspiel import counterpart
@@ -137,12 +138,9 @@ def twin(bot: Bot, rules: Any) -> Any:
 
 def actor_in(bot: Bot, task: Task) -> "Spiel":
     """Return a bot as who takes seats in an environment; raises `UserError` for one that is no game of OpenSpiel's."""
-    if isinstance(task, TurnBased | StonesInTheDark):
+    if isinstance(task, TurnBased | InSteps | StonesInTheDark):
         return Spiel(bot, twin(bot, task.rules))
-    raise UserError(
-        f"{PREFIX}{bot.name} plays in OpenSpiel's games, and in those of ours that it has too and that have a tree or "
-        "are played in the dark"
-    )
+    raise UserError(f"{PREFIX}{bot.name} plays in OpenSpiel's games, and in those of ours that it has too")
 
 
 class Spiel(Onlooker):
@@ -172,6 +170,11 @@ class Spiel(Onlooker):
                 return LEAF, None, ()
             state = _in_the_dark(self.whole, [env.attempts(episode, p) for p in range(2)])
             return player, state, state.legal_actions()
+        if isinstance(env, StepsEnv):
+            player = int(env.turn[episode])
+            if player < 0:
+                return player, None, ()
+            return player, followed(env.task.rules, self.whole, env.history(episode)), env.numbers(episode)
         assert isinstance(env, TreeEnv)
         tree, node = env.task.tree, int(env.played.node[episode])
         player = int(tree.player[node])
@@ -212,6 +215,25 @@ def retold(rules: Any, whole: Any, tree: Tree, node: int, lanes: tuple[int, ...]
         else:
             theirs.apply_action(theirs.legal_actions()[slot])
         mine = rules.play(mine, slot)
+    return theirs
+
+
+def followed(rules: Any, whole: Any, moves: Iterable[int]) -> Any:
+    """Return OpenSpiel's state after moves of a game of ours, chance's too; where there is one alone it is not told."""
+    pair, left = counterpart(rules), iter(moves)
+    assert pair is not None
+    ours = histories(rules)
+    theirs, mine = whole.new_initial_state(), ours.root()
+    while (turn := ours.turn(mine)) != LEAF:
+        names = ours.moves(mine)
+        move = next(left, None) if len(names) > 1 else 0
+        if move is None:
+            break
+        if turn == CHANCE:
+            _draw(theirs, pair, names[move])
+        else:
+            theirs.apply_action(theirs.legal_actions()[move])
+        mine = ours.play(mine, move)
     return theirs
 
 

@@ -3,13 +3,14 @@
 They are read from the lines of JSON in the run's folder: nothing is imported or unpickled.
 """
 
-import json
-import math
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from counterplay.engine.errors import UserError
 from counterplay.engine.files import read_text
+from counterplay.engine.schema import MetricsRow
 
 LINES = "metrics.jsonl"
 _MOST = 2000  # points of a curve that are told
@@ -20,26 +21,24 @@ def read(folder: Path) -> dict[str, Any]:
     file = folder / LINES
     if not file.is_file():
         raise UserError(f"{folder} is no folder of a run: there is no {LINES} in it")
-    rows = []
-    for k, text in enumerate(read_text(file, "a run's figures").splitlines()):
+    rows, lines = list[MetricsRow](), read_text(file, "a run's figures").splitlines()
+    for k, text in enumerate(lines, 1):
         try:
-            row = json.loads(text)
-        except ValueError:
-            continue  # the last line of a run that is being written
-        if not isinstance(row, dict) or not isinstance(row.get("steps"), int | float):
-            raise UserError(f"{file} is damaged: line {k + 1} has no steps")
+            row = msgspec.json.decode(text, type=MetricsRow)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            if k == len(lines):  # of a run that is being written
+                break
+            raise UserError(f"{file} is damaged: line {k} has no figures by name: {str(error)[:200]}") from None
+        if row.get("steps") is None:
+            raise UserError(f"{file} is damaged: line {k} has no steps")
         rows.append(row)
     names = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "steps"]
     return {"kind": "run", "curves": {name: _thinned(_points(rows, name)) for name in names}}
 
 
-def _points(rows: list[dict[str, Any]], name: str) -> list[tuple[float, float]]:
+def _points(rows: list[MetricsRow], name: str) -> list[tuple[float, float]]:
     """Return the points of a figure, [steps, value]."""
-    return [
-        (float(row["steps"]), float(row[name]))
-        for row in rows
-        if isinstance(row.get(name), int | float) and math.isfinite(row[name])
-    ]
+    return [(row["steps"], figure) for row in rows if (figure := row.get(name)) is not None]  # type: ignore[misc]
 
 
 def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from counterplay.api.browse import Browser, Lost
-from counterplay.engine.errors import UserError
+from counterplay.engine.errors import UserError, sentence
 
 PAGE = Path(__file__).parent.parent / "show" / "page"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -97,6 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._tell(HTTPStatus.CONFLICT, str(error))
         except UserError as error:
             self._tell(HTTPStatus.BAD_REQUEST, str(error))
+        except Exception as error:  # else the page would wait for an answer
+            self._tell(HTTPStatus.INTERNAL_SERVER_ERROR, f"this is a fault of ours, not yours: {sentence(error)}")
 
     def _file(self, name: str) -> None:
         known = {path.name: path for path in PAGE.iterdir() if path.suffix in TYPES}  # nothing else has a name here

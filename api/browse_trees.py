@@ -86,8 +86,10 @@ class TreeBrowser:
         state, node, way, line = self.rules.root(), 0, "", list[dict[str, Any]]()
         for word in [w for w in at.split("/") if w]:
             moves = [] if self._kind(node) == "end" else self._moves(state, node, way)
-            if not word.isdigit() or int(word) >= len(moves):
-                raise UserError(f"no move {word!r} leads on after {way or 'the beginning'}: there are {len(moves)}")
+            if not word.isdecimal() or len(word) > 9 or int(word) >= len(moves):
+                raise UserError(
+                    f"no move {word[:40]!r} leads on after {way or 'the beginning'}: there are {len(moves)}"
+                )
             chosen = moves[int(word)]
             line.append({"who": self._who(node), "at": way, "moves": moves, "chosen": chosen["label"]})
             state, node, way = self.rules.play(state, int(word)), int(self._after(node)[int(word)]), chosen["at"]

@@ -9,14 +9,14 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from counterplay.agents import module
 from counterplay.engine import arguments
 from counterplay.engine.compiling import telling
-from counterplay.engine.errors import UserError
+from counterplay.engine.errors import UserError, sentence
+from counterplay.engine.processes import serving, start
 from counterplay.engine.system import cores
 
 COMPRESSIONS = ("none", "powersgd")
@@ -99,8 +99,7 @@ def started(size: int, train: Callable[..., Any], given: Mapping[str, Any]) -> I
     if size > cores():
         many = f"{cores()} core" + ("" if cores() == 1 else "s")
         raise UserError(f"this machine has {many} for us, and {size} processes would wait for each other: take fewer")
-    together, context = module("together"), get_context("forkserver")
-    context.set_forkserver_preload(["counterplay.api.training"])
+    together, context = module("together"), serving("counterplay.api.training")
     store = together.meeting()
     with ExitStack() as stack:
         others = []
@@ -108,7 +107,7 @@ def started(size: int, train: Callable[..., Any], given: Mapping[str, Any]) -> I
             heard, says = context.Pipe()
             args = os.getcwd(), (rank, size, store.port), train, dict(given), says
             process = context.Process(target=_work, args=args, daemon=True)
-            process.start()
+            start(process)
             says.close()
             others.append((process, heard))
             stack.callback(_end, process)
@@ -170,5 +169,5 @@ def _work(
                 train(**given)
         except together.Lost:  # the first process is gone, and tells of it itself if it can
             return
-        except ValueError as error:
-            says.send(str(error))
+        except Exception as error:  # of somebody's own environment, say
+            says.send(sentence(error))

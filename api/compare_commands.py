@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 import counterplay
+from counterplay.agents.log import KEPT_FILES
 from counterplay.engine.errors import UserError
 from counterplay.engine.writing import check_apart, check_writable
 from counterplay.show.terminal import paint, put, put_json
@@ -46,6 +47,8 @@ def compare(
         if file is not None:
             check_writable(Path(file))
             check_apart(Path(file), *paths)
+            if Path(file).name in KEPT_FILES and Path(file).exists():
+                raise UserError(f"{file} is a file of a run: give what is written another name")
     if out is not None and marl_eval is not None and Path(out).resolve() == Path(marl_eval).resolve():
         raise UserError(f"--out and --marl-eval are both {out}: give them two names")
     found = counterplay.compare(paths, score=score, ends=dict(map(_ends, ends)), metric=metric, seed=seed)

@@ -1,13 +1,27 @@
 """The command line's part for duels."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from counterplay.engine.catalogue import is_own
+from counterplay.engine.errors import UserError
 from counterplay.show.terminal import put, put_json
 
 if TYPE_CHECKING:
     from counterplay.api.duel import Duel, Estimate
+
+
+def check_solution(side: str, instead: str) -> None:
+    """Raise `UserError` for a side of duels that is no file of a solution; `instead` says what takes it."""
+    from counterplay.api.bots import PREFIX
+    from counterplay.api.opponents import UNIFORM
+
+    folder = os.path.isdir(side)
+    other = folder or side == UNIFORM or side.startswith(PREFIX) or is_own(side)
+    if other and not os.path.isfile(side):
+        raise UserError(f"{side} is {'a folder, and ' if folder else ''}no file of a solution: {instead}")
 
 
 @click.command()

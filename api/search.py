@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 from counterplay.agents import find
 from counterplay.agents.log import LINES_FILE
 from counterplay.api.runs import begin, in_text, name_of, settings_of, text_of
-from counterplay.api.sweep import make_folder, work_off
+from counterplay.api.sweep import work_off
 from counterplay.api.sweep_workers import Job, SweepProgress
 from counterplay.engine import arguments
 from counterplay.engine.errors import UserError
 from counterplay.engine.files import MOST_TEXT, read_bytes
 from counterplay.engine.spec import literal
 from counterplay.engine.system import cores, interrupts
-from counterplay.engine.writing import alone, write_text
+from counterplay.engine.writing import alone, make_folder, write_text
 from counterplay.games.envs import ENVS
 
 _GIVEN = ("test_every", "test_episodes", "device", "wandb")  # what is no setting

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,8 @@ from counterplay.agents import module
 from counterplay.api import net_spots, rebel
 from counterplay.api.training_states import BATCH, INSIDE, Ground, draw, ground, solved
 from counterplay.engine.errors import UserError
+from counterplay.engine.processes import serving
+from counterplay.engine.system import held, interrupts
 from counterplay.games.holdem.spot import Spot
 
 Net = bytes  # a network, pickled; b"" where no solve asks one
@@ -51,27 +52,38 @@ class Workers:
         self._waiting: deque[tuple[int, Net, Future[Any]]] = deque()
 
     def results(self, first: int, net: Net) -> Iterator[Any]:
-        """Yield the samples of jobs `first`, `first` + 1 and so on, without end; ahead of who asks work goes on."""
+        """Yield the samples of jobs `first`, `first` + 1 and so on; ahead of who asks work goes on.
+
+        There is no end but a signal to stop that has gone to all processes.
+        """
         number = first
         while True:
             if self._pool is None:
                 yield job(self.ground, self.plan, number, net)
             else:
-                yield self._heard(number, net)
+                found = self._heard(number, net)
+                if found is None:
+                    return
+                yield found
             number += 1
 
     def _heard(self, number: int, net: Net) -> Any:
+        """Return the samples of a job; None where processes were ended by the signal that is to stop us."""
         assert self._pool is not None
         if self._waiting and (self._waiting[0][0] != number or self._waiting[0][1] != net):
             for _, _, future in self._waiting:
                 future.cancel()
             self._waiting.clear()
-        while len(self._waiting) < self.count + 1:
-            ahead = number + len(self._waiting)
-            self._waiting.append((ahead, net, self._pool.submit(_work, ahead, net)))
         try:
+            while len(self._waiting) < self.count + 1:
+                ahead = number + len(self._waiting)
+                with held():  # a process whose start is cut off is not known to the pool, which does not wait for it
+                    self._waiting.append((ahead, net, self._pool.submit(_work, ahead, net)))
             return self._waiting.popleft()[2].result()
         except BrokenProcessPool:
+            with interrupts() as stop:
+                if stop():
+                    return None
             raise UserError("a process that solved states was killed; fewer processes take less memory") from None
 
 
@@ -81,8 +93,7 @@ def workers(rules: Any, on: Ground | Spot, plan: Any, count: int) -> Iterator[Wo
     if count == 1:
         yield Workers(on, plan, None, 1)
         return
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["counterplay.api.state_workers"])
+    context = serving("counterplay.api.state_workers")
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(rules, plan))
     try:
         yield Workers(on, plan, pool, count)

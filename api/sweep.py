@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -15,7 +16,7 @@ from counterplay.api.sweep_workers import Job, SweepProgress, run_one
 from counterplay.engine import arguments
 from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.system import interrupts
-from counterplay.engine.writing import alone, write_text
+from counterplay.engine.writing import alone, make_folder, write_text
 from counterplay.games.envs import ENVS
 
 if TYPE_CHECKING:  # torch is imported where runs are made
@@ -75,8 +76,11 @@ def sweep(
     with alone(Path(out), "another sweep is at work there"), interrupts() as stop:
         try:
             work_off(jobs, workers, on_progress, ray=ray, preset=preset, **options)
-        finally:
-            found = _keep(jobs, Path(out))
+        except BaseException:
+            with suppress(NotSaved):  # of a run that failed is told, not of a figure of the others
+                _keep(jobs, Path(out))
+            raise
+        found = _keep(jobs, Path(out))
     stop.again(found)
     return found
 
@@ -178,14 +182,6 @@ def plan(
     if len({job.folder for job in jobs}) < len(jobs):
         raise UserError("a sweep names a learner or a value twice")
     return jobs
-
-
-def make_folder(out: Path) -> None:
-    """Make a folder; raises `ValueError` where that cannot be."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
 
 
 def work_off(

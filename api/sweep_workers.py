@@ -5,7 +5,6 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,8 +14,9 @@ import msgspec
 from counterplay.agents.log import CHECKPOINT_FILE, RUN_FILE
 from counterplay.api.runs import train
 from counterplay.engine.compiling import tell, telling
-from counterplay.engine.errors import UserError
+from counterplay.engine.errors import UserError, sentence
 from counterplay.engine.files import MOST_TEXT, read_bytes
+from counterplay.engine.processes import serving, start
 from counterplay.engine.schema import RunHeader
 from counterplay.engine.system import cores, interrupts
 
@@ -89,8 +89,7 @@ def work_off(
     had = {job: job.done for job in jobs}
     waiting = [job for job in jobs if had[job] < job.steps]
     count = workers or cores()
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["counterplay.api.training"])
+    context = serving("counterplay.api.training")
     running: dict[Job, Worker] = {}
     tests: dict[Job, float] = {}
     failed: dict[Job, str] = {}
@@ -111,7 +110,12 @@ def work_off(
                     job = waiting.pop(0)
                     heard, says = context.Pipe()
                     process = context.Process(target=_work, args=(os.getcwd(), job, options, says))
-                    process.start()
+                    try:
+                        start(process)
+                    except UserError:
+                        if interrupted():  # the signal went to all of our processes
+                            break
+                        raise
                     says.close()  # the process has its own end; ours would keep the pipe open
                     running[job] = Worker(process, heard)
                 wait([worker.heard for worker in running.values()], timeout=0.2)
@@ -176,8 +180,8 @@ def _work(here: str, job: Job, options: Mapping[str, Any], says: Connection) -> 
             # stopped by something to hear, or where nobody is there any more
             run_one(job, options, on_row=tell_row, stop=says.poll)
         say("")
-    except ValueError as error:
-        say(str(error))
+    except Exception as error:  # of somebody's own environment, say; --only K shows where
+        say(sentence(error))
 
 
 def _messages(heard: Connection) -> Iterator[Any]:

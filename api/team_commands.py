@@ -268,8 +268,8 @@ def _slurm(
 ) -> int:
     """Write the script of a sweep's array of jobs, and tell how it is used."""
     from counterplay.api.slurm import script
-    from counterplay.api.sweep import jobs_of, make_folder
-    from counterplay.engine.writing import check_writable, write_text
+    from counterplay.api.sweep import jobs_of
+    from counterplay.engine.writing import check_writable, make_folder, write_text
 
     check_writable(Path(file))
     if Path(file).is_file() and b"#SBATCH --job-name=counterplay" not in Path(file).read_bytes()[:1000]:

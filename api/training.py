@@ -28,7 +28,7 @@ from counterplay.engine.compiling import clock, tell, telling
 from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.system import Stop, interrupts
 from counterplay.engine.text import size
-from counterplay.engine.writing import alone, rescue, told
+from counterplay.engine.writing import alone, make_folder, rescue
 
 CHECKPOINT = 60.0  # seconds between two checkpoints, or more where they are large
 ROWS = 400  # rows of history in a run, about
@@ -111,8 +111,7 @@ def advance(
         if not first:
             stack.enter_context(telling(lambda line: None))
         if place is not None:
-            with told(place):
-                place.mkdir(parents=True, exist_ok=True)
+            make_folder(place)
             stack.enter_context(alone(place, "another process trains there"))
         if move(run.learner, where):
             tell(in_words(device, where, threads))

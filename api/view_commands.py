@@ -23,13 +23,17 @@ def view(files: tuple[str, ...], page: str | None, nodes: int, port: int, no_ope
     """
     from counterplay.api.browse import Browser
 
+    if page is not None:
+        from counterplay.engine.writing import check_writable
+
+        if Path(page).suffix not in (".html", ".htm"):
+            raise UserError(f"the page is HTML: write it to {Path(page).with_suffix('.html')}")
+        check_writable(Path(page))
     browser = Browser(files, game)
     if page is not None:
         from counterplay.api import browse_export
         from counterplay.engine.writing import write_text
 
-        if Path(page).suffix not in (".html", ".htm"):
-            raise UserError(f"the page is HTML: write it to {Path(page).with_suffix('.html')}")
         text, count, whole = browse_export.page(browser, nodes)
         write_text(Path(page), text)
         more = "all of them" if whole else "the first ones; --nodes N keeps more"

@@ -43,6 +43,7 @@ ENVS = (
     "formation",
     "tag",
     "world_comm",
+    "collect_treasure",
     "warehouse",
     "warehouse(rows=2, agents=4)",
     "predator_prey",
@@ -108,13 +109,8 @@ def lbforaging(size: int, players: int, food: int, coop: bool, sight: int) -> tu
     return 0, again
 
 
-def mpe2(module: str) -> tuple[int, Callable[[], object]]:
-    """Return the same of one episode of a task of MPE."""
-    env = import_module(f"mpe2.{module}").parallel_env(max_cycles=25)
-    env.reset(seed=1)
-    for n, name in enumerate(env.possible_agents):
-        env.action_space(name).seed(n)
-    actions = [{name: int(env.action_space(name).sample()) for name in env.possible_agents} for _ in range(25)]
+def played(env: Any, actions: list[Any]) -> tuple[int, Callable[[], object]]:
+    """Return the same of one episode of an environment, by these actions."""
 
     def again() -> int:
         env.reset()
@@ -123,6 +119,16 @@ def mpe2(module: str) -> tuple[int, Callable[[], object]]:
         return len(actions)
 
     return 0, again
+
+
+def mpe2(module: str) -> tuple[int, Callable[[], object]]:
+    """Return the same of one episode of a task of MPE."""
+    env = import_module(f"mpe2.{module}").parallel_env(max_cycles=25)
+    env.reset(seed=1)
+    for n, name in enumerate(env.possible_agents):
+        env.action_space(name).seed(n)
+    actions = [{name: int(env.action_space(name).sample()) for name in env.possible_agents} for _ in range(25)]
+    return played(env, actions)
 
 
 def rware(rows: int, agents: int) -> tuple[int, Callable[[], object]]:
@@ -132,15 +138,7 @@ def rware(rows: int, agents: int) -> tuple[int, Callable[[], object]]:
 
     env = Original(3, 8, rows, agents, 0, 1, agents, None, 500, RewardType.INDIVIDUAL)
     env.reset(seed=1)
-    actions = np.random.default_rng(1).integers(0, 5, (500, agents)).tolist()
-
-    def again() -> int:
-        env.reset()
-        for chosen in actions:
-            env.step(chosen)
-        return len(actions)
-
-    return 0, again
+    return played(env, np.random.default_rng(1).integers(0, 5, (500, agents)).tolist())
 
 
 def overcooked(layout: str) -> tuple[int, Callable[[], object]]:
@@ -232,6 +230,7 @@ PEERS: dict[str, tuple[str, Callable[[], tuple[int, Callable[[], object]]]]] = {
     "formation": ("mpe2", lambda: mpe2("simple_formation_v1")),
     "tag": ("mpe2", lambda: mpe2("simple_tag_v3")),
     "world_comm": ("mpe2", lambda: mpe2("simple_world_comm_v3")),
+    "collect_treasure": ("mpe2", lambda: mpe2("collect_treasure_v1")),
     "warehouse": ("rware", lambda: rware(1, 2)),
     "warehouse(rows=2, agents=4)": ("rware", lambda: rware(2, 4)),
     "overcooked": ("overcooked", lambda: overcooked("cramped_room")),

@@ -16,6 +16,11 @@ class UserError(ValueError):
         super().__init__(printable(str(message)))
 
 
+def sentence(error: Exception) -> str:
+    """Return what an error says, for somebody who is told of it elsewhere; one that is no `ValueError` by its kind."""
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+
+
 class NotSaved(UserError):
     """What was found could not be saved where it was to be; the message says where it is instead, if anywhere."""
 

@@ -4,7 +4,7 @@ An environment that offers `scene` is drawn by whatever draws scenes (`show.film
 nothing of pixels, and names colours by their role. Shapes are painted in their order, x to the right and y upwards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -99,6 +99,14 @@ class Scenic(Protocol):
     def scene(self, episode: int) -> Scene:
         """Return that episode's present state, with the same window at every step."""
         ...
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An environment whose actions mean something else at each decision, in words."""
+
+    def words(self, episode: int) -> Mapping[int, str]:
+        """Return what the actions of who is to act in an episode are called, by number."""
 
 
 @runtime_checkable

@@ -80,6 +80,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.number = 0
+        self._armed = False
         self._before: dict[int, Any] = {}  # handlers that ours took the place of
         self._answer: Any = None  # what the signal would have done
 
@@ -93,22 +94,28 @@ class Stop:
 
     def arm(self) -> None:
         """Note the first signal from now on; the second does what it did before. Ignored signals stay ignored."""
-        if self._before or self.number or threading.current_thread() is not threading.main_thread():
+        if self._armed or self.number or threading.current_thread() is not threading.main_thread():
             return
         for number in SIGNALS:
             if (before := signal.getsignal(number)) not in (None, signal.SIG_IGN):
                 self._before[number] = before
                 signal.signal(number, self._note)
+        self._armed = True
 
     def _note(self, number: int, _: object) -> None:
+        if self.number:  # `held` took us for the handler as we gave the signals back, and has put us there again
+            signal.signal(number, self._before[number])
+            signal.raise_signal(number)
+            return
         self.number, self._answer = number, self._before[number]
         self.release()
 
     def release(self) -> None:
         """Give the signals back to those who had them."""
-        for number, before in self._before.items():
-            signal.signal(number, before)
-        self._before.clear()
+        if self._armed:
+            self._armed = False
+            for number, before in self._before.items():
+                signal.signal(number, before)
 
     def unanswered(self, numbers: Collection[int] = SIGNALS) -> bool:
         """Tell, after the block, whether it was one of these signals, and nobody outside is to answer it."""

@@ -221,6 +221,16 @@ def told(path: str | Path) -> Iterator[None]:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those it lies in; raises `UserError` where that cannot be."""
+    with told(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            what = "a link that leads nowhere" if folder.is_symlink() and not folder.exists() else "something else"
+            raise UserError(f"cannot write {folder}: a folder is to be there, and it is {what}; name another") from None
+
+
 def check_writable(path: Path) -> None:
     """Raise `UserError` unless a file can be written there, before a run that would be lost."""
     with told(path):

@@ -111,6 +111,6 @@ def save(figure: "Figure", path: Path) -> None:
             warnings.filterwarnings("ignore", "Glyph ")  # that the font has not: they are boxes
             figure.savefig(data, format=path.suffix[1:] or "png", dpi=150)
     except ValueError as error:
-        raise UserError(f"{path}: figures are png, svg or pdf files ({str(error)[:80]})") from error
+        raise UserError(f"{path}: figures are png, svg or pdf files, not {path.suffix[1:20]}") from error
     with told(path):
         write_atomic(path, data.getvalue())

@@ -3,7 +3,7 @@
 import sys
 import textwrap
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -14,7 +14,7 @@ from counterplay.agents.seats import Seated, SeatsEnv
 from counterplay.engine.arguments import whole
 from counterplay.engine.env import Drawn, Env, EnvSpec, Photogenic, Pictured, Step, Task, random_actions
 from counterplay.engine.errors import UserError
-from counterplay.engine.scene import Rectangle, Scene, Scenic, Text, Worded
+from counterplay.engine.scene import Rectangle, Scene, Scenic, Telling, Text, Worded
 from counterplay.engine.text import printable
 
 MOST_FRAMES = 500
@@ -103,18 +103,21 @@ def frames(task: Task, actor: Plays, rng: np.random.Generator, episodes: int = 1
             actions = actor.act(step, rng, explore=False)
             home = env.env if isinstance(env, SeatsEnv) else env
             before = (env.shown if isinstance(env, SeatsEnv) else step).legal[0].copy()
+            words = home.words(0) if isinstance(home, Telling) else {}
             step = env.step(actions)
             joint = env.joint if isinstance(env, SeatsEnv) else actions
             reward, total = step.reward[0].copy(), total + step.reward[0]
             over = "the rules ended it" if step.terminated[0] else "time ran out" if step.truncated[0] else ""
-            deeds = deeds_of(task, home.spec, joint[0], before)
+            deeds = deeds_of(task, home.spec, joint[0], before, words)
             yield _frame(env, episode, t, deeds, reward, total, over)
             if over:
                 break
 
 
-def deeds_of(task: Any, spec: EnvSpec, actions: npt.NDArray[Any], legal: npt.NDArray[np.bool_]) -> Any:
-    """Return who did what in words, of all who had a choice; actions without names are numbers."""
+def deeds_of(
+    task: Any, spec: EnvSpec, actions: npt.NDArray[Any], legal: npt.NDArray[np.bool_], said: Mapping[int, str]
+) -> Any:
+    """Return who did what in words, of all who had a choice: as is `said` there, else by name or number."""
     while not isinstance(task, Worded) and hasattr(task, "task"):
         task = task.task  # one with taken seats
     names = task.names if isinstance(task, Worded) else None
@@ -124,6 +127,8 @@ def deeds_of(task: Any, spec: EnvSpec, actions: npt.NDArray[Any], legal: npt.NDA
         known = names[n] if names is not None else ()
         if spec.continuous:
             words = ", ".join(f"{known[k] + ' ' if known and known[k] else ''}{x:+.2f}" for k, x in enumerate(action))
+        elif not spec.parts and action in said:
+            words = said[action]
         elif spec.parts or not known or not known[action]:
             words = f"action {action}"
         else:

@@ -33,15 +33,20 @@ def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
     words = [word for word in given if word != DEBUG]
     closed = _reopened()
     try:
+        os.getcwd()
+    except OSError:  # PyTorch would abort, and relative names lead nowhere
+        return complain("the current folder is gone, somebody has deleted it: go to another one")
+    try:
         code = int(command.main(words, prog_name="counterplay", standalone_mode=False) or 0)
         sys.stdout.flush()
     except click.ClickException as error:
         return complain(error.format_message())
     except UserError as error:
         return complain(str(error))
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("\ncounterplay: interrupted", err=True)
-        return INTERRUPTED
+    except (click.Abort, KeyboardInterrupt) as error:
+        if isinstance(error.__cause__, EOFError):  # which click takes for the end of what somebody types
+            return _told_fault(error.__cause__, DEBUG in given)
+        return _interrupted()
     except BrokenPipeError:  # the reader of our output has seen enough
         _discard_output()
         return 141
@@ -53,8 +58,15 @@ def guarded(command: click.Command, arguments: Sequence[str] | None) -> int:
     except MemoryError as error:
         return complain(f"the machine's memory is used up ({error or 'it gave no more'}): take something smaller")
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11 wraps what is raised as a class is made
+            return _interrupted()
         return _told_fault(error, DEBUG in given)
     return code if not closed else complain("standard output is closed: what would have been printed there is lost")
+
+
+def _interrupted() -> int:
+    click.echo("\ncounterplay: interrupted", err=True)
+    return INTERRUPTED
 
 
 def complain(message: str) -> int:

@@ -1,17 +1,21 @@
 """OpenSpiel's bots as opponents: what they earn beside exact values, the same games from a seed, refusals."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import counterplay
-from counterplay.api.bots import named, retold, twin
+from counterplay.api.answers import of_solution
+from counterplay.api.bots import followed, named, retold, twin
 from counterplay.api.strategies import as_table
+from counterplay.engine.env import random_actions
 from counterplay.engine.form import sequence_form
 from counterplay.engine.strategy import uniform
 from counterplay.games import GAMES
 from counterplay.games.envs import ENVS
+from counterplay.games.envs.steps import InSteps
 from counterplay.games.foreign.to_openspiel import information_states
 from counterplay.solvers.value import judge_table
 
@@ -33,6 +37,34 @@ def test_the_history_is_told_again(name):
         assert known[state.information_state_string()] == (tree.infoset[node], lanes[player])
         tried += 1
     assert tried >= 4
+
+
+@pytest.mark.parametrize("name", ["kuhn", "leduc", "goofspiel(cards=4)", "liars_dice(faces=3)"])
+def test_games_in_steps_are_told_again(name):
+    """What OpenSpiel says that the player to act knows is what the game says, and it pays the same."""
+    rules = GAMES.make(name)
+    env, whole, rng = InSteps(rules).start(12), twin(named("bot:uniform_random"), rules), np.random.default_rng(1)
+    step, told, theirs = env.reset(rng), {}, {}
+    while not step.terminated.all():
+        known = env.plays.look(env.at)[1]
+        for b in np.flatnonzero(env.turn >= 0).tolist():
+            state, player = followed(rules, whole, env.history(b)), int(env.turn[b])
+            assert state.current_player() == player
+            assert len(state.legal_actions()) == len(env.numbers(b)) == step.legal[b, player].sum()
+            text = state.information_state_string()
+            assert told.setdefault((player, int(known[b])), text) == text or "leduc" in name  # where it sees suits
+            assert theirs.setdefault(text, (player, int(known[b]))) == (player, int(known[b]))
+        step = env.step(random_actions(env.spec, step, rng))
+    assert len(told) > 5
+    for b in range(env.batch):
+        state = followed(rules, whole, env.history(b))
+        assert state.is_terminal()
+        np.testing.assert_allclose(state.returns(), env.plays.paid(env.at)[b])
+
+
+def test_a_bot_plays_a_game_without_a_tree():
+    found = counterplay.duel("liars_dice(dice=2)", "bot:uniform_random", "uniform", deals=10, seed=3)
+    assert abs(found.mean) < 2 * found.error
 
 
 def test_uniform_play_earns_its_exact_value():
@@ -103,13 +135,25 @@ def test_trained_against_evaluated_against_and_watched(tmp_path, run):
         ("kuhn", "bot:uniform_random(seed=3)", "nothing to set"),
         ("kuhn(ranks=5)", "bot:uniform_random", "OpenSpiel has too"),
         ("phantom_tic_tac_toe", "bot:is_mcts", "does not play"),
-        ("liars_dice(dice=2)", "bot:uniform_random", "that have a tree"),
+        ("limit_holdem", "bot:uniform_random", "OpenSpiel has too"),
         ("liars_dice", "bot:fixed_action_preference", "does not play"),
     ],
 )
 def test_refused(game, side, said):
     with pytest.raises(ValueError, match=said.replace("(", r"\(")):
         counterplay.duel(game, "uniform", side, deals=5)
+
+
+@pytest.mark.parametrize("side", ["bot:uniform_random", "uniform", "mine:play", "."])
+def test_solutions_are_played_and_evaluated_against_solutions(run, side):
+    code, _, err = run("play", side)
+    assert (code, "you play against solutions; 'counterplay duel'" in err) == (2, True)
+    code, _, err = run("evaluate", "leduc.cps", "--against", side)
+    assert (code, f"'counterplay duel leduc.cps {side}' has both play" in err) == (2, True)
+
+
+def test_solutions_in_steps_know_no_decision_without_a_choice():
+    assert of_solution(SimpleNamespace(kind="stepped", names=None))(0, "6 6-1", ("liar",)) == [1.0]
 
 
 def test_who_responds_is_refused_before_anything_is_said(run):

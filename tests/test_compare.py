@@ -222,6 +222,14 @@ def test_what_is_compared_is_not_written_over(tmp_path):
     assert file.read_text() == before
 
 
+def test_a_runs_own_files_are_not_written_over(tmp_path):
+    file = _file(tmp_path / "a.json", ["run_0"], "1")
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(UserError, match="is a file of a run"):
+        cli.main(["compare", str(file), "--marl-eval", str(tmp_path / "run.json")], standalone_mode=False)
+    assert (tmp_path / "run.json").read_text() == "{}"
+
+
 def test_an_export_and_a_script_spare_what_is_there(swept, tmp_path):
     """Neither a run's own files nor somebody else's are written over."""
     folder = next(swept.glob("climbing*/ippo/seed_0"))

@@ -9,6 +9,7 @@ from counterplay.games.envs import make_env, spec_of
 from counterplay.games.envs.mpe import Adversary, Crypto, Push, Reference, Simple, SpeakerListener
 from counterplay.games.envs.mpe_chase import Tag, WorldComm
 from counterplay.games.envs.mpe_shapes import Formation, Line
+from counterplay.games.envs.mpe_treasure import CollectTreasure
 
 ORIGINALS = {
     Simple: ("simple_v3", {}),
@@ -20,6 +21,10 @@ ORIGINALS = {
     Line: ("simple_line_v1", {"N": "agents"}),
     Formation: ("simple_formation_v1", {"N": "agents"}),
     Tag: ("simple_tag_v3", {"num_good": "prey", "num_adversaries": "chasers", "num_obstacles": "obstacles"}),
+    CollectTreasure: (
+        "collect_treasure_v1",
+        {"num_collectors": "collectors", "num_deposits": "deposits", "num_treasures": "treasures"},
+    ),
     WorldComm: (
         "simple_world_comm_v3",
         {"num_good": "prey", "num_obstacles": "obstacles", "num_food": "food", "num_forests": "forests"},
@@ -56,6 +61,9 @@ def inject(env, theirs):
                 world.agents[i].goal_b = marks[added[5 * i : 5 * i + 3].argmax()]
         case SpeakerListener():
             world.agents[0].goal_b = marks[added[:3].argmax()]
+        case CollectTreasure():
+            for mark, kind in zip(marks, env.task.added(env.world).kinds[0], strict=True):
+                mark.type = int(kind.argmax())
         case Crypto():
             for agent in world.agents:
                 agent.goal_a = marks[added[:4].argmax()]
@@ -75,11 +83,29 @@ def translated(theirs, agent, action):
     return np.array([*parts, *(words[: space.shape[0] - len(parts)] + 1) / 2], np.float32)
 
 
+class Luck:
+    """What mpe2 draws for treasures that appear: where ours have appeared, and of what kind."""
+
+    def __init__(self, env, theirs):
+        first, kinds = len(env.task.bodies[0]), env.task.added(env.world).kinds[0]
+        anew = [j for j, mark in enumerate(theirs.unwrapped.world.landmarks) if not mark.alive]
+        self.due = iter([(env.world.place[0, first + j].copy(), int(kinds[j].argmax())) for j in anew])
+
+    def uniform(self, *bounds):
+        if not bounds:  # whether it appears
+            return 0.0
+        place, self.kind = next(self.due)
+        return place
+
+    def integers(self, low, high):
+        return self.kind
+
+
 def close_by(env, rng):
     """Throw everything closer together now and then, so that bodies touch."""
     if rng.random() < 0.7:
         env.world.place[:] *= rng.choice([0.2, 0.5])
-        if env.task.more and not isinstance(env.task, WorldComm | Crypto):
+        if env.task.more and not isinstance(env.task, WorldComm | Crypto | CollectTreasure):
             marks = env.world.place[0, len(env.task.bodies[0]) :]
             if isinstance(env.task, Adversary | Push):
                 env.world.added[0, :2] = marks[rng.integers(len(marks)) if isinstance(env.task, Adversary) else 0]
@@ -118,6 +144,8 @@ def beside(task, seed):
             actions = (rng.random(step.legal.shape) * step.legal).argmax(axis=2)
         step = env.step(actions)
         chosen = {name: translated(theirs, name, actions[0, n]) for n, name in enumerate(names)}
+        if isinstance(task, CollectTreasure):
+            theirs.unwrapped.world._np_random = Luck(env, theirs)
         seen, rewards, terminated, truncated, _ = theirs.step(chosen)
         expected = np.array([rewards[name] for name in names])
         np.testing.assert_allclose(step.reward[0], expected.sum() if task.team else expected, rtol=1e-5, atol=1e-5)
@@ -139,8 +167,11 @@ TASKS = [
     Formation(),
     Tag(),
     WorldComm(),
+    CollectTreasure(reward="individual"),
 ]
 MORE = [
+    CollectTreasure(collectors=9, deposits=3, treasures=12, steps=60),
+    CollectTreasure(collectors=1, deposits=1, treasures=1, reward="individual", continuous=True, steps=60),
     Line(agents=7, reward="individual", steps=50),
     Line(agents=1, steps=5),
     Formation(agents=5, continuous=True),
@@ -170,6 +201,8 @@ def test_beside_mpe2_for_long(task):
     paid = np.concatenate([beside(task, seed) for seed in range(12)])
     if isinstance(task, Tag | WorldComm):
         assert (paid[:, 0] > 4).any()  # somebody was caught
+    if isinstance(task, CollectTreasure):
+        assert (paid[:, -1] > 4).any()  # something was taken or brought
 
 
 @pytest.mark.slow
@@ -224,11 +257,12 @@ def test_picture():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("simple(steps=0)", "steps must be 1 to"),
-        ("adversary(agents=0)", "agents must be 1 to 100, not 0"),
+        ("simple(steps=0)", "steps must be a whole number from 1 to"),
+        ("adversary(agents=0)", "agents must be a whole number from 1 to 100, not 0"),
+        ("collect_treasure(deposits=7)", "deposits must be a whole number from 1 to 6, not 7"),
         ("adversary(opponents=none)", "opponents must be learn or script"),
-        ("tag(prey=0)", "prey must be 1 to 100, not 0"),
-        ("world_comm(food=0)", "food must be 1 to 100, not 0"),
+        ("tag(prey=0)", "prey must be a whole number from 1 to 100, not 0"),
+        ("world_comm(food=0)", "food must be a whole number from 1 to 100, not 0"),
         ("reference(local_ratio=2)", "local_ratio must be 0 to 1"),
         ("speaker_listener(reward=mine)", "reward must be team or individual, not 'mine'"),
     ],

@@ -23,7 +23,13 @@ class Telling(Leaver):
     def step(self, actions):
         *rest, infos = super().step(actions)
         last = {} if self.t < STEPS else {"won": actions["agent_0"] == 1}
-        return (*rest, {agent: {"time": self.t, "text": "x", "all": [1], "bad": np.nan, **last} for agent in infos})
+        return (
+            *rest,
+            {
+                agent: {"time": self.t, "text": "x", "all": [1], "bad": np.nan, "vast": 10**400, **last}
+                for agent in infos
+            },
+        )
 
 
 def telling(workers=0):

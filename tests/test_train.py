@@ -17,6 +17,7 @@ import counterplay
 from counterplay.agents import LEARNERS, find
 from counterplay.agents.rollout import collect
 from counterplay.agents.run import Plan
+from counterplay.agents.saved import save_state
 from counterplay.agents.score import interval
 from counterplay.api.training import advance
 from counterplay.engine.env import EnvSpec, blank
@@ -203,6 +204,12 @@ def test_tensorboard_sees_no_step_twice(tmp_path):
     assert steps == sorted(set(steps))
     assert steps[-1] == 900
     assert {"return", "test_return", "epsilon", "steps_per_second"} <= set(events.Tags()["scalars"])
+
+
+def test_a_checkpoint_on_a_full_disk_is_what_the_system_says():
+    """PyTorch would make a fault of it, or abort."""
+    with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="No space left on device"):
+        save_state({"weights": np.zeros(10_000)}, full)
 
 
 def test_a_mixer_of_ones_own(tmp_path):

@@ -247,6 +247,17 @@ def test_what_is_not_the_run_is_not_kept(forager, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("kind", ["torchscript", "safetensors"])
+def test_an_export_to_a_full_disk_is_one_sentence(forager, tmp_path, monkeypatch, kind):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UserError, match=r"cannot write .*team: No space left on device"):
+        forager.export(tmp_path / "team", kind)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_cannot_be_exported_says_why(tmp_path, monkeypatch):
     psro = SimpleNamespace(spec=None, policies=None)
     with pytest.raises(UserError, match="psro draws one of several networks"):

@@ -224,6 +224,8 @@ def test_curves_of_a_run(browser):
         ("node", {"at": "dance"}, "cannot 'dance'"),
         ("node", {"source": "9"}, "no source '9'"),
         ("node", {"source": "1", "at": "7"}, "no move '7'"),
+        ("node", {"source": "1", "at": "0/\u00b2"}, "no move '\u00b2'"),
+        ("node", {"source": "1", "at": "1" * 5000}, "no move '111"),
         ("secrets", {}, "there is no secrets"),
         ("response", {"source": "1"}, "there is no response"),
     ],
@@ -283,6 +285,30 @@ def test_mistakes_are_sentences(server):
     status, _, body = get(server, f"/{server.token}/api/node?at={quote('bet 700')}")
     assert status == 400
     assert "bet 700" in json.loads(body)["error"]
+
+
+def test_a_fault_is_answered(server, monkeypatch):
+    def failing(*_):
+        raise ZeroDivisionError("of nothing")
+
+    monkeypatch.setattr(server.browser, "answer", failing)
+    status, _, body = get(server, f"/{server.token}/api/node")
+    assert status == 500
+    assert json.loads(body)["error"].endswith("ZeroDivisionError: of nothing")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("[" * 9999, "line 1 has no figures by name"),
+        ('{"steps": 1' + "0" * 400 + "}", "line 1 has no figures by name"),
+        ('{"loss": 1}', "line 1 has no steps"),
+    ],
+)
+def test_a_run_whose_lines_lie(tmp_path, line, said):
+    (tmp_path / "metrics.jsonl").write_text(f'{line}\n{{"steps": 20}}\n')
+    with pytest.raises(UserError, match=said):
+        Browser([str(tmp_path)])
 
 
 def test_a_file_that_changes_is_read_again(files, tmp_path):

@@ -10,7 +10,9 @@ from listed_envs import EXAMPLES
 from counterplay.engine.env import random_actions
 from counterplay.engine.errors import UserError
 from counterplay.engine.scene import ROLES, Circle, Scene, Scenic, Worded
+from counterplay.games import make
 from counterplay.games.envs import make_env
+from counterplay.games.envs.steps import InSteps
 from counterplay.show import film, film_gif, film_page
 from counterplay.show.palette import COLOURS
 
@@ -77,6 +79,14 @@ def test_words_are_those_of_the_actions():
     assert filmed("kuhn").frames[1].deeds[0][0] == "player 0:"
     assert len(filmed("kuhn").frames[1].deeds) == 1  # the other player waits
     assert re.fullmatch(r"step 1: agent 0: turn left [+-]\d\.\d\d; return -.*", filmed("pendulum").frames[1].head)
+
+
+def test_games_in_steps_have_the_words_of_their_rules():
+    task = InSteps(make("kuhn"))
+    shots = film.frames(task, film.Chance(task.spec), np.random.default_rng(2), 3)
+    said = [words for shot in shots for _, words in shot.deeds]
+    assert len(said) >= 6
+    assert set(said) <= {"check", "bet", "fold", "call"}
 
 
 def test_an_episode_ends_with_a_word_on_why():

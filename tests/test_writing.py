@@ -18,7 +18,7 @@ import counterplay
 from counterplay.engine import store, writing
 from counterplay.engine.errors import NotSaved, UserError
 from counterplay.engine.system import ENDS, interrupts
-from counterplay.engine.writing import alone, check_writable, replacing, rescue, write_atomic, write_text
+from counterplay.engine.writing import alone, check_writable, make_folder, replacing, rescue, write_atomic, write_text
 
 
 def mode(path):
@@ -240,6 +240,19 @@ def test_signals_end_a_run_once_it_is_armed():
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_a_handler_that_was_put_back_too_late_lets_the_second_signal_through():
+    """A file that is written as the first signal comes puts back the handler that it found."""
+    with interrupts() as stop:
+        stop.arm()
+        found = signal.getsignal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        signal.signal(signal.SIGINT, found)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert stop.code == 130
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_sigterm_becomes_an_exit_and_a_handler_of_ones_own_is_called():
     with interrupts() as stop:
         stop.arm()
@@ -281,6 +294,16 @@ def test_two_cannot_have_one_folder(tmp_path):
         pass
     with alone(tmp_path, ""):
         pass
+
+
+def test_what_is_no_folder_takes_none(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "lost").symlink_to("nowhere")
+    for name, what in (("file", "something else"), ("lost", "a link that leads nowhere")):
+        with pytest.raises(UserError, match=f"a folder is to be there, and it is {what}; name another"):
+            make_folder(tmp_path / name)
+    with pytest.raises(UserError, match=r"cannot write .*: Not a directory"):
+        make_folder(tmp_path / "file" / "a")
 
 
 def test_rescue(tmp_path, monkeypatch):

@@ -117,6 +117,15 @@ _ENTRIES = (
         ("world_comm(steps=10)",),
     ),
     Entry(
+        "collect_treasure",
+        "counterplay.games.envs.mpe_treasure:CollectTreasure",
+        "MPE's collection of treasure: collectors bring treasures to the deposits of their kinds",
+        (
+            "collect_treasure",
+            "collect_treasure(collectors=3, reward=individual, continuous=true, steps=9)",
+        ),
+    ),
+    Entry(
         "foraging",
         "counterplay.games.envs.foraging:Foraging",
         "Level-based foraging with lbforaging's rules; its ids, such as Foraging-8x8-2p-2f-coop-v3, are known too",

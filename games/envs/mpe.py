@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.arguments import whole
 from counterplay.engine.errors import UserError
 from counterplay.games.envs.particle_world import F64, FORCE, Body, Layout, Sight, World, away
 from counterplay.games.envs.particles import Particles
@@ -81,8 +82,7 @@ class Adversary(Particles):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1 <= self.agents <= 100:
-            raise UserError(f"agents must be 1 to 100, not {self.agents}")
+        whole("agents", self.agents, 1, 100)
         by_script(self.opponents)
 
     @property

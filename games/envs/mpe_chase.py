@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.errors import UserError
+from counterplay.engine.arguments import whole
 from counterplay.games.envs.mpe import Bodies, by_script
 from counterplay.games.envs.particle_world import F64, Body, Layout, Sight, World
 from counterplay.games.envs.particles import Particles
@@ -65,8 +65,7 @@ class Tag(Particles):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, least in (("chasers", 1), ("prey", 1), ("obstacles", 0)):
-            if not least <= getattr(self, name) <= 100:
-                raise UserError(f"{name} must be {least} to 100, not {getattr(self, name)}")
+            whole(name, getattr(self, name), least, 100)
         by_script(self.opponents)
 
     @property
@@ -134,8 +133,7 @@ class WorldComm(Particles):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, least in (("chasers", 0), ("prey", 1), ("obstacles", 0), ("food", 1), ("forests", 0)):
-            if not least <= getattr(self, name) <= 100:
-                raise UserError(f"{name} must be {least} to 100, not {getattr(self, name)}")
+            whole(name, getattr(self, name), least, 100)
         by_script(self.opponents)
 
     @property

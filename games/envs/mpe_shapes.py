@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from counterplay.engine.errors import UserError
+from counterplay.engine.arguments import whole
 from counterplay.engine.jit import jit
 from counterplay.games.envs.mpe import LANDMARK, MOVER, Bodies, shared
 from counterplay.games.envs.particle_world import F64, Layout, Sight, World
@@ -30,8 +30,7 @@ class _Shape(Particles):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1 <= self.agents <= _MOST:
-            raise UserError(f"agents must be 1 to {_MOST}, not {self.agents}")
+        whole("agents", self.agents, 1, _MOST)
         shared(self.reward)
 
     @property

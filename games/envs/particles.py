@@ -1,4 +1,5 @@
-"""Tasks of particles (`particle_world`), and B episodes of one: MPE's are in `mpe` and `mpe_chase`.
+"""Tasks of particles (`particle_world`), and B episodes of one: MPE's are in `mpe`, `mpe_shapes`,
+`mpe_chase` and `mpe_treasure`.
 
 A task (`Particles`) says of what bodies its world is made, what each agent sees and how agents are paid.
 """
@@ -11,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counterplay.engine.arguments import whole
 from counterplay.engine.env import MAX_STEPS, EnvSpec, Step, blank, choices, illegal, reals
-from counterplay.engine.errors import UserError
 from counterplay.engine.keeping import Part, copies, fitting, put_back
 from counterplay.engine.scene import Scene
 from counterplay.games.envs.particle_world import (
@@ -46,8 +47,7 @@ class Particles:
     continuous: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.steps <= MAX_STEPS:
-            raise UserError(f"steps must be 1 to {MAX_STEPS:,}, not {self.steps}")
+        whole("steps", self.steps, 1, MAX_STEPS)
 
     @property
     @abstractmethod
@@ -64,6 +64,9 @@ class Particles:
 
     def begin(self, drawn: F64, world: World, which: npt.NDArray[np.bool_]) -> None:
         """Write down what the task adds, for episodes of `which`; `drawn`, [B, `draws`], are random, in [0, 1)."""
+
+    def happen(self, world: World, on: npt.NDArray[np.bool_]) -> None:
+        """Let happen, in the episodes `on`, [B], what does once all have moved."""
 
     def notice(self, world: World) -> None:
         """Write down what of it changes at every step."""
@@ -202,6 +205,7 @@ class ParticlesEnv:
         if self.task.scripted:
             self.task.script(world)
         move(world.place, world.velocity, world.force, self.makes, self.pairs, self.reach, over)
+        self.task.happen(world, ~over)
         self._look()
         paid = self.task.pay(world)
         self.paid[:] = np.where(over[:, None], 0.0, paid[:, self.learners])

@@ -23,6 +23,7 @@ from counterplay.engine.random import U64, seeds
 from counterplay.engine.raw import raw, shift
 from counterplay.engine.rules import CHANCE, LEAF
 from counterplay.engine.stepped import (
+    chance,
     draw,
     key,
     moves,
@@ -144,6 +145,42 @@ class StepsEnv:
         shown.reward[on] = self.plays.paid(after)
         self._show()
         return shown
+
+    def history(self, episode: int) -> list[int]:
+        """Return a game's moves so far, chance's too, where there was more than one: it is played again from its luck.
+
+        Each is the number of the move among those of its decision, or of chance that are possible.
+        """
+        game, luck, found = self.task.game, self.luck[episode : episode + 1].copy(), list[int]()
+        state = np.zeros(game.words, np.int64)
+        setup(game, state)
+        actions = iter(self.done[episode, : self.many[episode]].tolist())
+        while (who := turn(game, state)) != LEAF:
+            able = list(range(moves(game, state)))
+            if who == CHANCE:
+                move = draw(game, state, luck)
+                able = [k for k in able if chance(game, state, k) > 0]
+            elif len(able) == 1:
+                move = 0
+            elif (action := next(actions, None)) is None:
+                break
+            else:
+                move = next(k for k in able if number(game, state, k) == action)
+            found += [able.index(move)] if len(able) > 1 else []
+            play(game, state, move)
+        return found
+
+    def numbers(self, episode: int) -> list[int]:
+        """Return the numbers of the actions of who is to act, in the order of its moves."""
+        game, state = self.task.game, self.at.state[episode]
+        return [number(game, state, k) for k in range(moves(game, state))]
+
+    def words(self, episode: int) -> dict[int, str]:
+        """Return what the actions of who is to act are called, by number; nothing once the game is over."""
+        if (player := int(self.turn[episode])) < 0:
+            return {}
+        known = int(key(self.task.game, self.at.state[episode]))
+        return dict(zip(self.numbers(episode), self.task.rules.infoset(player, known)[1], strict=True))
 
     def render(self, episode: int) -> str:
         """Return two lines: who is to act and what it knows, and its moves; or what was paid."""

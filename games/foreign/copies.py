@@ -17,6 +17,7 @@ _LENGTHS = ("max_cycles", "max_steps", "max_episode_steps")  # where environment
 _PROBES, _PROBED = 3, 50  # episodes and steps of each that show how agents are paid
 _ENOUGH, _TOGETHER = 20, 0.3  # so many steps show that rewards go together, if they correlate so much
 _TOLD = 64  # numbers of infos, by name, that are heard of
+_VAST = 1e300  # of these: a mean of larger ones may be none
 _SHOWN = 10  # numbers of an observation that a picture has
 
 
@@ -285,7 +286,7 @@ class Copies:
         heard: dict[str, list[float]] = {}
         for info in infos.values():
             for name, value in info.items() if isinstance(info, Mapping) else ():
-                if isinstance(value, int | float | np.bool_ | np.number) and np.isfinite(value):
+                if isinstance(value, int | float | np.bool_ | np.integer | np.floating) and -_VAST < value < _VAST:
                     heard.setdefault(str(name), []).append(float(value))
         for name, values in heard.items():
             if name not in self.told and len(self.told) < _TOLD:
