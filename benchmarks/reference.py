@@ -74,8 +74,8 @@ TASKS = (
     Task("pendulum", "sac", 20_000, -160),
     Task("mountain_car(continuous=true)", "td3", 40_000, 90),
     # -141.7 in the published units (docs/policy_gradients.md)
-    Task("spread", "maddpg", 200_000, -33.35, settings=_COVER),
-    Task("spread", "matd3", 200_000, -33.35, settings=_COVER),
+    Task("spread", "maddpg", 600_000, -33.35, settings=_COVER),
+    Task("spread", "matd3", 600_000, -33.35, settings=_COVER),
     Task("rock_paper_scissors", "magnetic_ppo", 40_000, 0.05, lower=True),
     Task("leduc", "magnetic_ppo", 3_200_000, 0.1, lower=True),
     Task("cartpole", "pqn", 200_000, 475),
