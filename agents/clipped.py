@@ -210,7 +210,7 @@ class Clipped(OnPolicy):
         settings = self.settings
         left = max(0.0, 1 - self.steps / settings.magnet_steps) if settings.magnet_steps else 1.0
         if settings.magnet_end:
-            return settings.magnet_end * (settings.magnet / settings.magnet_end) ** left
+            left = (settings.magnet / settings.magnet_end) ** left * settings.magnet_end / settings.magnet
         return settings.magnet * left
 
     def from_magnet(self, decisions: Decisions, batch: Batch, rows: Rows) -> Tensor:
