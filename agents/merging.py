@@ -1,7 +1,11 @@
 """Rows that show the same, told apart, so that networks are asked once for all of them.
 
-Shape letters as in `team`: B episodes, T steps, N agents, A actions, O observation; R steps were taken. U rows show
-something else, each, and where one agent has a choice at a time, K is the most decisions that one of them met.
+Episodes that were played on a tree say themselves which rows are the same; of others that is found by random sums, and
+checked. Where one agent has a choice at a time, so that policies matter at its observation alone, decisions are told
+apart too, which are fewer: policies are asked at these, and probabilities, entropies and divergences worked out there.
+
+Shape letters as in `team`: B episodes, T steps, N agents, A actions, O observation; R steps were taken. There are U
+kinds of rows, and K is the most decisions that one agent has met.
 """
 
 from collections.abc import Sequence
@@ -30,12 +34,13 @@ class Asked(NamedTuple):
     legal: Tensor  # [K, N, A]
     number: Tensor  # [B * (T + 1)] which k the decision of who has a choice in a row is; any where nobody has one
     at: Tensor  # [R * N] which of K * N each agent's at a step is; any where it has no choice
+    free: Tensor  # [R, N] f32, 1 where it has one
 
 
 class Merged(NamedTuple):
     """Which rows of a batch are the same."""
 
-    distinct: Tensor  # [U] rows among B * (T + 1), each of which shows something else
+    distinct: Tensor  # [U] rows among B * (T + 1), one of each kind
     number: Tensor  # [B * (T + 1)] which of them shows the same as a row; 0 of a row whose worth nobody asks
     asked: Asked | None  # None where several agents may have a choice at a time
 
@@ -63,7 +68,7 @@ def merge(batch: "Batch", in_turn: bool) -> Merged | None:
     number = np.zeros(heard.size, np.int64)
     number[rows] = label
     distinct = rows[first]
-    asked = _asked(batch, distinct, number) if in_turn else None
+    asked = _asked(batch, distinct, number) if in_turn and batch.alive is None else None
     return Merged(like(batch.filled, distinct), like(batch.filled, number), asked)
 
 
@@ -90,10 +95,11 @@ def _asked(batch: "Batch", distinct: Ints, number: Ints) -> Asked | None:
     may[k, n] = legal[like(batch.filled, some[first]), n]
     of_row = np.zeros(len(distinct), np.int64)
     of_row[some] = place[label]
-    filled, asked = host(batch.filled), of_row[number]
-    taken = asked.reshape(len(filled), -1)[:, :-1][filled]
-    at = taken[:, None] * agents + np.arange(agents)
-    return Asked(shown, may, like(batch.filled, asked), like(batch.filled, at.ravel()))
+    filled = host(batch.filled)
+    taken = number.reshape(len(filled), -1)[:, :-1][filled]
+    at = of_row[taken][:, None] * agents + np.arange(agents)
+    found = (like(batch.filled, part) for part in (of_row[number], at.ravel(), free[taken].astype(np.float32)))
+    return Asked(shown, may, *found)
 
 
 def alike(parts: Sequence[Tensor]) -> Ints | None:

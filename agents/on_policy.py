@@ -138,20 +138,20 @@ class OnPolicy(Team, ABC):
 
     def decisions(self, said: Tensor, batch: Batch, rows: Rows) -> Decisions:
         """Return the decisions at the steps taken, out of what `said` returns."""
-        legal = take_rows(batch.legal[:, :-1], rows.step)
         if batch.asked is not None:
-            return self._merged(said, batch.asked, take_rows(batch.action, rows.step), free(self.spec, legal))
+            return self._merged(said, batch.asked, take_rows(batch.action, rows.step))
+        legal = take_rows(batch.legal[:, :-1], rows.step)
         found = policy(self.spec, said.index_select(0, rows.now), legal, self.epsilon)
         chosen = found.of(take_rows(batch.action, rows.step))
         mask, present = free(self.spec, legal), batch.present(rows.seen.index_select(0, rows.now))
         return Decisions(found, chosen, mask if present is None else mask * present)
 
-    def _merged(self, said: Tensor, asked: Asked, action: Tensor, mask: Tensor) -> Decisions:
-        """Return decisions [R, N] out of what was said of merged ones, [K, N, A]."""
+    def _merged(self, said: Tensor, asked: Asked, action: Tensor) -> Decisions:
+        """Return decisions [R, N], by actions taken, out of what was said of merged ones, [K, N, A]."""
         found = cast(Choice, policy(self.spec, said, asked.legal, self.epsilon))
         taken = asked.at * self.spec.actions + action.view(-1)
-        chosen = found.log.view(-1).index_select(0, taken).view(mask.shape) * mask
-        return Decisions(found, chosen, mask, asked.at)
+        chosen = found.log.view(-1).index_select(0, taken).view(action.shape) * asked.free
+        return Decisions(found, chosen, asked.free, asked.at)
 
     @torch.inference_mode()
     def outputs(self, step: Step) -> npt.NDArray[np.float32]:
@@ -183,6 +183,8 @@ class OnPolicy(Team, ABC):
     def drawn_from(self, step: Step, explore: bool) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]] | None:
         """Return what `act` draws by; None where policies are more than that, or of other actions."""
         if self.spec.kind != "choice" or not self.settings.alone or (self.settings.greedy and not explore):
+            return None
+        if type(self).act is not OnPolicy.act:  # a kind of somebody's own that acts otherwise
             return None
         return self.acting(step, explore), step.legal
 

@@ -122,7 +122,7 @@ def minibatches(
             yield batch, [*known]
             continue
         for part in np.array_split(rng.permutation(len(batch.filled)), parts):
-            chosen = like(batch.filled, part)
+            chosen = like(batch.filled, part)  # what is merged stays behind: that is of whole batches
             some = Batch(*(None if whole is None else whole[chosen] for whole in batch[:-1]))  # type: ignore[arg-type]
             yield some, [None if whole is None else whole[chosen] for whole in known]
 

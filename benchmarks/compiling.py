@@ -36,6 +36,7 @@ COMMANDS = (
     "train iql climbing --steps 500",
     "train qmix climbing --steps 2000",
     "train mappo climbing --steps 2000",
+    "train ippo kuhn --steps 2000",
     "train deep_cfr kuhn --steps 100",
     "valuenet train kuhn --states 64 --passes 1 --processes 1",
 )

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from counterplay.engine.env import Env, EnvSpec, Own, Step, Task
 from counterplay.engine.errors import UserError
+from counterplay.engine.tabled import Games, Table, Tabled
 
 
 class Alike:
@@ -26,6 +27,8 @@ class Alike:
         self.envs: list[Env] = [task.start(starts) for _ in range(copies)]
         self.spec: EnvSpec = task.spec
         self.batch = starts * copies
+        self._task = task
+        self._whole: Env | None = None  # all of them in one environment, once they are played from a table
 
     def reset(self, rng: np.random.Generator) -> Step:
         """Begin all episodes anew, each group by the same random numbers."""
@@ -39,6 +42,19 @@ class Alike:
         """Play one action an agent."""
         parts = np.split(actions, self.copies)
         return _joined([env.step(part) for env, part in zip(self.envs, parts, strict=True)])
+
+    def listed(self, most: int) -> Step | None:
+        """Return all decisions side by side, if these can be listed (`engine.tabled`)."""
+        if not isinstance(self.envs[0], Tabled) or self.envs[0].listed(most) is None:
+            return None
+        if self._whole is None:
+            self._whole = self._task.start(self.batch)
+        return self._whole.listed(most) if isinstance(self._whole, Tabled) else None
+
+    def play(self, table: Table, rng: np.random.Generator, copies: int = 1) -> Games:
+        """Play all games to their ends from a table of the decisions that are listed."""
+        assert isinstance(self._whole, Tabled), "they are listed first"
+        return self._whole.play(table, rng, self.copies * copies)
 
 
 def _joined(steps: list[Step]) -> Step:

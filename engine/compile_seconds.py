@@ -19,6 +19,7 @@ SECONDS = {
     "counterplay.games.envs.mixtures._add b74afc6a": 0.3,
     "counterplay.games.envs.tree._advance dfda6554": 0.7,
     "counterplay.games.envs.tree._deal fbb09c0b": 0.9,
+    "counterplay.games.envs.tree_table.begin 40c1137d": 1.2,
     "counterplay.games.holdem.canonical._boards ca11f65b": 22.8,
     "counterplay.games.holdem.lanes._count bfef9512": 6.3,
     "counterplay.games.holdem.strength._strengths c3e39ad1": 0.3,

@@ -45,11 +45,14 @@ class Tabled(Protocol):
         """
         ...
 
-    def play(self, table: Table, rng: np.random.Generator) -> Games:
+    def play(self, table: Table, rng: np.random.Generator, copies: int = 1) -> Games:
         """Begin all games anew and play them to their ends from a table, which is of the decisions that are listed.
+
+        Of several copies, which divide B, each has the same luck, as in `engine.alike`.
 
         The same games come of the same `rng` as by `reset` and `step` where at each step N numbers a game are drawn
         from `rng.random`, and the action is the first at which the weights, summed up, exceed that share of their sum.
+        Before steps are played again, `reset` comes first.
         """
         ...
 

@@ -146,9 +146,9 @@ class TreeEnv:
             return None
         return self.task.table.step
 
-    def play(self, table: Table, rng: np.random.Generator) -> Games:
+    def play(self, table: Table, rng: np.random.Generator, copies: int = 1) -> Games:
         spec, played, many = self.spec, self.played, self.batch
-        played.luck[:] = seeds(rng, many)
+        played.luck[:] = np.tile(seeds(rng, many // copies), copies)
         nodes = [np.empty(many, np.uint32)]
         begin(self.game, played.deal, played.luck, nodes[0])
         actions: list[npt.NDArray[np.int64]] = []
