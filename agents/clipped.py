@@ -61,10 +61,11 @@ class ClippedSettings(OnPolicySettings):
         float, "without exploring an average of the agents plays, which moves that far to them at an update; 0: they do"
     ] = 0.0
     merge: Annotated[bool, "networks are asked once for all rows that show the same: quicker in small games"] = False
-    magnet_steps: Annotated[int, "environment steps over which magnet falls, to magnet_end; 0: never"] = 0
+    magnet_steps: Annotated[int, "environment steps over which magnet falls, and proximity moves; 0: never"] = 0
     magnet_end: Annotated[
         float, "what magnet falls to, by the same share in every step; 0: to 0, in a straight line"
     ] = 0.0
+    proximity_end: Annotated[float, "what proximity moves to, by the same share in every step; 0: it stays"] = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -81,6 +82,7 @@ class ClippedSettings(OnPolicySettings):
             magnet_every=(1, inf),
             magnet_steps=(0, inf),
             magnet_end=(0, self.magnet),
+            proximity_end=(0, inf),
             average=(0, 1),
         )
         if self.merge and self.minibatches > 1:
@@ -89,8 +91,10 @@ class ClippedSettings(OnPolicySettings):
             raise UserError(f"merge=true takes agents without memory, and these have {self.remembers}: leave it out")
         if self.magnet_plays and not (self.magnet and self.magnet_rate):
             raise UserError("a magnet that plays has to follow the policies: set magnet and magnet_rate, such as 0.002")
-        if self.magnet_end and not self.magnet_steps:
-            raise UserError("magnet_end says what magnet falls to: set magnet_steps, over which it does, too")
+        if (self.magnet_end or self.proximity_end) and not self.magnet_steps:
+            raise UserError("magnet_end and proximity_end are come to over magnet_steps: set that, too")
+        if self.proximity_end and not self.proximity:
+            raise UserError("proximity_end is what proximity moves to: set proximity, where that begins, too")
         if self.average and self.magnet_rate:
             raise UserError(
                 "a magnet that follows is an average already: set magnet_plays=true and average=0, or magnet_rate=0"
@@ -192,12 +196,12 @@ class Clipped(OnPolicy):
         objective = gain + settings.entropy * entropy
         figures = {"entropy": entropy, "kl": kl} | ({"clipped": clipped} if settings.ratio_clip else {})
         if settings.proximity and settings.squared:
-            objective = objective - settings.proximity * decisions.mean(0.5 * moved.square())
+            objective = objective - self.proximity * decisions.mean(0.5 * moved.square())
         elif settings.proximity:
             assert facts.said is not None
             before = facts.said if batch.asked is not None else take_rows(facts.said, rows.seen)
             old = self.decisions(before, batch, rows)
-            objective = objective - settings.proximity * decisions.mean(decisions.kl(old))
+            objective = objective - self.proximity * decisions.mean(decisions.kl(old))
         if settings.magnet:
             drawn = decisions.mean(self.from_magnet(decisions, batch, rows))
             objective = objective - self.magnet * drawn
@@ -207,11 +211,21 @@ class Clipped(OnPolicy):
     @property
     def magnet(self) -> float:
         """How much the distance from the magnet counts now."""
+        settings, left = self.settings, self._left
+        return _moved(settings.magnet, settings.magnet_end, left) if settings.magnet_end else settings.magnet * left
+
+    @property
+    def proximity(self) -> float:
+        """How much the distance from the policies before an update counts now."""
         settings = self.settings
-        left = max(0.0, 1 - self.steps / settings.magnet_steps) if settings.magnet_steps else 1.0
-        if settings.magnet_end:
-            left = (settings.magnet / settings.magnet_end) ** left * settings.magnet_end / settings.magnet
-        return settings.magnet * left
+        end = settings.proximity_end
+        return _moved(settings.proximity, end, self._left) if end else settings.proximity
+
+    @property
+    def _left(self) -> float:
+        """The share of magnet_steps that is left; 1 where there are none."""
+        over = self.settings.magnet_steps
+        return max(0.0, 1 - self.steps / over) if over else 1.0
 
     def from_magnet(self, decisions: Decisions, batch: Batch, rows: Rows) -> Tensor:
         """Return how far policies are from the magnet's, [R, N]; from the uniform one up to a constant number."""
@@ -222,3 +236,8 @@ class Clipped(OnPolicy):
             said = self.said_by(cast(AgentNetwork | Bodied, self.targets["agents"]), deviations, batch, rows)
             magnet = self.decisions(said, batch, rows)
         return decisions.kl(magnet)
+
+
+def _moved(start: float, end: float, left: float) -> float:
+    """Return what moves from one number to another by the same share in every step, with so much of the way left."""
+    return end * float((start / end) ** left)

@@ -278,7 +278,15 @@ def test_grpo(spec, scale):
         {"ratio_clip": 0.0, "proximity": 0.7, "squared": True},
         {"magnet": 0.3},
         {"magnet": 0.3, "magnet_rate": 0.1, "proximity": 0.2, "magnet_steps": 100},
-        {"magnet": 0.3, "average": 0.1, "magnet_steps": 100, "magnet_end": 0.05},
+        {
+            "magnet": 0.3,
+            "average": 0.1,
+            "magnet_steps": 100,
+            "magnet_end": 0.05,
+            "proximity": 0.2,
+            "proximity_end": 2.0,
+        },
+        {"ratio_clip": 0.0, "proximity": 0.7, "squared": True, "magnet_steps": 100, "proximity_end": 0.07},
     ],
 )
 def test_held_policies(options):
@@ -305,15 +313,16 @@ def test_held_policies(options):
         with torch.no_grad():
             magnet = policies(episodes, slow(torch.from_numpy(episodes.obs))[0].numpy())
     objective = constant = 0.0
+    held = settings.proximity * (1 if not settings.proximity_end else 10**0.4 if settings.magnet else 0.1**0.4)
     for at, shares in new.items():
         a, gain = episodes.action[at], facts.advantage[at].item()
         ratio = shares[a] / old[at][a]
         if settings.squared:
-            objective += gain * np.log(shares[a]) - 0.7 * 0.5 * np.log(ratio) ** 2
+            objective += gain * np.log(shares[a]) - held * 0.5 * np.log(ratio) ** 2
         else:
             clip = settings.ratio_clip
             objective += min(ratio * gain, min(max(ratio, 1 - clip), 1 + clip) * gain) if clip else ratio * gain
-            objective -= settings.proximity * divergence({at: shares}, old)
+            objective -= held * divergence({at: shares}, old)
         fallen = 1 / 6 if settings.magnet_end else 0.0  # of 0.3 over 100 steps; a share of it in 40
         drawn = settings.magnet * (fallen**0.4 if fallen else 0.6 if settings.magnet_steps else 1.0)
         objective -= drawn * divergence({at: shares}, magnet)
@@ -527,7 +536,8 @@ def test_slow_copies_play(slow):
     ("options", "said"),
     [
         ({"magnet_plays": True}, "a magnet that plays has to follow the policies"),
-        ({"magnet": 0.1, "magnet_end": 0.05}, "set magnet_steps"),
+        ({"magnet": 0.1, "magnet_end": 0.05}, "are come to over magnet_steps"),
+        ({"proximity_end": 0.5, "magnet_steps": 9}, "set proximity, where that begins"),
         ({"magnet": 0.1, "magnet_end": 0.2, "magnet_steps": 9}, "magnet_end must be between 0 and 0.1, not 0.2"),
         ({"magnet": 0.1, "magnet_rate": 0.1, "average": 0.1}, "average=0, or magnet_rate=0"),
     ],
