@@ -10,6 +10,10 @@ place, two policies may hold it, by their relative entropies (KL divergences):
 - a magnet, `magnet`, which is uniform or follows slowly: magnetic mirror descent (Sokota et al. 2023, "A Unified
   Approach to Reinforcement Learning, Quantal Response Equilibria, and Two-Player Zero-Sum Games", ICLR; arXiv
   2206.05825). It is what makes policies of players against each other settle, where they otherwise run in circles.
+  Its weight may fall as steps go by, as their temperature does: the equilibria that it leads to end at the game's own.
+
+What plays without exploring may be an average of the networks' parameters, `average` (Polyak and Juditsky 1992;
+Lillicrap et al. 2016, arXiv 1509.02971, section 3, of slow copies): the noise of single updates is gone from it.
 
 Shape letters as in `on_policy`.
 """
@@ -51,10 +55,17 @@ class ClippedSettings(OnPolicySettings):
     magnet_rate: Annotated[
         float, "how far the magnet moves to the policies, less as lr_steps go by; 0: it is uniform"
     ] = 0.0
-    magnet_every: Annotated[int, "updates of the networks between two moves of the magnet"] = 1
+    magnet_every: Annotated[int, "updates of the networks between two moves of the magnet or the average"] = 1
     magnet_plays: Annotated[bool, "without exploring it is the magnet that plays, which is the calmer one"] = False
+    average: Annotated[
+        float, "without exploring an average of the agents plays, which moves that far to them at an update; 0: they do"
+    ] = 0.0
     merge: Annotated[bool, "networks are asked once for all rows that show the same: quicker in small games"] = False
-    magnet_steps: Annotated[int, "environment steps over which magnet falls to 0, in a straight line; 0: never"] = 0
+    magnet_steps: Annotated[int, "environment steps over which magnet falls, and proximity moves; 0: never"] = 0
+    magnet_end: Annotated[
+        float, "what magnet falls to, by the same share in every step; 0: to 0, in a straight line"
+    ] = 0.0
+    proximity_end: Annotated[float, "what proximity moves to, by the same share in every step; 0: it stays"] = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -70,6 +81,9 @@ class ClippedSettings(OnPolicySettings):
             magnet_rate=(0, 1),
             magnet_every=(1, inf),
             magnet_steps=(0, inf),
+            magnet_end=(0, self.magnet),
+            proximity_end=(0, inf),
+            average=(0, 1),
         )
         if self.merge and self.minibatches > 1:
             raise UserError("merge=true asks networks of all that was played at once: set minibatches=1")
@@ -77,6 +91,19 @@ class ClippedSettings(OnPolicySettings):
             raise UserError(f"merge=true takes agents without memory, and these have {self.remembers}: leave it out")
         if self.magnet_plays and not (self.magnet and self.magnet_rate):
             raise UserError("a magnet that plays has to follow the policies: set magnet and magnet_rate, such as 0.002")
+        if (self.magnet_end or self.proximity_end) and not self.magnet_steps:
+            raise UserError("magnet_end and proximity_end are come to over magnet_steps: set that, too")
+        if self.proximity_end and not self.proximity:
+            raise UserError("proximity_end is what proximity moves to: set proximity, where that begins, too")
+        if self.average and self.magnet_rate:
+            raise UserError(
+                "a magnet that follows is an average already: set magnet_plays=true and average=0, or magnet_rate=0"
+            )
+
+    @property
+    def slow_plays(self) -> bool:
+        """Whether a slow copy of the networks plays without exploring, the magnet or the average."""
+        return self.magnet_plays or self.average > 0
 
 
 class Clipped(OnPolicy):
@@ -86,14 +113,14 @@ class Clipped(OnPolicy):
 
     def __init__(self, spec: EnvSpec, settings: ClippedSettings) -> None:
         super().__init__(spec, settings)
-        if settings.magnet and settings.magnet_rate:
-            self.targets["agents"] = self.agent_network()
+        if (settings.magnet and settings.magnet_rate) or settings.average:
+            self.targets["agents"] = deepcopy(self.agents)
             if self.deviations is not None:
                 self.targets["deviations"] = deepcopy(self.deviations)
 
     @contextmanager
-    def _magnet_instead(self, instead: bool) -> Iterator[None]:
-        """Let the magnet's networks speak for the agents."""
+    def _slow_instead(self, instead: bool) -> Iterator[None]:
+        """Let the slow copy, the magnet's networks or the average, speak for the agents."""
         own = self.agents, self.deviations
         if instead:
             self.agents = cast(AgentNetwork | Bodied, self.targets["agents"])
@@ -104,13 +131,13 @@ class Clipped(OnPolicy):
             self.agents, self.deviations = own
 
     def acting(self, step: Step, explore: bool) -> npt.NDArray[np.float32]:
-        """Return what the policies that are played are made of, without exploring perhaps the magnet's."""
-        with self._magnet_instead(self.settings.magnet_plays and not explore):
+        """Return what the policies that are played are made of, without exploring perhaps the slow copy's."""
+        with self._slow_instead(self.settings.slow_plays and not explore):
             return super().acting(step, explore)
 
     def probabilities(self, step: Step) -> npt.NDArray[np.float32]:
-        """Return the policies without exploring, perhaps the magnet's, [B, N, A], and remember what was seen."""
-        with self._magnet_instead(self.settings.magnet_plays):
+        """Return the policies without exploring, perhaps the slow copy's, [B, N, A], and remember what was seen."""
+        with self._slow_instead(self.settings.slow_plays):
             return super().probabilities(step)
 
     @abstractmethod
@@ -139,7 +166,7 @@ class Clipped(OnPolicy):
                 break
             norms = self.descend(loss)
             if self.targets:
-                self.follow(settings.magnet_rate * left, settings.magnet_every)
+                self.follow(settings.average or settings.magnet_rate * left, settings.magnet_every)
             updates.append(figures | dict(zip(("gradient", "critic_gradient"), norms, strict=False)))
         return numbers(updates) | {"kl": kl, "epochs": len(updates) / min(settings.minibatches, len(batch.filled))}
 
@@ -169,12 +196,12 @@ class Clipped(OnPolicy):
         objective = gain + settings.entropy * entropy
         figures = {"entropy": entropy, "kl": kl} | ({"clipped": clipped} if settings.ratio_clip else {})
         if settings.proximity and settings.squared:
-            objective = objective - settings.proximity * decisions.mean(0.5 * moved.square())
+            objective = objective - self.proximity * decisions.mean(0.5 * moved.square())
         elif settings.proximity:
             assert facts.said is not None
             before = facts.said if batch.asked is not None else take_rows(facts.said, rows.seen)
             old = self.decisions(before, batch, rows)
-            objective = objective - settings.proximity * decisions.mean(decisions.kl(old))
+            objective = objective - self.proximity * decisions.mean(decisions.kl(old))
         if settings.magnet:
             drawn = decisions.mean(self.from_magnet(decisions, batch, rows))
             objective = objective - self.magnet * drawn
@@ -184,9 +211,21 @@ class Clipped(OnPolicy):
     @property
     def magnet(self) -> float:
         """How much the distance from the magnet counts now."""
+        settings, left = self.settings, self._left
+        return _moved(settings.magnet, settings.magnet_end, left) if settings.magnet_end else settings.magnet * left
+
+    @property
+    def proximity(self) -> float:
+        """How much the distance from the policies before an update counts now."""
         settings = self.settings
-        left = 1 - self.steps / settings.magnet_steps if settings.magnet_steps else 1.0
-        return settings.magnet * max(0.0, left)
+        end = settings.proximity_end
+        return _moved(settings.proximity, end, self._left) if end else settings.proximity
+
+    @property
+    def _left(self) -> float:
+        """The share of magnet_steps that is left; 1 where there are none."""
+        over = self.settings.magnet_steps
+        return max(0.0, 1 - self.steps / over) if over else 1.0
 
     def from_magnet(self, decisions: Decisions, batch: Batch, rows: Rows) -> Tensor:
         """Return how far policies are from the magnet's, [R, N]; from the uniform one up to a constant number."""
@@ -197,3 +236,8 @@ class Clipped(OnPolicy):
             said = self.said_by(cast(AgentNetwork | Bodied, self.targets["agents"]), deviations, batch, rows)
             magnet = self.decisions(said, batch, rows)
         return decisions.kl(magnet)
+
+
+def _moved(start: float, end: float, left: float) -> float:
+    """Return what moves from one number to another by the same share in every step, with so much of the way left."""
+    return end * float((start / end) ** left)

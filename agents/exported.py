@@ -116,8 +116,8 @@ class _OfTeam(Acting):
 
     def __init__(self, learner: Team, ends: Ends) -> None:
         super().__init__(learner.spec, ends)
-        magnet = isinstance(learner, Clipped) and learner.settings.magnet_plays
-        networks = learner.targets if magnet else learner.networks
+        slow = isinstance(learner, Clipped) and learner.settings.slow_plays
+        networks = learner.targets if slow else learner.networks
         self.agents: Any = deepcopy(networks["agents"])
         self.deviations: Any = deepcopy(networks["deviations"]) if "deviations" in networks else None
         if isinstance(self.agents, ValueNetwork):

@@ -278,6 +278,15 @@ def test_grpo(spec, scale):
         {"ratio_clip": 0.0, "proximity": 0.7, "squared": True},
         {"magnet": 0.3},
         {"magnet": 0.3, "magnet_rate": 0.1, "proximity": 0.2, "magnet_steps": 100},
+        {
+            "magnet": 0.3,
+            "average": 0.1,
+            "magnet_steps": 100,
+            "magnet_end": 0.05,
+            "proximity": 0.2,
+            "proximity_end": 2.0,
+        },
+        {"ratio_clip": 0.0, "proximity": 0.7, "squared": True, "magnet_steps": 100, "proximity_end": 0.07},
     ],
 )
 def test_held_policies(options):
@@ -292,7 +301,7 @@ def test_held_policies(options):
         learner.facts(batch)._replace(said=learner.all_said(batch)),
         policies(episodes, bare(learner, episodes)),
     )
-    slow = dict(learner.targets).get("agents")
+    slow = learner.targets["agents"] if settings.magnet_rate else None
     if slow is not None:
         shake(slow, rng, 0.1)
     shake(learner.networks, rng, 0.2)
@@ -304,16 +313,18 @@ def test_held_policies(options):
         with torch.no_grad():
             magnet = policies(episodes, slow(torch.from_numpy(episodes.obs))[0].numpy())
     objective = constant = 0.0
+    held = settings.proximity * (1 if not settings.proximity_end else 10**0.4 if settings.magnet else 0.1**0.4)
     for at, shares in new.items():
         a, gain = episodes.action[at], facts.advantage[at].item()
         ratio = shares[a] / old[at][a]
         if settings.squared:
-            objective += gain * np.log(shares[a]) - 0.7 * 0.5 * np.log(ratio) ** 2
+            objective += gain * np.log(shares[a]) - held * 0.5 * np.log(ratio) ** 2
         else:
             clip = settings.ratio_clip
             objective += min(ratio * gain, min(max(ratio, 1 - clip), 1 + clip) * gain) if clip else ratio * gain
-            objective -= settings.proximity * divergence({at: shares}, old)
-        drawn = settings.magnet * (0.6 if settings.magnet_steps else 1.0)
+            objective -= held * divergence({at: shares}, old)
+        fallen = 1 / 6 if settings.magnet_end else 0.0  # of 0.3 over 100 steps; a share of it in 40
+        drawn = settings.magnet * (fallen**0.4 if fallen else 0.6 if settings.magnet_steps else 1.0)
         objective -= drawn * divergence({at: shares}, magnet)
         constant += drawn * (np.log(sum(episodes.legal[at])) if slow is None else 0.0)
         objective += settings.entropy * naive.entropy(shares)
@@ -321,8 +332,10 @@ def test_held_policies(options):
     assert loss.item() == pytest.approx(wanted, rel=1e-4, abs=1e-5)
 
 
-def test_the_magnet_follows():
-    settings = PPOSettings(magnet=0.1, magnet_rate=0.25, magnet_every=2, epochs=1, minibatches=1, **PLAIN)
+@pytest.mark.parametrize("options", [{"magnet": 0.1, "magnet_rate": 0.25}, {"average": 0.25, "lr_steps": 3}])
+def test_the_slow_copy_follows(options):
+    """The magnet, or the average, which follows at the same rate however little is left of learning rates."""
+    settings = PPOSettings(magnet_every=2, epochs=1, minibatches=1, **options, **PLAIN)
     learner, rng = PPO(SPEC, settings, 1), np.random.default_rng(2)
     episodes = naive.some_episodes(SPEC, rng)
     start = learner.targets["agents"].first.weight.clone()
@@ -502,13 +515,12 @@ def test_refusals():
         Alike(Own(make_env("climbing").start(2)), 2, 2)
 
 
-def test_a_magnet_that_plays_is_the_slow_copy():
+@pytest.mark.parametrize("slow", [{"magnet_rate": 0.1, "magnet_plays": True}, {"average": 0.1}])
+def test_slow_copies_play(slow):
     """Without exploring its policies are shown, and those of the agents otherwise; agents learn as without it."""
-    given = {"magnet": 0.3, "magnet_rate": 0.1, "hidden": 8, "envs": 8, "test_every": 10**6, "seed": 1}
-    plain, calm = (
-        counterplay.train("magnetic_ppo", "kuhn", steps=400, magnet_plays=plays, preset="none", **given)
-        for plays in (False, True)
-    )
+    given = {"magnet": 0.3, "hidden": 8, "envs": 8, "test_every": 10**6, "seed": 1, "preset": "none"}
+    quick = slow | {"magnet_plays": False} if "magnet_rate" in slow else {}
+    plain, calm = (counterplay.train("magnetic_ppo", "kuhn", steps=400, **given, **by) for by in (quick, slow))
     for name, part in plain.learner.networks.state_dict().items():
         assert torch.equal(part, calm.learner.networks.state_dict()[name]), name
     step = calm.playing(4).reset(np.random.default_rng(0))
@@ -518,8 +530,21 @@ def test_a_magnet_that_plays_is_the_slow_copy():
     assert np.abs(shown - plain.learner.probabilities(step)).max() > 1e-4
     calm.learner.agents = calm.learner.targets["agents"]
     np.testing.assert_array_equal(shown, calm.learner._log(calm.learner.outputs(step), step, 0.0).exp().numpy())
-    with pytest.raises(ValueError, match="a magnet that plays has to follow the policies"):
-        counterplay.train("magnetic_ppo", "kuhn", steps=10, magnet_plays=True, magnet_rate=0.0, preset="none")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"magnet_plays": True}, "a magnet that plays has to follow the policies"),
+        ({"magnet": 0.1, "magnet_end": 0.05}, "are come to over magnet_steps"),
+        ({"proximity_end": 0.5, "magnet_steps": 9}, "set proximity, where that begins"),
+        ({"magnet": 0.1, "magnet_end": 0.2, "magnet_steps": 9}, "magnet_end must be between 0 and 0.1, not 0.2"),
+        ({"magnet": 0.1, "magnet_rate": 0.1, "average": 0.1}, "average=0, or magnet_rate=0"),
+    ],
+)
+def test_slow_copies_refuse(options, said):
+    with pytest.raises(ValueError, match=said):
+        PPOSettings(**options)
 
 
 def test_merged_rows_are_asked_once():
