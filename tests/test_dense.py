@@ -175,6 +175,8 @@ def test_sizes_that_do_not_fit_are_refused():
         first(torch.zeros(7, 2))
     with pytest.raises(ValueError, match=r"take numbers \[..., 2, 3\], not \[7, 3\]"):
         Dense(3, 4, copies=2)(torch.zeros(7, 3))
+    with pytest.raises(ValueError, match=r"take numbers \[..., 3\], not \[7, 2\]"):
+        norm_layers(torch.zeros(7, 2), [(nn.Linear(3, 4), nn.LayerNorm(4))])
     with pytest.raises(ValueError, match="does not follow 4 numbers"):
         dense(torch.zeros(7, 3), [first, second])
     with pytest.raises(ValueError, match="does not follow 3 numbers"):

@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 from counterplay.agents.nn import plain
 from counterplay.agents.nn.dense import as_array
 from counterplay.agents.nn.normed import mean_and_scale, sum_of
+from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.products import affine, multiply, transpose
 
@@ -25,10 +26,15 @@ _EACH = 4  # parameters of a layer: weights [K, I], biases, gains and shifts [K]
 
 
 def norm_layers(x: Tensor, layers: Sequence[tuple[nn.Linear, nn.LayerNorm]]) -> Tensor:
-    """Return x, [..., I], gone through the layers: each is relu(norm(linear(x))), [..., K]."""
+    """Return x, [..., I], gone through the layers: each is relu(norm(linear(x))), [..., K].
+
+    Raises `ValueError` for other sizes.
+    """
     if x.device.type != "cpu" or x.dtype != torch.float32 or plain.asked():
         return plain.norm_layers(x, layers)
     parameters = [p for linear, norm in layers for p in (linear.weight, linear.bias, norm.weight, norm.bias)]
+    if x.shape[-1] != layers[0][0].in_features:
+        raise UserError(f"these layers take numbers [..., {layers[0][0].in_features}], not {list(x.shape)}")
     if torch.is_grad_enabled():
         found: Tensor = _NormLayers.apply(x, *parameters)  # type: ignore[no-untyped-call]
         return found
