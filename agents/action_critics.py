@@ -17,7 +17,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from counterplay.agents.from_moves import FromMoves, MoveSettings, Seen
 from counterplay.agents.learner import suits, within
-from counterplay.agents.nn.networks import AgentNetwork
+from counterplay.agents.nn.networks import AgentNetwork, side_by_side
 from counterplay.engine.env import EnvSpec, Step, random_actions
 
 KINDS = ("numbers", "choice")  # of actions that these learners take
@@ -107,8 +107,15 @@ class ActionCritics(FromMoves):
     def choose(self, said: npt.NDArray[np.float32], step: Step, rng: np.random.Generator, explore: bool) -> Any:
         """Return actions out of what actors said, [B, N, K]."""
 
-    def worth(self, networks: nn.ModuleDict, seen: tuple[Tensor, Tensor | None], own: Tensor, others: Tensor) -> Tensor:
-        """Return what each critic says, [critics, ..., N].
+    def worth(
+        self,
+        networks: nn.ModuleDict,
+        seen: tuple[Tensor, Tensor | None],
+        own: Tensor,
+        others: Tensor,
+        critics: int | None = None,
+    ) -> Tensor:
+        """Return what each critic says, or the first so many, [critics, ..., N].
 
         `seen` is observations [..., N, O] and states [..., S]; an agent's own action is out of `own`, [..., N, A], and
         to a central critic the others' are out of `others`.
@@ -117,10 +124,13 @@ class ActionCritics(FromMoves):
         if state is None:
             x = torch.cat([obs, own], dim=-1)
         else:
-            joint = torch.where(self.own, own[..., None, :, :], others[..., None, :, :]).flatten(-2)  # [..., N, N A]
+            if own is others:
+                joint = own.flatten(-2).unsqueeze(-2).expand(*own.shape[:-1], -1)  # [..., N, N A]
+            else:
+                joint = torch.where(self.own, own[..., None, :, :], others[..., None, :, :]).flatten(-2)
             x = torch.cat([state[..., None, :].expand(*joint.shape[:-1], -1), joint], dim=-1)
-        each = range(self.settings.critics)
-        return torch.stack([networks[f"critic{k}"](x)[0][..., 0] for k in each])
+        asked = [cast(AgentNetwork, networks[f"critic{k}"]) for k in range(critics or self.settings.critics)]
+        return torch.stack(side_by_side(asked, x)).squeeze(-1)
 
     def one_hot(self, action: Tensor) -> Tensor:
         """Return actions as critics see them, [..., N, A]."""

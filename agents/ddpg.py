@@ -94,7 +94,7 @@ class DDPG(ActionCritics):
         """Return minus what the first critic says of the actors' actions (DDPG, eq. 6; MADDPG, eq. 6)."""
         said = self.agents(seen.obs)[0]
         own = torch.tanh(said) if self.spec.continuous else self._soft_choice(said, seen.legal, rng)
-        loss = -self.worth(self.networks, (seen.obs, seen.state), own, acted)[0].mean()
+        loss = -self.worth(self.networks, (seen.obs, seen.state), own, acted, critics=1).mean()
         figures = {"policy_loss": loss.detach()}
         if self.settings.penalty > 0:
             loss = loss + self.settings.penalty * said.square().mean()

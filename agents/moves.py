@@ -153,7 +153,7 @@ class MovesReplay(Ring):
             weight /= weight.max()
         else:
             place, weight = rng.integers(0, self.size, count), np.ones(count)
-        moves = Moves(*(None if held is None else held[place] for held in self._ring))  # type: ignore[arg-type]
+        moves = Moves(*(None if held is None else held.take(place, axis=0) for held in self._ring))  # type: ignore[arg-type]
         return MovesDraw(moves, place, weight.astype(np.float32))
 
     def reprioritise(self, place: npt.NDArray[np.int64], priority: npt.NDArray[Any]) -> None:

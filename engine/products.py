@@ -236,7 +236,13 @@ def multiply(
 
 @jit
 def transpose(a: Any, at: Index, rows: Index, columns: Index, out: Any) -> None:  # pragma: no cover
-    """Put the transpose of a matrix, [columns, rows], at the same place of another array."""
-    for i in range(rows):
-        for j in range(columns):
-            out[at + j * rows + i] = a[at + i * columns + j]
+    """Put the transpose of a matrix, [columns, rows], at the same place of another array.
+
+    It goes square by square: numbers that are read one after another are written far apart, and a square's lines stay
+    in the first cache until they are full.
+    """
+    for top in range(np.uint64(0), rows, _LANES):
+        for left in range(np.uint64(0), columns, _LANES):
+            for i in range(top, min(top + _LANES, rows)):
+                for j in range(left, min(left + _LANES, columns)):
+                    out[at + j * rows + i] = a[at + i * columns + j]

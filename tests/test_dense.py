@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
+from torch import nn  # noqa: E402
+
+from counterplay.agents.nn import plain  # noqa: E402
 from counterplay.agents.nn.adam import Adam, flatten  # noqa: E402
 from counterplay.agents.nn.dense import MLP, Dense, branches, dense  # noqa: E402
 from counterplay.agents.nn.gru import GRU  # noqa: E402
 from counterplay.agents.nn.mixers import QMIX  # noqa: E402
 from counterplay.agents.nn.networks import Scale  # noqa: E402
+from counterplay.agents.nn.norm_layers import norm_layers  # noqa: E402
 from counterplay.engine.products import affine, multiply, transpose  # noqa: E402
 
 sizes = st.integers(1, 70)
@@ -55,6 +59,10 @@ def test_affine_and_transpose():
     transpose(flat, *unsigned(0, 5, 3), out)
     assert (out[:15].reshape(3, 5) == b.T).all()
     assert not out[15:].any()
+    wide = rng.normal(size=(33, 70)).astype("f4")
+    out = np.zeros(wide.size, "f4")
+    transpose(wide.reshape(-1), *unsigned(0, 33, 70), out)
+    assert (out.reshape(70, 33) == wide.T).all()
 
 
 def naive(x, layers, bias=None, plus=None, relu=False):
@@ -121,6 +129,41 @@ def test_branches_are_networks_side_by_side():
             torch.testing.assert_close(mine, wanted)
 
 
+@pytest.mark.parametrize(("shape", "hidden"), [((3, 2, 5), 19), ((40, 4), 64), ((0, 3), 8)])
+def test_layers_with_norms_are_pytorchs(shape, hidden):
+    """Values, and gradients of all parameters and of what was given."""
+    torch.manual_seed(3)
+    layers = [(nn.Linear(width, hidden), nn.LayerNorm(hidden)) for width in (shape[-1], hidden)]
+    given = [
+        torch.randn(shape, requires_grad=True),
+        *(p for pair in layers for part in pair for p in part.parameters()),
+    ]
+    with torch.no_grad():
+        for p in given[1:]:
+            p.add_(0.3 * torch.randn_like(p))
+    found = norm_layers(given[0], layers)
+    with plain.differentiable():
+        expected = norm_layers(given[0], layers)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    with torch.no_grad():
+        assert torch.equal(norm_layers(given[0], layers), found)
+    weight = torch.randn_like(found)
+    slopes = (torch.autograd.grad((out * weight).sum(), given) for out in (found, expected))
+    for mine, wanted in zip(*slopes, strict=True):
+        torch.testing.assert_close(mine, wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_gradients_through_layers_that_are_held():
+    """Where no gradient of theirs is wanted, that of what they were given is the same, and they get none."""
+    torch.manual_seed(4)
+    network, x = MLP(5, 20, 3), torch.randn(99, 5, requires_grad=True)
+    (wanted,) = torch.autograd.grad(network(x).square().sum(), x)
+    network.requires_grad_(False)
+    network(x).square().sum().backward()
+    assert torch.equal(x.grad, wanted)
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
 def test_what_is_not_a_number_stays_so():
     out = MLP(3, 8, 2)(torch.tensor([[0.0, torch.nan, 1.0]]))
     assert out.isnan().all()
@@ -132,6 +175,8 @@ def test_sizes_that_do_not_fit_are_refused():
         first(torch.zeros(7, 2))
     with pytest.raises(ValueError, match=r"take numbers \[..., 2, 3\], not \[7, 3\]"):
         Dense(3, 4, copies=2)(torch.zeros(7, 3))
+    with pytest.raises(ValueError, match=r"take numbers \[..., 3\], not \[7, 2\]"):
+        norm_layers(torch.zeros(7, 2), [(nn.Linear(3, 4), nn.LayerNorm(4))])
     with pytest.raises(ValueError, match="does not follow 4 numbers"):
         dense(torch.zeros(7, 3), [first, second])
     with pytest.raises(ValueError, match="does not follow 3 numbers"):
@@ -148,14 +193,14 @@ def test_other_types_are_refused():
     with pytest.raises(TypeError, match="32-bit floats"):
         Dense(2, 3)(torch.zeros(1, 2).double())
     with pytest.raises(ValueError, match="32-bit floats"):
-        flatten([torch.nn.Linear(2, 3).double()])
+        flatten([nn.Linear(2, 3).double()])
 
 
 @pytest.mark.parametrize("most", [0.5, 100.0])
 def test_adam_is_pytorchs(most):
     """With clipping by groups, a learning rate that changes, and a state that is saved and loaded half-way."""
     torch.manual_seed(2)
-    ours, theirs = [[torch.nn.Linear(5, 4), torch.nn.Linear(4, 3)] for _ in range(2)]
+    ours, theirs = [[nn.Linear(5, 4), nn.Linear(4, 3)] for _ in range(2)]
     for mine, peer in zip(ours, theirs, strict=True):
         mine.load_state_dict(peer.state_dict())
     optimiser = Adam([([ours[0]], 1e-2), ([ours[1]], 3e-2)])

@@ -1,10 +1,10 @@
 """Bodies: what stands between what an agent sees and its outputs, by name.
 
 `mlp` and `gru` are `networks.AgentNetwork`, whose layers are kernels of ours. All others are here, in PyTorch's
-operations: a body is a module that is made with (the environment's spec, H) and called with observations [..., N, O] to
-give [..., N, H]. A new one is one class here and one line in `BODIES`; one's own goes by "package.module:Class". What
-of an observation is a grid, and which of its numbers tell of which entities, the environment says (`EnvSpec.grid`,
-`EnvSpec.entities`).
+operations but for `norm`, whose layers are kernels too (`norm_layers`): a body is a module that is made with (the
+environment's spec, H) and called with observations [..., N, O] to give [..., N, H]. A new one is one class here and one
+line in `BODIES`; one's own goes by "package.module:Class". What of an observation is a grid, and which of its numbers
+tell of which entities, the environment says (`EnvSpec.grid`, `EnvSpec.entities`).
 
 Shape letters: R rows, N agents, O observation, H hidden, K outputs, E entities.
 """
@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from counterplay.agents.nn.norm_layers import norm_layers
 from counterplay.engine.catalogue import is_own, load_object
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.errors import UserError
@@ -47,7 +48,7 @@ class Normed(nn.Module):
 
     def forward(self, obs: Tensor) -> Tensor:
         """Return the last hidden layer."""
-        return F.relu(self.norm_too(self.second(F.relu(self.norm(self.first(obs))))))
+        return norm_layers(obs, [(self.first, self.norm), (self.second, self.norm_too)])
 
 
 class Residual(nn.Module):

@@ -3,6 +3,7 @@
 Shape letters: B episodes, T steps, N agents, A actions, O observation, S state, H hidden, K outputs.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from counterplay.agents import together
 from counterplay.agents.nn import plain
-from counterplay.agents.nn.dense import Dense, dense
+from counterplay.agents.nn.dense import Dense, branches, dense
 from counterplay.agents.nn.gru import GRU
 from counterplay.agents.rollout import Episodes
 from counterplay.agents.together import Moments
@@ -108,6 +109,17 @@ class AgentNetwork(nn.Module):
             return bias, None
         assert last is not None, "these agents see their last actions"
         return bias, self.last(last + 1 + self.offset)
+
+
+def side_by_side(networks: Sequence[AgentNetwork], x: Tensor) -> tuple[Tensor, ...]:
+    """Return what networks without memory, last actions or values apart say of the same x, [..., N, K] each."""
+    layers = []
+    for network in networks:
+        assert network.second is not None
+        assert network.last is None
+        assert network.value is None
+        layers.append([network.first, network.second, network.out])
+    return branches(x, layers, [network._told(None)[0] for network in networks])
 
 
 def orthogonal(network: nn.Module, out: nn.Module, gain: float) -> None:

@@ -36,21 +36,27 @@ def normed(
 
 
 @inlined
-def _norm(
-    made: Any, at: Index, before: Any, added: bool, width: Index, flat: Any, gain: Index, shift: Index
-) -> None:  # pragma: no cover
-    """Normalise a row of a layer in place, stop what is negative, and add the same row of the layer before."""
+def sum_of(numbers: Any, at: Index, width: Index) -> Any:  # pragma: no cover
+    """Return the sum of a row, in eight parts side by side."""
     zero, four, eight = np.float32(0), np.uint64(4), np.uint64(8)
     whole = width // eight * eight
     a, b, c, d, e, f, g, h = zero, zero, zero, zero, zero, zero, zero, zero
     for j in range(np.uint64(0), whole, eight):
         i = at + j
-        a, b, c, d = a + made[i], b + made[i + 1], c + made[i + 2], d + made[i + 3]
+        a, b, c, d = a + numbers[i], b + numbers[i + 1], c + numbers[i + 2], d + numbers[i + 3]
         i += four
-        e, f, g, h = e + made[i], f + made[i + 1], g + made[i + 2], h + made[i + 3]
+        e, f, g, h = e + numbers[i], f + numbers[i + 1], g + numbers[i + 2], h + numbers[i + 3]
     for j in range(whole, width):
-        a += made[at + j]
-    mean = ((a + b) + (c + d) + ((e + f) + (g + h))) / np.float32(width)
+        a += numbers[at + j]
+    return (a + b) + (c + d) + ((e + f) + (g + h))
+
+
+@inlined
+def mean_and_scale(made: Any, at: Index, width: Index) -> Any:  # pragma: no cover
+    """Return the mean of a row, and by what its differences from it are multiplied for LayerNorm."""
+    zero, four, eight = np.float32(0), np.uint64(4), np.uint64(8)
+    whole = width // eight * eight
+    mean = sum_of(made, at, width) / np.float32(width)
     a, b, c, d, e, f, g, h = zero, zero, zero, zero, zero, zero, zero, zero
     for j in range(np.uint64(0), whole, eight):
         i = at + j
@@ -63,7 +69,16 @@ def _norm(
         p = made[at + j] - mean
         a += p * p
     square = ((a + b) + (c + d) + ((e + f) + (g + h))) / np.float32(width)
-    scale = np.float32(1) / np.sqrt(square + _EPSILON)
+    return mean, np.float32(1) / np.sqrt(square + _EPSILON)
+
+
+@inlined
+def _norm(
+    made: Any, at: Index, before: Any, added: bool, width: Index, flat: Any, gain: Index, shift: Index
+) -> None:  # pragma: no cover
+    """Normalise a row of a layer in place, stop what is negative, and add the same row of the layer before."""
+    zero = np.float32(0)
+    mean, scale = mean_and_scale(made, at, width)
     for j in range(width):
         value = max((made[at + j] - mean) * scale * flat[gain + j] + flat[shift + j], zero)
         made[at + j] = value + before[at + j] if added else value

@@ -1,7 +1,7 @@
 """What the kernels of this folder compute, in PyTorch's own operations: their path on a GPU, and their oracle in tests.
 
-Each function takes what a kernel's caller takes (`dense._through`, `gru.GRU`, `mixers.QMIX`, `adam.Adam`,
-`networks.Scale`) on any device and in any floating type; gradients are autograd's.
+Each function takes what a kernel's caller takes (`dense._through`, `norm_layers`, `gru.GRU`, `mixers.QMIX`,
+`adam.Adam`, `networks.Scale`) on any device and in any floating type; gradients are autograd's.
 
 Shape letters: R rows, C copies of a layer, P kinds of rows that take turns, I inputs, K outputs, T steps, H hidden.
 """
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 _asked = [False]
 
@@ -51,6 +51,13 @@ def networks(
                 out = F.relu(out)
         outs.append(out)
     return tuple(outs)
+
+
+def norm_layers(x: Tensor, layers: Sequence[tuple[nn.Linear, nn.LayerNorm]]) -> Tensor:
+    """Return x, [..., I], gone through layers, each with LayerNorm and a ReLU."""
+    for linear, norm in layers:
+        x = F.relu(norm(linear(x)))
+    return x
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
