@@ -77,7 +77,7 @@ TASKS = (
     Task("spread", "maddpg", 600_000, -33.35, settings=_COVER),
     Task("spread", "matd3", 600_000, -33.35, settings=_COVER),
     Task("rock_paper_scissors", "magnetic_ppo", 40_000, 0.05, lower=True),
-    Task("leduc", "magnetic_ppo", 140_000_000, 0.1, lower=True),
+    Task("leduc", "magnetic_ppo", 350_000_000, 0.1, lower=True),
     Task("cartpole", "pqn", 200_000, 475),
     Task("cartpole", "pgpe", 400_000, 475),
     Task("corridor(length=40)", "iql", 30_000, 11, settings=_NOISE | _SOON),

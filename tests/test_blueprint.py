@@ -82,7 +82,6 @@ def test_points_tell_winnings_against_a_snapshot(monkeypatch):
     assert "first snapshot" in found.winnings
 
 
-@pytest.mark.slow
 def test_local_best_responses_win_no_more_than_best_ones(plan):
     bound = plan.exploitability_at_least(0.5)
     assert 0 < bound.exploitability_at_least < plan.exploitability + 1e-9

@@ -58,7 +58,6 @@ def computed(what: str, part: float) -> None:
 
 
 @pytest.mark.parametrize("buckets", ["strength:6", "strength:5 memory", "strength:all,3,2"])
-@pytest.mark.slow
 def test_entries_are_counted_before_buckets_are_there(buckets):
     spot = load_spot(EXAMPLES / "royal_holdem.toml")
     found = counterplay.blueprint(spot, buckets, iterations=1, threads=1)

@@ -175,7 +175,6 @@ def test_time_left_follows_the_pace_of_late():
     assert Pace().left(0, 0, 1) is None
 
 
-@pytest.mark.slow
 def test_agents_own_returns_are_told_apart():
     run = counterplay.train(
         "iql", "matrix_game(payoffs=(1, 1), shape=(2,))", steps=64, batch=4, warmup=4, test_episodes=2

@@ -39,7 +39,6 @@ def test_two_processes_learn_and_go_on(tmp_path):
     assert one.iterations == more.iterations + 10
 
 
-@pytest.mark.slow
 def test_many_new_information_sets_at_once():
     solution = counterplay.solve("goofspiel(cards=6)", "mccfr-outcome", time=1.0, memory="60MB", processes=3)
     found = infosets.listed(solution.book.table, solution.book.stride)

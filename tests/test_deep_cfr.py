@@ -108,9 +108,9 @@ def test_samples_of_regrets_have_the_regrets_as_their_mean(game):
     "game",
     [
         "kuhn(players=3)",
-        pytest.param("leduc(players=3, ranks=3)", marks=pytest.mark.slow),
+        "leduc(players=3, ranks=3)",
         "leduc(ranks=4, hole=2, board=(2, 1), bets=(1, 2, 2))",
-        pytest.param("liars_dice(faces=3, dice=2)", marks=pytest.mark.slow),
+        "liars_dice(faces=3, dice=2)",
         "goofspiel(cards=4)",
         "rhode_island",
     ],

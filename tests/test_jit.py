@@ -231,7 +231,6 @@ def test_kernels_run_as_plain_python(package):
     assert not list(package.cache.glob("*"))
 
 
-@pytest.mark.slow
 def test_other_processors_and_options_have_code_of_their_own(package):
     package()
     assert package({"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""})["misses"] == ["first", "alone"]
