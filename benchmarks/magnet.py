@@ -1,12 +1,13 @@
 """Where magnetic PPO stops in Leduc poker: exact parts in place of learned ones, one after another.
 
-    python benchmarks/magnet.py        # print a line for each row: about two minutes of one core
+    python benchmarks/magnet.py        # print a line for each row: about four minutes of one core
 
 Mirror descent with a uniform magnet whose weight falls, on the tree. What is exact is worked out by sweeps; networks
 are asked once for each decision, and games are sampled by a kernel. docs/game_learning.md tells what was found.
 """
 
 import time
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import report
@@ -46,7 +47,8 @@ class Row(NamedTuple):
     rate: tuple[float, float] = (2e-3, 5e-4)  # of Adam
     games: int = 1024
     trace: float = 0.9
-    critic: bool = False  # learned, not exact
+    critic: bool = False  # learned, not exact, with as many updates as the policy
+    average: float = 0.0  # how far an average of the network's parameters moves to them; 0: none is taken
 
 
 ROWS = (
@@ -56,19 +58,21 @@ ROWS = (
     Row("network, held, cards sampled", True, 5, "cards", 2000),
     Row("network, held, cards sampled, critic of both hands", True, 5, "all", 2000),
     Row("network, held, games sampled", True, 5, "traced", 2000),
+    Row("the same, critic learned", True, 3, "traced", 5600, 0.7, 0.2, (0.02, 0.0065), (1e-3, 3.2e-4), 2048, 1, True),
     Row(
-        "network, held, games sampled, critic learned",
+        "the same, ten updates, averaged",
         True,
-        3,
+        10,
         "traced",
-        5600,
+        4000,
         0.7,
-        0.2,
-        (0.02, 0.0065),
-        (1e-3, 3.2e-4),
+        0.12,
+        (0.02, 0.004),
+        (1e-3, 2e-4),
         2048,
-        1.0,
+        1,
         True,
+        0.002,
     ),
 )
 
@@ -268,11 +272,12 @@ def advantages(row: Row, sigma: Any, critic: Any, rng: np.random.Generator) -> t
     return weight, found, (met, np.bincount(state, traced + worth, len(STATE)) / np.maximum(met, 1) / 7)
 
 
-def trial(row: Row, seed: int) -> float:
-    """Return the exploitability of the last policy."""
+def trial(row: Row, seed: int) -> tuple[float, float | None]:
+    """Return the exploitability of the last policy, and of the average if one is taken."""
     torch.manual_seed(seed)
     rng, legal = np.random.default_rng(seed), torch.tensor(LEGAL)
     net, critic, logits = mlp(OBS.shape[1], ACTIONS), mlp(STATE.shape[1], 1), np.zeros(LEGAL.shape)
+    average = deepcopy(net)
     adam, learns = (torch.optim.Adam(part.parameters(), lr=2e-3) for part in (net, critic))
     for update in range(row.updates):
         done = update / row.updates
@@ -298,20 +303,27 @@ def trial(row: Row, seed: int) -> float:
             adam.step()
         if row.critic:
             met, target = (torch.tensor(part, dtype=torch.float32) for part in lesson)
-            learns.param_groups[0]["lr"] = 2e-3 * (1 - done)
-            for _ in range(3):
+            learns.param_groups[0]["lr"] = 2 * rate
+            for _ in range(row.held):
                 loss = (met * (critic(STATE)[:, 0] - target).square()).sum() / met.sum()
                 learns.zero_grad()
                 loss.backward()
                 learns.step()
-    return exploitability(softmax(logits if not row.network else net(OBS).detach().double().numpy()))
+        with torch.no_grad():
+            for mean, now in zip(average.parameters(), net.parameters(), strict=True):
+                mean.lerp_(now, max(row.average, 1 / (update + 1)))
+    if not row.network:
+        return exploitability(softmax(logits)), None
+    last, mean = (exploitability(softmax(part(OBS).detach().double().numpy())) for part in (net, average))
+    return last, mean if row.average else None
 
 
 def main() -> None:
     for row in ROWS:
         began = time.process_time()
-        found = trial(row, 0)
-        print(f"{row.name:52s} {row.end:5.2f} {found:.3f} {time.process_time() - began:.0f} s", flush=True)
+        last, mean = trial(row, 0)
+        averaged = "" if mean is None else f" average {mean:.3f}"
+        print(f"{row.name:52s} {row.end:5.2f} {last:.3f}{averaged} {time.process_time() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
