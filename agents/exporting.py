@@ -134,7 +134,7 @@ def _ours(actor: Any, agents: Acting, step: Step, rng: np.random.Generator) -> A
         return _chosen(actor, agents, step, rng)
     if spec.kind == "choice":
         return {"probabilities": actor.probabilities(step)}
-    said: npt.NDArray[Any] = actor.outputs(step)  # type: ignore[attr-defined]
+    said: npt.NDArray[Any] = actor.acting(step, False)  # type: ignore[attr-defined]
     if spec.continuous:
         mean, log = np.split(said, 2, axis=-1)
         return {"deviations": np.exp(np.clip(log, -5, 2)), "means": mean}
