@@ -197,6 +197,7 @@ CASES = (
     ("rainbow", "cartpole(steps=20)", {}),
     ("trpo", "mountain_car(continuous=true, steps=20)", {}),
     ("td3", "pendulum(steps=20)", {}),
+    ("ippo", "pendulum(steps=20)", {"average": 0.02, "lr": 0.05}),
     ("sac", "climbing", {}),
     ("pgpe", "climbing", {"pairs": 2, "episodes": 1}),
     ("rnad", "kuhn", {}),
