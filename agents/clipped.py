@@ -70,6 +70,8 @@ class ClippedSettings(OnPolicySettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         inf = float("inf")
+        if self.magnet_end and not self.magnet:
+            raise UserError("magnet_end is what magnet falls to: set magnet, where that begins, too")
         within(
             self,
             epochs=(1, inf),

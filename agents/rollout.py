@@ -249,14 +249,21 @@ def _choose(values: Any, legal: Any, epsilon: float, drawn: Any, chosen: Any) ->
 
 
 @jit
+def _highest(logits: Any, legal: Any, first: int, actions: int) -> float:  # pragma: no cover
+    """Return the highest logit of the legal ones, from the `first` on."""
+    highest = -np.inf
+    for a in range(first, first + actions):
+        if legal[a]:
+            highest = max(highest, logits[a])
+    return highest
+
+
+@jit
 def _weigh(logits: Any, legal: Any, weights: Any, totals: Any) -> None:  # pragma: no cover
     """Set what `_sample` draws in proportion to, and its sums."""
     actions = len(legal) // max(len(totals), 1)
     for i in range(len(totals)):
-        highest, total = -np.inf, 0.0
-        for a in range(actions):
-            if legal[i * actions + a]:
-                highest = max(highest, logits[i * actions + a])
+        highest, total = _highest(logits, legal, i * actions, actions), 0.0
         for a in range(actions):
             if legal[i * actions + a]:
                 weights[i * actions + a] = np.exp(logits[i * actions + a] - highest)
@@ -268,10 +275,7 @@ def _weigh(logits: Any, legal: Any, weights: Any, totals: Any) -> None:  # pragm
 def _sample(logits: Any, legal: Any, drawn: Any, chosen: Any) -> None:  # pragma: no cover
     actions = len(legal) // max(len(chosen), 1)
     for i in range(len(chosen)):
-        highest, total = -np.inf, 0.0
-        for a in range(actions):
-            if legal[i * actions + a]:
-                highest = max(highest, logits[i * actions + a])
+        highest, total = _highest(logits, legal, i * actions, actions), 0.0
         for a in range(actions):
             if legal[i * actions + a]:
                 total += np.exp(logits[i * actions + a] - highest)

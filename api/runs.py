@@ -276,7 +276,8 @@ def _load(
             task = ENVS.make(saved.env, own=False)
         except ValueError as error:
             raise UserError(
-                f"cannot make the environment of the run in {folder}: {error}; of one's own, give it too (env=, --env)"
+                f"cannot make the environment of the run in {folder}: {error}; of one's own, "
+                "give it too (env=, --env, or beside --resume)"
             ) from None
     others = None
     if (kept := saved.about.get("against")) is not None:

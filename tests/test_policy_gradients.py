@@ -538,6 +538,7 @@ def test_slow_copies_play(slow):
         ({"magnet_plays": True}, "a magnet that plays has to follow the policies"),
         ({"magnet": 0.1, "magnet_end": 0.05}, "are come to over magnet_steps"),
         ({"proximity_end": 0.5, "magnet_steps": 9}, "set proximity, where that begins"),
+        ({"magnet": 0.0, "magnet_end": 0.5, "magnet_steps": 9}, "set magnet, where that begins"),
         ({"magnet": 0.1, "magnet_end": 0.2, "magnet_steps": 9}, "magnet_end must be between 0 and 0.1, not 0.2"),
         ({"magnet": 0.1, "magnet_rate": 0.1, "average": 0.1}, "average=0, or magnet_rate=0"),
     ],
