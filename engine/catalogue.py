@@ -105,8 +105,8 @@ class Catalogue:
     def find(self, name: str) -> Entry:
         """Return the entry of that name, or one for `package.module:Class`.
 
-        What stands in brackets after the name is left alone. Raises `ValueError` with the closest and all names if
-        there is none, or of very many with the closest alone.
+        What stands in brackets after the name is left alone. Raises `ValueError` with the closest and all names of
+        this catalogue if there is none, or of very many with the closest alone.
         """
         name = name.partition("(")[0].strip()
         for entry in self:
@@ -124,7 +124,7 @@ class Catalogue:
         if near and len(names + base) > _MANY:
             raise UserError(f"there is no {self.kind} {name[:80]!r}{near}")
         said = f"the {self.kind}s are {', '.join(names)}"
-        said += f", and the {self.base.kind}s {', '.join(base)}" if self.base is not None else ""
+        said += f", and every {self.base.kind}" if self.base is not None else ""
         said += f"; and {', '.join(forms)}" if forms else ""
         raise UserError(f"there is no {self.kind} {name[:80]!r}{near}; {said}")
 
