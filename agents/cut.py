@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from counterplay.agents.checks import check_fits, check_played
 from counterplay.agents.infos import Infos, heard_of
-from counterplay.agents.rollout import Actor, Episodes, empty
+from counterplay.agents.rollout import Actor, Episodes, empty, over
 from counterplay.engine.env import Continuing, EnvSpec, Step, Task
 from counterplay.engine.errors import UserError
 
@@ -64,8 +64,8 @@ class Going:
         """Begin all episodes anew with the next stretch, for somebody else has played in the environment."""
         self.shown, self.told = None, False
 
-    def play(self, actor: Actor, steps: int, rng: np.random.Generator) -> Pieces:
-        """Play so many steps of every episode, and return their pieces.
+    def play(self, actor: Actor, steps: int, rng: np.random.Generator, limit_ends: bool = False) -> Pieces:
+        """Play so many steps of every episode, and return their pieces; `limit_ends` as for `rollout.collect`.
 
         Raises `ValueError` for an environment that shows what is no number, or leaves an agent nothing to do.
         """
@@ -87,7 +87,7 @@ class Going:
             whole.action[:, t] = actor.act(step, rng, True)
             step = env.step(whole.action[:, t])
             whole.reward[:, t] = step.reward
-            whole.terminated[:, t] = step.terminated & playing
+            whole.terminated[:, t] = over(step, limit_ends) & playing
             self.earned[playing] += step.reward[playing]
             self.age[playing] += 1
             ended = playing & (step.terminated | step.truncated)

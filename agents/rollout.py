@@ -111,12 +111,14 @@ def empty(spec: EnvSpec, many: int) -> Episodes:
     )
 
 
-def collect(env: Env, actor: Actor, rng: np.random.Generator, explore: bool = True) -> Episodes:
+def collect(
+    env: Env, actor: Actor, rng: np.random.Generator, explore: bool = True, limit_ends: bool = False
+) -> Episodes:
     """Play the environment's B episodes to their ends.
 
     Where there are fewer decisions than would be asked about, policies are asked once for each (`engine.tabled`); what
-    is played is the same. Raises `ValueError` for an environment that shows what is no number, or leaves an agent
-    nothing to do.
+    is played is the same. With `limit_ends`, what ran out of time counts as ended by the rules. Raises `ValueError`
+    for an environment that shows what is no number, or leaves an agent nothing to do.
     """
     if (games := by_table(env, actor, rng, explore)) is not None:
         return games
@@ -136,7 +138,7 @@ def collect(env: Env, actor: Actor, rng: np.random.Generator, explore: bool = Tr
             whole.action[:, t] = actor.act(step, rng, explore)
             step = env.step(whole.action[:, t])
             whole.reward[:, t] = step.reward
-            whole.terminated[:, t] = step.terminated & playing
+            whole.terminated[:, t] = over(step, limit_ends) & playing
             playing &= ~(step.terminated | step.truncated)
             played += 1
     except Exception:  # it may follow from what was shown before
@@ -148,6 +150,11 @@ def collect(env: Env, actor: Actor, rng: np.random.Generator, explore: bool = Tr
     return Episodes(
         *(None if part is None else part[:, : played + (part.shape[1] == rows)] for part in whole)  # type: ignore[arg-type]
     )
+
+
+def over(step: Step, limit_ends: bool) -> npt.NDArray[np.bool_]:
+    """Return which episodes are over for whoever learns: those that the rules ended, and perhaps those out of time."""
+    return step.terminated | step.truncated if limit_ends else step.terminated
 
 
 def by_table(env: Env, actor: Actor, rng: np.random.Generator, explore: bool) -> Episodes | None:

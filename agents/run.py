@@ -132,10 +132,11 @@ class Run:
         self.told = []
         if isinstance(self.learner, Collector):
             return self.learner.collect(self.task, self.rng)
+        limit_ends = getattr(self.settings, "limit_ends", False) is True
         if steps := self.rollout:
-            return self._go(steps)
+            return self._go(steps, limit_ends)
         env = self.playing(self.learner.envs)
-        played = collect(env, self.learner, self.rng)
+        played = collect(env, self.learner, self.rng, limit_ends=limit_ends)
         self.told = [heard_of(env)]
         return played
 
@@ -145,11 +146,11 @@ class Run:
         found = getattr(self.settings, "rollout", 0)
         return found if isinstance(found, int) else 0
 
-    def _go(self, steps: int) -> Episodes:
+    def _go(self, steps: int, limit_ends: bool) -> Episodes:
         """Play so many more steps of the episodes that go on."""
         if self._going is None:
             self._going = Going(self.task, self.learner.envs)
-        played = self._going.play(self.learner, steps, self.rng)
+        played = self._going.play(self.learner, steps, self.rng, limit_ends)
         self.told = played.told
         return played
 

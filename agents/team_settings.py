@@ -28,6 +28,9 @@ class TeamSettings:
     roles: Annotated[bool, "agents of other roles have another network, where the environment has roles"] = False
     ids: Annotated[bool, "a shared network sees which agent it is"] = True
     last_action: Annotated[bool, "agents see their last actions"] = False
+    limit_ends: Annotated[
+        bool, "nothing is worth anything after an episode that ran out of time, as EPyMARL counts; else what follows is"
+    ] = False
     novelty: Annotated[
         str, "what pays agents for the new: none, counts (of observations), rnd (a network's surprise)"
     ] = "none"

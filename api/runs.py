@@ -268,8 +268,8 @@ def _load(
     saved = reading.read(arguments.path("folder", folder))
     if env is not None:
         task = ENVS.make(env)
-        name = ENVS.spec_of(task)
-        if name is not None and ENVS.imports_own(name) and ENVS.imports_own(saved.env) and name != saved.env:
+        name = name_of(env, task)
+        if ENVS.imports_own(name) and ENVS.imports_own(saved.env) and not _same_own(env, task, saved.env):
             raise UserError(f"the run in {folder} is of {saved.env}, not {name}")
     else:
         try:
@@ -293,6 +293,20 @@ def _load(
         raise
     run.others, run.tasks = others, _there
     return run
+
+
+def _same_own(env: Any, task: "Task", kept: str) -> bool:
+    """Tell whether an environment of one's own is the one that a run calls `kept`, however its parameters are written.
+
+    What `kept` names is made only if it was named by who asks, so that a file makes us import nothing.
+    """
+    named = {ENVS.spec_of(task)} | ({env.strip()} if isinstance(env, str) else set())
+    if kept in named:
+        return True
+    if kept.partition("(")[0] not in {str(name).partition("(")[0] for name in named}:
+        return False
+    spec = ENVS.spec_of(ENVS.make(kept))
+    return spec is not None and spec == ENVS.spec_of(task)
 
 
 def is_run(thing: Any) -> bool:

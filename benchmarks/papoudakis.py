@@ -31,6 +31,7 @@ from papoudakis_cells import PUBLISHED, best  # noqa: E402
 from counterplay.agents import find  # noqa: E402
 from counterplay.agents.run import Run, begin, holds_run, read, restore  # noqa: E402
 from counterplay.api.training import advance  # noqa: E402
+from counterplay.engine.errors import UserError  # noqa: E402
 from counterplay.games.envs import make_env  # noqa: E402
 
 torch.set_num_threads(1)
@@ -38,13 +39,13 @@ PAGE = "docs/papoudakis.md"
 SEEDS = 5
 EPISODES = 100  # of an evaluation
 POINTS = 4  # evaluations between two levels
-LEVELS = 10  # the first is a 512th of the published steps, each other twice the one before
+LEVELS = 10  # the last has the published steps, each other half of the next
 
 OFF_POLICY = ("iql", "maddpg", "vdn", "qmix")
 LEARNERS = ("iql", "ia2c", "ippo", "maddpg", "coma", "a2c", "mappo", "vdn", "qmix")
 LABELS = {"a2c": "MAA2C", **{name: name.upper() for name in LEARNERS if name != "a2c"}}
 STEPS = {"matrix": 250_000, "mpe": 2_000_000, "foraging": 2_000_000, "rware": 4_000_000}  # ten times, on policy
-FIRST = {"matrix": 3, "foraging": 0, "mpe": 0, "rware": 0}  # the level that a kind begins with
+FIRST = 3  # the level that all begin with: less says nothing
 
 
 class Task(NamedTuple):
@@ -84,6 +85,7 @@ TASKS = (
 )
 
 # As EPyMARL's configuration files have them (its commit cbc38c0), in our names; what a kind needs otherwise is below.
+# What ran out of time counts as ended there, which makes no difference in matrix games.
 _VALUES: dict[str, object] = {"envs": 8, "lr": 5e-4, "epsilon_steps": 50_000, "hidden": 64}
 _POLICY: dict[str, object] = {"envs": 10, "lr": 5e-4, "critic_lr": 5e-4, "hidden": 128, "entropy": 0.001, "clip": 10.0}
 _CLIPPED = _POLICY | {"lr": 3e-4, "critic_lr": 3e-4, "minibatches": 1}
@@ -106,7 +108,8 @@ OF_KIND: dict[str, dict[str, object]] = {
 
 def settings_of(task: Task, learner: str) -> dict[str, object]:
     """Return what is set beside the learner's defaults."""
-    return SETTINGS[learner] | OF_KIND.get(f"{task.kind}: {learner}", {})
+    ends = {} if task.kind == "matrix" else {"limit_ends": True}
+    return SETTINGS[learner] | OF_KIND.get(f"{task.kind}: {learner}", {}) | ends
 
 
 def published_steps(task: Task, learner: str) -> int:
@@ -122,7 +125,7 @@ def goal(task: Task, learner: str, level: int) -> int:
 def points(task: Task, learner: str) -> list[int]:
     """Return the steps at which a run is evaluated, in all of its levels."""
     found: list[int] = []
-    for level in range(FIRST[task.kind], LEVELS):
+    for level in range(FIRST, LEVELS):
         end, start = goal(task, learner, level), found[-1] if found else 0
         found += [start + (end - start) * k // POINTS for k in range(1, POINTS + 1)]
     return found
@@ -130,10 +133,10 @@ def points(task: Task, learner: str) -> list[int]:
 
 def jobs(tasks: Sequence[Task], learners: Sequence[str]) -> Iterator[tuple[Task, str, int, int]]:
     """Yield (task, learner, seed, level) in the order in which the table is filled."""
-    for level, kind, seed in product(range(LEVELS), STEPS, range(SEEDS)):
+    for level, kind, seed in product(range(FIRST, LEVELS), STEPS, range(SEEDS)):
         for task, learner in product(tasks, learners):
-            if task.kind == kind and FIRST[kind] + level < LEVELS:
-                yield task, learner, seed, FIRST[kind] + level
+            if task.kind == kind:
+                yield task, learner, seed, level
 
 
 def known() -> dict[str, Any]:
@@ -155,7 +158,7 @@ def train(task: Task, learner: str, seed: int, level: int, folder: Path, until: 
             run = None
     if run is None:
         run = begin(learner, env, task.env, seed, settings)
-    end, start = goal(task, learner, level), goal(task, learner, level - 1) if level > FIRST[task.kind] else 0
+    end, start = goal(task, learner, level), goal(task, learner, level - 1) if level > FIRST else 0
     if run.steps < end:
         try:
             every = (end - start) // POINTS
@@ -181,7 +184,11 @@ def measure(tasks: Sequence[Task], learners: Sequence[str], hours: float, runs: 
             continue
         began = spent()
         folder = runs / re.sub(r"[^\w=.-]+", "_", task.label) / learner / f"seed_{seed}"
-        run = train(task, learner, seed, level, folder, until)
+        try:
+            run = train(task, learner, seed, level, folder, until)
+        except UserError as error:  # learning diverged, say: the others go on
+            print(f"{key} {seed}: {error}", flush=True)
+            continue
         curve = [[int(row["steps"]), round(row["test_return"], 4)] for row in run.history if "test_return" in row]
         took = spent() - began
         before = had["seconds"] if had["curve"] == curve[: len(had["curve"])] else 0.0

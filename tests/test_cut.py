@@ -11,6 +11,7 @@ torch.set_num_threads(1)  # networks are small
 from counterplay import load_run, train  # noqa: E402
 from counterplay.agents.cut import Going  # noqa: E402
 from counterplay.agents.policies import draw, free, likeliest, policy  # noqa: E402
+from counterplay.agents.rollout import collect  # noqa: E402
 from counterplay.engine.env import EnvSpec, blank, parted, random_actions  # noqa: E402
 from counterplay.engine.errors import UserError  # noqa: E402
 
@@ -102,6 +103,21 @@ class Ahead:
 
     def act(self, step, rng, explore):
         return rng.uniform(0, 1, step.legal.shape).astype(np.float32)
+
+
+def test_what_runs_out_of_time_may_count_as_ended():
+    """As the rules' own ends in what learners are given, whole or cut; a piece that was cut has not ended."""
+    whole, cut = [], []
+    for limit_ends in (False, True):
+        env = Walk(end=99.0).start(3)
+        played = collect(env, Ahead(), np.random.default_rng(0), limit_ends=limit_ends)
+        whole.append(played.terminated)
+        pieces = Going(Walk(end=99.0), 3).play(Ahead(), 10, np.random.default_rng(0), limit_ends)
+        cut.append(pieces.terminated[pieces.filled].reshape(3, 10))
+    assert not whole[0].any()
+    assert not cut[0].any()
+    np.testing.assert_array_equal(whole[1], np.tile(np.arange(7) == 6, (3, 1)))
+    np.testing.assert_array_equal(cut[1], np.tile(np.arange(10) == 6, (3, 1)))
 
 
 @pytest.mark.parametrize("steps", [1, 3, 20])
