@@ -44,6 +44,10 @@ class Ring:
         return RingEnv(self.spec, batch)
 
 
+def ring():
+    return Ring()
+
+
 class RingEnv:
     def __init__(self, spec, batch):
         self.spec, self.batch, self.shown = spec, batch, blank(spec, batch)
@@ -255,6 +259,17 @@ def test_files_import_nothing(canary, monkeypatch, lie):
         counterplay.train(resume="run", steps=60)
     assert "canary" not in sys.modules
     assert not Path("imported").exists()
+
+
+@pytest.mark.parametrize("written", ["canary:Ring", "canary:Ring(size=2)", "canary:ring()", " canary:Ring( size = 2 ) "])
+def test_parameters_may_be_written_otherwise(canary, written):
+    """A run of one's own environment goes by any text, or thing, that makes the same; not by one that makes another."""
+    counterplay.train("vdn", written, steps=30, out="run", **SMALL)
+    again = ["canary:Ring", "canary:Ring(size=2)"] if "ring()" not in written else []
+    for env in [written, *again]:
+        assert counterplay.load_run("run", env=env).steps == 30
+    with pytest.raises(ValueError, match=r"the run in run is of .*, not canary:Ring\(size=3\)"):
+        counterplay.load_run("run", env="canary:Ring(size=3)")
 
 
 def test_what_comes_with_pettingzoo_is_nobodys_own():
