@@ -1,5 +1,7 @@
 """Hanabi beside the Hanabi Learning Environment that OpenSpiel brings, step by step, and beside plain Python."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from naive_hanabi import NaiveHanabi
@@ -32,6 +34,26 @@ def careful(task, seed):
         return np.where(plays & (draw.random(actions.shape) < 0.7), other, actions)
 
     return choose
+
+
+def test_a_lost_game_may_keep_its_score():
+    """Beside the same games, which it is but for what the last life costs."""
+    task = Hanabi(colours=2, ranks=3, hand=2, clues=3, lives=1)
+    strict, mild = (each.start(32) for each in (task, replace(task, keeps=True)))
+    shown, kept = (env.reset(np.random.default_rng(0)) for env in (strict, mild))
+    draw, total = np.random.default_rng(1), np.zeros(32)
+    lost = 0
+    for _ in range(task.spec.limit):
+        on = ~shown.terminated
+        actions = random_actions(task.spec, shown, draw)
+        shown, kept = strict.step(actions), mild.step(actions)
+        np.testing.assert_array_equal(shown.terminated, kept.terminated)
+        ended = on & shown.terminated & (shown.reward < 0)
+        np.testing.assert_array_equal(kept.reward, np.where(ended, 0, shown.reward))
+        np.testing.assert_array_equal(shown.reward[ended], -total[ended])
+        total += kept.reward
+        lost += ended.sum()
+    assert lost > 5
 
 
 @pytest.mark.nojit

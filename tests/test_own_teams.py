@@ -261,7 +261,7 @@ def test_files_import_nothing(canary, monkeypatch, lie):
     assert not Path("imported").exists()
 
 
-@pytest.mark.parametrize("written", ["canary:Ring", "canary:Ring(size=2)", "canary:ring()", " canary:Ring( size = 2 ) "])
+@pytest.mark.parametrize("written", ["canary:Ring", "canary:Ring(size=2)", "canary:ring()", " canary:Ring( size = 2 )"])
 def test_parameters_may_be_written_otherwise(canary, written):
     """A run of one's own environment goes by any text, or thing, that makes the same; not by one that makes another."""
     counterplay.train("vdn", written, steps=30, out="run", **SMALL)

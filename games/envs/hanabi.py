@@ -28,8 +28,9 @@ class Hanabi:
     discards a card of the own hand, which regains a clue; plays one, which continues its colour's fireworks or costs a
     life; or spends a clue, and tells another player all of its cards of a colour or of a rank. To finish a colour
     regains a clue, too. `hand=0` is five cards, or four with four players or more. The reward is what the score rises
-    by, and the score is the number of cards played; once all lives are lost it is 0, so that all is paid back. Then,
-    with the highest score, or after one more turn of each once the deck is empty, the rules end the episode.
+    by, and the score is the number of cards played; once all lives are lost it is 0, so that all is paid back, but
+    with `keeps`, which is to learn by. Then, with the highest score, or after one more turn of each once the deck is
+    empty, the rules end the episode.
 
     Actions are numbered as in the original: discard each place of the hand, play each, tell the next player each
     colour, the one after, and so on, then ranks likewise. Who has to wait has action 0 alone, which nobody hears of.
@@ -55,6 +56,7 @@ which cards; place, card, whether it scored, whether it regained a clue |
     hand: int = 0
     clues: int = 8
     lives: int = 3
+    keeps: bool = False
 
     def __post_init__(self) -> None:
         if not 2 <= self.players <= MOST:
@@ -132,7 +134,7 @@ class HanabiEnv:
         self._table = table = Table(*(np.zeros((batch, *shape), np.int32) for shape in shapes))
         self._states = np.zeros(batch, np.uint64)
         self._copies = np.tile(np.array(task.copies, np.int32), c)  # of each card
-        self._rules = Rules(r, task.clues, task.lives, self._copies)
+        self._rules = Rules(r, task.clues, task.lives, task.keeps, self._copies)
         bounds: dict[str, tuple[Any, Any]] = {
             "deck": (0, c * r - 1),
             "hands": (-1, c * r - 1),

@@ -39,6 +39,7 @@ class Rules(NamedTuple):
     ranks: int
     clues: int
     lives: int
+    keeps: bool  # a lost game keeps its score
     copies: I32  # [K] how many cards of a kind there are
 
 
@@ -104,7 +105,7 @@ def step(
             target = np.uint64((np.int64(turn) + 1 + action // values) % players)
             _tell(b, target, action % values, by_rank, table, rules.ranks)
         tally[b, TURN] = (np.int64(turn) + 1) % players
-        reward[b] = score - before if tally[b, LIVES] > 0 else -before
+        reward[b] = score - before if tally[b, LIVES] > 0 or rules.keeps else -before
         full = score == colours * rules.ranks
         terminated[b] = (tally[b, LIVES] == 0) | full | (tally[b, LEFT] == 0)
     return True
