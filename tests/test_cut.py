@@ -195,7 +195,7 @@ def test_several_choices_are_checked():
 
 
 @pytest.mark.parametrize("numbers", [True, False])
-@pytest.mark.parametrize("rollout", [pytest.param(0, marks=pytest.mark.slow), 8])
+@pytest.mark.parametrize("rollout", [0, 8])
 def test_a_walker_learns_to_walk(numbers, rollout):
     """The best return is 8; one that drifts at random earns 0, or 2 of choices."""
     task = Walk(limit=8, numbers=numbers, end=1e9)

@@ -57,7 +57,6 @@ def test_a_lost_game_may_keep_its_score():
 
 
 @pytest.mark.nojit
-@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS, ids=spec_of)
 def test_step_by_step(task):
     rewards = held_against(task, NaiveHanabi, 8, 3, careful(task, 2))
@@ -81,7 +80,6 @@ def original(task):
     return pyspiel.load_game("hanabi", parameters)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS, ids=spec_of)
 def test_beside_the_original(task):
     game, env, choose, games = original(task), task.start(5), careful(task, 5), 5
@@ -129,7 +127,6 @@ def test_refused(text, complaint):
         make_env(text)
 
 
-@pytest.mark.slow
 def test_games_that_were_kept_are_whole():
     env = SMALL.start(2)
     env.reset(np.random.default_rng(0))

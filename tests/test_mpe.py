@@ -194,7 +194,6 @@ def test_beside_mpe2(task):
     beside(task, 0)
 
 
-@pytest.mark.slow
 @pytest.mark.nojit
 @pytest.mark.parametrize("task", TASKS + MORE, ids=spec_of)
 def test_beside_mpe2_for_long(task):
@@ -205,7 +204,6 @@ def test_beside_mpe2_for_long(task):
         assert (paid[:, -1] > 4).any()  # something was taken or brought
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS, ids=spec_of)
 def test_starts_are_distributed_alike(task):
     """The means and spreads of what agents see first, over 3,000 starts of each."""
@@ -224,7 +222,6 @@ def test_starts_are_distributed_alike(task):
             assert (apart <= 5 * np.sqrt((a.var(axis=0) + b.var(axis=0)) / 3000) + 1e-6).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("task", [Tag(opponents="script"), Adversary(opponents="script")], ids=spec_of)
 def test_scripts_play_better_than_chance(task):
     """What chance wins against a script is less than against chance."""

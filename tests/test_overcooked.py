@@ -26,8 +26,8 @@ def eager(task, seed):
     "task",
     [
         Overcooked(steps=60, shaped=1),
-        pytest.param(Overcooked("forced_coordination", view="vector", steps=300, shaped=0.5), marks=pytest.mark.slow),
-        pytest.param(Overcooked("counter_circuit", manual=True, steps=300, shaped=1), marks=pytest.mark.slow),
+        Overcooked("forced_coordination", view="vector", steps=300, shaped=0.5),
+        Overcooked("counter_circuit", manual=True, steps=300, shaped=1),
     ],
     ids=spec_of,
 )
@@ -35,7 +35,6 @@ def test_step_by_step(task):
     held_against(task, NaiveKitchen, 3, 3, eager(task, 2))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("manual", [False, True])
 @pytest.mark.parametrize("view", ["grid", "vector"])
 @pytest.mark.parametrize("layout", LAYOUTS)

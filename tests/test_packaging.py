@@ -26,7 +26,6 @@ from counterplay.solvers import SOLVERS
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(counterplay.__file__).resolve().parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
-LONG = ("blueprints.md", "resolving_holdem.md")  # whose examples compile and solve for a minute
 MODULES = {"open-spiel": {"pyspiel", "open_spiel"}, "pillow": {"PIL"}}  # packages of other import names than their own
 
 
@@ -119,11 +118,7 @@ def test_links_lead_somewhere(page):
 
 @pytest.mark.parametrize(
     "page",
-    [
-        pytest.param(p, id=p.name, marks=[pytest.mark.slow] if p.name in LONG else [])
-        for p in PAGES
-        if blocks(p, "python")
-    ],
+    [pytest.param(p, id=p.name) for p in PAGES if blocks(p, "python")],
 )
 def test_python_examples_run(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -47,7 +47,6 @@ def play(task, batch, seed):
 
 
 @pytest.mark.nojit
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "units", ["3m", "2s3z", "5m_vs_6m", "1m1M1s1z1l1h", "8m", "3s_vs_5z", "1s1z_vs_2l1h", "1h_vs_9l"]
 )
@@ -56,7 +55,6 @@ def test_step_by_step(units):
     assert returns.max() > 0
 
 
-@pytest.mark.slow
 def test_equal_sides_win_now_and_then_and_a_victory_is_worth_two():
     task = Skirmish()
     env, choose = task.start(500), eager(task, 1, share=1.0)

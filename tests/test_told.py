@@ -36,7 +36,7 @@ def telling(workers=0):
     return from_parallel(Telling, reward="team", limit=STEPS, workers=workers)
 
 
-@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [0, 2])
 def test_infos_are_what_episodes_told_last(workers):
     env = telling(workers).start(3)
     env.reset(np.random.default_rng(0))
@@ -128,7 +128,6 @@ def test_what_it_refuses_is_a_sentence(monkeypatch):
         counterplay.train("iql", "two_step", steps=10, wandb="games")
 
 
-@pytest.mark.slow
 def test_weights_and_biases_offline(tmp_path, monkeypatch):
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")

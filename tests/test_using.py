@@ -213,7 +213,6 @@ def written(run, folder, kind):
     return made
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("learner", "env", "settings"), CASES, ids=lambda part: part if isinstance(part, str) else "")
 @pytest.mark.parametrize("kind", exporting.FORMATS)
 def test_every_kind_of_learner_is_exported(learner, env, settings, kind, tmp_path):
@@ -287,7 +286,6 @@ def test_export_on_the_command_line(tmp_path, monkeypatch, forager):
     assert not (tmp_path / "a.onnx").exists()
 
 
-@pytest.mark.slow
 def test_ten_lines_serve_it(tmp_path, monkeypatch, capsys):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")

@@ -185,7 +185,6 @@ def test_beside_rware():
     assert went > 20
 
 
-@pytest.mark.slow
 @pytest.mark.nojit
 @pytest.mark.filterwarnings("ignore:overflow encountered")  # random numbers wrap around
 @pytest.mark.parametrize("task", TASKS, ids=spec_of)
@@ -258,7 +257,6 @@ def test_picture():
     assert env.render(0).splitlines()[-2] == " . . . . G G . . . ."
 
 
-@pytest.mark.slow
 def test_starts_are_distributed_alike():
     """Each cell, way and shelf is as likely as any other: no frequency of 20,000 starts is far from its mean."""
     env = Warehouse(height=2).start(20_000)
@@ -284,7 +282,6 @@ def test_ids_of_rware():
         make_env("rware-tiny-1ag-hard-v2")
 
 
-@pytest.mark.slow
 def test_sizes_are_those_of_rware():
     gymnasium = pytest.importorskip("gymnasium")
     pytest.importorskip("rware")

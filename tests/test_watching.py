@@ -59,7 +59,6 @@ def test_an_environment_becomes_a_picture_and_a_page(text):
         assert len(data["ground"]) + len(frame["shapes"]) == len(shot.view.shapes)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("text", [one if isinstance(one, str) else one.values[0] for one in EXAMPLES])
 def test_every_environment_is_drawn_and_becomes_a_picture_and_a_page(text):
     test_an_environment_is_drawn_at_every_step_and_has_words_for_what_can_be_done(text)
@@ -151,7 +150,6 @@ def test_mistakes(run, arguments, says):
     assert says in err
 
 
-@pytest.mark.slow
 def test_a_skirmish_tells_whether_it_was_won():
     env, rng = make_env("skirmish").start(64), np.random.default_rng(0)
     step, total = env.reset(np.random.default_rng(1)), np.zeros(64)
