@@ -194,7 +194,6 @@ def test_beside_mpe2(task):
     beside(task, 0)
 
 
-@pytest.mark.nojit
 @pytest.mark.parametrize("task", TASKS + MORE, ids=spec_of)
 def test_beside_mpe2_for_long(task):
     paid = np.concatenate([beside(task, seed) for seed in range(12)])

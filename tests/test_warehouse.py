@@ -185,8 +185,6 @@ def test_beside_rware():
     assert went > 20
 
 
-@pytest.mark.nojit
-@pytest.mark.filterwarnings("ignore:overflow encountered")  # random numbers wrap around
 @pytest.mark.parametrize("task", TASKS, ids=spec_of)
 def test_beside_rware_for_long(task):
     paid, ties, went = np.sum([beside(task, 10, seed) for seed in range(3)], axis=0)
