@@ -112,19 +112,26 @@ def _find_rows(filled: Any, seen: Any, step: Any, now: Any, following: Any, epis
                 taken += 1
 
 
+def parts_of(
+    episodes: int, epochs: int, parts: int, rng: np.random.Generator
+) -> Iterator[npt.NDArray[np.int64] | None]:
+    """Yield which episodes a minibatch is made of, epoch by epoch; None: of all, in their order."""
+    parts = together.least(min(parts, episodes))  # none is empty where an environment plays fewer episodes
+    for _ in range(epochs):
+        yield from [None] if parts == 1 else np.array_split(rng.permutation(episodes), parts)
+
+
 def minibatches(
     batch: Batch, known: Sequence[Tensor | None], epochs: int, parts: int, rng: np.random.Generator
 ) -> Iterator[tuple[Batch, list[Any]]]:
     """Yield a batch's parts, of whole episodes, epoch by epoch, each with its part of what is `known`, [B, ...]."""
-    parts = together.least(min(parts, len(batch.filled)))  # none is empty where an environment plays fewer episodes
-    for _ in range(epochs):
-        if parts == 1:
+    for part in parts_of(len(batch.filled), epochs, parts, rng):
+        if part is None:
             yield batch, [*known]
             continue
-        for part in np.array_split(rng.permutation(len(batch.filled)), parts):
-            chosen = like(batch.filled, part)  # what is merged stays behind: that is of whole batches
-            some = Batch(*(None if whole is None else whole[chosen] for whole in batch[:-1]))  # type: ignore[arg-type]
-            yield some, [None if whole is None else whole[chosen] for whole in known]
+        chosen = like(batch.filled, part)  # what is merged stays behind: that is of whole batches
+        some = Batch(*(None if whole is None else whole[chosen] for whole in batch[:-1]))  # type: ignore[arg-type]
+        yield some, [None if whole is None else whole[chosen] for whole in known]
 
 
 def mean_agent(numbers: Tensor, present: Tensor | None) -> Tensor:
