@@ -19,10 +19,9 @@ from torch import Tensor
 from counterplay.agents import together
 from counterplay.agents.learner import no_memory_between_cuts, suits, within
 from counterplay.agents.memory import admit
-from counterplay.agents.nn.bodies import Bodied
 from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.mixers import make_mixer
-from counterplay.agents.nn.norm_fit import Samples, fit
+from counterplay.agents.nn.norm_chain import Samples, fit
 from counterplay.agents.on_policy import numbers
 from counterplay.agents.q_learning import ActionValues, ActionValueSettings
 from counterplay.agents.returns import td_lambda
@@ -92,9 +91,8 @@ class PQN(ActionValues):
 
     def _at_once(self, batch: Batch, target: Tensor, rng: np.random.Generator) -> dict[str, float] | None:
         """Do the same in one kernel; None where there is none for these agents, or more to do than it does."""
-        chain = self.agents.chain if isinstance(self.agents, Bodied) else None
-        alone = self.device.type == "cpu" and together.peers().size == 1 and type(self).loss is PQN.loss
-        if chain is None or not alone or "mixer" in self.networks:
+        alone = together.peers().size == 1 and len(self.networks) == 1 and type(self).loss is PQN.loss
+        if self._laid is None or not alone:
             return None
         rows = batch.rows()
         at = rows.seen.index_select(0, rows.now)
@@ -106,12 +104,15 @@ class PQN(ActionValues):
             there = host(present).ravel() > 0
             obs, action, goal, episode = obs[there], action[there], goal[there], episode[there]
         samples = Samples(obs, action, goal)
-        begins = np.searchsorted(episode, np.arange(len(batch.filled) + 1))
-        every, found = np.arange(len(episode)), []
-        for part in parts_of(len(batch.filled), self.settings.epochs, self.settings.minibatches, rng):
-            found.append(every if part is None else np.concatenate([every[begins[b] : begins[b + 1]] for b in part]))
+        begins = np.searchsorted(episode, np.arange(1, len(batch.filled)))
+        every = np.arange(len(episode))
+        pieces = np.split(every, begins)
+        found = [
+            every if part is None else np.concatenate([pieces[b] for b in part])
+            for part in parts_of(len(pieces), self.settings.epochs, self.settings.minibatches, rng)
+        ]
         ends = np.cumsum([len(each) for each in found])
-        figures = fit(chain, self.optimiser, samples, np.concatenate(found), ends, self.settings.clip)
+        figures = fit(self._laid, self.optimiser, samples, np.concatenate(found), ends, self.settings.clip)
         self.updates += len(figures)
         return dict(zip(("loss", "value", "gradient"), figures.mean(axis=0).tolist(), strict=True))
 

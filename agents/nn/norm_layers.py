@@ -20,7 +20,7 @@ from counterplay.agents.nn.dense import as_array
 from counterplay.agents.nn.normed import mean_and_scale, sum_of
 from counterplay.engine.errors import UserError
 from counterplay.engine.jit import Index, inlined, jit
-from counterplay.engine.products import affine, multiply, transpose
+from counterplay.engine.products import affine, aligned, transpose
 from counterplay.engine.simd import WIDE, load, total, zeros
 
 
@@ -32,7 +32,7 @@ class Chain(NamedTuple):
 
 
 _EACH = 4  # parameters of a layer: weights [K, I], biases, gains and shifts [K]
-_MANY = 256  # rows at a time, where nothing is kept of them
+MANY = 256  # rows at a time, where nothing is kept of them
 # Numbers between one row and the next: a column of rows that lie a power of two apart is in a few sets of the first
 # cache, which cannot hold it.
 GAP = 16
@@ -90,11 +90,11 @@ def _answers(x: Tensor, parameters: Sequence[Tensor]) -> Tensor:
     """Return what the last layer makes of x, and keep nothing: some rows after another, whose numbers stay near."""
     inputs, outputs = x.shape[-1], len(parameters[-1])
     rows = x.reshape(-1, inputs)
-    if len(rows) <= _MANY:
+    if len(rows) <= MANY:
         return _run(x, parameters)[0]
     found = x.new_empty(len(rows), outputs)
-    for start in range(0, len(rows), _MANY):
-        found[start : start + _MANY] = _run(rows[start : start + _MANY], parameters)[0]
+    for start in range(0, len(rows), MANY):
+        found[start : start + MANY] = _run(rows[start : start + MANY], parameters)[0]
     return found.view(*x.shape[:-1], outputs)
 
 
@@ -113,8 +113,8 @@ class _NormLayers(torch.autograd.Function):
         slope, apart = as_array(grad.contiguous()), np.uint64(grad.shape[-1])
         for number in reversed(range(len(ctx.kept))):
             layer: _Layer = ctx.kept[number]
-            of = [np.zeros(p.shape, np.float32) for p in parameters[_EACH * number : _EACH * (number + 1)]]
-            to_x = np.zeros(len(layer.x) if number or ctx.needs_input_grad[0] else 0, np.float32)
+            of = [np.empty(p.shape, np.float32) for p in parameters[_EACH * number : _EACH * (number + 1)]]
+            to_x = np.empty(len(layer.x) if number or ctx.needs_input_grad[0] else 0, np.float32)
             arrays = layer.x, layer.weight, layer.gain, layer.made, layer.scale, layer.out, slope
             sizes = layer.given, layer.apart, apart, layer.rows, layer.inputs, layer.outputs
             backward(*arrays, of[0].reshape(-1), of[1], of[2], of[3], to_x, *sizes)
@@ -144,7 +144,7 @@ def forward(
     Rows of x begin `given` numbers from each other, those of what is made `apart`.
     """
     zero, one, nothing = np.uint64(0), np.uint64(1), np.float32(0)
-    turned = np.empty(inputs * outputs, np.float32)
+    turned = aligned(inputs * outputs)
     transpose(weight, zero, outputs, inputs, turned)
     affine(
         x, zero, given, one, turned, zero, outputs, bias, zero, zero,
@@ -182,13 +182,14 @@ def backward(
     inputs: Index,
     outputs: Index,
 ) -> None:  # pragma: no cover
-    """Take gradients of a layer's outputs back: add to those of its parameters, and of x if they are not empty.
+    """Take gradients of a layer's outputs back: set those of its parameters, and of x if they are not empty.
 
     Rows of x and of its gradients begin `given` numbers from each other, those of what was made `apart`, of the
     outputs' gradients `distance`.
     """
     zero, one, nothing, space = np.uint64(0), np.uint64(1), np.float32(0), outputs + np.uint64(GAP)
-    back = np.empty(rows * space, np.float32)
+    back, none = np.empty(rows * space, np.float32), np.zeros(inputs, np.float32)
+    to_bias[:], to_gain[:], to_shift[:] = nothing, nothing, nothing
     for row in range(rows):  # in loops of a few arrays each, which become vector instructions
         at, by, to, start = row * apart, scale[row], row * space, row * distance
         for j in range(outputs):
@@ -205,9 +206,15 @@ def backward(
             back[to + j] = by * (back[to + j] - mean - made[at + j] * along)
         for j in range(outputs):
             to_bias[j] += back[to + j]
-    multiply(back, zero, one, space, x, zero, given, to_weight, zero, inputs, outputs, inputs, rows)
+    affine(
+        back, zero, one, space, x, zero, given, none, zero, zero,
+        to_weight, zero, inputs, outputs, inputs, rows, False,
+    )  # fmt: skip
     if len(to_x):
-        multiply(back, zero, space, one, weight, zero, inputs, to_x, zero, given, rows, inputs, outputs)
+        affine(
+            back, zero, space, one, weight, zero, inputs, none, zero, zero,
+            to_x, zero, given, rows, inputs, outputs, False,
+        )  # fmt: skip
 
 
 @inlined
