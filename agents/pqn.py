@@ -5,6 +5,9 @@ diverging is LayerNorm in the networks (`body=norm`; section 3). Targets are lam
 follow (algorithm 1), worked out by the networks as they are before an update's first epoch. With `mixer=vdn` a team's
 value is the sum of its agents' (PQN-VDN, section 5.4); any other mixer of `nn.mixers` goes too.
 
+Targets are known before the first minibatch, so that agents which are nothing but such layers go through all of them in
+one kernel (`nn.norm_chain`); the same, step by step, is the way of all others.
+
 Departures: Adam in place of RAdam; minibatches are made of whole pieces of episodes. Where episodes are long, `rollout`
 cuts them.
 """
