@@ -54,6 +54,7 @@ class Going:
 
     def __init__(self, task: Task, batch: int) -> None:
         self.env = task.start(batch)
+        self._renews = isinstance(self.env, Continuing)  # asked once: a protocol's check is slow
         many = self.env.batch
         self.shown: Step | None = None  # None: nothing has begun
         self.earned = np.zeros(many if self.env.spec.team else (many, self.env.spec.agents))
@@ -117,9 +118,9 @@ class Going:
         self, step: Step, ended: npt.NDArray[np.bool_], rng: np.random.Generator
     ) -> tuple[Step, npt.NDArray[np.bool_]]:
         """Begin anew what can be, of those that have just `ended`; return the step that is shown then, and which."""
-        if isinstance(self.env, Continuing):
+        if self._renews:
             self.earned[ended], self.age[ended] = 0, 0
-            return self.env.renew(ended, rng), ended
+            return self.env.renew(ended, rng), ended  # type: ignore[attr-defined]
         if (step.terminated | step.truncated).all():
             return self._begin(rng), np.ones_like(ended)
         return step, np.zeros_like(ended)

@@ -5,6 +5,9 @@ diverging is LayerNorm in the networks (`body=norm`; section 3). Targets are lam
 follow (algorithm 1), worked out by the networks as they are before an update's first epoch. With `mixer=vdn` a team's
 value is the sum of its agents' (PQN-VDN, section 5.4); any other mixer of `nn.mixers` goes too.
 
+Targets are known before the first minibatch, so that agents which are nothing but such layers go through all of them in
+one kernel (`nn.norm_chain`); the same, step by step, is the way of all others.
+
 Departures: Adam in place of RAdam; minibatches are made of whole pieces of episodes. Where episodes are long, `rollout`
 cuts them.
 """
@@ -21,11 +24,12 @@ from counterplay.agents.learner import no_memory_between_cuts, suits, within
 from counterplay.agents.memory import admit
 from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.mixers import make_mixer
+from counterplay.agents.nn.norm_chain import Samples, fit
 from counterplay.agents.on_policy import numbers
 from counterplay.agents.q_learning import ActionValues, ActionValueSettings
 from counterplay.agents.returns import td_lambda
 from counterplay.agents.rollout import Episodes, greedy
-from counterplay.agents.team import Batch, at_actions, minibatches, put_rows, take_rows
+from counterplay.agents.team import Batch, at_actions, minibatches, parts_of, put_rows, take_rows
 from counterplay.engine.env import MAX_STEPS, EnvSpec
 
 
@@ -73,15 +77,47 @@ class PQN(ActionValues):
         self.scales.learn_rewards(episodes)  # inputs keep the scale that they were played with
         batch = self.batch(episodes, np.ones(len(episodes.filled), np.float32))
         target = self.target(batch)
-        figures = []
+        figures = self._at_once(batch, target, rng) or self._by_parts(batch, target, rng)
+        self.scales.learn_inputs(episodes)
+        self.steps += int(together.total(episodes.steps))
+        self.explorer.learned()
+        return figures | paid | {"epsilon": self.epsilon}
+
+    def _by_parts(self, batch: Batch, target: Tensor, rng: np.random.Generator) -> dict[str, float]:
+        """Follow the gradients of an update's minibatches, and return figures by name."""
+        settings, figures = self.settings, []
         for part, (goal,) in minibatches(batch, [target], settings.epochs, settings.minibatches, rng):
             loss, found = self.loss(part, goal)
             (norm,) = self.descend(loss)
             figures.append(found | {"gradient": norm})
-        self.scales.learn_inputs(episodes)
-        self.steps += int(together.total(episodes.steps))
-        self.explorer.learned()
-        return numbers(figures) | paid | {"epsilon": self.epsilon}
+        return numbers(figures)
+
+    def _at_once(self, batch: Batch, target: Tensor, rng: np.random.Generator) -> dict[str, float] | None:
+        """Do the same in one kernel; None where there is none for these agents, or more to do than it does."""
+        alone = together.peers().size == 1 and len(self.networks) == 1 and type(self).loss is PQN.loss
+        if self._laid is None or not alone:
+            return None
+        rows = batch.rows()
+        at = rows.seen.index_select(0, rows.now)
+        present = batch.present(at)
+        shown = (take_rows(batch.obs, at), take_rows(batch.action, rows.step), take_rows(target, rows.step))
+        obs, action, goal = (host(part.flatten(0, 1)) for part in shown)
+        episode = host(rows.episode).repeat(self.spec.agents)
+        if present is not None:
+            there = host(present).ravel() > 0
+            obs, action, goal, episode = obs[there], action[there], goal[there], episode[there]
+        samples = Samples(obs, action, goal)
+        begins = np.searchsorted(episode, np.arange(1, len(batch.filled)))
+        every = np.arange(len(episode))
+        pieces = np.split(every, begins)
+        found = [
+            every if part is None else np.concatenate([pieces[b] for b in part])
+            for part in parts_of(len(pieces), self.settings.epochs, self.settings.minibatches, rng)
+        ]
+        ends = np.cumsum([len(each) for each in found])
+        figures = fit(self._laid, self.optimiser, samples, np.concatenate(found), ends, self.settings.clip)
+        self.updates += len(figures)
+        return dict(zip(("loss", "value", "gradient"), figures.mean(axis=0).tolist(), strict=True))
 
     @torch.no_grad()
     def target(self, batch: Batch) -> Tensor:

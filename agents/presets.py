@@ -82,7 +82,9 @@ _FAR: dict[str, bool | int | float | str] = {
 }
 _FAR |= {"epsilon_steps": 20_000}
 _NEW: dict[str, bool | int | float | str] = {"novelty": "counts", "curiosity": 0.1}
-_POLE = {"rollout": 32, "lr": 1e-3, "epsilon_steps": 50_000, "scale_rewards": False, "td_lambda": 0.9}
+# Nearly purejaxql's own of CartPole: many small updates, slowly (64 minibatches of 128 moves an update).
+_POLE = {"rollout": 64, "epochs": 4, "minibatches": 16, "hidden": 128, "lr": 2e-4, "td_lambda": 0.95}
+_POLE |= {"epsilon_steps": 50_000, "scale_rewards": False}
 
 # Torques matter soon or never, and what was played is worth going through ten times.
 _SWING = {"envs": 16, "gamma": 0.9, "epochs": 10, "entropy": 0.0, "lr_steps": 200_000}

@@ -19,6 +19,7 @@ from counterplay.agents.nn.adam import Adam, flatten
 from counterplay.agents.nn.bodies import FAST, Bodied
 from counterplay.agents.nn.device import host, like
 from counterplay.agents.nn.networks import AgentNetwork, Scale, Scales
+from counterplay.agents.nn.norm_chain import Laid, answers, laid_out
 from counterplay.agents.novelty import novelty
 from counterplay.agents.returns import Floats, Lives, Mask
 from counterplay.agents.rollout import Episodes
@@ -112,19 +113,26 @@ def _find_rows(filled: Any, seen: Any, step: Any, now: Any, following: Any, epis
                 taken += 1
 
 
+def parts_of(
+    episodes: int, epochs: int, parts: int, rng: np.random.Generator
+) -> Iterator[npt.NDArray[np.int64] | None]:
+    """Yield which episodes a minibatch is made of, epoch by epoch; None: of all, in their order."""
+    parts = together.least(min(parts, episodes))  # none is empty where an environment plays fewer episodes
+    for _ in range(epochs):
+        yield from [None] if parts == 1 else np.array_split(rng.permutation(episodes), parts)
+
+
 def minibatches(
     batch: Batch, known: Sequence[Tensor | None], epochs: int, parts: int, rng: np.random.Generator
 ) -> Iterator[tuple[Batch, list[Any]]]:
     """Yield a batch's parts, of whole episodes, epoch by epoch, each with its part of what is `known`, [B, ...]."""
-    parts = together.least(min(parts, len(batch.filled)))  # none is empty where an environment plays fewer episodes
-    for _ in range(epochs):
-        if parts == 1:
+    for part in parts_of(len(batch.filled), epochs, parts, rng):
+        if part is None:
             yield batch, [*known]
             continue
-        for part in np.array_split(rng.permutation(len(batch.filled)), parts):
-            chosen = like(batch.filled, part)  # what is merged stays behind: that is of whole batches
-            some = Batch(*(None if whole is None else whole[chosen] for whole in batch[:-1]))  # type: ignore[arg-type]
-            yield some, [None if whole is None else whole[chosen] for whole in known]
+        chosen = like(batch.filled, part)  # what is merged stays behind: that is of whole batches
+        some = Batch(*(None if whole is None else whole[chosen] for whole in batch[:-1]))  # type: ignore[arg-type]
+        yield some, [None if whole is None else whole[chosen] for whole in known]
 
 
 def mean_agent(numbers: Tensor, present: Tensor | None) -> Tensor:
@@ -195,6 +203,7 @@ class Team:
         self.steps = self.updates = 0
         self.device = torch.device("cpu")  # where the networks are
         self._memory: Tensor | None = None
+        self._laid: Laid | None = None  # the agents' network, where it is a chain on the CPU
         self._last: Tensor | None = None
 
     def agent_network(self, outputs: int | None = None, dueling: bool = False) -> AgentNetwork | Bodied:
@@ -262,6 +271,8 @@ class Team:
             for (names, _), parts in zip(groups, self.optimiser.parts, strict=True)
             for name, part in zip(names, parts, strict=True)
         }
+        chain = self.agents.chain if isinstance(self.agents, Bodied) and self.device.type == "cpu" else None
+        self._laid = None if chain is None else laid_out(chain, fast["agents"])
         slow = {name: target for name, target in self.targets.items() if any(True for _ in target.parameters())}
         self._pairs = [(flatten([target])[0], fast[name]) for name, target in slow.items()]
 
@@ -307,6 +318,8 @@ class Team:
     def outputs(self, step: Step) -> npt.NDArray[np.float32]:
         """Return what the agents' networks say, [B, N, A], and remember what was seen."""
         obs = self._scaled(self.scales.obs, torch.from_numpy(step.obs).to(self.device))
+        if self._laid is not None and self.agents is self.networks["agents"]:
+            return answers(self._laid, obs)
         outputs, self._memory = self.agents(obs[:, None], self._last, self._memory)
         return host(outputs[:, 0])
 

@@ -3,8 +3,9 @@
     python benchmarks/networks.py             # measure, write results/networks.json, renew the table
     python benchmarks/networks.py --table     # renew the table of docs/training.md from the results
 
-Sizes are those of an update by QMIX: 32 episodes of 50 steps, two agents, hidden layers of 64. Both sides take turns;
-figures are medians of rounds, in microseconds of processor time, autograd's own work included.
+Sizes are those of an update by QMIX, 32 episodes of 50 steps, two agents, hidden layers of 64; and of an epoch of one
+by PQN, 16 minibatches of 128 moves, hidden layers of 256. Both sides take turns; figures are medians of rounds, in
+microseconds of processor time, autograd's own work included.
 """
 
 import argparse
@@ -24,8 +25,11 @@ from counterplay.agents.nn.adam import Adam  # noqa: E402
 from counterplay.agents.nn.dense import MLP  # noqa: E402
 from counterplay.agents.nn.gru import GRU  # noqa: E402
 from counterplay.agents.nn.mixers import QMIX  # noqa: E402
+from counterplay.agents.nn.norm_chain import Samples, fit, laid_out  # noqa: E402
+from counterplay.agents.nn.norm_layers import Chain  # noqa: E402
 
 ROUNDS, REPEATS = 15, 20
+WIDE, MOVES, PART = 256, 2048, 128
 ROWS, STEPS, HIDDEN, OBSERVATION, STATE, AGENTS = 1600, 50, 64, 12, 24, 2
 
 
@@ -84,6 +88,7 @@ def pairs() -> dict[str, tuple[Work, Work]]:
         found[f"{name}: forwards"] = forwards(ours, given), forwards(theirs, given)
         found[f"{name}: both ways"] = both_ways(ours, given), both_ways(theirs, given)
     found["clipping and Adam, 11,000 parameters"] = steps()
+    found["layers with LayerNorm, 4-256-256-2: PQN's update by 2,048 moves, 16 minibatches"] = updates()
     return found
 
 
@@ -100,6 +105,31 @@ def steps() -> tuple[Work, Work]:
         peer.step()
 
     return lambda: mine.step(10.0), step
+
+
+def updates() -> tuple[Work, Work]:
+    """Return one epoch of an update by PQN, of ours and of PyTorch's."""
+    chain, peer = ([nn.Linear(4, WIDE), nn.LayerNorm(WIDE), nn.Linear(WIDE, WIDE), nn.LayerNorm(WIDE)] for _ in "12")
+    ours, theirs = nn.ModuleList([*chain, nn.Linear(WIDE, 2)]), nn.ModuleList([*peer, nn.Linear(WIDE, 2)])
+    mine, optimiser = Adam([([ours], 1e-4)]), torch.optim.Adam(theirs.parameters(), 1e-4, fused=True)
+    layers = [(ours[0], ours[1]), (ours[2], ours[3])]
+    laid = laid_out(Chain(layers, ours[4]), mine.vectors()[0])
+    obs, action, target = torch.randn(MOVES, 4), torch.randint(2, (MOVES,)), torch.randn(MOVES)
+    samples, order = Samples(obs.numpy(), action.numpy(), target.numpy()), torch.randperm(MOVES)
+    ends = torch.arange(PART, MOVES + 1, PART).numpy()
+
+    def update() -> None:
+        for rows in order.split(PART):
+            x = obs[rows]
+            for linear, norm in ((theirs[0], theirs[1]), (theirs[2], theirs[3])):
+                x = F.relu(norm(linear(x)))
+            value = theirs[4](x).gather(1, action[rows][:, None])[:, 0]
+            optimiser.zero_grad()
+            F.mse_loss(value, target[rows]).backward()
+            nn.utils.clip_grad_norm_(theirs.parameters(), 10.0)
+            optimiser.step()
+
+    return lambda: fit(laid, mine, samples, order.numpy(), ends, 10.0), update
 
 
 def measure() -> None:

@@ -22,10 +22,10 @@ _lowered: Any = extending.lower_builtin
 
 LANES = 16
 WIDE = np.uint64(LANES)
-_HALF = 8  # rows and columns of a transposition
+SQUARE = 8  # rows and columns of a transposition
 
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
-_EIGHT = ir.VectorType(ir.FloatType(), _HALF)
+EIGHT = ir.VectorType(ir.FloatType(), SQUARE)
 _INTEGERS, _SHORTS = (ir.VectorType(ir.IntType(bits), LANES) for bits in (32, 16))
 _FLAGS = ("contract",)  # as in `engine.jit`
 
@@ -95,29 +95,30 @@ def highest(x: Any) -> Any:
 
 def interleave(a: Any, rows: Any, k: Any, i: Any, out: Any, to: Any) -> None:
     """Lay entries i .. i + 8 of eight rows side by side: out[to + 16 l + r] = a[rows[k + r] + i + l]."""
-    for r in range(_HALF):
-        for m in range(_HALF):
+    for r in range(SQUARE):
+        for m in range(SQUARE):
             out[int(to) + LANES * m + r] = a[int(rows[int(k) + r]) + int(i) + m]
 
 
 def scatter_add(a: Any, at: Any, out: Any, rows: Any, k: Any, i: Any) -> None:
     """Add what lies side by side to eight rows: out[rows[k + r] + i + l] += a[at + 16 l + r]."""
-    for r in range(_HALF):
-        for m in range(_HALF):
+    for r in range(SQUARE):
+        for m in range(SQUARE):
             out[int(rows[int(k) + r]) + int(i) + m] += a[int(at) + LANES * m + r]
 
 
-def _pointer(builder: Any, array: Any, index: Any, vector: Any) -> Any:
+# Parts of what is built here, for `engine.products` too.
+def pointer(builder: Any, array: Any, index: Any, vector: Any) -> Any:
     return builder.bitcast(builder.gep(array, [index]), vector.as_pointer())
 
 
-def _read(builder: Any, pointer: Any) -> Any:
+def read(builder: Any, pointer: Any) -> Any:
     found = builder.load(pointer)
     found.align = 4
     return found
 
 
-def _write(builder: Any, value: Any, pointer: Any) -> None:
+def write(builder: Any, value: Any, pointer: Any) -> None:
     builder.store(value, pointer).align = 4
 
 
@@ -126,7 +127,7 @@ def _shuffle(builder: Any, x: Any, y: Any, places: list[int]) -> Any:
     return builder.shuffle_vector(x, y, mask)
 
 
-def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
+def transposed(builder: Any, rows: list[Any]) -> list[Any]:
     """Transpose eight vectors of eight: pairs of floats, pairs of pairs, halves; within halves as long as it goes."""
     low, high = [0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15]
     a = [_shuffle(builder, rows[r], rows[r + 1], places) for r in (0, 2, 4, 6) for places in (low, high)]
@@ -165,14 +166,14 @@ def _(context: Any) -> Any:
 @_lowered(load, types.Array, types.uint64)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     array = context.make_array(signature.args[0])(context, builder, args[0])
-    return _read(builder, _pointer(builder, array.data, args[1], _FLOATS))
+    return read(builder, pointer(builder, array.data, args[1], _FLOATS))
 
 
 @_lowered(load, Raw, types.uint64)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     if signature.args[0].dtype != types.int16:
-        return _read(builder, _pointer(builder, args[0], args[1], _FLOATS))
-    found = builder.load(_pointer(builder, args[0], args[1], _SHORTS))
+        return read(builder, pointer(builder, args[0], args[1], _FLOATS))
+    found = builder.load(pointer(builder, args[0], args[1], _SHORTS))
     found.align = 2
     return builder.sitofp(builder.sext(found, _INTEGERS), _FLOATS)
 
@@ -185,12 +186,12 @@ def _(context: Any) -> Any:
 @_lowered(store, Raw, types.uint64, Floats)
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     if signature.args[0].dtype != types.int16:
-        _write(builder, args[2], _pointer(builder, args[0], args[1], _FLOATS))
+        write(builder, args[2], pointer(builder, args[0], args[1], _FLOATS))
         return context.get_dummy_value()
     zero, half, less = (ir.Constant(_FLOATS, [number] * LANES) for number in (0.0, 0.5, -0.5))
     away = builder.select(builder.fcmp_ordered(">=", args[2], zero), half, less)
     nearest = builder.fptosi(builder.fadd(args[2], away), _INTEGERS)
-    builder.store(builder.trunc(nearest, _SHORTS), _pointer(builder, args[0], args[1], _SHORTS)).align = 2
+    builder.store(builder.trunc(nearest, _SHORTS), pointer(builder, args[0], args[1], _SHORTS)).align = 2
     return context.get_dummy_value()
 
 
@@ -273,16 +274,16 @@ def _rows(builder: Any, arrays: Any, k: Any, i: Any) -> list[Any]:
     """Return pointers to entry i of eight rows of an array."""
     array, starts = arrays
     found = []
-    for r in range(_HALF):
+    for r in range(SQUARE):
         start = builder.load(builder.gep(starts, [builder.add(k, ir.Constant(k.type, r))]))
-        found.append(_pointer(builder, array, builder.add(start, i), _EIGHT))
+        found.append(pointer(builder, array, builder.add(start, i), EIGHT))
     return found
 
 
 def _columns(builder: Any, array: Any, at: Any) -> list[Any]:
     """Return pointers to the first eight of eight vectors that follow one another in an array."""
-    places = [builder.add(at, ir.Constant(at.type, LANES * m)) for m in range(_HALF)]
-    return [_pointer(builder, array, place, _EIGHT) for place in places]
+    places = [builder.add(at, ir.Constant(at.type, LANES * m)) for m in range(SQUARE)]
+    return [pointer(builder, array, place, EIGHT) for place in places]
 
 
 @_typed(interleave)
@@ -294,8 +295,8 @@ def _(context: Any) -> Any:
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     rows = _rows(builder, args[:2], args[2], args[3])
     columns = _columns(builder, args[4], args[5])
-    for value, pointer in zip(_transposed(builder, [_read(builder, r) for r in rows]), columns, strict=True):
-        _write(builder, value, pointer)
+    for value, place in zip(transposed(builder, [read(builder, r) for r in rows]), columns, strict=True):
+        write(builder, value, place)
     return context.get_dummy_value()
 
 
@@ -308,6 +309,6 @@ def _(context: Any) -> Any:
 def _(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     columns = _columns(builder, args[0], args[1])
     rows = _rows(builder, args[2:4], args[4], args[5])
-    for value, pointer in zip(_transposed(builder, [_read(builder, c) for c in columns]), rows, strict=True):
-        _write(builder, builder.fadd(_read(builder, pointer), value, flags=_FLAGS), pointer)  # a row may come twice
+    for value, place in zip(transposed(builder, [read(builder, c) for c in columns]), rows, strict=True):
+        write(builder, builder.fadd(read(builder, place), value, flags=_FLAGS), place)  # a row may come twice
     return context.get_dummy_value()

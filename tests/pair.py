@@ -81,6 +81,7 @@ def learned(name, spec, settings, episodes, cut):
     torch.set_num_threads(1)
     choice = find(name)
     learner = choice.make(spec, choice.with_settings(settings), 3)
+    learner._laid = None  # one process alone would follow gradients in a kernel, where nobody notes them
     slopes, true = [], together.averaged
 
     def noted(*arguments):

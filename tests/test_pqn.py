@@ -1,5 +1,7 @@
 """PQN: targets and loss against a slow oracle; it learns alone, in teams and from pieces of episodes, and resumes."""
 
+from dataclasses import replace
+
 import naive_learners as naive
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from test_q_learning import SPEC
 
 from counterplay import train
 from counterplay.agents import find
+from counterplay.agents.nn.norm_chain import answers
 
 PARTS = {
     "alone": {},
@@ -55,6 +58,40 @@ def test_loss(part):
     learner, batch = learned(part)
     loss, _ = learner.loss(batch, learner.target(batch))
     assert loss.item() == pytest.approx(pqn_loss(learner, batch), rel=1e-4)
+
+
+@pytest.mark.parametrize("lives", [False, True])
+@pytest.mark.parametrize("minibatches", [1, 3])
+def test_minibatches_in_one_kernel_are_those_one_by_one(lives, minibatches):
+    """Parameters, figures and counters; and agents say in play what their network does."""
+    entry, rng = find("pqn"), np.random.default_rng(minibatches)
+    spec = replace(SPEC, lives=lives)
+    given = {"hidden": 19, "ids": False, "minibatches": minibatches, "lr": 0.01, "clip": 1.0}
+    fast, slow = (entry.make(spec, entry.with_settings(given), 1) for _ in range(2))
+    slow._laid = None
+    for _ in range(2):
+        episodes = naive.random_episodes(rng, spec, 7)
+        figures = [learner.learn(episodes, np.random.default_rng(5)) for learner in (fast, slow)]
+        assert figures[0] == pytest.approx(figures[1], rel=1e-4)
+    assert (fast.updates, fast.optimiser.count) == (slow.updates, slow.optimiser.count) == (4 * minibatches,) * 2
+    assert fast._laid is not None
+    for mine, theirs in zip(fast.optimiser.vectors(), slow.optimiser.vectors(), strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-3)
+    shown = torch.from_numpy(rng.normal(size=(300, spec.agents, spec.observation)).astype(np.float32))
+    np.testing.assert_allclose(answers(fast._laid, shown), fast.agents(shown)[0].detach(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("settings", "whole"), [
+    ({"ids": False}, True),
+    ({}, False),  # which agent it is adds to the hidden layer
+    ({"ids": False, "shared": False}, False),
+    ({"ids": False, "last_action": True}, False),
+    ({"ids": False, "body": "mlp"}, False),
+])  # fmt: skip
+def test_which_agents_are_one_kernel(settings, whole):
+    entry = find("pqn")
+    learner = entry.make(SPEC, entry.with_settings({"hidden": 8, **settings}), 1)
+    assert (learner._laid is not None) == whole
 
 
 @pytest.mark.parametrize(("env", "settings", "best"), [

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from counterplay.agents.nn.norm_layers import norm_layers
+from counterplay.agents.nn.norm_layers import Chain, norm_layers
 from counterplay.engine.catalogue import is_own, load_object
 from counterplay.engine.env import EnvSpec
 from counterplay.engine.errors import UserError
@@ -46,9 +46,14 @@ class Normed(nn.Module):
         self.first, self.second = nn.Linear(spec.observation, hidden), nn.Linear(hidden, hidden)
         self.norm, self.norm_too = nn.LayerNorm(hidden), nn.LayerNorm(hidden)
 
+    @property
+    def layers(self) -> list[tuple[nn.Linear, nn.LayerNorm]]:
+        """The layers, each with its LayerNorm."""
+        return [(self.first, self.norm), (self.second, self.norm_too)]
+
     def forward(self, obs: Tensor) -> Tensor:
         """Return the last hidden layer."""
-        return norm_layers(obs, [(self.first, self.norm), (self.second, self.norm_too)])
+        return norm_layers(obs, self.layers)
 
 
 class Residual(nn.Module):
@@ -258,6 +263,15 @@ class Bodied(nn.Module):
     def out(self) -> nn.ModuleList:
         """The last layers."""
         return self.outs
+
+    @property
+    def chain(self) -> Chain | None:
+        """All of this network as layers with LayerNorm and a last one; None where it is something else, or more."""
+        body, out = self.bodies[0], self.outs[0]
+        more = len(self.groups) > 1 or any(part is not None for part in (self.ids, self.last, self.values))
+        if more or type(body) is not Normed or not isinstance(out, nn.Linear):
+            return None
+        return Chain(body.layers, out)
 
     def start(self, batch: int) -> Tensor | None:
         """Return the memory of agents that have seen nothing, [B, N, 2H]; None without recurrence."""

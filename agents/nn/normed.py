@@ -14,6 +14,7 @@ from torch import Tensor
 from counterplay.agents.nn.dense import as_array
 from counterplay.engine.jit import Index, inlined, jit
 from counterplay.engine.products import affine
+from counterplay.engine.simd import WIDE, fill, load, total, zeros
 
 _BLOCK = np.uint64(96)  # rows
 _EPSILON = np.float32(1e-5)  # LayerNorm's, as PyTorch's
@@ -37,39 +38,30 @@ def normed(
 
 @inlined
 def sum_of(numbers: Any, at: Index, width: Index) -> Any:  # pragma: no cover
-    """Return the sum of a row, in eight parts side by side."""
-    zero, four, eight = np.float32(0), np.uint64(4), np.uint64(8)
-    whole = width // eight * eight
-    a, b, c, d, e, f, g, h = zero, zero, zero, zero, zero, zero, zero, zero
-    for j in range(np.uint64(0), whole, eight):
-        i = at + j
-        a, b, c, d = a + numbers[i], b + numbers[i + 1], c + numbers[i + 2], d + numbers[i + 3]
-        i += four
-        e, f, g, h = e + numbers[i], f + numbers[i + 1], g + numbers[i + 2], h + numbers[i + 3]
+    """Return the sum of a row, in sixteen parts side by side."""
+    whole = width // WIDE * WIDE
+    sums = zeros()
+    for j in range(np.uint64(0), whole, WIDE):
+        sums = sums + load(numbers, at + j)
+    found = total(sums)
     for j in range(whole, width):
-        a += numbers[at + j]
-    return (a + b) + (c + d) + ((e + f) + (g + h))
+        found += numbers[at + j]
+    return found
 
 
 @inlined
 def mean_and_scale(made: Any, at: Index, width: Index) -> Any:  # pragma: no cover
     """Return the mean of a row, and by what its differences from it are multiplied for LayerNorm."""
-    zero, four, eight = np.float32(0), np.uint64(4), np.uint64(8)
-    whole = width // eight * eight
+    whole = width // WIDE * WIDE
     mean = sum_of(made, at, width) / np.float32(width)
-    a, b, c, d, e, f, g, h = zero, zero, zero, zero, zero, zero, zero, zero
-    for j in range(np.uint64(0), whole, eight):
-        i = at + j
-        p, q, r, s = made[i] - mean, made[i + 1] - mean, made[i + 2] - mean, made[i + 3] - mean
-        a, b, c, d = a + p * p, b + q * q, c + r * r, d + s * s
-        i += four
-        p, q, r, s = made[i] - mean, made[i + 1] - mean, made[i + 2] - mean, made[i + 3] - mean
-        e, f, g, h = e + p * p, f + q * q, g + r * r, h + s * s
+    sums, middle = zeros(), fill(mean)
+    for j in range(np.uint64(0), whole, WIDE):
+        apart = load(made, at + j) - middle
+        sums = sums + apart * apart
+    square = total(sums)
     for j in range(whole, width):
-        p = made[at + j] - mean
-        a += p * p
-    square = ((a + b) + (c + d) + ((e + f) + (g + h))) / np.float32(width)
-    return mean, np.float32(1) / np.sqrt(square + _EPSILON)
+        square += (made[at + j] - mean) * (made[at + j] - mean)
+    return mean, np.float32(1) / np.sqrt(square / np.float32(width) + _EPSILON)
 
 
 @inlined
