@@ -42,7 +42,6 @@ class PGPESettings:
     pairs: Annotated[int, "pairs of policies in a generation"] = 64
     episodes: Annotated[int, "episodes that each policy plays, over which its return is the mean"] = 4
     lr: Annotated[float, "learning rate of the centre (Adam)"] = 0.05
-    lr_steps: Annotated[int, "environment steps over which lr falls to 0, in a straight line; 0: never"] = 0
     deviation: Annotated[float, "standard deviation of parameters at the start"] = 0.1
     deviation_lr: Annotated[float, "learning rate of the deviations"] = 0.1
     hidden: Annotated[int, "width of hidden layers"] = 32
@@ -56,7 +55,6 @@ class PGPESettings:
             pairs=(1, inf),
             episodes=(1, inf),
             lr=(0, inf),
-            lr_steps=(0, inf),
             deviation=(1e-3, 100),
             deviation_lr=(0, inf),
             hidden=(1, 4096),
@@ -107,7 +105,7 @@ class PGPE:
         self.deviation = np.full(count, settings.deviation, np.float32)
         self.moments = np.zeros((2, count), np.float32)
         self.scale = Scale(spec.observation, 5.0)
-        self.generations = self.steps = 0
+        self.generations = 0
         self.numbers = np.eye(own, dtype=np.float32)
         self._drawn: Tensor | None = None  # [2K, P] the parameters being played; None: the centre
         self._env: Env | None = None
@@ -195,12 +193,10 @@ class PGPE:
         first += (1 - _FIRST) * (to_centre - first)
         second += (1 - _SECOND) * (np.square(to_centre) - second)
         mean, square = first / (1 - _FIRST**self.generations), second / (1 - _SECOND**self.generations)
-        left = max(0.0, 1 - self.steps / settings.lr_steps) if settings.lr_steps else 1.0
-        self.centre += settings.lr * left * mean / (np.sqrt(square) + _LEAST)
+        self.centre += settings.lr * mean / (np.sqrt(square) + _LEAST)
         change = np.clip(settings.deviation_lr * to_deviation, -_MOST * self.deviation, _MOST * self.deviation)
         self.deviation = np.maximum(self.deviation + change, _NARROW).astype(np.float32)
         self.scale.learn(torch.from_numpy(played.seen))
-        self.steps += played.steps
         return {"deviation": float(self.deviation.mean()), "best": float(played.fitness.max())}
 
     def state(self) -> dict[str, Any]:
@@ -211,7 +207,6 @@ class PGPE:
             "moments": self.moments,
             "scale": self.scale.state_dict(),
             "generations": self.generations,
-            "steps": self.steps,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -222,7 +217,6 @@ class PGPE:
             raise UserError("a standard deviation of its parameters is not positive")
         self.scale.load_state_dict(state["scale"])
         self.generations = int(state["generations"])
-        self.steps = int(state.get("steps", 0))  # what was kept without them has no lr_steps
 
 
 def ranks(fitness: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -176,7 +176,7 @@ PRESETS = (
     Preset("corridor", ("iql",), 40_000, _FAR | _NEW),
     Preset("watch_repair", ("pqn",), 200_000, _CREDIT),
     Preset("cartpole", ("reinforce", "a2c"), 150_000, {"envs": 4, "lr": 5e-3, "critic_lr": 5e-3, "lr_steps": 150_000}),
-    Preset("cartpole", ("grpo",), 150_000, {"envs": 8, "lr": 5e-3}),
+    Preset("cartpole", ("grpo",), 300_000, {"envs": 16, "lr": 3e-3}),
     Preset("cartpole", ("ippo", "mdpo"), 100_000, {"envs": 8, "lr": 2e-3, "critic_lr": 2e-3, "lr_steps": 100_000}),
     Preset("cartpole", ("trpo",), 100_000, {"envs": 8, "max_kl": 0.02}),
     # Its force is found by pushing hard at random, which the continuous form needs.

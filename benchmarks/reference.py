@@ -67,7 +67,7 @@ TASKS = (
     Task("cartpole", "trpo", 100_000, 475, seeds=3),
     Task("cartpole", "ippo", 100_000, 475, seeds=3),
     Task("cartpole", "mdpo", 100_000, 475, seeds=3),
-    Task("cartpole", "grpo", 150_000, 475, seeds=3),
+    Task("cartpole", "grpo", 300_000, 475, seeds=3),
     Task("mountain_car(continuous=true)", "trpo", 150_000, 90, seeds=3),
     Task("pendulum", "ippo", 200_000, -200, seeds=3),
     Task("cartpole", "dqn", 50_000, 475),
