@@ -13,6 +13,7 @@ the goal is reached at any of them. To add a task is to add a row of `TASKS`, an
 import argparse
 import time
 from collections.abc import Iterable, Mapping
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 import report
@@ -28,6 +29,7 @@ from counterplay.engine.spec import split  # noqa: E402
 torch.set_num_threads(1)
 TESTS, EPISODES = 20, 20
 PAGE = "docs/reference.md"
+COLUMNS = 4  # panels of a line of the figure
 
 
 class Task(NamedTuple):
@@ -179,14 +181,17 @@ def draw(found: dict[str, list[dict[str, Any]]]) -> None:
     import matplotlib.pyplot as plt
 
     envs = list(dict.fromkeys(task.env for task in TASKS if found.get(task.key)))
-    figure, axes = plt.subplots(1, len(envs), figsize=(4 * len(envs), 3.2), layout="constrained", squeeze=False)
-    for axis, env in zip(axes.flat, envs, strict=True):
+    lines = -(-len(envs) // COLUMNS)
+    figure, axes = plt.subplots(lines, COLUMNS, figsize=(4 * COLUMNS, 3.2 * lines), layout="constrained", squeeze=False)
+    for axis in axes.flat[len(envs) :]:
+        axis.remove()
+    for axis, env in zip(axes.flat, envs, strict=False):
         for k, task in enumerate(task for task in TASKS if task.env == env):
             runs = found.get(task.key, [])
             thin = 0.8 if len(runs) > 1 else 1.5
             for run in runs:
                 at, scores = zip(*run["curve"], strict=True)
-                label = task.label if run["seed"] == 0 else None
+                label = "\n".join(wrap(task.label, 40)) if run is runs[0] else None
                 axis.plot([step / 1000 for step in at], scores, color=f"C{k}", linewidth=thin, label=label)
             axis.axhline(task.goal, color="grey", linewidth=0.8, linestyle="--")
             if task.lower:
@@ -194,6 +199,7 @@ def draw(found: dict[str, list[dict[str, Any]]]) -> None:
             axis.set_ylabel("exploitability" if task.lower else "return")
         axis.set_title(env, fontsize=10)
         axis.set_xlabel("thousand environment steps")
+        axis.locator_params(axis="x", nbins=4)
         axis.grid(alpha=0.3)
         axis.legend(frameon=False, fontsize=8)
     report.FIGURES.mkdir(parents=True, exist_ok=True)
