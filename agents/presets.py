@@ -57,7 +57,6 @@ _ALONE = {"gamma": 0.0, "pessimism": 0.01}
 _QUICK = {"lr": 5e-3, "epsilon_steps": 6000}
 _BOLD = _ALONE | _QUICK
 _SURE = _ALONE | {"critic_lr": 5e-3}
-_OFTEN = {"envs": 4, "lr": 5e-3, "scale_advantages": True}  # where an update is one step of gradient
 # All joint actions equally often, for the values of the whole game.
 _UNIFORM = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 5e-3, "batch": 64, "warmup": 64, "updates": 0.25}
 # Policies soon take the sure 7, and have to try the other matrix for long enough to learn that it is worth 8.
@@ -154,7 +153,6 @@ _HILL: dict[str, bool | int | float | str] = {
 PRESETS = (
     Preset("climbing", _Q, 10_000, _BOLD),
     Preset("climbing", (*_PPO, "hatrpo"), 40_000, _SURE),
-    Preset("climbing", ("ia2c",), 40_000, _SURE | _OFTEN),
     Preset("climbing", ("qtran", "qtran_alt"), 10_000, _QUICK),
     Preset("penalty", ("iql",), 10_000, _BOLD),
     Preset("penalty", (*_PPO, "hatrpo"), 40_000, _SURE),
@@ -162,6 +160,7 @@ PRESETS = (
     Preset("qtran_matrix", ("qtran", "qtran_alt"), 2400, _UNIFORM | {"lr": 2e-3}),
     Preset("two_step", ("vdn", "qmix"), 6000, _UNIFORM | {"target_rate": 0.1}),
     Preset("two_step", ("coma",), 20_000, _TRY),
+    Preset("two_step", ("ia2c",), 20_000, {"envs": 8, "lr": 5e-3, "critic_lr": 5e-3}),
     Preset("switch", _Q, 100_000, _MEMORY | {"updates": 0.25, "lr": 1e-3, "epsilon_steps": 50_000}),
     Preset("switch", _PPO, 200_000, _MEMORY),
     Preset("predator_prey", _Q, 200_000, _HUNT),
@@ -172,7 +171,7 @@ PRESETS = (
     Preset("cartpole", ("pqn",), 200_000, _POLE),
     Preset("cartpole", ("pgpe",), 200_000, {"pairs": 16, "episodes": 2}),
     # Long episodes of a continuous force: many generations count, and few episodes of each policy do.
-    Preset("swing_up", ("pgpe",), 24_000_000, {"pairs": 64, "episodes": 1, "lr": 0.1}),
+    Preset("swing_up", ("pgpe",), 100_000_000, {"pairs": 128, "episodes": 1}),
     Preset("corridor", ("iql",), 40_000, _FAR | _NEW),
     Preset("watch_repair", ("pqn",), 200_000, _CREDIT),
     Preset("cartpole", ("reinforce", "a2c"), 150_000, {"envs": 4, "lr": 5e-3, "critic_lr": 5e-3, "lr_steps": 150_000}),
