@@ -7,8 +7,8 @@ went better (eq. 10) and each deviation towards what varied more where it paid (
 matter. The centre moves by Adam; a deviation by at most a fifth of itself, as in Toklu et al. 2020 ("ClipUp",
 section 3).
 
-The two policies of a pair begin their episodes alike, by the same random numbers (`engine.alike`): what tells them apart
-is what they do, not where they began.
+The two policies of a pair begin their episodes alike, by the same random numbers (`engine.alike`): what tells them
+apart is what they do, not where they began.
 
 The policy is a network with tanh that all agents share; each sees its number too. Of choices the best is played, of
 numbers tanh of the output. Inputs are brought to mean 0 and deviation 1. Memory: as many networks as a generation has.
