@@ -188,6 +188,7 @@ PRESETS = (
     Preset("rock_paper_scissors", ("magnetic_ppo",), 40_000, _SETTLE),
     Preset("pendulum", ("ddpg", "td3", "sac"), 20_000, {}),
     Preset("mountain_car", ("td3",), 40_000, _HILL),
+    Preset("spread", ("maddpg", "masac"), 600_000, {"gamma": 0.95, "updates": 0.1, "batch": 256}),
     Preset("cartpole", ("dqn", "d3qn"), 50_000, {}),
     Preset("cartpole", ("rainbow",), 50_000, {"value_low": 0.0, "value_high": 100.0}),
 )
