@@ -94,6 +94,7 @@ class GRPO(Clipped):
         discount = settings.gamma ** torch.arange(steps, device=paid.device)
         paid = paid * (batch.filled * discount)[..., None]
         earned = paid.sum(dim=1).view(settings.alike, -1, paid.shape[-1])  # [group, starts, K]
+        earned = earned - earned[:1]  # exactly 0 where all earned the same: no rounding is there to be scaled up
         above = earned - earned.mean(dim=0)
         if settings.scale_advantages:
             above = above / (above.square().mean(dim=0).sqrt() + 1e-6)

@@ -7,6 +7,9 @@ went better (eq. 10) and each deviation towards what varied more where it paid (
 matter. The centre moves by Adam; a deviation by at most a fifth of itself, as in Toklu et al. 2020 ("ClipUp",
 section 3).
 
+The two policies of a pair begin their episodes alike, by the same random numbers (`engine.alike`): what tells them
+apart is what they do, not where they began.
+
 The policy is a network with tanh that all agents share; each sees its number too. Of choices the best is played, of
 numbers tanh of the output. Inputs are brought to mean 0 and deviation 1. Memory: as many networks as a generation has.
 """
@@ -25,7 +28,8 @@ from counterplay.agents.learner import suits, within
 from counterplay.agents.nn.networks import Scale
 from counterplay.agents.policies import likeliest
 from counterplay.agents.rollout import empty
-from counterplay.engine.env import Env, EnvSpec, Step, Task
+from counterplay.engine.alike import Alike
+from counterplay.engine.env import Env, EnvSpec, Own, Step, Task
 from counterplay.engine.errors import UserError
 from counterplay.engine.system import available
 from counterplay.engine.text import size
@@ -151,12 +155,7 @@ class PGPE:
         away = noise * self.deviation
         self._drawn = torch.from_numpy(np.concatenate([self.centre + away, self.centre - away]))
         if self._env is None:
-            self._env = task.start(self.envs)
-            if self._env.batch != self.envs:
-                raise UserError(
-                    f"pgpe plays {self.envs} episodes side by side, and this environment has {self._env.batch}: set "
-                    "pairs and episodes so that pairs x episodes x 2 is that"
-                )
+            self._env = self._started(task)
         try:
             returned, steps, seen = self._play(self._env, rng)
         finally:
@@ -164,6 +163,18 @@ class PGPE:
         paid = returned if returned.ndim == 1 else returned.sum(axis=1)
         fitness = paid.reshape(2, self.settings.pairs, self.settings.episodes).mean(axis=2)
         return Generation(noise, fitness, returned, seen, steps)
+
+    def _started(self, task: Task) -> Env:
+        """Return the batch of a generation, in which a pair begins alike, if it can be started more than once."""
+        if not isinstance(task, Own):
+            return Alike(task, self.envs // 2, 2)
+        env = task.start(self.envs)
+        if env.batch != self.envs:
+            raise UserError(
+                f"pgpe plays {self.envs} episodes side by side, and this environment has {env.batch}: set "
+                "pairs and episodes so that pairs x episodes x 2 is that"
+            )
+        return env
 
     def _play(self, env: Env, rng: np.random.Generator) -> tuple[npt.NDArray[np.float64], int, npt.NDArray[np.float32]]:
         """Play all episodes to their ends; return what they earned, their steps in all, and some of what was seen."""

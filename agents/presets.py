@@ -59,6 +59,8 @@ _BOLD = _ALONE | _QUICK
 _SURE = _ALONE | {"critic_lr": 5e-3}
 # All joint actions equally often, for the values of the whole game.
 _UNIFORM = {"epsilon_end": 1.0, "scale_rewards": False, "lr": 5e-3, "batch": 64, "warmup": 64, "updates": 0.25}
+# Policies soon take the sure 7, and have to try the other matrix for long enough to learn that it is worth 8.
+_TRY = {"epsilon_start": 0.5, "epsilon_end": 0.02, "epsilon_steps": 10_000}
 # A day is told from the next by memory alone.
 _MEMORY = {"recurrent": True, "last_action": True}
 _HUNT = {"pessimism": 0.1, "gamma": 0.95, "epsilon_steps": 80_000, "batch": 8, "warmup": 16}
@@ -90,6 +92,31 @@ _POLE |= {"epsilon_steps": 50_000, "scale_rewards": False}
 _SWING = {"envs": 16, "gamma": 0.9, "epochs": 10, "entropy": 0.0, "lr_steps": 200_000}
 # One decision: small networks, one step of gradient each time, and a magnet that stays uniform as the equilibrium is.
 _SETTLE = {"envs": 64, "hidden": 8, "lr": 1e-2, "epochs": 1, "minibatches": 1, "gamma": 1.0, "lr_steps": 40_000}
+# A game of a dozen decisions: as in the larger one below, in small.
+_FEW: dict[str, bool | int | float | str] = {
+    "envs": 512,
+    "epochs": 5,
+    "minibatches": 1,
+    "merge": True,
+    "hidden": 32,
+    "gamma": 1.0,
+    "entropy": 0.0,
+    "clip": 1000.0,
+    "lr": 2e-3,
+    "critic_lr": 5e-3,
+    "lr_steps": 625_000,
+    "ratio_clip": 0.0,
+    "value_clip": 0.0,
+    "proximity": 5.0,
+    "proximity_end": 20.0,
+    "magnet": 0.2,
+    "magnet_end": 0.05,
+    "magnet_steps": 500_000,
+    "average": 0.01,
+    "scale_inputs": False,
+    "scale_rewards": False,
+    "scale_advantages": False,
+}
 # Many deals an update, gone through until policies are where proximity lets them go: steps that stop short break out.
 # The uniform magnet falls slowly from where all is played often, and what plays is an average without the noise.
 _ANNEAL: dict[str, bool | int | float | str] = {
@@ -125,15 +152,19 @@ _HILL: dict[str, bool | int | float | str] = {
     "updates": 0.25,
 }
 
+_COVER: dict[str, bool | int | float | str] = {"gamma": 0.95, "updates": 0.1, "batch": 256}
+
 PRESETS = (
     Preset("climbing", _Q, 10_000, _BOLD),
-    Preset("climbing", _PPO, 40_000, _SURE),
+    Preset("climbing", (*_PPO, "hatrpo"), 40_000, _SURE),
     Preset("climbing", ("qtran", "qtran_alt"), 10_000, _QUICK),
     Preset("penalty", ("iql",), 10_000, _BOLD),
-    Preset("penalty", _PPO, 40_000, _SURE),
+    Preset("penalty", (*_PPO, "hatrpo"), 40_000, _SURE),
     Preset("penalty", ("qtran",), 10_000, _QUICK),
     Preset("qtran_matrix", ("qtran", "qtran_alt"), 2400, _UNIFORM | {"lr": 2e-3}),
     Preset("two_step", ("vdn", "qmix"), 6000, _UNIFORM | {"target_rate": 0.1}),
+    Preset("two_step", ("coma",), 20_000, _TRY),
+    Preset("two_step", ("ia2c",), 20_000, {"envs": 8, "lr": 5e-3, "critic_lr": 5e-3}),
     Preset("switch", _Q, 100_000, _MEMORY | {"updates": 0.25, "lr": 1e-3, "epsilon_steps": 50_000}),
     Preset("switch", _PPO, 200_000, _MEMORY),
     Preset("predator_prey", _Q, 200_000, _HUNT),
@@ -144,21 +175,25 @@ PRESETS = (
     Preset("cartpole", ("pqn",), 200_000, _POLE),
     Preset("cartpole", ("pgpe",), 200_000, {"pairs": 16, "episodes": 2}),
     # Long episodes of a continuous force: many generations count, and few episodes of each policy do.
-    Preset("swing_up", ("pgpe",), 24_000_000, {"pairs": 64, "episodes": 1, "lr": 0.1}),
+    Preset("swing_up", ("pgpe",), 100_000_000, {"pairs": 128, "episodes": 1}),
     Preset("corridor", ("iql",), 40_000, _FAR | _NEW),
     Preset("watch_repair", ("pqn",), 200_000, _CREDIT),
     Preset("cartpole", ("reinforce", "a2c"), 150_000, {"envs": 4, "lr": 5e-3, "critic_lr": 5e-3, "lr_steps": 150_000}),
-    Preset("cartpole", ("ippo",), 100_000, {"envs": 8, "lr": 2e-3, "critic_lr": 2e-3, "lr_steps": 100_000}),
+    Preset("cartpole", ("grpo",), 300_000, {"envs": 16, "lr": 3e-3}),
+    Preset("cartpole", ("ippo", "mdpo"), 100_000, {"envs": 8, "lr": 2e-3, "critic_lr": 2e-3, "lr_steps": 100_000}),
     Preset("cartpole", ("trpo",), 100_000, {"envs": 8, "max_kl": 0.02}),
     # Its force is found by pushing hard at random, which the continuous form needs.
     Preset("mountain_car", ("trpo",), 150_000, {"envs": 16, "max_kl": 0.02, "deviation": 2.0}),
     Preset("pendulum", ("ippo",), 200_000, _SWING),
+    Preset("kuhn", ("vrpo",), 500_000, _FEW),
     Preset("leduc", ("magnetic_ppo",), 350_000_000, _ANNEAL),
     # Pots are up to 13, and a divergence has to count beside them.
     Preset("leduc", ("rnad",), 3_500_000, {"eta": 1.0, "lr": 2e-3}),
     Preset("rock_paper_scissors", ("magnetic_ppo",), 40_000, _SETTLE),
     Preset("pendulum", ("ddpg", "td3", "sac"), 20_000, {}),
     Preset("mountain_car", ("td3",), 40_000, _HILL),
+    Preset("spread", ("maddpg", "masac"), 600_000, _COVER),
+    Preset("spread", ("matd3",), 600_000, _COVER | {"penalty": 0.001, "hidden": 128, "lr": 5e-4}),
     Preset("cartpole", ("dqn", "d3qn"), 50_000, {}),
     Preset("cartpole", ("rainbow",), 50_000, {"value_low": 0.0, "value_high": 100.0}),
 )

@@ -8,7 +8,8 @@
 
 A run is one seed (0, 1, 2, ...) of one learner. What counts is the mean return of 200 episodes without exploring, once
 it has been trained; in turn-based games its exploitability, exact. Learners without a preset are trained for as many
-steps as the longest preset of that environment asks for.
+steps as the longest preset of that environment asks for. Presets that have no runs here are told with those of the
+reference tasks (`benchmarks/reference.py`).
 """
 
 import argparse
@@ -105,6 +106,18 @@ def cell(runs: list[dict[str, Any]]) -> str:
     return text if runs[0]["preset"] else f"[{text}]"
 
 
+def seconds_of(preset: presets.Preset, learner: str, found: dict[str, list[dict[str, Any]]]) -> list[float]:
+    """Return how long a learner's runs with its preset took, here or else in the reference tasks."""
+    spec = next((place.spec for place in PLACES if place.preset == preset.name), preset.name)
+    if runs := found.get(f"{spec}: {learner}"):
+        return [60 * run["minutes"] for run in runs]
+    elsewhere = report.load("reference")["runs"].items()
+    for env, label, runs in ((*key.rsplit(": ", 1), runs) for key, runs in elsewhere):
+        if (env.partition("(")[0], label) == (preset.name, learner):
+            return [run["seconds"] for run in runs]
+    return []
+
+
 def put_tables(found: dict[str, list[dict[str, Any]]]) -> None:
     """Write the two tables of the page: what is reached, and by which settings."""
     rows = []
@@ -116,13 +129,12 @@ def put_tables(found: dict[str, list[dict[str, Any]]]) -> None:
     report.put(PAGE, "presets", report.table(header, [[*row[:2], *(row[k + 2] for k in used)] for row in rows]))
     rows = []
     for preset in presets.PRESETS:
-        spec = next((place.spec for place in PLACES if place.preset == preset.name), preset.name)
-        runs = [run for learner in preset.learners for run in found.get(f"{spec}: {learner}", [])]
-        seconds = [60 * run["minutes"] for run in runs]
+        each = [seconds_of(preset, learner, found) for learner in preset.learners]
+        seconds = [one for runs in each for one in runs]
         took = " to ".join(dict.fromkeys(f"{end(seconds):.0f}" for end in (min, max) if seconds))
         spelled = ", ".join(f"`{name}={str(value).lower()}`" for name, value in preset.settings.items())
         spelled = spelled or "none"
-        counts = sorted({len(found.get(f"{spec}: {learner}", [])) for learner in preset.learners})
+        counts = sorted({len(runs) for runs in each})
         seeds = " to ".join(map(str, {counts[0]: 0, counts[-1]: 0}))
         rows.append([preset.name, ", ".join(preset.learners), spelled, f"{preset.steps:,}", seeds, took])
     header = ["preset", "learners", "settings beside the defaults", "steps", "seeds", "CPU seconds a run"]

@@ -59,6 +59,16 @@ def test_learns(env, steps, settings, least):
     assert run.history[-1]["test_return"] >= least
 
 
+def test_pairs_begin_alike():
+    """Two policies that hardly differ earn the same from the same start, and others from elsewhere do not."""
+    settings = {"pairs": 6, "episodes": 2, "hidden": 8, "deviation": 1e-3}
+    run = train("pgpe", "pendulum(steps=10)", steps=1, test_every=10**6, **settings)
+    played = run.learner.collect(run.task, np.random.default_rng(3))
+    above, below = played.returned.reshape(2, -1)
+    assert np.abs(above - below).max() < 0.01 * above.std()
+    assert len(np.unique(above)) == 12
+
+
 def test_resumes_bit_for_bit(tmp_path):
     given = {"pairs": 4, "episodes": 1, "hidden": 8, "test_every": 10**6}
     whole = train("pgpe", "pendulum(steps=20)", steps=800, **given)

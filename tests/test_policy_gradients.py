@@ -271,6 +271,19 @@ def test_grpo(spec, scale):
     assert loss.item() == pytest.approx(-objective / len(old), rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.parametrize("group", [2, 3, 8])
+def test_a_group_that_earned_the_same_has_no_advantage(group):
+    """Rounding in its mean is not brought to the size of an advantage."""
+    learner, rng = GRPO(OWN, GRPOSettings(envs=4 * group, group=group, **PLAIN), 1), np.random.default_rng(5)
+    episodes = naive.some_episodes(OWN, rng, count=4 * group)
+    reward = np.tile(rng.uniform(5, 30, (4, *episodes.reward.shape[1:])), (group, 1, 1)).astype(np.float32)
+    filled = np.ones_like(episodes.filled)
+    batch = learner.batch(episodes, weights(episodes))._replace(
+        reward=torch.from_numpy(reward), filled=torch.from_numpy(filled)
+    )
+    assert not learner.above_group(batch).any()
+
+
 @pytest.mark.parametrize(
     "options",
     [
