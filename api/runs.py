@@ -296,17 +296,9 @@ def _load(
 
 
 def _same_own(env: Any, task: "Task", kept: str) -> bool:
-    """Tell whether an environment of one's own is the one that a run calls `kept`, however its parameters are written.
-
-    What `kept` names is made only if it was named by who asks, so that a file makes us import nothing.
-    """
-    named = {ENVS.spec_of(task)} | ({env.strip()} if isinstance(env, str) else set())
-    if kept in named:
-        return True
-    if kept.partition("(")[0] not in {str(name).partition("(")[0] for name in named}:
-        return False
-    spec = ENVS.spec_of(ENVS.make(kept))
-    return spec is not None and spec == ENVS.spec_of(task)
+    """Tell whether one's own environment is the one that a run calls `kept`, however its parameters are written."""
+    named = {ENVS.spec_of(task), env.strip() if isinstance(env, str) else None}
+    return kept in named or any(ENVS.same_own(text, kept) for text in named if text is not None)
 
 
 def is_run(thing: Any) -> bool:

@@ -186,6 +186,20 @@ class Catalogue:
         if self.imports_own(text):
             raise UserError(f"{text} is somebody's own {self.kind}, and no file makes us import it: name it yourself")
 
+    def same_own(self, text: str, kept: str) -> bool:
+        """Tell whether a text from a file names what the user's text names, one's own, with the same parameters.
+
+        Nothing is made, and nothing imported but what the user named.
+        """
+        try:
+            (name, given), (other, before) = spec.parse(text), spec.parse(kept)
+            if name != other or not is_own(name):
+                return False
+            made = self.find(name).load()
+            return spec.completed(made, name, given) == spec.completed(made, name, before)
+        except (ValueError, TypeError, NameError):  # of a text that is none, and of parameters without annotations
+            return False
+
     def spec_of(self, made: Any) -> str | None:
         """Return the shortest text from which `make` makes an equal thing, or None if there is none.
 

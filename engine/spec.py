@@ -132,6 +132,16 @@ def build(factory: Callable[..., T], name: str, given: Mapping[str, object]) -> 
         raise UserError(f"{name}: {error}") from None
 
 
+def completed(factory: Callable[..., object], name: str, given: Mapping[str, object]) -> dict[str, object]:
+    """Return all parameters that a factory is called with, those that are not given too; nothing is made.
+
+    Raises `ValueError` for a value of the wrong type.
+    """
+    kinds = get_type_hints(factory)
+    values = {p: about.default for p, about in inspect.signature(factory).parameters.items()}
+    return values | {p: _convert(name, p, value, kinds.get(p, Any)) for p, value in given.items()}
+
+
 def describe(factory: Callable[..., object]) -> str:
     """Return a factory's parameters and their defaults, as a spec writes them; `...` where there is no default."""
     parameters = inspect.signature(factory).parameters.values()

@@ -272,6 +272,28 @@ def test_parameters_may_be_written_otherwise(canary, written):
         counterplay.load_run("run", env="canary:Ring(size=3)")
 
 
+def test_parameters_from_files_make_nothing(canary, monkeypatch):
+    """A factory that imports what its parameter names is called with the user's alone; a plain class needs no spec."""
+    Path(canary / "maker.py").write_text(
+        "from importlib import import_module\n\n\ndef made(inner: str = 'canary', size: int = 2):\n"
+        "    module = import_module(inner)\n    return type('Plain', (module.Ring,), {})(size)\n"
+    )
+    Path(canary / "evil.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(str(canary))
+    counterplay.train("vdn", "maker:made(size=2)", steps=30, out="run", **SMALL)
+    for env in ("maker:made(size=2)", "maker:made(inner='canary')", "maker:made"):
+        assert counterplay.load_run("run", env=env).steps == 30
+    with pytest.raises(ValueError, match=r"the run in run is of"):
+        counterplay.load_run("run", env="maker:made(size=3)")
+    saved = torch.load("run/checkpoint.pt")
+    for lie in ("maker:made(inner='evil', size=2)", "maker:made(inner=3)", "maker:made(", "maker:made(nothing=1)"):
+        saved["run"]["env"] = lie
+        torch.save(saved, "run/checkpoint.pt")
+        with pytest.raises(ValueError, match=r"the run in run is of|cannot read"):
+            counterplay.load_run("run", env="maker:made(size=2)")
+    assert "evil" not in sys.modules
+
+
 def test_what_comes_with_pettingzoo_is_nobodys_own():
     for text in ("pettingzoo:mpe2.simple_spread_v3(N=2)", "pettingzoo:classic/rps_v2(limit=9)", "foraging", "leduc"):
         assert not ENVS.imports_own(text)
