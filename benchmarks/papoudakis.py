@@ -197,6 +197,8 @@ def measure(tasks: Sequence[Task], learners: Sequence[str], hours: float, runs: 
         report.save("papoudakis", {"machine": report.machine(("torch",)), "cells": found})
         last = task.published(curve[-1][1]) if curve else float("nan")
         print(f"{key} {seed}: {run.steps:,} steps, {last:.2f}, {took:.1f} s", flush=True)
+        if run.stopped_by == "interrupt":
+            break
 
 
 def number(value: float) -> str:
